@@ -1,0 +1,2 @@
+//! The `cognate` command.
+fn main() {}

@@ -1,0 +1,1 @@
+//! Sentence embeddings on the CPU: texts to unit vectors.

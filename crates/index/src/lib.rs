@@ -1,0 +1,1 @@
+//! Nearest neighbours of unit vectors, exact and by graph.

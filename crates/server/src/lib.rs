@@ -1,0 +1,1 @@
+//! The HTTP service: wire types, statuses, limits, shutdown.

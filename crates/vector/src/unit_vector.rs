@@ -1,0 +1,154 @@
+//! A vector of norm 1, proven so when it was made.
+
+use half::f16;
+
+use crate::VectorError;
+
+/// Norms below this cannot be normalised without losing the direction to rounding.
+const MIN_NORM: f32 = 1e-12;
+
+/// An `f32 [dim]` vector of Euclidean norm 1 (within rounding) with finite components.
+///
+/// Making one validates and normalises, so later code computes cosine as a plain [`dot`] product.
+#[derive(Debug, Clone, PartialEq)]
+pub struct UnitVector(Box<[f32]>);
+
+impl UnitVector {
+    /// Normalises `components` (`f32 [dim]`, any norm) to norm 1.
+    ///
+    /// # Errors
+    /// [`VectorError`] if it is empty, holds NaN or an infinity, or has no direction.
+    pub fn normalize(mut components: Vec<f32>) -> Result<Self, VectorError> {
+        if components.is_empty() {
+            return Err(VectorError::Empty);
+        }
+        if let Some(position) = components.iter().position(|c| !c.is_finite()) {
+            return Err(VectorError::NotFinite { position, value: components[position] });
+        }
+        // Scaled by the largest component first, so that squaring neither overflows nor vanishes.
+        let largest = components.iter().fold(0.0_f32, |m, c| m.max(c.abs()));
+        if largest < MIN_NORM {
+            return Err(VectorError::NoDirection { norm: largest });
+        }
+        let norm = components
+            .iter()
+            .map(|c| f64::from(c / largest).powi(2))
+            .sum::<f64>()
+            .sqrt();
+        for c in &mut components {
+            *c = (f64::from(*c / largest) / norm) as f32;
+        }
+        Ok(Self(components.into_boxed_slice()))
+    }
+
+    /// Reads the form at rest: little-endian f16 `[dim]`. The result is normalised again, since
+    /// rounding to f16 moves the norm by up to 5e-4; equal bytes give equal vectors.
+    ///
+    /// # Errors
+    /// [`VectorError`] if the length is odd or the components are not a direction.
+    pub fn from_f16_le_bytes(bytes: &[u8]) -> Result<Self, VectorError> {
+        if !bytes.len().is_multiple_of(2) {
+            return Err(VectorError::OddLength { len: bytes.len() });
+        }
+        let components = bytes
+            .chunks_exact(2)
+            .map(|pair| f16::from_le_bytes([pair[0], pair[1]]).to_f32())
+            .collect();
+        Self::normalize(components)
+    }
+
+    /// The form at rest: little-endian f16 `[dim]`, `2 * dim` bytes.
+    #[must_use]
+    pub fn to_f16_le_bytes(&self) -> Vec<u8> {
+        self.0.iter().flat_map(|&c| f16::from_f32(c).to_le_bytes()).collect()
+    }
+
+    /// The components, `f32 [dim]`.
+    #[must_use]
+    pub fn as_slice(&self) -> &[f32] {
+        &self.0
+    }
+
+    /// Number of components.
+    #[must_use]
+    pub fn dim(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Cosine similarity to another unit vector of the same `dim`, in `[-1, 1]`; higher is closer.
+    #[must_use]
+    pub fn cosine(&self, other: &Self) -> f32 {
+        dot(&self.0, &other.0).clamp(-1.0, 1.0)
+    }
+}
+
+/// Lanes summed side by side: enough for the compiler to fill two AVX-512 registers, and a fixed
+/// order of additions, so that the same two vectors give the same bits on every path.
+const LANES: usize = 32;
+
+/// Dot product of two `f32 [dim]` slices; components past the shorter one's end count as zero.
+#[must_use]
+pub fn dot(a: &[f32], b: &[f32]) -> f32 {
+    let mut sums = [0.0_f32; LANES];
+    let (a_chunks, b_chunks) = (a.chunks_exact(LANES), b.chunks_exact(LANES));
+    let tail: f32 = a_chunks.remainder().iter().zip(b_chunks.remainder()).map(|(x, y)| x * y).sum();
+    for (x, y) in a_chunks.zip(b_chunks) {
+        for lane in 0..LANES {
+            sums[lane] += x[lane] * y[lane];
+        }
+    }
+    let mut width = LANES / 2;
+    while width > 0 {
+        for lane in 0..width {
+            sums[lane] += sums[lane + width];
+        }
+        width /= 2;
+    }
+    sums[0] + tail
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn what_is_not_a_direction_is_refused() {
+        let check = |components: Vec<f32>, expected: VectorError| {
+            assert_eq!(UnitVector::normalize(components), Err(expected));
+        };
+        check(vec![], VectorError::Empty);
+        check(vec![0.0, 0.0], VectorError::NoDirection { norm: 0.0 });
+        check(vec![1.0, f32::INFINITY], VectorError::NotFinite { position: 1, value: f32::INFINITY });
+        assert!(matches!(
+            UnitVector::normalize(vec![f32::NAN]),
+            Err(VectorError::NotFinite { position: 0, .. })
+        ));
+        assert_eq!(UnitVector::from_f16_le_bytes(&[1, 2, 3]), Err(VectorError::OddLength { len: 3 }));
+    }
+
+    proptest! {
+        #[test]
+        fn any_direction_becomes_a_unit_vector(components in prop::collection::vec(-1e30_f32..1e30, 1..80)) {
+            prop_assume!(components.iter().any(|c| c.abs() > 1e-6));
+            let vector = UnitVector::normalize(components).unwrap();
+            prop_assert!((vector.cosine(&vector) - 1.0).abs() < 1e-5);
+            let again = UnitVector::from_f16_le_bytes(&vector.to_f16_le_bytes()).unwrap();
+            prop_assert!(vector.cosine(&again) > 0.999);
+        }
+
+        #[test]
+        fn any_bytes_give_a_vector_or_an_error(bytes in prop::collection::vec(any::<u8>(), 0..64)) {
+            if let Ok(vector) = UnitVector::from_f16_le_bytes(&bytes) {
+                prop_assert!((vector.cosine(&vector) - 1.0).abs() < 1e-5);
+            }
+        }
+
+        #[test]
+        fn dot_agrees_with_a_plain_sum(a in prop::collection::vec(-1.0_f32..1.0, 0..100)) {
+            let plain: f64 = a.iter().map(|&x| f64::from(x) * f64::from(x)).sum();
+            prop_assert!((f64::from(dot(&a, &a)) - plain).abs() < 1e-4);
+        }
+    }
+}
