@@ -1,2 +1,69 @@
-//! The `cognate` command.
-fn main() {}
+//! The `cognate` command: arguments and configuration in, progress and answers out.
+
+mod args;
+mod commands;
+mod config;
+mod npy;
+mod output;
+mod progress;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use cognate_engine::{EngineError, Fault};
+use cognate_server::wire::ErrorBody;
+
+use crate::args::Args;
+use crate::output::Output;
+
+/// Everything went well.
+const SUCCESS: u8 = 0;
+/// The machine, the data folder or the model is not as it should be.
+const FAILURE: u8 = 1;
+/// The command line, the configuration or the input is wrong. clap uses the same.
+const USAGE: u8 = 2;
+/// What was asked for is not there.
+const NOT_FOUND: u8 = 3;
+/// Stopped by Ctrl-C or SIGTERM: 128 + 2, as shells have it.
+const INTERRUPTED: u8 = 130;
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    start_log(args.verbose);
+    let output = Output::new(args.json);
+    match commands::run(args, &output) {
+        Ok(()) => ExitCode::from(SUCCESS),
+        Err(error) => {
+            let (code, body) = judge(&error);
+            output.error(&error, &body);
+            ExitCode::from(code)
+        }
+    }
+}
+
+/// Logs go to standard error; `COGNATE_LOG` takes the filters of `tracing-subscriber`.
+fn start_log(verbose: bool) {
+    let default = if verbose { "cognate=debug,warn" } else { "warn,cognate_engine=info,cognate_server=info" };
+    let filter = tracing_subscriber::EnvFilter::try_from_env("COGNATE_LOG")
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(default));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false).init();
+}
+
+/// The exit code of an error, and its body for `--json`.
+fn judge(error: &anyhow::Error) -> (u8, ErrorBody) {
+    let (exit, code, kind) = match error.downcast_ref::<EngineError>() {
+        Some(EngineError::Interrupted) => (INTERRUPTED, "interrupted", "interrupted"),
+        Some(error) => match error.fault() {
+            Fault::Caller => (USAGE, "invalid_parameter", "invalid_request"),
+            Fault::NotFound => (NOT_FOUND, "paper_not_found", "not_found"),
+            Fault::Conflict => (USAGE, "conflict", "conflict"),
+            Fault::System => (FAILURE, "failed", "system"),
+        },
+        None if error.is::<commands::InvalidInput>() || error.is::<config::ConfigError>() => {
+            (USAGE, "invalid_input", "invalid_request")
+        }
+        None => (FAILURE, "failed", "system"),
+    };
+    let message = output::with_causes(error);
+    (exit, ErrorBody { error: message.clone(), message, code, kind })
+}

@@ -1,6 +1,15 @@
 //! The identifiers that papers carry beside their own id, in canonical form.
+//!
+//! Sources write the same identifier in many ways (`https://doi.org/10.1039/C8CP06037A`,
+//! `doi:10.1039/c8cp06037a`). [`IdentifierKind::canonical`] gives all of them one form, so that equal
+//! papers have equal text; [`lookup`] says what a person or client means by a text.
 
+use std::sync::LazyLock;
+
+use regex::Regex;
 use serde::{Deserialize, Serialize};
+
+use crate::paper::PaperId;
 
 /// Kinds of identifier that name a paper across sources.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -8,7 +17,7 @@ use serde::{Deserialize, Serialize};
 pub enum IdentifierKind {
     /// ACL Anthology id: `P19-1001`, `2020.acl-main.1`.
     Acl,
-    /// arXiv id without its version suffix: `1704.03578`, `hep-th/9901001`.
+    /// arXiv id without its version suffix or subject class: `1704.03578`, `math/0309136`.
     Arxiv,
     /// DOI in lower case without a resolver's URL: `10.1039/c8cp06037a`.
     Doi,
@@ -16,4 +25,278 @@ pub enum IdentifierKind {
     Pmid,
     /// PubMed Central id: `PMC` and digits.
     Pmcid,
+}
+
+impl IdentifierKind {
+    /// Every kind, in order.
+    pub const ALL: [Self; 5] = [Self::Acl, Self::Arxiv, Self::Doi, Self::Pmid, Self::Pmcid];
+
+    /// The kind's name as it stands in `external_ids` and, in any case, before the colon of a look-up.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Acl => "acl",
+            Self::Arxiv => "arxiv",
+            Self::Doi => "doi",
+            Self::Pmid => "pmid",
+            Self::Pmcid => "pmcid",
+        }
+    }
+
+    /// How an identifier of this kind looks, for messages.
+    #[must_use]
+    pub fn example(self) -> &'static str {
+        match self {
+            Self::Acl => "P19-1001 or 2020.acl-main.1",
+            Self::Arxiv => "1704.03578 or hep-th/9901001",
+            Self::Doi => "10.1000/182",
+            Self::Pmid => "31715818",
+            Self::Pmcid => "PMC3539452",
+        }
+    }
+
+    /// The canonical form of an identifier of this kind, or `None` where `text` is none.
+    ///
+    /// Reads the bare identifier, the kind's name and a colon before it, and the URLs of its usual
+    /// sites. Idempotent: a canonical form is its own canonical form.
+    #[must_use]
+    pub fn canonical(self, text: &str) -> Option<String> {
+        let text = text.trim();
+        let text = strip_label(text, self.name()).unwrap_or(text);
+        match self {
+            Self::Acl => canonical_acl(text),
+            Self::Arxiv => canonical_arxiv(text),
+            Self::Doi => canonical_doi(text),
+            Self::Pmid => canonical_pmid(text),
+            Self::Pmcid => canonical_pmcid(text),
+        }
+    }
+}
+
+/// One identifier with its kind, in canonical form.
+///
+/// Only [`ExternalId::new`] makes one outside this crate, so `value` is always canonical.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub struct ExternalId {
+    /// What kind of identifier it is.
+    pub kind: IdentifierKind,
+    /// The identifier in its kind's canonical form.
+    pub value: String,
+}
+
+impl ExternalId {
+    /// Reads `text` as an identifier of `kind`, in any form that
+    /// [`canonical`](IdentifierKind::canonical) reads; `None` where it is none.
+    #[must_use]
+    pub fn new(kind: IdentifierKind, text: &str) -> Option<Self> {
+        kind.canonical(text).map(|value| Self { kind, value })
+    }
+}
+
+/// What a look-up text may mean: a record's own id, an identifier that records carry, or both.
+///
+/// A paper matches if its id equals `id` or it carries one of `identifiers`; several may match.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lookup {
+    /// The text itself as a record's id, where it can be one. Also given for a text with a prefix or
+    /// a URL: a source may use `arXiv:1704.03578` or a DOI's URL as the record's own id.
+    pub id: Option<PaperId>,
+    /// The identifiers that the text names: with a prefix (`DOI:`, `arXiv:`, in any case) or as a URL
+    /// exactly that kind, else the kind whose form it unmistakably has. Digits alone name none.
+    pub identifiers: Vec<ExternalId>,
+}
+
+/// Reads what a person typed or a client put into a path (already percent-decoded).
+#[must_use]
+pub fn lookup(input: &str) -> Lookup {
+    let input = input.trim();
+    Lookup { id: PaperId::new(input).ok(), identifiers: identify(input).into_iter().collect() }
+}
+
+/// The identifier that a record's own id is, where it has the form of one: the ids of an arXiv
+/// snapshot are arXiv ids. The id itself stays as it is.
+#[must_use]
+pub fn sniff_record_id(id: &PaperId) -> Option<ExternalId> {
+    identify(id.as_str())
+}
+
+/// The one identifier that `text` names, if any.
+fn identify(text: &str) -> Option<ExternalId> {
+    for kind in IdentifierKind::ALL {
+        if strip_label(text, kind.name()).is_some() {
+            return ExternalId::new(kind, text);
+        }
+    }
+    // A bare number could be a PMID, a PMCID or any database's own id; `1704.03578` is only arXiv's.
+    let is_number = text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+    let kinds = if is_number { &[IdentifierKind::Arxiv][..] } else { &IdentifierKind::ALL };
+    kinds.iter().find_map(|&kind| ExternalId::new(kind, text))
+}
+
+/// arXiv's archives: those that old identifiers begin with, and the newer ones that only name
+/// categories (`econ`, `eess`, `q-fin`, `stat`).
+#[rustfmt::skip]
+const ARXIV_ARCHIVES: [&str; 38] = [
+    "acc-phys", "adap-org", "alg-geom", "ao-sci", "astro-ph", "atom-ph", "bayes-an", "chao-dyn",
+    "chem-ph", "cmp-lg", "comp-gas", "cond-mat", "cs", "dg-ga", "econ", "eess", "funct-an", "gr-qc",
+    "hep-ex", "hep-lat", "hep-ph", "hep-th", "math", "math-ph", "mtrl-th", "nlin", "nucl-ex",
+    "nucl-th", "patt-sol", "physics", "plasm-ph", "q-alg", "q-bio", "q-fin", "quant-ph", "solv-int",
+    "stat", "supr-con",
+];
+
+/// Whether `text` is a category of arXiv's: `cs.CR`, `cond-mat.mes-hall`, `hep-th`.
+pub(crate) fn is_arxiv_category(text: &str) -> bool {
+    let (archive, class) = text.split_once('.').unwrap_or((text, "AA"));
+    ARXIV_ARCHIVES.contains(&archive)
+        && class.len() >= 2
+        && class.bytes().all(|byte| byte.is_ascii_alphabetic() || byte == b'-')
+}
+
+/// Without `label` and a colon at the start, in any case; `None` where they are not there.
+fn strip_label<'a>(text: &'a str, label: &str) -> Option<&'a str> {
+    let (found, rest) = text.split_once(':')?;
+    found.eq_ignore_ascii_case(label).then(|| rest.trim_start())
+}
+
+/// The path of a URL on one of `hosts`, percent-decoded, without query, fragment and outer slashes.
+/// The scheme and `www.` may be missing, as in links that people paste.
+fn url_path(text: &str, hosts: &[&str]) -> Option<String> {
+    let rest = ["https://", "http://"].iter().find_map(|scheme| strip_prefix_ignoring_case(text, scheme));
+    let rest = rest.unwrap_or(text);
+    let rest = strip_prefix_ignoring_case(rest, "www.").unwrap_or(rest);
+    let (host, path) = rest.split_once('/')?;
+    if !hosts.iter().any(|known| host.eq_ignore_ascii_case(known)) {
+        return None;
+    }
+    let path = path.split(['?', '#']).next().unwrap_or_default();
+    let path = percent_encoding::percent_decode_str(path).decode_utf8().ok()?;
+    Some(path.trim_matches('/').to_owned())
+}
+
+fn strip_prefix_ignoring_case<'a>(text: &'a str, prefix: &str) -> Option<&'a str> {
+    let start = text.get(..prefix.len())?;
+    start.eq_ignore_ascii_case(prefix).then(|| &text[prefix.len()..])
+}
+
+fn canonical_doi(text: &str) -> Option<String> {
+    static DOI: LazyLock<Regex> = LazyLock::new(|| pattern(r"^10\.[0-9]{4,9}(\.[0-9]+)*/[^\s\p{Cc}]+$"));
+
+    let path = url_path(text, &["doi.org", "dx.doi.org"]);
+    let text = path.as_deref().unwrap_or(text);
+    // Only ASCII letters: a DOI's other characters are compared as they are (DOI handbook, 2.4).
+    // BibTeX and arXiv write `\_` for `_`; no registered DOI holds a backslash.
+    let doi = text.to_ascii_lowercase().replace('\\', "");
+    let doi = trim_trailing_punctuation(&doi);
+    DOI.is_match(doi).then(|| doi.to_owned())
+}
+
+/// Without what follows a DOI in running text: punctuation, a stray `%20`, brackets that were never
+/// opened inside it.
+fn trim_trailing_punctuation(mut text: &str) -> &str {
+    loop {
+        let mut trimmed = text.trim_end_matches(|c: char| c.is_whitespace() || ".,;:'\"”’".contains(c));
+        trimmed = trimmed.strip_suffix("%20").unwrap_or(trimmed);
+        for (open, close) in [('(', ')'), ('[', ']'), ('{', '}'), ('<', '>')] {
+            if trimmed.ends_with(close) && trimmed.matches(close).count() > trimmed.matches(open).count() {
+                trimmed = &trimmed[..trimmed.len() - close.len_utf8()];
+            }
+        }
+        if trimmed.len() == text.len() {
+            return text;
+        }
+        text = trimmed;
+    }
+}
+
+fn canonical_arxiv(text: &str) -> Option<String> {
+    /// Year, month, number of the scheme in use since April 2007.
+    static NEW: LazyLock<Regex> =
+        LazyLock::new(|| pattern(r"^([0-9]{2})([0-9]{2})\.([0-9]{4,5})(v[0-9]+)?$"));
+    /// Archive, subject class, year, month and number, of the scheme before.
+    static OLD: LazyLock<Regex> = LazyLock::new(|| {
+        pattern(r"^([a-z]+(?:-[a-z]+)?)(?:\.[a-z-]{2,})?/([0-9]{2})([0-9]{2})([0-9]{3})(v[0-9]+)?$")
+    });
+
+    let path = url_path(text, &["arxiv.org", "export.arxiv.org"]);
+    let text = match &path {
+        Some(path) => path.split_once('/').filter(|(page, _)| is_arxiv_page(page))?.1,
+        // arXiv's own citations end in the category: `arXiv:1704.03578v2 [cs.CR]`.
+        None => text.split(" [").next().unwrap_or_default(),
+    };
+    let text = text.trim_end_matches(['.', ',', ';', ' ']).to_ascii_lowercase();
+    let text = text.strip_suffix(".pdf").unwrap_or(&text);
+
+    if let Some(parts) = NEW.captures(text) {
+        let month_of_scheme = format!("{}{}", &parts[1], &parts[2]);
+        // Five digits since 2015: a shorter number there has lost a zero, to a spreadsheet perhaps.
+        let n_digits = if month_of_scheme.as_str() < "1501" { 4 } else { 5 };
+        let exists = month_of_scheme.as_str() >= "0704" && is_month(&parts[2]) && parts[3].len() == n_digits;
+        return exists.then(|| format!("{month_of_scheme}.{}", &parts[3]));
+    }
+    let parts = OLD.captures(text)?;
+    let in_use = parts[2] >= *"91" || parts[2] <= *"07";
+    let exists = in_use && is_month(&parts[3]) && ARXIV_ARCHIVES.contains(&&parts[1]);
+    exists.then(|| format!("{}/{}{}{}", &parts[1], &parts[2], &parts[3], &parts[4]))
+}
+
+fn is_arxiv_page(page: &str) -> bool {
+    ["abs", "pdf", "html", "format", "ps"].contains(&page)
+}
+
+fn is_month(digits: &str) -> bool {
+    ("01"..="12").contains(&digits)
+}
+
+fn canonical_pmid(text: &str) -> Option<String> {
+    /// The `.0` comes from tables that hold ids as floating-point numbers.
+    static PMID: LazyLock<Regex> = LazyLock::new(|| pattern(r"^0*([1-9][0-9]{0,8})(\.0)?$"));
+
+    let text = if let Some(path) = url_path(text, &["pubmed.ncbi.nlm.nih.gov"]) {
+        path
+    } else if let Some(path) = url_path(text, &["ncbi.nlm.nih.gov"]) {
+        path.strip_prefix("pubmed/")?.to_owned()
+    } else {
+        text.to_owned()
+    };
+    PMID.captures(&text).map(|parts| parts[1].to_owned())
+}
+
+fn canonical_pmcid(text: &str) -> Option<String> {
+    static PMCID: LazyLock<Regex> = LazyLock::new(|| pattern(r"^(?i:pmc)?0*([1-9][0-9]{0,9})(\.[0-9]+)?$"));
+
+    let hosts = ["ncbi.nlm.nih.gov", "pmc.ncbi.nlm.nih.gov", "europepmc.org"];
+    let path = url_path(text, &hosts);
+    let text = match &path {
+        // `pmc/articles/PMC3539452/pdf/…`: the part that says PMC; other pages there are not papers.
+        Some(path) => {
+            path.split('/').find(|part| part.len() > 3 && part.to_ascii_uppercase().starts_with("PMC"))?
+        }
+        None => text,
+    };
+    PMCID.captures(text).map(|parts| format!("PMC{}", &parts[1]))
+}
+
+fn canonical_acl(text: &str) -> Option<String> {
+    static OLD: LazyLock<Regex> = LazyLock::new(|| pattern(r"^([A-Za-z][0-9]{2}-[0-9]{4})(v[0-9]+)?$"));
+    static NEW: LazyLock<Regex> =
+        LazyLock::new(|| pattern(r"^((?:19|20)[0-9]{2}\.[a-z0-9_]+(?:-[a-z0-9_]+)+\.[0-9]+)(v[0-9]+)?$"));
+
+    let path = if let Some(path) = url_path(text, &["aclanthology.org"]) {
+        Some(path)
+    } else if let Some(path) = url_path(text, &["aclweb.org"]) {
+        Some(path.strip_prefix("anthology/")?.to_owned())
+    } else {
+        None
+    };
+    let text = path.as_deref().unwrap_or(text);
+    let text = text.strip_suffix(".pdf").unwrap_or(text);
+    if let Some(parts) = OLD.captures(text) {
+        return Some(parts[1].to_ascii_uppercase());
+    }
+    NEW.captures(&text.to_ascii_lowercase()).map(|parts| parts[1].to_owned())
+}
+
+fn pattern(source: &str) -> Regex {
+    Regex::new(source).expect("a pattern written in this file is a valid one")
 }

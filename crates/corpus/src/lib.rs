@@ -1,10 +1,29 @@
 //! Papers, their identifiers, and reading them from the files that people have.
+//!
+//! A record's way in, read downwards: a [`Source`] (file, standard input or any reader) is
+//! decompressed, its [`Format`] is detected, that format's module splits it into records, and
+//! [`paper_from_json`] makes each a [`Paper`]. Test collections in the BEIR layout are a
+//! [`BeirFolder`](beir::BeirFolder).
 
+mod authors;
+pub mod beir;
+mod csv;
+mod daily_papers;
+mod dates;
 mod error;
 pub mod identifier;
+mod input;
+mod json;
+mod jsonl;
+mod lines;
 mod paper;
+mod reader;
+mod reading;
+mod record;
 pub mod text;
 
-pub use error::PaperIdError;
-pub use identifier::IdentifierKind;
+pub use error::{FieldIssue, PaperIdError, Place, ReadError, RecordError};
+pub use identifier::{ExternalId, IdentifierKind, Lookup, lookup, sniff_record_id};
 pub use paper::{MAX_ID_BYTES, Paper, PaperId};
+pub use reader::{Format, MAX_RECORD_BYTES, ReadOptions, Records, Source, UnknownFormatName};
+pub use record::{MAX_ABSTRACT_BYTES, MAX_AUTHORS, MAX_TITLE_BYTES, Parsed, paper_from_json};

@@ -14,3 +14,39 @@ pub fn normalize(text: &str) -> String {
     }
     folded
 }
+
+/// Whether a text says only that there is none: `N/A`, `[no abstract available]`, `-`, `TBD`.
+///
+/// White space, case and outer punctuation do not matter. A blank text is filler too.
+#[must_use]
+pub fn is_filler(text: &str) -> bool {
+    /// Longer texts are never filler; this spares normalising whole abstracts.
+    const MAX_FILLER_BYTES: usize = 120;
+    #[rustfmt::skip]
+    const FILLER: [&str; 29] = [
+        "", "abstract", "abstract is not available", "abstract not available", "abstract not provided",
+        "abstract unavailable", "an abstract is not available", "n.a", "n/a", "na", "nan", "nil",
+        "no abstract", "no abstract available", "no abstract found", "no abstract is available",
+        "no abstract provided", "no title", "no title available", "none", "not applicable",
+        "not available", "null", "tba", "tbd", "title not available", "to be added", "to be announced",
+        "untitled",
+    ];
+
+    let text = text.trim();
+    if text.len() > MAX_FILLER_BYTES {
+        return false;
+    }
+    let text = normalize(text).to_lowercase();
+    let is_outer = |c: char| c.is_whitespace() || c.is_ascii_punctuation() || "–—…“”‘’".contains(c);
+    FILLER.contains(&text.trim_matches(is_outer))
+}
+
+/// The start of a text, escaped and in quotation marks, for messages.
+pub(crate) fn excerpt(text: &str) -> String {
+    const MAX_CHARS: usize = 60;
+    let mut start: String = text.chars().take(MAX_CHARS).flat_map(char::escape_debug).collect();
+    if text.chars().nth(MAX_CHARS).is_some() {
+        start.push('…');
+    }
+    format!("\"{start}\"")
+}

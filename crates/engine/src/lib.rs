@@ -1,1 +1,33 @@
-//! The store, ingest, search, deduplication and evaluation.
+//! The engine: what cognate can do, with no word about HTTP or command lines.
+//!
+//! A paper comes in through [`Engine::ingest`], which embeds it and commits it to the store. A query
+//! goes through [`Engine::search`]: embedded, compared with the vectors of the current snapshot,
+//! ranked, and answered with papers read from the store.
+
+mod dedup;
+mod doctor;
+mod engine;
+mod error;
+mod eval;
+mod ingest;
+mod metrics;
+mod query_batcher;
+mod recipe;
+mod reembed;
+mod search;
+mod store;
+mod view;
+
+pub use dedup::{Action, Cluster, DedupReport, DedupRequest, DedupStats, Member};
+pub use doctor::{Check, examine};
+pub use engine::{DEFAULT_MODEL, Engine, EngineOptions, ModelChoice, Stats};
+pub use error::{EngineError, Fault};
+pub use eval::{EvalReport, EvalRequest, RunLine, evaluate};
+pub use ingest::{IngestEvent, IngestReport, Ingestion};
+pub use metrics::{Metrics, QueryMetrics};
+pub use recipe::{RECIPE, embedded_text};
+pub use reembed::ReembedReport;
+pub use search::{Hit, MAX_LIMIT, MAX_OFFSET, MAX_QUERY_CHARS, Meta, Mode, Page, Scores, SearchRequest, SearchResponse};
+pub use store::{STORE_FILE, StoredModel, StoredPaper};
+
+pub use cognate_index::Path;

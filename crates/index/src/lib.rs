@@ -1,1 +1,32 @@
 //! Nearest neighbours of unit vectors, exact and by graph.
+//!
+//! A collection is a set of *rows*, each a `u32` with a unit vector of one dimension; what a row
+//! stands for is the caller's business. Every score is a cosine in `[-1, 1]`, higher is closer, and
+//! equal scores are in order of row. The same two vectors give the same score, to the bit, on every
+//! path and with any number of threads.
+//!
+//! Read downwards: [`Searcher`] is what a query meets. It holds a [`VectorSet`] (an immutable
+//! snapshot, scanned exactly) and, for a large one, a [`GraphIndex`] over it. [`write_snapshot`] and
+//! [`read_snapshot`] keep a set in a file that is derived from the truth and never is the truth.
+//!
+//! Vectors at rest are f16. For a set to be the same whether its vectors came through the file or
+//! from the store, it must hold what
+//! [`UnitVector::from_f16_le_bytes`](cognate_vector::UnitVector::from_f16_le_bytes) gives, so callers
+//! take every vector through that form first ([`UnitVector::rounded_to_f16`](cognate_vector::UnitVector::rounded_to_f16));
+//! [`write_snapshot`] refuses any other.
+
+mod error;
+mod exact;
+mod graph;
+mod matrix;
+mod searcher;
+mod snapshot;
+#[cfg(test)]
+mod testing;
+mod vector_set;
+
+pub use error::{IndexError, Section};
+pub use graph::{DEFAULT_EF_SEARCH, GraphIndex, GraphParams};
+pub use searcher::{EXACT_SCAN_LIMIT, Hits, Path, PathChoice, Searcher};
+pub use snapshot::{read_snapshot, write_snapshot};
+pub use vector_set::{VectorSet, VectorSetBuilder};

@@ -1,1 +1,13 @@
-//! The HTTP service: wire types, statuses, limits, shutdown.
+//! The HTTP service over the engine: wire types, statuses, limits, shutdown.
+//!
+//! `docs/http.md` describes the interface. Handlers do no work of their own: they turn a request into
+//! an engine call on a blocking thread, and its answer into a body of [`wire`].
+
+mod error;
+mod guard;
+mod routes;
+mod serve;
+pub mod wire;
+
+pub use guard::Guard;
+pub use serve::{ServeError, ServeOptions, serve};

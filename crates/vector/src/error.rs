@@ -20,6 +20,12 @@ pub enum VectorError {
         /// The Euclidean norm as computed.
         norm: f32,
     },
+    /// The norm is not 1, though it was said to be.
+    #[error("expected a vector of norm 1, found one of norm {norm}")]
+    NotUnit {
+        /// The Euclidean norm as computed.
+        norm: f32,
+    },
     /// The byte string is not a whole number of f16 components.
     #[error("expected an even number of bytes (little-endian f16 components), found {len}")]
     OddLength {

@@ -1,0 +1,253 @@
+//! The command line as typed; [`crate::config`] turns it into settings that are known to be valid.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+
+const EXAMPLES: &str = "\
+Examples:
+  cognate index arxiv-metadata-oai-snapshot.json.zst   index an arXiv dump; stop and go on at any time
+  cognate search \"how do bats avoid collisions?\"       ask in plain language
+  cognate similar 1704.03578                           papers near a paper
+  cognate serve                                        answer over HTTP at 127.0.0.1:8080
+  cognate demo                                         try it on a small corpus that comes along
+
+Settings come from cognate.toml, then COGNATE_* in the environment, then flags.
+Exit codes: 0 done, 1 failed, 2 wrong usage or input, 3 not found, 130 interrupted.";
+
+/// Semantic search over the abstracts of scientific papers, on your own machine.
+#[derive(Debug, Parser)]
+#[command(name = "cognate", version, after_help = EXAMPLES, max_term_width = 100)]
+pub(crate) struct Args {
+    /// Folder of papers and indexes [default: ./cognate-data]
+    #[arg(long, global = true, value_name = "DIR")]
+    pub(crate) data: Option<PathBuf>,
+    /// Model: a name or a folder [default: the data folder's own, else all-MiniLM-L6-v2]
+    #[arg(long, global = true, value_name = "NAME|DIR")]
+    pub(crate) model: Option<String>,
+    /// Text put before every query, in place of the model's own
+    #[arg(long, global = true, value_name = "TEXT")]
+    pub(crate) query_prefix: Option<String>,
+    /// Text put before every paper, in place of the model's own
+    #[arg(long, global = true, value_name = "TEXT")]
+    pub(crate) passage_prefix: Option<String>,
+    /// Configuration file [default: ./cognate.toml, else cognate/config.toml in the user's configuration folder]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Print JSON for machines: the last line of standard output is one value
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// Log more
+    #[arg(short, long, global = true)]
+    pub(crate) verbose: bool,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Add papers from files, or bring them up to date
+    Index(IndexArgs),
+    /// Ask a question
+    Search(SearchArgs),
+    /// Find the papers nearest to a paper
+    Similar(SimilarArgs),
+    /// Show a paper
+    Get(PaperArgs),
+    /// Delete a paper
+    Delete(PaperArgs),
+    /// Find near-duplicates; nothing is changed
+    Dedup(DedupArgs),
+    /// Answer over HTTP
+    Serve(ServeArgs),
+    /// Measure search quality on a collection with judgments
+    Eval(EvalArgs),
+    /// Turn texts into vectors
+    Embed(EmbedArgs),
+    /// Index a small corpus that comes along, and ask it three questions
+    Demo,
+    /// Say how many papers there are, and how they are searched
+    Stats,
+    /// Say what is wrong with the data folder, and the mend
+    Doctor,
+    /// Embed all papers anew, with the model given by --model
+    Reembed,
+    /// Fetch and check models
+    #[command(subcommand)]
+    Model(ModelCommand),
+    /// Print a completion script for a shell
+    #[command(after_help = "Example: cognate completions bash > ~/.local/share/bash-completion/completions/cognate")]
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+}
+
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "\
+Examples:
+  cognate index arxiv.jsonl.zst refs.csv      formats and compression are detected
+  zcat papers.jsonl.gz | cognate index -      read standard input
+  cognate index daily.txt --date 2025-07-30   give a Daily Papers page its day
+
+Papers are matched by their own id: what is unchanged is not embedded again, so the same command
+after Ctrl-C, a crash or next month's dump goes on where it is needed.")]
+pub(crate) struct IndexArgs {
+    /// Files to read; `-` is standard input
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
+    /// The format, where it cannot be detected
+    #[arg(long, value_enum, default_value_t = FormatArg::Auto)]
+    pub(crate) format: FormatArg,
+    /// Date of a page that has none [form: YYYY-MM-DD]
+    #[arg(long, value_name = "DATE")]
+    pub(crate) date: Option<String>,
+    /// Stop at the first bad record instead of skipping it
+    #[arg(long)]
+    pub(crate) strict: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum FormatArg {
+    Auto,
+    Jsonl,
+    Json,
+    Csv,
+    Tsv,
+    DailyPapers,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct PageArgs {
+    /// Hits to show
+    #[arg(long, value_name = "N")]
+    pub(crate) limit: Option<usize>,
+    /// Hits to skip
+    #[arg(long, value_name = "N")]
+    pub(crate) offset: Option<usize>,
+    /// Lowest cosine of a hit, from -1 to 1
+    #[arg(long, value_name = "COSINE", allow_negative_numbers = true)]
+    pub(crate) min_score: Option<f32>,
+}
+
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "Example: cognate search \"does sleep help memory?\" --limit 5")]
+pub(crate) struct SearchArgs {
+    /// The question
+    pub(crate) query: String,
+    #[command(flatten)]
+    pub(crate) page: PageArgs,
+    /// How to rank: semantic
+    #[arg(long, value_name = "MODE")]
+    pub(crate) mode: Option<String>,
+}
+
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "Example: cognate similar 1704.03578 --limit 5")]
+pub(crate) struct SimilarArgs {
+    /// The paper's id, or a DOI, arXiv id, PMID, PMCID or ACL id, with prefix or as a URL
+    pub(crate) id: String,
+    #[command(flatten)]
+    pub(crate) page: PageArgs,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct PaperArgs {
+    /// The paper's id, or a DOI, arXiv id, PMID, PMCID or ACL id, with prefix or as a URL
+    pub(crate) id: String,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct DedupArgs {
+    /// Lowest cosine of a pair, from 0.5 to 1 [default: 0.95]
+    #[arg(long, value_name = "COSINE")]
+    pub(crate) threshold: Option<f32>,
+}
+
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "\
+Examples:
+  cognate serve                                       listen on 127.0.0.1:8080
+  cognate serve --bind 127.0.0.1:0                    take a free port; the first line of output names it
+  cognate serve --bind 0.0.0.0:8080 --allow-remote    for a network that is yours
+  curl 'http://127.0.0.1:8080/v1/search?q=dark+matter&limit=3'")]
+pub(crate) struct ServeArgs {
+    /// Address and port; port 0 takes a free one [default: 127.0.0.1:8080]
+    #[arg(long, value_name = "ADDR:PORT")]
+    pub(crate) bind: Option<SocketAddr>,
+    /// Listen beyond this machine
+    #[arg(long)]
+    pub(crate) allow_remote: bool,
+    /// A further name that the server answers to; may be repeated
+    #[arg(long, value_name = "NAME")]
+    pub(crate) allow_host: Vec<String>,
+    /// A page that may use the server from a browser, such as https://example.org; may be repeated
+    #[arg(long, value_name = "ORIGIN")]
+    pub(crate) allow_origin: Vec<String>,
+}
+
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "Example: cognate eval beir/scifact --run scifact.run")]
+pub(crate) struct EvalArgs {
+    /// Folder in BEIR's layout: corpus.jsonl, queries.jsonl, qrels/SPLIT.tsv
+    pub(crate) collection: PathBuf,
+    /// Which judgments to use
+    #[arg(long, default_value = "test")]
+    pub(crate) split: String,
+    /// How to rank: semantic
+    #[arg(long, value_name = "MODE")]
+    pub(crate) mode: Option<String>,
+    /// Write the rankings as a TREC run
+    #[arg(long, value_name = "FILE")]
+    pub(crate) run: Option<PathBuf>,
+}
+
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "\
+Examples:
+  cognate embed --input texts.jsonl --output vectors.npy
+  echo '\"dark matter\"' | cognate embed
+
+Each line of the input is a JSON string or an object with `text`; texts are embedded as given.")]
+pub(crate) struct EmbedArgs {
+    /// Texts, one JSON value a line; `-` is standard input
+    #[arg(long, default_value = "-", value_name = "FILE")]
+    pub(crate) input: PathBuf,
+    /// A NumPy .npy file, float32 [n_texts, dim]; `-` is NDJSON on standard output
+    #[arg(long, default_value = "-", value_name = "FILE.npy")]
+    pub(crate) output: PathBuf,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ModelCommand {
+    /// Download a model from the Hugging Face hub, or check the one that is there
+    #[command(after_help = "\
+Examples:
+  cognate model pull all-MiniLM-L6-v2
+  cognate model pull BAAI/bge-small-en-v1.5
+
+HF_ENDPOINT names another hub, HF_TOKEN a token for models that need one.")]
+    Pull(PullArgs),
+    /// Check a model's files against its manifest
+    Verify {
+        /// The model; the configured one if left out
+        name: Option<String>,
+    },
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct PullArgs {
+    /// Repository (`OWNER/NAME`), or the bare name of a sentence-transformers model
+    pub(crate) name: String,
+    /// Branch, tag or commit
+    #[arg(long, value_name = "REV")]
+    pub(crate) revision: Option<String>,
+    /// Folder to put models in [default: COGNATE_MODELS, else ./models, else the user's data folder]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) models: Option<PathBuf>,
+    /// Replace a model that is there by another revision
+    #[arg(long)]
+    pub(crate) update: bool,
+}

@@ -1,0 +1,76 @@
+//! `cognate demo`: a small corpus that comes along, indexed and asked three questions.
+
+use std::path::PathBuf;
+
+use cognate_corpus::{Format, ReadOptions, Source};
+use cognate_engine::{Engine, EngineOptions, IngestEvent, Ingestion, Mode, Page, SearchRequest};
+use cognate_server::wire::{IngestBody, SearchBody};
+use serde_json::json;
+
+use super::stop_flag;
+use crate::config::Config;
+use crate::output::{self, Output};
+use crate::progress::Progress;
+
+/// Abstracts written for this project; see `crates/cli/demo/README.md`.
+const CORPUS: &str = include_str!("../../demo/corpus.jsonl");
+
+/// Where the demo goes when no folder is named: not among the user's own papers.
+const DATA_DIR: &str = "cognate-demo";
+
+const QUESTIONS: [&str; 3] = [
+    "what is harming wild pollinators, farm chemicals or rising temperatures?",
+    "turn text into embeddings quickly on a laptop without a graphics card",
+    "how can a classifier's confidence stay trustworthy on unfamiliar inputs?",
+];
+
+pub(crate) fn run(config: &Config, output: &Output) -> anyhow::Result<()> {
+    let data_dir = if config.data_dir_is_default { PathBuf::from(DATA_DIR) } else { config.data_dir.clone() };
+    let stop = stop_flag()?;
+    let engine = Engine::create(EngineOptions { data_dir: data_dir.clone(), model: config.model.clone() })?;
+
+    let total = CORPUS.lines().count() as u64;
+    let mut progress = Progress::start("index", Some(total));
+    let options = ReadOptions { format: Format::Jsonl, ..ReadOptions::default() };
+    let report = engine.ingest(
+        Source::from_reader("demo corpus", CORPUS.as_bytes()).records(&options)?,
+        Ingestion {
+            strict: true,
+            stop: &stop,
+            on_event: &mut |event| {
+                if let IngestEvent::Committed(counts) = event {
+                    progress.update(counts.read, &format!("{} of {total} papers", counts.read));
+                }
+            },
+        },
+    )?;
+    let seconds = progress.elapsed().as_secs_f64();
+    progress.finish();
+
+    let mut answers = Vec::new();
+    for question in QUESTIONS {
+        let request = SearchRequest::new(question, Mode::default(), Page::new(Some(3), None, None)?)?;
+        answers.push(SearchBody::new(engine.search(&request)?, None)?);
+    }
+    let index = IngestBody { seconds: Some(seconds), ..IngestBody::new(report) };
+    let body = json!({ "index": index, "searches": answers });
+    output.print(&body, |_| {
+        let mut text = format!("{} papers indexed into {} in {seconds:.1} s\n\n", report.read, data_dir.display());
+        for (question, answer) in QUESTIONS.iter().zip(&answers) {
+            text.push_str(&format!("“{question}”\n{}\n\n", output::hits(answer)));
+        }
+        let command = std::env::args().next().unwrap_or_else(|| "cognate".to_owned());
+        let folder = data_dir.display();
+        text.push_str(&format!(
+            "Go on with:\n\
+             \x20 {command} --data {folder} search \"your question\"\n\
+             \x20 {command} --data {folder} similar demo-001\n\
+             \x20 {command} --data {folder} dedup --threshold 0.85\n\
+             \x20 {command} --data {folder} serve\n\
+             and with your own papers:\n\
+             \x20 {command} index FILE…\n\
+             \x20 {command} --help"
+        ));
+        text
+    })
+}

@@ -1,0 +1,163 @@
+//! `cognate index`: papers from files into the data folder.
+
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+use std::cell::Cell;
+use std::time::Duration;
+
+use cognate_corpus::{Format, Parsed, ReadError, ReadOptions, RecordError, Records, Source};
+use cognate_engine::{Engine, EngineError, IngestEvent, IngestReport, Ingestion};
+use cognate_server::wire::IngestBody;
+
+use super::{InvalidInput, stop_flag};
+use crate::args::{FormatArg, IndexArgs};
+use crate::config::Config;
+use crate::output::Output;
+use crate::progress::Progress;
+
+/// Bad records and warnings told one by one; beyond this only their number is.
+const MAX_TOLD: u64 = 20;
+
+pub(crate) fn run(config: &Config, output: &Output, args: &IndexArgs) -> anyhow::Result<()> {
+    let options = read_options(args)?;
+    let stop = stop_flag()?;
+    let engine = Engine::create(config.engine_options())?;
+
+    // A file that is not there is told before an hour is spent on those that are.
+    for path in args.files.iter().filter(|path| *path != Path::new("-")) {
+        Source::open(path).map_err(EngineError::from)?;
+    }
+    let files = Files::new(&args.files, options);
+    let position = Rc::clone(&files.position);
+    let mut progress = Progress::start("index", total_bytes(&args.files));
+    let mut n_told = 0;
+    let mut report = IngestReport::default();
+    let result = engine.ingest(
+        files,
+        Ingestion {
+            strict: args.strict,
+            stop: &stop,
+            on_event: &mut |event| match event {
+                IngestEvent::Committed(counts) => {
+                    report = counts;
+                    progress.update(position.get(), &counts_in_words(&counts, progress.elapsed()));
+                }
+                IngestEvent::Skipped(error) => tell(&progress, &mut n_told, &format!("skipped {error}")),
+                IngestEvent::Warning(warning) => tell(&progress, &mut n_told, &format!("warning: {warning}")),
+            },
+        },
+    );
+    let elapsed = progress.elapsed();
+    if n_told > MAX_TOLD {
+        progress.line(&format!("… and {} more such lines", n_told - MAX_TOLD));
+    }
+    progress.finish();
+    report = result?;
+
+    let body = IngestBody { seconds: Some(elapsed.as_secs_f64()), ..IngestBody::new(report) };
+    output.print(&body, |_| counts_in_words(&report, elapsed))?;
+    if stop.load(std::sync::atomic::Ordering::Relaxed) {
+        return Err(EngineError::Interrupted.into());
+    }
+    if report.read > 0 && report.skipped == report.read {
+        return Err(InvalidInput("no record could be read; see the messages above".to_owned()).into());
+    }
+    Ok(())
+}
+
+fn read_options(args: &IndexArgs) -> anyhow::Result<ReadOptions> {
+    let day = match &args.date {
+        None => None,
+        Some(text) => Some(text.parse().map_err(|_| {
+            InvalidInput(format!("--date: expected a date such as 2025-07-30, found {text:?}"))
+        })?),
+    };
+    let format = match args.format {
+        FormatArg::Auto => Format::Auto,
+        FormatArg::Jsonl => Format::Jsonl,
+        FormatArg::Json => Format::Json,
+        FormatArg::Csv => Format::Csv,
+        FormatArg::Tsv => Format::Tsv,
+        FormatArg::DailyPapers => Format::DailyPapers,
+    };
+    Ok(ReadOptions { format, day })
+}
+
+fn tell(progress: &Progress, n_told: &mut u64, line: &str) {
+    *n_told += 1;
+    if *n_told <= MAX_TOLD {
+        progress.line(line);
+    }
+}
+
+fn counts_in_words(report: &IngestReport, elapsed: Duration) -> String {
+    let IngestReport { read, added, updated, unchanged, skipped, embedded } = report;
+    let rate = *embedded as f64 / elapsed.as_secs_f64().max(1e-3);
+    let mut words = format!("{read} read, {added} added, {updated} updated, {unchanged} unchanged");
+    if *skipped > 0 {
+        words.push_str(&format!(", {skipped} skipped"));
+    }
+    words.push_str(&format!("; {embedded} embedded at {rate:.1}/s"));
+    words
+}
+
+/// Every record of several files, one file after another.
+struct Files {
+    waiting: std::vec::IntoIter<PathBuf>,
+    current: Option<Records>,
+    options: ReadOptions,
+    /// Bytes of the files that were read to their end.
+    n_done_bytes: u64,
+    /// Bytes taken in so far, over all files; shared with the progress bar.
+    position: Rc<Cell<u64>>,
+}
+
+impl Files {
+    fn new(paths: &[PathBuf], options: ReadOptions) -> Self {
+        Self {
+            waiting: paths.to_vec().into_iter(),
+            current: None,
+            options,
+            n_done_bytes: 0,
+            position: Rc::new(Cell::new(0)),
+        }
+    }
+
+    /// Opens the next file if none is open; says whether there is one.
+    fn advance(&mut self) -> Result<bool, ReadError> {
+        if self.current.is_none()
+            && let Some(path) = self.waiting.next()
+        {
+            self.current = Some(Source::open(&path)?.records(&self.options)?);
+        }
+        Ok(self.current.is_some())
+    }
+}
+
+impl Iterator for Files {
+    type Item = Result<Result<Parsed, RecordError>, ReadError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            match self.advance() {
+                Ok(true) => {}
+                Ok(false) => return None,
+                Err(error) => return Some(Err(error)),
+            }
+            let current = self.current.as_mut()?;
+            let item = current.next();
+            self.position.set(self.n_done_bytes + current.consumed_bytes());
+            if item.is_some() {
+                return item;
+            }
+            self.n_done_bytes += current.consumed_bytes();
+            self.current = None;
+        }
+    }
+}
+
+/// Bytes of all files, if each has a size.
+fn total_bytes(paths: &[PathBuf]) -> Option<u64> {
+    let size = |path: &Path| path.metadata().ok().filter(std::fs::Metadata::is_file).map(|metadata| metadata.len());
+    paths.iter().map(|path| size(path)).sum()
+}

@@ -1,0 +1,154 @@
+//! One module per command that has something to do; the short ones are here.
+
+mod demo;
+mod embed;
+mod eval;
+mod index;
+mod model;
+mod reembed;
+mod serve;
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use clap::CommandFactory;
+use cognate_engine::{DedupRequest, Engine, Page, examine};
+use cognate_server::wire::{DedupBody, PaperBody, SearchBody, SearchParams, StatsBody};
+use serde::Serialize;
+use serde_json::json;
+
+use crate::args::{Args, Command, DedupArgs, PageArgs, PaperArgs, SearchArgs, SimilarArgs};
+use crate::config::Config;
+use crate::output::{self, Output};
+
+/// Something given on the command line, or in a file named there, is wrong.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct InvalidInput(pub(crate) String);
+
+/// Runs the command.
+pub(crate) fn run(args: Args, output: &Output) -> anyhow::Result<()> {
+    if let Command::Completions { shell } = args.command {
+        clap_complete::generate(shell, &mut Args::command(), "cognate", &mut std::io::stdout());
+        return Ok(());
+    }
+    let config = Config::load(&args)?;
+    match args.command {
+        Command::Index(index) => index::run(&config, output, &index),
+        Command::Search(search) => run_search(&config, output, search),
+        Command::Similar(similar) => run_similar(&config, output, &similar),
+        Command::Get(paper) => get(&config, output, &paper),
+        Command::Delete(paper) => delete(&config, output, &paper),
+        Command::Dedup(dedup) => run_dedup(&config, output, &dedup),
+        Command::Serve(serve) => serve::run(&config, &serve),
+        Command::Eval(eval) => eval::run(&config, output, &eval),
+        Command::Embed(embed) => embed::run(&config, output, &embed),
+        Command::Demo => demo::run(&config, output),
+        Command::Stats => stats(&config, output),
+        Command::Doctor => doctor(&config, output),
+        Command::Reembed => reembed::run(&config, output),
+        Command::Model(model) => model::run(&config, output, model),
+        Command::Completions { .. } => Ok(()),
+    }
+}
+
+/// Set by the first Ctrl-C or SIGTERM; the second one ends the process at once.
+pub(crate) fn stop_flag() -> anyhow::Result<Arc<AtomicBool>> {
+    let stop = Arc::new(AtomicBool::new(false));
+    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
+        // The order matters: the shutdown looks at the flag before this signal sets it.
+        signal_hook::flag::register_conditional_shutdown(signal, 130, Arc::clone(&stop))?;
+        signal_hook::flag::register(signal, Arc::clone(&stop))?;
+    }
+    Ok(stop)
+}
+
+fn run_search(config: &Config, output: &Output, args: SearchArgs) -> anyhow::Result<()> {
+    let PageArgs { limit, offset, min_score } = args.page;
+    let params = SearchParams { q: Some(args.query), limit, offset, min_score, mode: args.mode, fields: None };
+    let request = params.to_request()?;
+    let response = Engine::open(config.engine_options())?.search(&request)?;
+    output.print(&SearchBody::new(response, None)?, output::hits)
+}
+
+fn run_similar(config: &Config, output: &Output, args: &SimilarArgs) -> anyhow::Result<()> {
+    let page = Page::new(args.page.limit, args.page.offset, args.page.min_score)?;
+    let response = Engine::open(config.engine_options())?.similar(&args.id, page)?;
+    output.print(&SearchBody::new(response, None)?, output::hits)
+}
+
+fn get(config: &Config, output: &Output, args: &PaperArgs) -> anyhow::Result<()> {
+    let papers = Engine::open(config.engine_options())?.papers(&args.id)?;
+    let Some(body) = PaperBody::of_matches(papers) else { return Ok(()) };
+    output.print(&body, |body| serde_json::to_string_pretty(body).unwrap_or_default())
+}
+
+fn delete(config: &Config, output: &Output, args: &PaperArgs) -> anyhow::Result<()> {
+    let id = Engine::open(config.engine_options())?.delete(&args.id)?;
+    output.print(&json!({ "deleted": id }), |_| format!("deleted {id}"))
+}
+
+fn run_dedup(config: &Config, output: &Output, args: &DedupArgs) -> anyhow::Result<()> {
+    let request = DedupRequest::new(args.threshold)?;
+    let report = Engine::open(config.engine_options())?.dedup(request)?;
+    let mut text = String::new();
+    for cluster in &report.clusters {
+        text.push_str(&format!("keep   {}\n", cluster.keep));
+        for member in cluster.members.iter().skip(1) {
+            let action = if member.action == cognate_engine::Action::Drop { "drop" } else { "review" };
+            text.push_str(&format!("{action:<6} {}: {}\n", member.id, member.reason));
+        }
+        text.push('\n');
+    }
+    let stats = report.stats;
+    text.push_str(&format!(
+        "{} papers, {} clusters at cosine {} or above: {} to drop, {} to review; nothing was changed",
+        stats.n_papers, stats.n_clusters, stats.threshold, stats.n_drop, stats.n_review
+    ));
+    output.print(&DedupBody::from(report), |_| text)
+}
+
+fn stats(config: &Config, output: &Output) -> anyhow::Result<()> {
+    let engine = Engine::open(config.engine_options())?;
+    engine.load_vectors()?;
+    let stats = engine.stats()?;
+    let text = format!(
+        "{} papers, generation {}\nmodel: {}\nsearch: {:?}",
+        stats.n_papers,
+        stats.generation,
+        stats.model.as_ref().map_or_else(|| "none yet".to_owned(), ToString::to_string),
+        stats.path,
+    );
+    output.print(&StatsBody::from(stats), |_| text)
+}
+
+#[derive(Serialize)]
+struct DoctorBody {
+    ok: bool,
+    checks: Vec<CheckBody>,
+}
+
+#[derive(Serialize)]
+struct CheckBody {
+    name: &'static str,
+    ok: bool,
+    detail: String,
+    mend: String,
+}
+
+fn doctor(config: &Config, output: &Output) -> anyhow::Result<()> {
+    let checks: Vec<CheckBody> = examine(&config.data_dir, &config.model)
+        .into_iter()
+        .map(|check| CheckBody { name: check.name, ok: check.ok, detail: check.detail, mend: check.mend })
+        .collect();
+    let body = DoctorBody { ok: checks.iter().all(|check| check.ok), checks };
+    output.print(&body, |body| {
+        let lines = body.checks.iter().map(|check| {
+            let mark = if check.ok { "ok " } else { "BAD" };
+            let mend = if check.ok { String::new() } else { format!("\n     mend: {}", check.mend) };
+            format!("{mark}  {}: {}{mend}", check.name, check.detail)
+        });
+        lines.collect::<Vec<_>>().join("\n")
+    })?;
+    if body.ok { Ok(()) } else { Err(anyhow::anyhow!("the data folder needs mending; see above")) }
+}

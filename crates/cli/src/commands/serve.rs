@@ -1,0 +1,43 @@
+//! `cognate serve`: the HTTP service.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use cognate_engine::Engine;
+use cognate_server::{Guard, ServeOptions, serve};
+
+use crate::args::ServeArgs;
+use crate::config::Config;
+use crate::output::Output;
+
+/// Longest time for one request: an ingestion of the largest body on a slow machine may need it.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(600);
+/// Longest time to finish running requests once told to stop.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(30);
+
+pub(crate) fn run(config: &Config, args: &ServeArgs) -> anyhow::Result<()> {
+    let lower = |names: &[String], more: &[String]| -> Vec<String> {
+        names.iter().chain(more).map(|name| name.trim_end_matches('/').to_ascii_lowercase()).collect()
+    };
+    let options = ServeOptions {
+        bind: args.bind.unwrap_or(config.bind),
+        allow_remote: args.allow_remote || config.allow_remote,
+        guard: Guard {
+            allowed_hosts: lower(&config.allow_host, &args.allow_host),
+            allowed_origins: lower(&config.allow_origin, &args.allow_origin),
+            allow_any_address: false,
+        },
+        request_timeout: REQUEST_TIMEOUT,
+        drain_timeout: DRAIN_TIMEOUT,
+    };
+    let engine = Arc::new(Engine::create(config.engine_options())?);
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let output = Output::new(false);
+    let result = runtime.block_on(serve(engine, options, |address| {
+        // Whoever started us may have closed our output; the service goes on.
+        let _ = output.line(&format!("listening on http://{address}"));
+    }));
+    // Blocking work that outlived the drain must not hold the process.
+    runtime.shutdown_background();
+    Ok(result?)
+}

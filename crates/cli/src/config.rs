@@ -1,0 +1,118 @@
+//! Settings: the configuration file, then the environment, then the command line.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use cognate_embed::{EncoderOptions, ModelRoots};
+use cognate_engine::{EngineOptions, ModelChoice};
+use figment::Figment;
+use figment::providers::{Env, Format as _, Toml};
+use serde::Deserialize;
+
+use crate::args::Args;
+
+/// The keys of `cognate.toml`; each is also a variable, `COGNATE_` and the key in capitals.
+const KEYS: [&str; 8] = [
+    "data",
+    "model",
+    "query_prefix",
+    "passage_prefix",
+    "bind",
+    "allow_remote",
+    "allow_host",
+    "allow_origin",
+];
+
+const DEFAULT_DATA: &str = "cognate-data";
+const DEFAULT_BIND: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8080);
+
+/// The configuration could not be read.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ConfigError {
+    #[error("there is no configuration file `{}`", path.display())]
+    Missing { path: PathBuf },
+    #[error("the configuration is wrong; its keys are {}", KEYS.join(", "))]
+    Invalid(#[source] Box<figment::Error>),
+}
+
+/// File and environment, as written.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Raw {
+    data: Option<PathBuf>,
+    model: Option<String>,
+    query_prefix: Option<String>,
+    passage_prefix: Option<String>,
+    bind: Option<SocketAddr>,
+    #[serde(default)]
+    allow_remote: bool,
+    #[serde(default)]
+    allow_host: Vec<String>,
+    #[serde(default)]
+    allow_origin: Vec<String>,
+}
+
+/// Settings in force.
+#[derive(Debug, Clone)]
+pub(crate) struct Config {
+    /// The data folder.
+    pub(crate) data_dir: PathBuf,
+    /// Whether the data folder was named, or is the default.
+    pub(crate) data_dir_is_default: bool,
+    /// The model, if named, and its prefixes.
+    pub(crate) model: ModelChoice,
+    /// Where `serve` listens.
+    pub(crate) bind: SocketAddr,
+    pub(crate) allow_remote: bool,
+    pub(crate) allow_host: Vec<String>,
+    pub(crate) allow_origin: Vec<String>,
+}
+
+impl Config {
+    /// Reads file and environment, and lays the command line's global flags over them.
+    pub(crate) fn load(args: &Args) -> Result<Self, ConfigError> {
+        let mut figment = Figment::new();
+        if let Some(path) = file(args.config.as_deref())? {
+            figment = figment.merge(Toml::file_exact(path));
+        }
+        let raw: Raw = figment
+            .merge(Env::prefixed("COGNATE_").only(&KEYS))
+            .extract()
+            .map_err(|error| ConfigError::Invalid(Box::new(error)))?;
+        let data = args.data.clone().or(raw.data);
+        Ok(Self {
+            data_dir_is_default: data.is_none(),
+            data_dir: data.unwrap_or_else(|| PathBuf::from(DEFAULT_DATA)),
+            model: ModelChoice {
+                name: args.model.clone().or(raw.model),
+                roots: ModelRoots::from_environment(),
+                options: EncoderOptions {
+                    query_prefix: args.query_prefix.clone().or(raw.query_prefix),
+                    passage_prefix: args.passage_prefix.clone().or(raw.passage_prefix),
+                },
+            },
+            bind: raw.bind.unwrap_or(DEFAULT_BIND),
+            allow_remote: raw.allow_remote,
+            allow_host: raw.allow_host,
+            allow_origin: raw.allow_origin,
+        })
+    }
+
+    /// What the engine needs.
+    pub(crate) fn engine_options(&self) -> EngineOptions {
+        EngineOptions { data_dir: self.data_dir.clone(), model: self.model.clone() }
+    }
+}
+
+/// The configuration file: the one named, else the first that exists.
+fn file(named: Option<&Path>) -> Result<Option<PathBuf>, ConfigError> {
+    let named = named.map(Path::to_owned).or_else(|| std::env::var_os("COGNATE_CONFIG").map(PathBuf::from));
+    if let Some(path) = named {
+        return if path.is_file() { Ok(Some(path)) } else { Err(ConfigError::Missing { path }) };
+    }
+    let user = std::env::var_os("XDG_CONFIG_HOME")
+        .map(PathBuf::from)
+        .or_else(|| std::env::home_dir().map(|home| home.join(".config")))
+        .map(|folder| folder.join("cognate").join("config.toml"));
+    Ok([Some(PathBuf::from("cognate.toml")), user].into_iter().flatten().find(|path| path.is_file()))
+}

@@ -1,0 +1,63 @@
+//! Lines of a text, one at a time and of bounded length.
+
+use crate::error::{Place, ReadError};
+use crate::input::Input;
+use crate::reader::MAX_RECORD_BYTES;
+
+/// One line, without its line break.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Line<'a> {
+    Text(&'a [u8]),
+    /// Longer than [`MAX_RECORD_BYTES`]: passed over, never held in memory.
+    TooLong,
+}
+
+/// Reads lines that end in `\n` or `\r\n`; the last may end with the text.
+pub(crate) struct Lines {
+    input: Input,
+    buffer: Vec<u8>,
+    /// The number of the line last read, from 1.
+    number: u64,
+}
+
+impl Lines {
+    pub(crate) fn new(input: Input) -> Self {
+        Self { input, buffer: Vec::new(), number: 0 }
+    }
+
+    /// Where the line that [`next_line`](Self::next_line) will give stands.
+    pub(crate) fn place_of_next(&self) -> Place {
+        self.input.place(self.number + 1)
+    }
+
+    /// The next line, or `None` at the end of the text.
+    pub(crate) fn next_line(&mut self) -> Result<Option<Line<'_>>, ReadError> {
+        self.number += 1;
+        self.buffer.clear();
+        let mut n_bytes = 0;
+        loop {
+            let available = self.input.fill(self.number)?;
+            if available.is_empty() {
+                if n_bytes == 0 {
+                    return Ok(None);
+                }
+                break;
+            }
+            let end = available.iter().position(|&byte| byte == b'\n');
+            let part = &available[..end.unwrap_or(available.len())];
+            let n_taken = part.len() + usize::from(end.is_some());
+            n_bytes += n_taken;
+            if n_bytes <= MAX_RECORD_BYTES {
+                self.buffer.extend_from_slice(part);
+            }
+            self.input.text.consume(n_taken);
+            if end.is_some() {
+                break;
+            }
+        }
+        if n_bytes > MAX_RECORD_BYTES {
+            return Ok(Some(Line::TooLong));
+        }
+        Ok(Some(Line::Text(self.buffer.strip_suffix(b"\r").unwrap_or(&self.buffer))))
+    }
+}

@@ -1,0 +1,248 @@
+//! From a file to its records: opening, detecting the format, and the stream of papers.
+//!
+//! **To add a format** (BibTeX, RIS, Atom): write a module with a type that implements
+//! `FormatReader` and a function that recognises the format's beginning, add the format to [`Format`]
+//! and its name to [`Format::ALL`], and give it an arm in `detect` and one in `open_format`. The
+//! module makes each record a JSON object and calls [`paper_from_json`](crate::paper_from_json), so
+//! that aliases, bounds and warnings are the same in every format.
+
+use std::fmt;
+use std::fs::File;
+use std::io::{self, ErrorKind, Read};
+use std::path::Path;
+use std::str::FromStr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use jiff::civil::Date;
+
+use crate::csv::{self, Table};
+use crate::daily_papers::{self, DailyPapers};
+use crate::error::{ReadError, RecordError};
+use crate::input::Input;
+use crate::json::{self, JsonDocument};
+use crate::jsonl::JsonLines;
+use crate::record::Parsed;
+
+/// Longest record accepted, in bytes of its text; what bounds the memory that reading takes.
+pub const MAX_RECORD_BYTES: usize = 16 << 20;
+
+/// How a file holds its records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Format {
+    /// Whichever of the others the text looks like.
+    #[default]
+    Auto,
+    /// One JSON object a line, as in arXiv's metadata snapshot.
+    Jsonl,
+    /// A JSON array of objects, an object with such an array in `papers` or `data`, or single objects
+    /// over several lines.
+    Json,
+    /// A table with a header row and commas (or, where the header has them, semicolons or tabs).
+    Csv,
+    /// A table with a header row and tabs.
+    Tsv,
+    /// The text of a Daily Papers page.
+    DailyPapers,
+}
+
+impl Format {
+    /// Every format.
+    pub const ALL: [Self; 6] = [Self::Auto, Self::Jsonl, Self::Json, Self::Csv, Self::Tsv, Self::DailyPapers];
+
+    /// The name by which a user chooses it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Jsonl => "jsonl",
+            Self::Json => "json",
+            Self::Csv => "csv",
+            Self::Tsv => "tsv",
+            Self::DailyPapers => "daily-papers",
+        }
+    }
+}
+
+impl fmt::Display for Format {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// A text that names no [`Format`].
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("expected one of {}, found \"{found}\"", Format::ALL.map(Format::name).join(", "))]
+pub struct UnknownFormatName {
+    /// The text.
+    pub found: String,
+}
+
+impl FromStr for Format {
+    type Err = UnknownFormatName;
+
+    fn from_str(name: &str) -> Result<Self, UnknownFormatName> {
+        let format = Self::ALL.into_iter().find(|format| format.name() == name);
+        format.ok_or_else(|| UnknownFormatName { found: name.to_owned() })
+    }
+}
+
+/// How to read a source.
+#[derive(Debug, Clone, Default)]
+pub struct ReadOptions {
+    /// The format, where it shall not be detected.
+    pub format: Format,
+    /// The day of a Daily Papers page, whose text says none with a year: its papers'
+    /// `publication_date`. Other formats do not use it.
+    pub day: Option<Date>,
+}
+
+/// Something that holds records, before it is read.
+pub struct Source {
+    name: Arc<str>,
+    size: Option<u64>,
+    stored: Box<dyn Read + Send>,
+}
+
+impl Source {
+    /// Opens a file, or standard input where the path is `-`.
+    ///
+    /// # Errors
+    /// [`ReadError::Open`].
+    pub fn open(path: &Path) -> Result<Self, ReadError> {
+        if path == Path::new("-") {
+            return Ok(Self::from_reader("standard input", io::stdin()));
+        }
+        let cannot = |source| ReadError::Open { path: path.to_owned(), source };
+        let file = File::open(path).map_err(cannot)?;
+        let metadata = file.metadata().map_err(cannot)?;
+        if metadata.is_dir() {
+            return Err(cannot(ErrorKind::IsADirectory.into()));
+        }
+        let size = metadata.is_file().then_some(metadata.len());
+        Ok(Self { size, ..Self::from_reader(path.display().to_string(), file) })
+    }
+
+    /// Anything that gives bytes, such as a request's body; `name` stands for it in messages.
+    pub fn from_reader(name: impl Into<Arc<str>>, reader: impl Read + Send + 'static) -> Self {
+        Self { name: name.into(), size: None, stored: Box::new(reader) }
+    }
+
+    /// Starts reading: finds the compression and, unless `options` names it, the format.
+    ///
+    /// # Errors
+    /// [`ReadError::Utf16`], [`ReadError::UnknownFormat`], [`ReadError::Unexpected`] for a table
+    /// without a usable header, [`ReadError::Io`].
+    pub fn records(self, options: &ReadOptions) -> Result<Records, ReadError> {
+        let consumed = Arc::new(AtomicU64::new(0));
+        let input = Input::new(self.name, self.stored, Arc::clone(&consumed))?;
+        let format = match options.format {
+            Format::Auto => detect(&input.head).ok_or_else(|| ReadError::UnknownFormat {
+                file: Arc::clone(&input.file),
+                found: String::from_utf8_lossy(&input.head).into_owned(),
+            })?,
+            forced => forced,
+        };
+        let reader = open_format(format, input, options)?;
+        Ok(Records { reader, format, size: self.size, consumed, has_ended: false })
+    }
+}
+
+impl fmt::Debug for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Source").field("name", &self.name).field("size", &self.size).finish_non_exhaustive()
+    }
+}
+
+/// The records of a source, in its order, read as they are asked for.
+///
+/// An item `Ok(Ok(…))` is a paper, `Ok(Err(…))` one bad record among others, and `Err(…)` the fault at
+/// which reading ended: it is the last item. Memory is bounded by [`MAX_RECORD_BYTES`], not by the file.
+pub struct Records {
+    reader: Box<dyn FormatReader>,
+    format: Format,
+    size: Option<u64>,
+    consumed: Arc<AtomicU64>,
+    has_ended: bool,
+}
+
+impl Records {
+    /// The format, never [`Format::Auto`].
+    #[must_use]
+    pub fn format(&self) -> Format {
+        self.format
+    }
+
+    /// The file's size in bytes as stored (compressed, if it is), where it is known: for progress.
+    #[must_use]
+    pub fn size_bytes(&self) -> Option<u64> {
+        self.size
+    }
+
+    /// How many bytes of the stored file have been taken in; runs ahead of the records by some buffers.
+    #[must_use]
+    pub fn consumed_bytes(&self) -> u64 {
+        self.consumed.load(Ordering::Relaxed)
+    }
+}
+
+impl Iterator for Records {
+    type Item = Result<Result<Parsed, RecordError>, ReadError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.has_ended {
+            return None;
+        }
+        let item = self.reader.next_record().transpose();
+        self.has_ended = !matches!(item, Some(Ok(_)));
+        item
+    }
+}
+
+impl fmt::Debug for Records {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Records")
+            .field("format", &self.format)
+            .field("size", &self.size)
+            .finish_non_exhaustive()
+    }
+}
+
+/// One format's reading of a text; see this module's documentation for how to add one.
+pub(crate) trait FormatReader: Send {
+    /// The next record, or `None` at the end. A fault ends the reading: there is no call after it.
+    fn next_record(&mut self) -> Result<Option<Result<Parsed, RecordError>>, ReadError>;
+}
+
+/// The format that a text's beginning looks like.
+fn detect(head: &[u8]) -> Option<Format> {
+    match head.trim_ascii_start().first() {
+        // No text: no records, in whatever format.
+        None => Some(Format::Jsonl),
+        Some(b'[') => Some(Format::Json),
+        Some(b'{') if json::is_document(head) => Some(Format::Json),
+        Some(b'{') => Some(Format::Jsonl),
+        Some(_) => match csv::detect_separator(head) {
+            Some(b'\t') => Some(Format::Tsv),
+            Some(_) => Some(Format::Csv),
+            None => daily_papers::is_page(head).then_some(Format::DailyPapers),
+        },
+    }
+}
+
+fn open_format(
+    format: Format,
+    input: Input,
+    options: &ReadOptions,
+) -> Result<Box<dyn FormatReader>, ReadError> {
+    Ok(match format {
+        Format::Auto | Format::Jsonl => Box::new(JsonLines::new(input)),
+        Format::Json => Box::new(JsonDocument::new(input)),
+        Format::Csv => {
+            let separator = csv::detect_separator(&input.head).unwrap_or(b',');
+            Box::new(Table::new(input, separator)?)
+        }
+        Format::Tsv => Box::new(Table::new(input, b'\t')?),
+        Format::DailyPapers => Box::new(DailyPapers::new(input, options.day)),
+    })
+}

@@ -1,0 +1,16 @@
+//! Tests of the corpus crate through its public API.
+
+#[cfg(test)]
+mod beir;
+#[cfg(test)]
+mod formats;
+#[cfg(test)]
+mod identifiers;
+#[cfg(test)]
+mod properties;
+#[cfg(test)]
+mod records;
+#[cfg(test)]
+mod shared_data;
+#[cfg(test)]
+mod support;

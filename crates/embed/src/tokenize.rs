@@ -1,0 +1,80 @@
+//! Texts to token ids, cut to the model's length.
+
+use std::error::Error;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use tokenizers::{Tokenizer, TruncationParams};
+
+use crate::config::{ModelConfig, inconsistent};
+use crate::{EmbedError, ModelFolder};
+
+type BoxError = Box<dyn Error + Send + Sync>;
+
+/// The model's own tokenizer, with the model's own length.
+pub(crate) struct TextTokenizer {
+    tokenizer: Tokenizer,
+    max_tokens: usize,
+    lowercase: bool,
+}
+
+impl TextTokenizer {
+    /// Reads `tokenizer.json`. Its own truncation and padding are replaced: they are what some earlier
+    /// user of the file last set (128 in all-MiniLM-L6-v2, whose `max_seq_length` is 256).
+    pub(crate) fn load(folder: &ModelFolder, config: &ModelConfig) -> Result<Self, EmbedError> {
+        let path = &config.tokenizer_path;
+        let bytes = folder.read(path)?.bytes;
+        let unusable =
+            |source| EmbedError::Tokenizer { path: folder.dir().join(path), repair: folder.repair(), source };
+        let mut tokenizer = guarded(|| Tokenizer::from_bytes(&bytes)).map_err(unusable)?;
+
+        let largest = tokenizer.get_vocab(true).into_values().max().unwrap_or_default() as usize;
+        if largest >= config.bert.vocab_size {
+            let expected =
+                format!("token ids below {}, the vocab_size in config.json", config.bert.vocab_size);
+            return Err(inconsistent(folder, path, expected, largest.to_string()));
+        }
+        tokenizer.with_padding(None);
+        // Asked without truncation, so that this is what the template itself adds.
+        let _ = tokenizer.with_truncation(None);
+        let n_special = guarded(|| Ok(tokenizer.encode_fast("", true)?.len())).map_err(unusable)?;
+        if n_special == 0 || n_special >= config.max_tokens {
+            let expected = format!("1 to {} special tokens a text", config.max_tokens - 1);
+            return Err(inconsistent(folder, path, expected, n_special.to_string()));
+        }
+        let truncation = TruncationParams { max_length: config.max_tokens, ..TruncationParams::default() };
+        guarded(|| tokenizer.with_truncation(Some(truncation)).map(|_| ())).map_err(unusable)?;
+
+        let loaded = Self { tokenizer, max_tokens: config.max_tokens, lowercase: config.lowercase };
+        // A word in the vocabulary, and one that is in none: what is wrong with the unknown token shows
+        // here, not at some later paper.
+        loaded.encode("a \u{e000}").map_err(unusable)?;
+        Ok(loaded)
+    }
+
+    /// The ids of a text: at least one, at most `max_tokens`, special tokens included.
+    pub(crate) fn encode(&self, text: &str) -> Result<Vec<u32>, BoxError> {
+        let lowercased;
+        let text = if self.lowercase {
+            lowercased = text.to_lowercase();
+            &lowercased
+        } else {
+            text
+        };
+        let encoding = guarded(|| self.tokenizer.encode_fast(text, true))?;
+        let ids = encoding.get_ids();
+        if ids.is_empty() || ids.len() > self.max_tokens {
+            return Err(format!("expected 1 to {} tokens, found {}", self.max_tokens, ids.len()).into());
+        }
+        if encoding.get_type_ids().iter().any(|&kind| kind != 0) {
+            return Err("expected token type 0 throughout a single text, found another".into());
+        }
+        Ok(ids.to_vec())
+    }
+}
+
+/// Runs a call into `tokenizers`, which indexes and unwraps what it read from its file (a template that
+/// names a special token which it does not define, for one), and turns a panic into an error.
+fn guarded<T>(call: impl FnOnce() -> Result<T, BoxError>) -> Result<T, BoxError> {
+    // The tokenizer holds no state that a call could leave half-changed, other than its cache of words.
+    catch_unwind(AssertUnwindSafe(call)).unwrap_or_else(|_| Err("the tokenizer library panicked".into()))
+}

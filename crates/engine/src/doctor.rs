@@ -1,0 +1,198 @@
+//! What is wrong with a data folder, and how to mend it.
+
+use std::path::Path;
+
+use cognate_embed::ModelFolder;
+use rusqlite::Connection;
+
+use crate::engine::ModelChoice;
+use crate::error::EngineError;
+use crate::store::{Reader, SCHEMA_VERSION, STORE_FILE, Store, StoredModel};
+use crate::view::CacheFile;
+
+/// One thing examined.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Check {
+    /// What was examined.
+    pub name: &'static str,
+    /// Whether it is as it should be.
+    pub ok: bool,
+    /// What was found.
+    pub detail: String,
+    /// What to do about it; empty when it is well.
+    pub mend: String,
+}
+
+impl Check {
+    fn well(name: &'static str, detail: impl Into<String>) -> Self {
+        Self { name, ok: true, detail: detail.into(), mend: String::new() }
+    }
+
+    fn ill(name: &'static str, detail: impl Into<String>, mend: impl Into<String>) -> Self {
+        Self { name, ok: false, detail: detail.into(), mend: mend.into() }
+    }
+}
+
+/// Examines a data folder and its model: the folder, the store's format and integrity, papers and
+/// vectors, the derived files, the model's files. Reads everything, changes nothing but what opening
+/// a store changes (an earlier schema version is migrated).
+#[must_use]
+pub fn examine(data_dir: &Path, model: &ModelChoice) -> Vec<Check> {
+    let mut checks = Vec::new();
+    if !data_dir.join(STORE_FILE).is_file() {
+        checks.push(Check::ill(
+            "store",
+            format!("`{}` holds no {STORE_FILE}", data_dir.display()),
+            "index papers with `cognate index FILE`, or name the right folder with --data",
+        ));
+        checks.push(examine_model(model, None));
+        return checks;
+    }
+    let store = match Store::open(data_dir) {
+        Ok(store) => store,
+        Err(error) => {
+            let mend = match &error {
+                EngineError::StoreTooNew { .. } => "use the release of cognate that wrote the store, or a later one",
+                EngineError::NotAStore { .. } => "name another folder with --data",
+                _ => "restore papers.sqlite3 from a backup, or move it away and index the papers again",
+            };
+            checks.push(Check::ill("store", with_causes(&error), mend));
+            return checks;
+        }
+    };
+    checks.push(Check::well("store", format!("`{}`, schema version {SCHEMA_VERSION}", store.path().display())));
+    match store.reader() {
+        Ok(reader) => {
+            checks.push(examine_integrity(&reader));
+            checks.push(examine_papers(&reader));
+            let stored = reader.model();
+            match stored {
+                Ok(Some(stored)) => {
+                    checks.push(examine_vectors(&reader, stored.dim));
+                    checks.push(examine_cache(&store, data_dir, &stored, &reader));
+                    checks.push(examine_model(model, Some(&stored)));
+                }
+                Ok(None) => checks.push(examine_model(model, None)),
+                Err(error) => checks.push(Check::ill("model record", with_causes(&error), RESTORE)),
+            }
+        }
+        Err(error) => checks.push(Check::ill("store", with_causes(&error), RESTORE)),
+    }
+    checks
+}
+
+const RESTORE: &str = "restore papers.sqlite3 from a backup, or move it away and index the papers again";
+
+fn examine_integrity(connection: &Connection) -> Check {
+    let name = "sqlite integrity";
+    let findings: Result<Vec<String>, rusqlite::Error> = connection
+        .prepare("PRAGMA integrity_check(5)")
+        .and_then(|mut statement| statement.query_map([], |r| r.get(0))?.collect());
+    match findings {
+        Ok(findings) if findings == ["ok"] => Check::well(name, "every page is sound"),
+        Ok(findings) => Check::ill(name, findings.join("; "), RESTORE),
+        Err(error) => Check::ill(name, error.to_string(), RESTORE),
+    }
+}
+
+fn examine_papers(reader: &Reader<'_>) -> Check {
+    let mut n_papers = 0_u64;
+    let result = reader.for_each_paper(&mut |_| {
+        n_papers += 1;
+        Ok(())
+    });
+    match result {
+        Ok(()) => Check::well("papers", format!("{n_papers} papers, all readable")),
+        Err(error) => Check::ill("papers", with_causes(&error), RESTORE),
+    }
+}
+
+fn examine_vectors(reader: &Reader<'_>, dim: usize) -> Check {
+    let name = "vectors";
+    let count = |sql: &str| reader.query_row(sql, [], |r| r.get::<_, i64>(0));
+    let missing = count(
+        "SELECT count(*) FROM papers p LEFT JOIN vectors v ON v.row = p.row WHERE p.deleted = 0 AND v.row IS NULL",
+    );
+    let wrong = count(&format!("SELECT count(*) FROM vectors WHERE length(vector) != {}", 2 * dim));
+    let orphans = count(
+        "SELECT count(*) FROM vectors v LEFT JOIN papers p ON p.row = v.row WHERE p.row IS NULL OR p.deleted = 1",
+    );
+    match (missing, wrong, orphans) {
+        (Ok(0), Ok(0), Ok(0)) => match reader.changes_since(0) {
+            Ok(changes) => Check::well(name, format!("{} vectors of {dim} components", changes.upserts.len())),
+            Err(error) => Check::ill(name, with_causes(&error), "run `cognate reembed`"),
+        },
+        (Ok(missing), Ok(wrong), Ok(orphans)) => Check::ill(
+            name,
+            format!("{missing} papers without a vector, {wrong} vectors of a wrong length, {orphans} without a paper"),
+            "run `cognate reembed`",
+        ),
+        (Err(error), _, _) | (_, Err(error), _) | (_, _, Err(error)) => {
+            Check::ill(name, error.to_string(), RESTORE)
+        }
+    }
+}
+
+fn examine_cache(store: &Store, data_dir: &Path, model: &StoredModel, reader: &Reader<'_>) -> Check {
+    let name = "vector cache";
+    let cache = CacheFile::of(store, data_dir, model);
+    if !cache.path().exists() {
+        return Check::well(name, "not written yet");
+    }
+    let mend = "nothing to do: the next search or `cognate serve` writes it anew from the store";
+    match (cache.read(), reader.generation()) {
+        (Ok(set), Ok(generation)) if set.generation() <= generation => {
+            Check::well(name, format!("{} vectors, generation {} of {generation}", set.len(), set.generation()))
+        }
+        (Ok(set), Ok(generation)) => {
+            Check::ill(name, format!("of generation {}, the store of {generation}", set.generation()), mend)
+        }
+        (Err(error), _) => Check::ill(name, with_causes(&error), mend),
+        (_, Err(error)) => Check::ill(name, with_causes(&error), mend),
+    }
+}
+
+fn examine_model(choice: &ModelChoice, stored: Option<&StoredModel>) -> Check {
+    let name = "model";
+    let wanted = choice
+        .name
+        .as_deref()
+        .or(stored.map(|stored| stored.name.as_str()))
+        .unwrap_or(crate::engine::DEFAULT_MODEL);
+    let loaded = ModelFolder::locate(wanted, &choice.roots)
+        .and_then(|folder| folder.verify().map(|()| folder))
+        .map_err(EngineError::from)
+        .and_then(|folder| crate::engine::load_model(choice, wanted).map(|model| (folder, model)));
+    match loaded {
+        Ok((folder, model)) => match stored {
+            Some(stored) if !stored.is_compatible(&model.identity) => {
+                let error = EngineError::ModelMismatch {
+                    stored: Box::new(stored.clone()),
+                    given: Box::new(model.identity),
+                };
+                Check::ill(name, error.to_string(), format!("run `cognate reembed --model {wanted}`"))
+            }
+            _ => Check::well(name, format!("{} in `{}`", model.identity, folder.dir().display())),
+        },
+        Err(error) => Check::ill(
+            name,
+            with_causes(&error),
+            format!("run `cognate model pull {wanted}` or `scripts/fetch-model`"),
+        ),
+    }
+}
+
+/// An error and its causes, in one line.
+fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut line = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let text = error.to_string();
+        if !line.contains(&text) {
+            line.push_str(": ");
+            line.push_str(&text);
+        }
+        cause = error.source();
+    }
+    line
+}

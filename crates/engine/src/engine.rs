@@ -1,0 +1,290 @@
+//! The engine's handle on one data folder.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use cognate_corpus::{PaperId, identifier};
+use cognate_embed::{Encoder, EncoderOptions, ModelFolder, ModelRoots};
+
+use crate::error::EngineError;
+use crate::query_batcher::QueryBatcher;
+use crate::store::{Store, StoredModel, StoredPaper};
+use crate::view::View;
+
+/// How often a running server looks whether another process has committed: well under the second
+/// within which it must answer from the new papers.
+const FOLLOW_INTERVAL: Duration = Duration::from_millis(200);
+
+/// Which model to load, where to look for it, and what to override.
+#[derive(Debug, Clone)]
+pub struct ModelChoice {
+    /// A name or a folder; `None` means the store's own model, else the default one.
+    pub name: Option<String>,
+    /// Where names are looked up.
+    pub roots: ModelRoots,
+    /// Prefixes that replace the model's own.
+    pub options: EncoderOptions,
+}
+
+/// The model of a new store, when none is named.
+pub const DEFAULT_MODEL: &str = "all-MiniLM-L6-v2";
+
+/// How to open an engine.
+#[derive(Debug, Clone)]
+pub struct EngineOptions {
+    /// The data folder.
+    pub data_dir: PathBuf,
+    /// The model for queries and new papers; loaded when first needed.
+    pub model: ModelChoice,
+}
+
+/// A loaded model and the thread that embeds queries with it.
+pub(crate) struct Model {
+    pub(crate) encoder: Arc<Encoder>,
+    pub(crate) queries: QueryBatcher,
+    pub(crate) identity: StoredModel,
+}
+
+/// Counts and names that describe a data folder.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Stats {
+    /// Papers that are not deleted.
+    pub n_papers: u64,
+    /// The generation of the last commit.
+    pub generation: u64,
+    /// The model behind the vectors; `None` before the first paper.
+    pub model: Option<StoredModel>,
+    /// How searches are answered now.
+    pub path: cognate_index::Path,
+    /// Papers in the snapshot that searches use.
+    pub n_indexed: u64,
+}
+
+/// One data folder, opened. Share it in an [`Arc`]: every method takes `&self`.
+pub struct Engine {
+    pub(crate) data_dir: PathBuf,
+    pub(crate) store: Store,
+    model_choice: ModelChoice,
+    model: Mutex<Option<Arc<Model>>>,
+    view: Mutex<Option<Arc<View>>>,
+}
+
+impl Engine {
+    /// Opens the data folder, making it and an empty store where there is none.
+    ///
+    /// # Errors
+    /// [`EngineError`] if the folder cannot be made or holds what is not a store of this release.
+    pub fn create(options: EngineOptions) -> Result<Self, EngineError> {
+        let store = Store::create(&options.data_dir)?;
+        Ok(Self::over(store, options))
+    }
+
+    /// As [`Engine::create`], with a model that is loaded already.
+    pub(crate) fn create_with_model(options: EngineOptions, model: Model) -> Result<Self, EngineError> {
+        let engine = Self::create(options)?;
+        *lock(&engine.model) = Some(Arc::new(model));
+        Ok(engine)
+    }
+
+    /// Opens the data folder.
+    ///
+    /// # Errors
+    /// [`EngineError::NoStore`] if nothing was indexed there yet, else as [`Engine::create`].
+    pub fn open(options: EngineOptions) -> Result<Self, EngineError> {
+        let store = Store::open(&options.data_dir)?;
+        Ok(Self::over(store, options))
+    }
+
+    fn over(store: Store, options: EngineOptions) -> Self {
+        Self {
+            data_dir: options.data_dir,
+            store,
+            model_choice: options.model,
+            model: Mutex::new(None),
+            view: Mutex::new(None),
+        }
+    }
+
+    /// The papers meant by `key`, in order of id: the one whose id it is, else all that carry the
+    /// DOI, arXiv id, PMID, PMCID or ACL id that it names (with prefix, bare, or as a URL).
+    ///
+    /// # Errors
+    /// [`EngineError::PaperNotFound`] if there is none.
+    pub fn papers(&self, key: &str) -> Result<Vec<StoredPaper>, EngineError> {
+        let papers = self.store.reader()?.look_up(&identifier::lookup(key))?;
+        if papers.is_empty() {
+            return Err(EngineError::PaperNotFound { key: key.to_owned() });
+        }
+        Ok(papers)
+    }
+
+    /// The one paper meant by `key`, as for [`Engine::papers`].
+    ///
+    /// # Errors
+    /// [`EngineError::PaperNotFound`], or [`EngineError::AmbiguousPaper`] if there are several.
+    pub fn paper(&self, key: &str) -> Result<StoredPaper, EngineError> {
+        let mut papers = self.papers(key)?;
+        if papers.len() > 1 {
+            let ids = papers.iter().map(|stored| stored.paper.id.to_string()).collect();
+            return Err(EngineError::AmbiguousPaper { key: key.to_owned(), ids });
+        }
+        Ok(papers.remove(0))
+    }
+
+    /// Deletes the one paper meant by `key`. When this returns, the deletion is on disk and no later
+    /// search finds the paper.
+    ///
+    /// # Errors
+    /// As [`Engine::paper`].
+    pub fn delete(&self, key: &str) -> Result<PaperId, EngineError> {
+        let id = self.paper(key)?.paper.id;
+        if !self.store.delete(&id)? {
+            return Err(EngineError::PaperNotFound { key: key.to_owned() });
+        }
+        self.catch_up()?;
+        Ok(id)
+    }
+
+    /// Counts and names that describe the data folder.
+    ///
+    /// # Errors
+    /// [`EngineError`] if the store cannot be read.
+    pub fn stats(&self) -> Result<Stats, EngineError> {
+        let reader = self.store.reader()?;
+        let view = lock(&self.view).clone();
+        let snapshot = view.map(|view| view.snapshot());
+        Ok(Stats {
+            n_papers: reader.n_papers()?,
+            generation: reader.generation()?,
+            model: reader.model()?,
+            path: snapshot.as_ref().map_or(cognate_index::Path::Exact, |s| s.path()),
+            n_indexed: snapshot.map_or(0, |s| s.len() as u64),
+        })
+    }
+
+    /// Loads the model now rather than with the first query.
+    ///
+    /// # Errors
+    /// [`EngineError::Embed`] if it cannot be loaded, [`EngineError::ModelMismatch`] if the store's
+    /// vectors come from another.
+    pub fn load_model(&self) -> Result<StoredModel, EngineError> {
+        Ok(self.model()?.identity.clone())
+    }
+
+    /// Opens the vectors now rather than with the first query.
+    ///
+    /// # Errors
+    /// [`EngineError`] if the store cannot be read.
+    pub fn load_vectors(&self) -> Result<(), EngineError> {
+        self.view().map(drop)
+    }
+
+    /// Follows the store until `stop` is set: commits of other processes are in every search within
+    /// a second, and the graph is built once the papers are too many to scan. Blocks; give it a thread.
+    pub fn follow(&self, stop: &AtomicBool) {
+        let mut seen = None;
+        while !stop.load(Ordering::Relaxed) {
+            if let Err(error) = self.follow_once(&mut seen) {
+                tracing::error!("could not follow the store: {error}");
+            }
+            thread::park_timeout(FOLLOW_INTERVAL);
+        }
+    }
+
+    fn follow_once(&self, seen: &mut Option<(i64, u64)>) -> Result<(), EngineError> {
+        // Both, since `data_version` tells of other connections and `generation` costs one small query.
+        let now = {
+            let reader = self.store.reader()?;
+            (reader.data_version()?, reader.generation()?)
+        };
+        if *seen != Some(now) {
+            self.catch_up()?;
+            *seen = Some(now);
+        }
+        if let Some(view) = self.view()? {
+            view.build_graph_if_worthwhile()?;
+        }
+        Ok(())
+    }
+
+    /// Brings the searchable vectors up to the store, if they were opened. When another process has
+    /// embedded the papers anew, vectors and model are let go, and loaded again by the next search.
+    pub(crate) fn catch_up(&self) -> Result<(), EngineError> {
+        let Some(view) = lock(&self.view).clone() else { return Ok(()) };
+        let stored = self.store.reader()?.model()?;
+        if stored.is_some_and(|stored| !stored.is_compatible(view.model())) {
+            tracing::info!("the papers were embedded anew: loading their new vectors");
+            *lock(&self.view) = None;
+            *lock(&self.model) = None;
+            return Ok(());
+        }
+        view.catch_up(&self.store)
+    }
+
+    /// The model, loaded at the first call, checked against the store.
+    pub(crate) fn model(&self) -> Result<Arc<Model>, EngineError> {
+        let mut slot = lock(&self.model);
+        if let Some(model) = &*slot {
+            return Ok(Arc::clone(model));
+        }
+        let stored = self.store.reader()?.model()?;
+        let name = match (&self.model_choice.name, &stored) {
+            (Some(name), _) => name.as_str(),
+            (None, Some(stored)) => stored.name.as_str(),
+            (None, None) => DEFAULT_MODEL,
+        };
+        let model = Arc::new(load_model(&self.model_choice, name)?);
+        if let Some(stored) = stored
+            && !stored.is_compatible(&model.identity)
+        {
+            return Err(EngineError::ModelMismatch {
+                stored: Box::new(stored),
+                given: Box::new(model.identity.clone()),
+            });
+        }
+        *slot = Some(Arc::clone(&model));
+        Ok(model)
+    }
+
+    /// The searchable vectors, opened at the first call; `None` while the store has no model.
+    pub(crate) fn view(&self) -> Result<Option<Arc<View>>, EngineError> {
+        let mut slot = lock(&self.view);
+        if slot.is_none()
+            && let Some(model) = self.store.reader()?.model()?
+        {
+            *slot = Some(Arc::new(View::open(&self.store, &self.data_dir, model)?));
+        }
+        Ok(slot.clone())
+    }
+}
+
+/// Loads the model `name` and starts its query thread.
+pub(crate) fn load_model(choice: &ModelChoice, name: &str) -> Result<Model, EngineError> {
+    let folder = ModelFolder::locate(name, &choice.roots)?;
+    let encoder = Arc::new(Encoder::load(&folder, &choice.options)?);
+    let identity = StoredModel::of(encoder.identity());
+    let queries = QueryBatcher::start(Arc::clone(&encoder))?;
+    Ok(Model { encoder, queries, identity })
+}
+
+/// The slots hold complete values or nothing, so a panic while one was locked leaves nothing half-done.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl std::fmt::Debug for Engine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Engine").field("data_dir", &self.data_dir).finish_non_exhaustive()
+    }
+}
+
+impl Engine {
+    /// The data folder.
+    #[must_use]
+    pub fn data_dir(&self) -> &Path {
+        &self.data_dir
+    }
+}

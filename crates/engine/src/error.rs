@@ -1,0 +1,182 @@
+//! What can go wrong in the engine, and whose fault it is.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use cognate_corpus::{PaperIdError, ReadError, RecordError};
+use cognate_embed::EmbedError;
+use cognate_index::IndexError;
+use cognate_vector::VectorError;
+
+use crate::store::StoredModel;
+
+/// Whose fault an error is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// The request is wrong: another one may succeed.
+    Caller,
+    /// What was asked for is not there.
+    NotFound,
+    /// The request fits several papers, or clashes with what is stored.
+    Conflict,
+    /// The data folder, the model or the machine is not as it should be.
+    System,
+}
+
+/// Everything that the engine can fail with.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum EngineError {
+    /// The data folder holds no store.
+    #[error("no papers are indexed in `{}` yet; index some with `cognate index FILE`, or name another folder with --data", data_dir.display())]
+    NoStore {
+        /// The data folder.
+        data_dir: PathBuf,
+    },
+    /// The SQLite file belongs to another program.
+    #[error("`{}` is not a cognate store (SQLite application id {application_id:#x}); name another folder with --data", path.display())]
+    NotAStore {
+        /// The file.
+        path: PathBuf,
+        /// The application id in its header.
+        application_id: i32,
+    },
+    /// A later release wrote the store.
+    #[error("`{}` has schema version {found}; this release reads up to version {supported}: use the release that wrote it, or a later one", path.display())]
+    StoreTooNew {
+        /// The file.
+        path: PathBuf,
+        /// Its version.
+        found: i32,
+        /// The newest version that this build reads.
+        supported: i32,
+    },
+    /// SQLite failed.
+    #[error("the store could not be read or written; `cognate doctor` checks it")]
+    Store(#[from] rusqlite::Error),
+    /// A column of the store does not hold what it should.
+    #[error("the store is damaged at {place}; `cognate doctor` checks it")]
+    DamagedRow {
+        /// Which table, row and column.
+        place: String,
+        /// What was wrong with it.
+        source: serde_json::Error,
+    },
+    /// An id in the store is not valid.
+    #[error("the store holds the invalid paper id {id:?}; `cognate doctor` checks it")]
+    DamagedId {
+        /// The id.
+        id: String,
+        /// Why it is not valid.
+        source: PaperIdError,
+    },
+    /// A vector in the store is not a unit vector.
+    #[error("the vector of papers row {row} is damaged; `cognate doctor` checks the store")]
+    DamagedVector {
+        /// The row.
+        row: u32,
+        /// What was wrong with it.
+        source: VectorError,
+    },
+    /// The store has used up its row numbers.
+    #[error("the store holds 4,294,967,295 rows already; start another data folder")]
+    StoreFull,
+    /// The vectors in the store come from another model than the one in use.
+    #[error(
+        "the store was embedded with {stored}, but the model in use is {given}; \
+         use the store's own model (--model {}), or embed all papers anew with `cognate reembed --model {}`",
+        stored.name, given.name
+    )]
+    ModelMismatch {
+        /// What the store records.
+        stored: Box<StoredModel>,
+        /// What was loaded.
+        given: Box<StoredModel>,
+    },
+    /// The model could not be loaded, or could not embed.
+    #[error("{0}")]
+    Embed(#[source] Arc<EmbedError>),
+    /// The vector index failed.
+    #[error(transparent)]
+    Index(#[from] IndexError),
+    /// A file with papers, queries or judgments could not be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// A record is bad, and the ingestion was to end there.
+    #[error(transparent)]
+    BadRecord(RecordError),
+    /// A file or folder could not be used.
+    #[error("could not {action} `{}`", path.display())]
+    Io {
+        /// What was tried.
+        action: &'static str,
+        /// On which path.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// No paper fits what was asked for.
+    #[error("no paper has the id or identifier {key:?}")]
+    PaperNotFound {
+        /// What was asked for.
+        key: String,
+    },
+    /// Several papers carry the identifier, and the operation needs one.
+    #[error("{key:?} names {} papers ({}); name one of them by its own id", ids.len(), ids.join(", "))]
+    AmbiguousPaper {
+        /// What was asked for.
+        key: String,
+        /// The papers' ids, in order.
+        ids: Vec<String>,
+    },
+    /// A request parameter is out of its bounds.
+    #[error("`{parameter}`: expected {expected}, found {found}")]
+    InvalidRequest {
+        /// The parameter's name.
+        parameter: &'static str,
+        /// What is accepted.
+        expected: String,
+        /// What was given.
+        found: String,
+    },
+    /// The run was asked to stop before it was done.
+    #[error("stopped before the end; what was committed stays, and the same command goes on from there")]
+    Interrupted,
+    /// A background thread is gone, which only a defect can cause.
+    #[error("the {thread} thread has stopped; restart cognate, and please report this")]
+    ThreadGone {
+        /// Which thread.
+        thread: &'static str,
+    },
+}
+
+impl EngineError {
+    /// Whose fault the error is.
+    #[must_use]
+    pub fn fault(&self) -> Fault {
+        match self {
+            Self::InvalidRequest { .. } | Self::Read(_) | Self::BadRecord(_) => Fault::Caller,
+            Self::PaperNotFound { .. } => Fault::NotFound,
+            Self::AmbiguousPaper { .. } | Self::ModelMismatch { .. } => Fault::Conflict,
+            Self::NoStore { .. }
+            | Self::NotAStore { .. }
+            | Self::StoreTooNew { .. }
+            | Self::Store(_)
+            | Self::DamagedRow { .. }
+            | Self::DamagedId { .. }
+            | Self::DamagedVector { .. }
+            | Self::StoreFull
+            | Self::Embed(_)
+            | Self::Index(_)
+            | Self::Io { .. }
+            | Self::Interrupted
+            | Self::ThreadGone { .. } => Fault::System,
+        }
+    }
+}
+
+impl From<EmbedError> for EngineError {
+    fn from(error: EmbedError) -> Self {
+        Self::Embed(Arc::new(error))
+    }
+}

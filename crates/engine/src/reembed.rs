@@ -1,0 +1,60 @@
+//! All papers embedded anew, with another model, while searches go on with the old vectors.
+//!
+//! New vectors gather in a table of their own, batch by batch, so that a killed run goes on where it
+//! stopped; one transaction at the end swaps them in together with the model's name.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crate::engine::{DEFAULT_MODEL, Engine, EngineOptions, load_model};
+use crate::error::EngineError;
+use crate::store::Store;
+
+/// Papers embedded between two commits.
+const BATCH_PAPERS: usize = 64;
+
+/// What a re-embedding did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ReembedReport {
+    /// Papers in the store.
+    pub n_papers: u64,
+    /// Papers embedded by this run; fewer than `n_papers` if an earlier run was stopped.
+    pub embedded: u64,
+}
+
+impl Engine {
+    /// Embeds every paper of a data folder with the model of `options` and swaps the vectors in.
+    /// `on_progress` is told of papers done and papers in all; `stop` ends the run after the current
+    /// batch, to be taken up again by the next one.
+    ///
+    /// # Errors
+    /// [`EngineError::Interrupted`] if stopped, else a failure of model or store; the old vectors
+    /// stay in use.
+    pub fn reembed(
+        options: &EngineOptions,
+        stop: &AtomicBool,
+        on_progress: &mut dyn FnMut(u64, u64),
+    ) -> Result<ReembedReport, EngineError> {
+        let store = Store::open(&options.data_dir)?;
+        let name = options.model.name.as_deref().unwrap_or(DEFAULT_MODEL);
+        let model = load_model(&options.model, name)?;
+        store.begin_reembedding(&model.identity)?;
+        let n_papers = store.reader()?.n_papers()?;
+        let mut report = ReembedReport { n_papers, embedded: 0 };
+        loop {
+            let pending = store.reader()?.papers_to_reembed(BATCH_PAPERS)?;
+            if pending.papers.is_empty() && store.finish_reembedding(&model.identity)? {
+                return Ok(report);
+            }
+            on_progress(n_papers.saturating_sub(pending.n_left), n_papers);
+            let texts: Vec<String> =
+                pending.papers.iter().map(|stored| crate::embedded_text(&stored.paper)).collect();
+            let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+            let vectors = model.encoder.embed_passages(&texts)?;
+            store.stage_vectors(&pending.papers, &vectors)?;
+            report.embedded += vectors.len() as u64;
+            if stop.load(Ordering::Relaxed) {
+                return Err(EngineError::Interrupted);
+            }
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! The store: papers and their vectors in one SQLite file, the only truth in a data folder.
+//!
+//! Every write transaction takes the next generation and stamps the rows that it touches; a delete
+//! leaves a stamped row behind. Whatever is derived from the store asks [`Reader::changes_since`].
+//! WAL mode lets any number of processes read while one writes; `synchronous=FULL` means that a
+//! returned commit survives a power cut.
+
+mod model;
+mod read;
+mod schema;
+mod write;
+
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags};
+
+pub use model::StoredModel;
+pub use read::StoredPaper;
+pub(crate) use read::{Changes, Reader};
+pub(crate) use schema::SCHEMA_VERSION;
+pub(crate) use write::{Incoming, Outcome, Plan};
+
+use crate::error::EngineError;
+
+/// The store's file name inside a data folder.
+pub const STORE_FILE: &str = "papers.sqlite3";
+
+/// How long a write waits for another process's transaction: far longer than one batch takes.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Idle read connections kept for the next reader.
+const MAX_IDLE_READERS: usize = 16;
+
+/// The papers and vectors of one data folder.
+#[derive(Debug)]
+pub(crate) struct Store {
+    path: PathBuf,
+    store_id: String,
+    writer: Mutex<Connection>,
+    idle_readers: Mutex<Vec<Connection>>,
+}
+
+impl Store {
+    /// Opens the store in `data_dir`, making folder and file where there is none, and migrates it.
+    ///
+    /// # Errors
+    /// [`EngineError::Io`] if the folder cannot be made, [`EngineError::NotAStore`],
+    /// [`EngineError::StoreTooNew`] or [`EngineError::Store`].
+    pub(crate) fn create(data_dir: &Path) -> Result<Self, EngineError> {
+        std::fs::create_dir_all(data_dir)
+            .map_err(|source| EngineError::Io { action: "make the data folder", path: data_dir.to_owned(), source })?;
+        Self::open_file(data_dir.join(STORE_FILE))
+    }
+
+    /// Opens the store in `data_dir`.
+    ///
+    /// # Errors
+    /// [`EngineError::NoStore`] if there is none, else as [`Store::create`].
+    pub(crate) fn open(data_dir: &Path) -> Result<Self, EngineError> {
+        let path = data_dir.join(STORE_FILE);
+        if !path.is_file() {
+            return Err(EngineError::NoStore { data_dir: data_dir.to_owned() });
+        }
+        Self::open_file(path)
+    }
+
+    fn open_file(path: PathBuf) -> Result<Self, EngineError> {
+        let mut writer = Connection::open(&path)?;
+        writer.busy_timeout(BUSY_TIMEOUT)?;
+        schema::check_version(&writer, &path)?;
+        writer.pragma_update(None, "journal_mode", "WAL")?;
+        writer.pragma_update(None, "synchronous", "FULL")?;
+        writer.pragma_update(None, "foreign_keys", true)?;
+        schema::migrate(&mut writer, &path)?;
+        let store_id = writer.query_row("SELECT value FROM meta WHERE key = 'store_id'", [], |r| r.get(0))?;
+        Ok(Self { path, store_id, writer: Mutex::new(writer), idle_readers: Mutex::new(Vec::new()) })
+    }
+
+    /// The random name given to this store when it was made, 32 hex digits.
+    pub(crate) fn store_id(&self) -> &str {
+        &self.store_id
+    }
+
+    /// The SQLite file.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// A connection for reading; it never waits for a writer.
+    ///
+    /// # Errors
+    /// [`EngineError::Store`] if SQLite cannot open one more.
+    pub(crate) fn reader(&self) -> Result<Reader<'_>, EngineError> {
+        let idle = lock(&self.idle_readers).pop();
+        let connection = match idle {
+            Some(connection) => connection,
+            None => {
+                // Read-write, since a reader of a WAL database maintains its shared memory; `query_only`
+                // keeps it from writing anything else.
+                let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+                let connection = Connection::open_with_flags(&self.path, flags)?;
+                connection.busy_timeout(BUSY_TIMEOUT)?;
+                connection.pragma_update(None, "query_only", true)?;
+                connection
+            }
+        };
+        Ok(Reader::new(self, connection))
+    }
+
+    fn return_reader(&self, connection: Connection) {
+        let mut idle = lock(&self.idle_readers);
+        if idle.len() < MAX_IDLE_READERS {
+            idle.push(connection);
+        }
+    }
+
+    fn writer(&self) -> MutexGuard<'_, Connection> {
+        lock(&self.writer)
+    }
+}
+
+/// A panic while the lock was held cannot have left a connection half-written: an open transaction
+/// rolls back when its guard is dropped.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,275 @@
+//! Reading the store.
+
+use std::collections::HashMap;
+use std::ops::Deref;
+
+use cognate_corpus::identifier::Lookup;
+use cognate_corpus::{Paper, PaperId};
+use cognate_vector::UnitVector;
+use rusqlite::{Connection, OptionalExtension, Row};
+use serde::de::DeserializeOwned;
+
+use super::{Store, StoredModel, model};
+use crate::error::EngineError;
+
+/// A paper as stored.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StoredPaper {
+    /// Its number in this store, which derived indexes use in place of the id.
+    pub row: u32,
+    /// When this id was first indexed: RFC 3339, UTC.
+    pub first_indexed: String,
+    /// The paper.
+    pub paper: Paper,
+}
+
+/// What changed in the vectors after some generation.
+#[derive(Debug, Default)]
+pub(crate) struct Changes {
+    /// The store's generation when this was read.
+    pub(crate) generation: u64,
+    /// New and changed vectors, in ascending order of row.
+    pub(crate) upserts: Vec<(u32, UnitVector)>,
+    /// Rows deleted.
+    pub(crate) deletes: Vec<u32>,
+}
+
+/// A borrowed read connection.
+pub(crate) struct Reader<'s> {
+    store: &'s Store,
+    connection: Option<Connection>,
+}
+
+impl<'s> Reader<'s> {
+    pub(super) fn new(store: &'s Store, connection: Connection) -> Self {
+        Self { store, connection: Some(connection) }
+    }
+}
+
+impl Deref for Reader<'_> {
+    type Target = Connection;
+
+    fn deref(&self) -> &Connection {
+        self.connection.as_ref().expect("the connection is taken only in drop")
+    }
+}
+
+impl Drop for Reader<'_> {
+    fn drop(&mut self) {
+        if let Some(connection) = self.connection.take() {
+            self.store.return_reader(connection);
+        }
+    }
+}
+
+const PAPER_COLUMNS: &str = "row, first_indexed, id, title, abstract, authors, year, publication_date, venue, \
+     categories, external_ids, url, source, upvotes, extra";
+
+impl Reader<'_> {
+    /// The generation of the last commit; 0 for a store that was never written.
+    pub(crate) fn generation(&self) -> Result<u64, EngineError> {
+        generation(self)
+    }
+
+    /// A number that changes when anybody commits, as seen by this connection: cheaper to poll than a query.
+    pub(crate) fn data_version(&self) -> Result<i64, EngineError> {
+        Ok(self.pragma_query_value(None, "data_version", |r| r.get(0))?)
+    }
+
+    /// The model that made the vectors; `None` before the first paper.
+    pub(crate) fn model(&self) -> Result<Option<StoredModel>, EngineError> {
+        model::load(self, "model")
+    }
+
+    /// Papers that are not deleted.
+    pub(crate) fn n_papers(&self) -> Result<u64, EngineError> {
+        let n: i64 = self.query_row("SELECT count(*) FROM papers WHERE deleted = 0", [], |r| r.get(0))?;
+        Ok(n.unsigned_abs())
+    }
+
+    /// Every vector stamped after `since`, and every row deleted after it, as of one moment.
+    pub(crate) fn changes_since(&self, since: u64) -> Result<Changes, EngineError> {
+        let transaction = self.unchecked_transaction()?;
+        let mut changes = Changes { generation: generation(&transaction)?, ..Changes::default() };
+        let mut upserts =
+            transaction.prepare_cached("SELECT row, vector FROM vectors WHERE generation > ?1 ORDER BY row")?;
+        let mut rows = upserts.query([since])?;
+        while let Some(row) = rows.next()? {
+            let number: u32 = row.get(0)?;
+            let bytes = row.get_ref(1)?.as_blob().map_err(rusqlite::Error::from)?;
+            let vector = UnitVector::from_f16_le_bytes(bytes)
+                .map_err(|source| EngineError::DamagedVector { row: number, source })?;
+            changes.upserts.push((number, vector));
+        }
+        let mut deletes = transaction
+            .prepare_cached("SELECT row FROM papers WHERE generation > ?1 AND deleted = 1 ORDER BY row")?;
+        changes.deletes = deletes.query_map([since], |r| r.get(0))?.collect::<Result<_, _>>()?;
+        Ok(changes)
+    }
+
+    /// The papers of `rows` that are not deleted, by row.
+    pub(crate) fn papers(&self, rows: &[u32]) -> Result<HashMap<u32, StoredPaper>, EngineError> {
+        let sql = format!(
+            "SELECT {PAPER_COLUMNS} FROM papers WHERE deleted = 0 AND row IN (SELECT value FROM json_each(?1))"
+        );
+        let mut statement = self.prepare_cached(&sql)?;
+        let mut found = statement.query([json_list(rows)])?;
+        let mut papers = HashMap::with_capacity(rows.len());
+        while let Some(row) = found.next()? {
+            let paper = paper_of(row)?;
+            papers.insert(paper.row, paper);
+        }
+        Ok(papers)
+    }
+
+    /// The ids of `rows` that are not deleted, by row.
+    pub(crate) fn ids(&self, rows: &[u32]) -> Result<HashMap<u32, String>, EngineError> {
+        let mut statement = self.prepare_cached(
+            "SELECT row, id FROM papers WHERE deleted = 0 AND row IN (SELECT value FROM json_each(?1))",
+        )?;
+        let ids = statement
+            .query_map([json_list(rows)], |r| Ok((r.get(0)?, r.get(1)?)))?
+            .collect::<Result<_, _>>()?;
+        Ok(ids)
+    }
+
+    /// The papers that a person or a client may have meant, in order of id: the one of exactly this
+    /// id, else all that carry one of the identifiers.
+    pub(crate) fn look_up(&self, lookup: &Lookup) -> Result<Vec<StoredPaper>, EngineError> {
+        if let Some(id) = &lookup.id {
+            let sql = format!("SELECT {PAPER_COLUMNS} FROM papers WHERE deleted = 0 AND id = ?1");
+            let mut statement = self.prepare_cached(&sql)?;
+            let mut rows = statement.query([id.as_str()])?;
+            if let Some(row) = rows.next()? {
+                return Ok(vec![paper_of(row)?]);
+            }
+        }
+        let mut papers: Vec<StoredPaper> = Vec::new();
+        for identifier in &lookup.identifiers {
+            let sql = format!(
+                "SELECT {PAPER_COLUMNS} FROM papers WHERE deleted = 0 \
+                 AND row IN (SELECT row FROM identifiers WHERE kind = ?1 AND value = ?2)"
+            );
+            let mut statement = self.prepare_cached(&sql)?;
+            let mut rows = statement.query([identifier.kind.name(), &identifier.value])?;
+            while let Some(row) = rows.next()? {
+                papers.push(paper_of(row)?);
+            }
+        }
+        papers.sort_by(|a, b| a.paper.id.cmp(&b.paper.id));
+        papers.dedup_by_key(|stored| stored.row);
+        Ok(papers)
+    }
+
+    /// The vector of `row`; `None` if there is none.
+    pub(crate) fn vector(&self, row: u32) -> Result<Option<UnitVector>, EngineError> {
+        let bytes: Option<Vec<u8>> = self
+            .prepare_cached("SELECT vector FROM vectors WHERE row = ?1")?
+            .query_row([row], |r| r.get(0))
+            .optional()?;
+        bytes
+            .map(|bytes| UnitVector::from_f16_le_bytes(&bytes))
+            .transpose()
+            .map_err(|source| EngineError::DamagedVector { row, source })
+    }
+
+    /// Calls `visit` with every paper that is not deleted, in order of row.
+    pub(crate) fn for_each_paper(
+        &self,
+        visit: &mut dyn FnMut(StoredPaper) -> Result<(), EngineError>,
+    ) -> Result<(), EngineError> {
+        let sql = format!("SELECT {PAPER_COLUMNS} FROM papers WHERE deleted = 0 ORDER BY row");
+        let mut statement = self.prepare_cached(&sql)?;
+        let mut rows = statement.query([])?;
+        while let Some(row) = rows.next()? {
+            visit(paper_of(row)?)?;
+        }
+        Ok(())
+    }
+}
+
+/// Papers whose new vector is missing, or of an earlier text.
+const WANTS_NEXT_VECTOR: &str = "papers p LEFT JOIN vectors_next n ON n.row = p.row AND n.text_hash = p.text_hash \
+     WHERE p.deleted = 0 AND n.row IS NULL";
+
+/// Papers waiting to be embedded anew.
+pub(crate) struct ToReembed {
+    /// The next of them.
+    pub(crate) papers: Vec<StoredPaper>,
+    /// All of them.
+    pub(crate) n_left: u64,
+}
+
+impl Reader<'_> {
+    /// Up to `limit` papers that lack a new vector.
+    pub(crate) fn papers_to_reembed(&self, limit: usize) -> Result<ToReembed, EngineError> {
+        let sql = format!("SELECT p.row FROM {WANTS_NEXT_VECTOR} ORDER BY p.row LIMIT ?1");
+        let rows: Vec<u32> =
+            self.prepare_cached(&sql)?.query_map([limit], |r| r.get(0))?.collect::<Result<_, _>>()?;
+        let mut papers: Vec<StoredPaper> = self.papers(&rows)?.into_values().collect();
+        papers.sort_by_key(|stored| stored.row);
+        Ok(ToReembed { papers, n_left: n_to_reembed(self)? })
+    }
+}
+
+/// Papers that lack a new vector.
+pub(super) fn n_to_reembed(connection: &Connection) -> Result<u64, EngineError> {
+    let n: i64 =
+        connection.query_row(&format!("SELECT count(*) FROM {WANTS_NEXT_VECTOR}"), [], |r| r.get(0))?;
+    Ok(n.unsigned_abs())
+}
+
+/// The generation of the last commit that `connection` sees.
+pub(super) fn generation(connection: &Connection) -> Result<u64, EngineError> {
+    let generation = connection
+        .prepare_cached("SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'generation'")?
+        .query_row([], |r| r.get(0))?;
+    Ok(generation)
+}
+
+fn json_list(rows: &[u32]) -> String {
+    let numbers: Vec<String> = rows.iter().map(u32::to_string).collect();
+    format!("[{}]", numbers.join(","))
+}
+
+/// Reads a row of [`PAPER_COLUMNS`].
+fn paper_of(row: &Row<'_>) -> Result<StoredPaper, EngineError> {
+    let number: u32 = row.get(0)?;
+    let id: String = row.get(2)?;
+    let damaged_id = id.clone();
+    Ok(StoredPaper {
+        row: number,
+        first_indexed: row.get(1)?,
+        paper: Paper {
+            id: PaperId::new(id).map_err(|source| EngineError::DamagedId { id: damaged_id, source })?,
+            title: row.get(3)?,
+            abstract_text: row.get(4)?,
+            authors: json_column(row, 5)?,
+            year: row.get(6)?,
+            publication_date: date_column(row, 7)?,
+            venue: row.get(8)?,
+            categories: json_column(row, 9)?,
+            external_ids: json_column(row, 10)?,
+            url: row.get(11)?,
+            source: row.get(12)?,
+            upvotes: row.get(13)?,
+            extra: json_column(row, 14)?,
+        },
+    })
+}
+
+fn json_column<T: DeserializeOwned>(row: &Row<'_>, column: usize) -> Result<T, EngineError> {
+    let json = row.get_ref(column)?.as_str().map_err(rusqlite::Error::from)?;
+    serde_json::from_str(json).map_err(|source| damaged(row, column, source))
+}
+
+fn date_column(row: &Row<'_>, column: usize) -> Result<Option<jiff::civil::Date>, EngineError> {
+    let Some(text) = row.get::<_, Option<String>>(column)? else { return Ok(None) };
+    text.parse().map(Some).map_err(|source| damaged(row, column, serde::de::Error::custom(source)))
+}
+
+fn damaged(row: &Row<'_>, column: usize, source: serde_json::Error) -> EngineError {
+    let name = row.as_ref().column_name(column).unwrap_or("?").to_owned();
+    let number = row.get::<_, i64>(0).unwrap_or(-1);
+    EngineError::DamagedRow { place: format!("column `{name}` of papers row {number}"), source }
+}

@@ -1,0 +1,106 @@
+//! The tables of `papers.sqlite3`, and the steps that bring an earlier store to this version.
+//!
+//! `docs/store.md` describes the columns for people who open the file themselves.
+
+use rusqlite::{Connection, TransactionBehavior};
+
+use crate::error::EngineError;
+
+/// Marks the file as ours in SQLite's header: "cogn".
+pub(super) const APPLICATION_ID: i32 = 0x636f_676e;
+
+/// The version that this build reads and writes; SQLite's `user_version` holds a store's own.
+pub(crate) const SCHEMA_VERSION: i32 = 1;
+
+/// `MIGRATIONS[v]` turns a store of version `v` into one of version `v + 1`; version 0 is an empty file.
+const MIGRATIONS: [&str; SCHEMA_VERSION as usize] = ["
+    CREATE TABLE meta (
+        key   TEXT PRIMARY KEY,
+        value TEXT NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    INSERT INTO meta (key, value) VALUES
+        ('store_id', lower(hex(randomblob(16)))),
+        ('generation', '0');
+
+    CREATE TABLE papers (
+        row              INTEGER PRIMARY KEY AUTOINCREMENT,
+        id               TEXT    NOT NULL UNIQUE,
+        generation       INTEGER NOT NULL,
+        deleted          INTEGER NOT NULL DEFAULT 0,
+        first_indexed    TEXT    NOT NULL,
+        title            TEXT,
+        abstract         TEXT,
+        authors          TEXT    NOT NULL,
+        year             INTEGER,
+        publication_date TEXT,
+        venue            TEXT,
+        categories       TEXT    NOT NULL,
+        external_ids     TEXT    NOT NULL,
+        url              TEXT,
+        source           TEXT,
+        upvotes          INTEGER,
+        extra            TEXT    NOT NULL,
+        content_hash     BLOB    NOT NULL,
+        text_hash        BLOB    NOT NULL
+    ) STRICT;
+    CREATE INDEX papers_by_generation ON papers (generation);
+
+    CREATE TABLE vectors (
+        row        INTEGER PRIMARY KEY REFERENCES papers (row),
+        generation INTEGER NOT NULL,
+        vector     BLOB    NOT NULL
+    ) STRICT;
+    CREATE INDEX vectors_by_generation ON vectors (generation);
+
+    CREATE TABLE vectors_next (
+        row       INTEGER PRIMARY KEY REFERENCES papers (row),
+        text_hash BLOB    NOT NULL,
+        vector    BLOB    NOT NULL
+    ) STRICT;
+
+    CREATE TABLE identifiers (
+        kind  TEXT    NOT NULL,
+        value TEXT    NOT NULL,
+        row   INTEGER NOT NULL REFERENCES papers (row),
+        PRIMARY KEY (kind, value, row)
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX identifiers_by_row ON identifiers (row);
+"];
+
+/// Brings the store behind `connection` to [`SCHEMA_VERSION`], in one transaction.
+///
+/// # Errors
+/// [`EngineError::NotAStore`] for another program's database, [`EngineError::StoreTooNew`] for a
+/// store of a later release, [`EngineError::Store`] if SQLite fails.
+pub(super) fn migrate(connection: &mut Connection, path: &std::path::Path) -> Result<(), EngineError> {
+    // A look without the write lock first: opening a current store must not wait for a writer.
+    if check_version(connection, path)? == SCHEMA_VERSION {
+        return Ok(());
+    }
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let found = check_version(&transaction, path)?;
+    for step in &MIGRATIONS[found as usize..] {
+        transaction.execute_batch(step)?;
+    }
+    transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+    transaction.pragma_update(None, "user_version", SCHEMA_VERSION)?;
+    transaction.commit()?;
+    Ok(())
+}
+
+/// The version of the store, refused unless this build can read or migrate it.
+pub(super) fn check_version(connection: &Connection, path: &std::path::Path) -> Result<i32, EngineError> {
+    let found: i32 = connection.pragma_query_value(None, "user_version", |r| r.get(0))?;
+    let application_id: i32 = connection.pragma_query_value(None, "application_id", |r| r.get(0))?;
+    let n_tables: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |r| r.get(0))?;
+    if application_id != APPLICATION_ID && n_tables > 0 {
+        return Err(EngineError::NotAStore { path: path.to_owned(), application_id });
+    }
+    if found > SCHEMA_VERSION {
+        return Err(EngineError::StoreTooNew { path: path.to_owned(), found, supported: SCHEMA_VERSION });
+    }
+    if found < 0 {
+        return Err(EngineError::NotAStore { path: path.to_owned(), application_id });
+    }
+    Ok(found)
+}

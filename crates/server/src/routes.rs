@@ -1,0 +1,249 @@
+//! The routes: request in, engine call, body out.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use axum::body::Bytes;
+use axum::extract::rejection::{BytesRejection, JsonRejection, QueryRejection};
+use axum::extract::{DefaultBodyLimit, Query, Request, State};
+use axum::http::{Method, StatusCode, Uri};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{any, get, post};
+use axum::{Json, Router};
+use cognate_corpus::{Format, ReadOptions, Source};
+use cognate_engine::{DedupRequest, Engine, IngestEvent, Ingestion, Page};
+use percent_encoding::percent_decode_str;
+use tokio::sync::Semaphore;
+use tower_http::catch_panic::CatchPanicLayer;
+
+use crate::error::ApiError;
+use crate::guard::Guard;
+use crate::serve::ServeOptions;
+use crate::wire::{
+    DedupBody, DedupParams, HealthBody, IngestBody, PaperBody, RecordErrorBody, SearchBody, SearchParams,
+    SimilarParams, StatsBody,
+};
+
+/// Largest body of `POST /v1/papers`: some 30,000 abstracts.
+pub(crate) const MAX_PAPERS_BODY_BYTES: usize = 64 << 20;
+/// Largest body of every other request.
+const MAX_BODY_BYTES: usize = 1 << 20;
+/// Requests worked on or waiting at one time; each holds a thread while it waits for the model.
+const MAX_REQUESTS: usize = 256;
+/// Ingestions and deduplications at one time; each uses every core.
+const MAX_HEAVY_REQUESTS: usize = 4;
+
+/// What every handler needs.
+pub(crate) struct App {
+    engine: Arc<Engine>,
+    guard: Guard,
+    options: ServeOptions,
+    requests: Semaphore,
+    heavy_requests: Semaphore,
+    /// Ends ingestions after their current batch; set when the server is told to stop.
+    stopping: Arc<AtomicBool>,
+}
+
+impl App {
+    pub(crate) fn new(engine: Arc<Engine>, guard: Guard, options: ServeOptions, stopping: Arc<AtomicBool>) -> Self {
+        Self {
+            engine,
+            guard,
+            options,
+            requests: Semaphore::new(MAX_REQUESTS),
+            heavy_requests: Semaphore::new(MAX_HEAVY_REQUESTS),
+            stopping,
+        }
+    }
+}
+
+/// The whole interface.
+pub(crate) fn router(app: Arc<App>) -> Router {
+    Router::new()
+        .route("/v1/search", get(search_by_get).post(search_by_post))
+        .route("/v1/papers", post(upsert).layer(DefaultBodyLimit::max(MAX_PAPERS_BODY_BYTES)))
+        // Ids hold slashes, so everything below this path is one id, taken raw or percent-encoded.
+        .route("/v1/papers/{*key}", any(paper))
+        .route("/v1/dedup", post(dedup))
+        .route("/v1/stats", get(stats))
+        .route("/health", get(health))
+        .fallback(|uri: Uri| async move {
+            ApiError::not_found(format!("there is nothing at {:?}; docs/http.md lists the routes", uri.path()))
+        })
+        .method_not_allowed_fallback(|method: Method, uri: Uri| async move {
+            ApiError::method_not_allowed(format!("{method} is not possible at {:?}", uri.path()))
+        })
+        .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
+        .layer(middleware::from_fn_with_state(Arc::clone(&app), admit))
+        .layer(CatchPanicLayer::custom(|_| ApiError::internal().into_response()))
+        .with_state(app)
+}
+
+/// Lets a request in: from an allowed host and page, while there is room, for a bounded time.
+async fn admit(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+    if let Err(refusal) = app.guard.check(request.uri(), request.headers()) {
+        return refusal.into_response();
+    }
+    let Ok(_permit) = app.requests.try_acquire() else {
+        return ApiError::busy(format!("{MAX_REQUESTS} requests are being answered already; try again soon"))
+            .into_response();
+    };
+    match tokio::time::timeout(app.options.request_timeout, next.run(request)).await {
+        Ok(response) => response,
+        Err(_) => ApiError::timed_out().into_response(),
+    }
+}
+
+/// Runs engine work off the async threads.
+async fn off_thread<T, F>(app: &Arc<App>, work: F) -> Result<T, ApiError>
+where
+    T: Send + 'static,
+    F: FnOnce(&App) -> Result<T, ApiError> + Send + 'static,
+{
+    let app = Arc::clone(app);
+    match tokio::task::spawn_blocking(move || work(&app)).await {
+        Ok(result) => result,
+        Err(failure) => {
+            tracing::error!("a request failed: {failure}");
+            Err(ApiError::internal())
+        }
+    }
+}
+
+async fn search_by_get(
+    State(app): State<Arc<App>>,
+    params: Result<Query<SearchParams>, QueryRejection>,
+) -> Result<Json<SearchBody>, ApiError> {
+    let Query(params) = params?;
+    search(&app, params).await
+}
+
+async fn search_by_post(
+    State(app): State<Arc<App>>,
+    params: Result<Json<SearchParams>, JsonRejection>,
+) -> Result<Json<SearchBody>, ApiError> {
+    let Json(params) = params?;
+    search(&app, params).await
+}
+
+async fn search(app: &Arc<App>, params: SearchParams) -> Result<Json<SearchBody>, ApiError> {
+    let request = params.to_request()?;
+    off_thread(app, move |app| {
+        let response = app.engine.search(&request)?;
+        Ok(Json(SearchBody::new(response, params.fields.as_ref())?))
+    })
+    .await
+}
+
+/// `GET|DELETE /v1/papers/{id}` and `GET /v1/papers/{id}/similar`.
+async fn paper(
+    State(app): State<Arc<App>>,
+    uri: Uri,
+    method: Method,
+    params: Result<Query<SimilarParams>, QueryRejection>,
+) -> Result<Response, ApiError> {
+    // Split before decoding: an id that itself ends in "/similar" is reached by encoding its slash.
+    let path = uri.path().strip_prefix("/v1/papers/").unwrap_or_default();
+    let (path, wants_similar) = match path.strip_suffix("/similar") {
+        Some(path) => (path, true),
+        None => (path, false),
+    };
+    let key = percent_decode_str(path)
+        .decode_utf8()
+        .map_err(|_| ApiError::bad_request("invalid_id", "expected an id in percent-encoded UTF-8"))?
+        .into_owned();
+    if !wants_similar && uri.query().is_some_and(|query| !query.is_empty()) {
+        return Err(ApiError::bad_request("invalid_parameter", "this route takes no parameters"));
+    }
+    match (method, wants_similar) {
+        (Method::GET | Method::HEAD, true) => {
+            let Query(params) = params?;
+            let page = Page::new(params.limit, params.offset, params.min_score)?;
+            off_thread(&app, move |app| {
+                let response = app.engine.similar(&key, page)?;
+                Ok(Json(SearchBody::new(response, params.fields.as_ref())?).into_response())
+            })
+            .await
+        }
+        (Method::GET | Method::HEAD, false) => {
+            off_thread(&app, move |app| {
+                let body = PaperBody::of_matches(app.engine.papers(&key)?);
+                body.map(|body| Json(body).into_response()).ok_or_else(ApiError::internal)
+            })
+            .await
+        }
+        (Method::DELETE, false) => {
+            off_thread(&app, move |app| {
+                app.engine.delete(&key)?;
+                Ok(StatusCode::NO_CONTENT.into_response())
+            })
+            .await
+        }
+        (method, _) => Err(ApiError::method_not_allowed(format!("{method} is not possible at {:?}", uri.path()))),
+    }
+}
+
+/// `POST /v1/papers`: one object, an array, `{"papers": […]}`, or NDJSON.
+async fn upsert(
+    State(app): State<Arc<App>>,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<(StatusCode, Json<IngestBody>), ApiError> {
+    let body = body?;
+    let _permit = heavy(&app)?;
+    off_thread(&app, move |app| {
+        let options = ReadOptions { format: Format::Json, ..ReadOptions::default() };
+        let source = Source::from_reader("request body", std::io::Cursor::new(body));
+        let records = source.records(&options).map_err(cognate_engine::EngineError::from)?;
+        let mut errors = Vec::new();
+        let report = app.engine.ingest(
+            records,
+            Ingestion {
+                strict: false,
+                stop: &app.stopping,
+                on_event: &mut |event| {
+                    if let IngestEvent::Skipped(error) = event {
+                        errors.push(RecordErrorBody::from(error));
+                    }
+                },
+            },
+        )?;
+        if report.read == 0 {
+            return Err(ApiError::bad_request("no_papers", "expected at least one paper in the body, found none"));
+        }
+        let all_bad = report.skipped == report.read;
+        let status = if all_bad { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
+        Ok((status, Json(IngestBody { errors: Some(errors), ..IngestBody::new(report) })))
+    })
+    .await
+}
+
+async fn dedup(
+    State(app): State<Arc<App>>,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Json<DedupBody>, ApiError> {
+    let body = body?;
+    let params: DedupParams = if body.is_empty() {
+        DedupParams::default()
+    } else {
+        let Json(params) = Json::from_bytes(&body)?;
+        params
+    };
+    let request = DedupRequest::new(params.threshold)?;
+    let _permit = heavy(&app)?;
+    off_thread(&app, move |app| Ok(Json(DedupBody::from(app.engine.dedup(request)?)))).await
+}
+
+fn heavy(app: &Arc<App>) -> Result<tokio::sync::SemaphorePermit<'_>, ApiError> {
+    app.heavy_requests.try_acquire().map_err(|_| {
+        ApiError::busy(format!("{MAX_HEAVY_REQUESTS} ingestions or deduplications are running; try again later"))
+    })
+}
+
+async fn stats(State(app): State<Arc<App>>) -> Result<Json<StatsBody>, ApiError> {
+    off_thread(&app, |app| Ok(Json(StatsBody::from(app.engine.stats()?)))).await
+}
+
+async fn health() -> Json<HealthBody> {
+    Json(HealthBody { status: "ok", version: env!("CARGO_PKG_VERSION") })
+}

@@ -1,0 +1,319 @@
+//! The commands, their output and their exit codes.
+
+use std::io::Write;
+use std::process::Stdio;
+
+use serde_json::{Value, json};
+
+use crate::harness::{Cognate, ids, last_line, shared};
+
+const THREE_PAPERS: &str = r#"{"id": "bats/1", "title": "Echolocation in dense swarms", "abstract": "Bats leaving a cave avoid collisions by raising their call rate and listening for the gaps between neighbours.", "doi": "10.5555/BATS.1", "year": 2019}
+{"id": "sleep-2", "title": "Sleep and memory", "abstract": "Adults who napped after learning word pairs recalled more of them a day later than those who stayed awake.", "authors": [{"name": "Ada Eno"}, {"name": "Bo Li"}], "votes": 7}
+{"paper_id": "steel-3", "title": "Corrosion of bridge steel", "summary": "Chloride carried by sea spray eats into weathering steel ten times faster than rain water does."}
+"#;
+
+#[test]
+fn a_paper_goes_in_and_comes_out() {
+    let cognate = Cognate::new();
+    let file = cognate.file("papers.jsonl", THREE_PAPERS);
+    let report = cognate.json(&["index", &file]);
+    assert_eq!(
+        [&report["read"], &report["added"], &report["updated"], &report["unchanged"], &report["skipped"]],
+        [3, 3, 0, 0, 0]
+    );
+    assert!(report["seconds"].as_f64().unwrap() > 0.0);
+
+    let answer = cognate.json(&["search", "how do flying mammals keep from bumping into each other?", "--limit", "2"]);
+    assert_eq!(answer["total"], 3);
+    assert_eq!(answer["offset"], 0);
+    assert_eq!(ids(&answer)[0], "bats/1");
+    assert_eq!(answer["data"].as_array().unwrap().len(), 2);
+    let hit = &answer["data"][0];
+    assert_eq!(hit["external_ids"], json!({ "doi": "10.5555/bats.1" }));
+    assert_eq!(hit["year"], 2019);
+    assert_eq!(hit["score"], hit["scores"]["semantic"]);
+    assert_eq!(hit["scores"]["keyword"], Value::Null);
+    assert_eq!(answer["meta"]["mode"], "semantic");
+    assert_eq!(answer["meta"]["path"], "exact");
+    assert_eq!(answer["meta"]["model"], "all-MiniLM-L6-v2");
+
+    let similar = cognate.json(&["similar", "https://doi.org/10.5555/Bats.1"]);
+    assert_eq!(similar["total"], 2);
+    assert!(!ids(&similar).contains(&"bats/1".to_owned()));
+
+    let paper = cognate.json(&["get", "sleep-2"]);
+    assert_eq!(paper["authors"], json!([{ "name": "Ada Eno" }, { "name": "Bo Li" }]));
+    assert_eq!(paper["extra"], json!({ "votes": 7 }));
+
+    let stats = cognate.json(&["stats"]);
+    assert_eq!([&stats["n_papers"], &stats["generation"], &stats["dim"]], [3, 1, 384]);
+    assert_eq!(stats["model"], "all-MiniLM-L6-v2");
+    assert_eq!(stats["index"]["path"], "exact");
+}
+
+#[test]
+fn only_what_changed_is_embedded_again() {
+    let cognate = Cognate::new();
+    let file = cognate.file("papers.jsonl", THREE_PAPERS);
+    cognate.json(&["index", &file]);
+    let check = |content: &str, expected: [u64; 4], embedded: u64| {
+        let file = cognate.file("again.jsonl", content);
+        let output = cognate.run(&["--json", "index", &file]);
+        let report = last_line(&output);
+        let found = ["added", "updated", "unchanged", "skipped"].map(|key| report[key].as_u64().unwrap());
+        assert_eq!(found, expected, "{content}");
+        let vectors = rusqlite::Connection::open(cognate.store())
+            .unwrap()
+            .query_row(
+                "SELECT count(*) FROM vectors WHERE generation = (SELECT value FROM meta WHERE key = 'generation')",
+                [],
+                |r| r.get::<_, u64>(0),
+            )
+            .unwrap();
+        assert_eq!(vectors, embedded, "{content}");
+    };
+    check(&THREE_PAPERS.replace("2019", "2020"), [0, 1, 2, 0], 0);
+    check(&THREE_PAPERS.replace("2019", "2020").replace("rain water", "rain"), [0, 1, 2, 0], 1);
+    // The same id twice in one file: the later record wins.
+    let twice = r#"{"id": "new", "title": "First words"}
+{"id": "new", "title": "Other words"}"#;
+    check(twice, [1, 1, 0, 0], 1);
+    assert_eq!(cognate.json(&["get", "new"])["title"], "Other words");
+}
+
+#[test]
+fn bad_records_are_told_and_skipped() {
+    let cognate = Cognate::new();
+    let file = cognate.file(
+        "mixed.jsonl",
+        "{\"id\": \"good\", \"title\": \"A title\"}\n{broken\n{\"id\": \"empty\"}\n{\"id\": \"odd\", \"title\": \"T\", \"year\": \"soon\"}\n",
+    );
+    let output = cognate.run(&["--json", "index", &file]);
+    assert_eq!(output.status.code(), Some(0));
+    let report = last_line(&output);
+    assert_eq!([&report["read"], &report["added"], &report["skipped"]], [4, 2, 2]);
+    let told = String::from_utf8(output.stderr).unwrap();
+    for expected in ["mixed.jsonl:2", "mixed.jsonl:3", "mixed.jsonl:4", "year"] {
+        assert!(told.contains(expected), "expected {expected:?} in {told}");
+    }
+    assert_eq!(cognate.json(&["get", "odd"])["year"], Value::Null);
+
+    let strict = Cognate::new();
+    let message = strict.failure(&["index", "--strict", &file], 2);
+    assert!(message.contains("mixed.jsonl:2"), "{message}");
+    assert_eq!(strict.json(&["stats"])["n_papers"], 1, "what came before the bad record is kept");
+}
+
+#[test]
+fn standard_input_and_csv_are_read() {
+    let cognate = Cognate::new();
+    let mut child = cognate
+        .command(&["--json", "index", "-"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let csv = "id,title,abstract,year\nc1,\"A title, with a comma\",\"Two\nlines\",1999\n";
+    child.stdin.take().unwrap().write_all(csv.as_bytes()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(last_line(&output)["added"], 1, "{}", String::from_utf8_lossy(&output.stderr));
+    let paper = cognate.json(&["get", "c1"]);
+    assert_eq!([&paper["title"], &paper["abstract"]], ["A title, with a comma", "Two\nlines"]);
+    assert_eq!(paper["year"], 1999);
+}
+
+#[test]
+fn a_daily_papers_page_is_read() {
+    let Some(page) = shared("daily-papers.txt") else { return };
+    let cognate = Cognate::new();
+    let report = cognate.json(&["index", "--date", "2023-07-30", page.to_str().unwrap()]);
+    assert_eq!([&report["read"], &report["added"], &report["skipped"]], [54, 54, 0]);
+    let answer = cognate.json(&["search", "helium escaping from exoplanets", "--limit", "1"]);
+    let hit = &answer["data"][0];
+    assert!(hit["abstract"].as_str().unwrap().contains("TOI-836"));
+    assert_eq!(hit["publication_date"], "2023-07-30");
+    assert!(hit["id"].as_str().unwrap().starts_with("p-"));
+}
+
+#[test]
+fn identifiers_look_papers_up() {
+    let cognate = Cognate::new();
+    let file = cognate.file(
+        "papers.jsonl",
+        r#"{"id": "hep-th/9901001", "title": "Strings"}
+{"id": "b", "title": "Shared", "doi": "10.5555/x"}
+{"id": "a", "title": "Shared too", "doi": "https://doi.org/10.5555/X"}
+"#,
+    );
+    cognate.json(&["index", &file]);
+    assert_eq!(cognate.json(&["get", "arXiv:hep-th/9901001v3"])["id"], "hep-th/9901001");
+    let both = cognate.json(&["get", "DOI:10.5555/X"]);
+    assert_eq!(both["id"], "a");
+    let matched: Vec<&str> =
+        both["matches"].as_array().unwrap().iter().map(|paper| paper["id"].as_str().unwrap()).collect();
+    assert_eq!(matched, ["a", "b"]);
+    let message = cognate.failure(&["similar", "DOI:10.5555/X"], 2);
+    assert!(message.contains("a, b"), "{message}");
+    assert!(cognate.failure(&["get", "nowhere"], 3).contains("nowhere"));
+}
+
+#[test]
+fn a_deleted_paper_is_gone() {
+    let cognate = Cognate::new();
+    let file = cognate.file("papers.jsonl", THREE_PAPERS);
+    cognate.json(&["index", &file]);
+    assert_eq!(cognate.json(&["delete", "bats/1"]), json!({ "deleted": "bats/1" }));
+    cognate.failure(&["get", "bats/1"], 3);
+    cognate.failure(&["get", "10.5555/bats.1"], 3);
+    assert!(!ids(&cognate.json(&["search", "bats"])).contains(&"bats/1".to_owned()));
+    assert_eq!(cognate.json(&["index", &file])["added"], 1, "it can come back");
+    assert_eq!(ids(&cognate.json(&["search", "bats"]))[0], "bats/1");
+}
+
+#[test]
+fn duplicates_are_grouped_around_the_one_to_keep() {
+    let cognate = Cognate::with_demo();
+    let report = cognate.json(&["dedup", "--threshold", "0.85"]);
+    let pairs = std::fs::read_to_string(crate::harness::demo_corpus().join("duplicates.tsv")).unwrap();
+    let clusters = report["clusters"].as_array().unwrap();
+    let together = |a: &str, b: &str| {
+        clusters.iter().any(|cluster| {
+            let members = cluster["members"].as_array().unwrap();
+            let holds = |id: &str| members.iter().any(|member| member["id"] == id);
+            holds(a) && holds(b)
+        })
+    };
+    let pairs: Vec<Vec<&str>> = pairs.lines().skip(1).map(|line| line.split('\t').collect()).collect();
+    assert_eq!(pairs.len(), 15);
+    let n_found = pairs.iter().filter(|pair| together(pair[0], pair[1])).count();
+    assert!(n_found >= 13, "only {n_found} of 15 known pairs found");
+    for cluster in clusters {
+        let members = cluster["members"].as_array().unwrap();
+        assert_eq!(members[0]["id"], cluster["keep"]);
+        assert_eq!(members[0]["action"], "keep");
+        for member in &members[1..] {
+            assert!(["drop", "review"].contains(&member["action"].as_str().unwrap()));
+            assert_eq!(member["matched_to"], cluster["keep"]);
+            assert!(member["score"].as_f64().unwrap() >= 0.85);
+            assert!(!member["reason"].as_str().unwrap().is_empty());
+        }
+    }
+}
+
+#[test]
+fn texts_become_vectors() {
+    let cognate = Cognate::new();
+    let input = cognate.file("texts.jsonl", "\"dark matter\"\n{\"text\": \"grammar of verbs\"}\n\"dark matter\"\n");
+    let output = cognate.folder.path().join("vectors.npy");
+    cognate.json(&["embed", "--input", &input, "--output", output.to_str().unwrap()]);
+    let bytes = std::fs::read(&output).unwrap();
+    assert_eq!(&bytes[..8], b"\x93NUMPY\x01\x00");
+    assert_eq!(bytes.len(), 128 + 3 * 384 * 4);
+    let row = |i: usize| -> Vec<f32> {
+        let start = 128 + i * 384 * 4;
+        bytes[start..start + 384 * 4].chunks_exact(4).map(|b| f32::from_le_bytes(b.try_into().unwrap())).collect()
+    };
+    let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(x, y)| x * y).sum::<f32>();
+    assert!((dot(&row(0), &row(0)) - 1.0).abs() < 1e-5);
+    assert!((dot(&row(0), &row(2)) - 1.0).abs() < 1e-5);
+    assert!(dot(&row(0), &row(1)) < 0.5);
+
+    let lines = cognate.run(&["embed", "--input", &input]);
+    let lines = String::from_utf8(lines.stdout).unwrap();
+    let first: Value = serde_json::from_str(lines.lines().next().unwrap()).unwrap();
+    let first: Vec<f32> = serde_json::from_value(first["embedding"].clone()).unwrap();
+    assert_eq!(lines.lines().count(), 3);
+    assert!(dot(&first, &row(0)) > 0.99999);
+
+    let bad = cognate.file("bad.jsonl", "\"fine\"\n{\"txt\": 1}\n");
+    let unwritten = cognate.folder.path().join("unwritten.npy");
+    let message = cognate.failure(&["embed", "--input", &bad, "--output", unwritten.to_str().unwrap()], 2);
+    assert!(message.contains("line 2"), "{message}");
+    let left: Vec<_> = std::fs::read_dir(cognate.folder.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
+    assert!(!left.iter().any(|name| name.to_string_lossy().contains("unwritten")), "{left:?}");
+}
+
+#[test]
+fn settings_come_from_file_then_environment_then_flags() {
+    let cognate = Cognate::new();
+    let run = |env: Option<&str>, flag: Option<&str>| {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_cognate"));
+        command.current_dir(cognate.folder.path()).env_remove("COGNATE_DATA");
+        if let Some(folder) = env {
+            command.env("COGNATE_DATA", folder);
+        }
+        if let Some(folder) = flag {
+            command.args(["--data", folder]);
+        }
+        let output = command.args(["--json", "stats"]).output().unwrap();
+        assert_eq!(output.status.code(), Some(1));
+        last_line(&output)["message"].as_str().unwrap().to_owned()
+    };
+    assert!(run(None, None).contains("cognate-data"));
+    cognate.file("cognate.toml", "data = \"from-file\"\n");
+    assert!(run(None, None).contains("from-file"));
+    assert!(run(Some("from-env"), None).contains("from-env"));
+    assert!(run(Some("from-env"), Some("from-flag")).contains("from-flag"));
+    cognate.file("cognate.toml", "dta = \"typo\"\n");
+    let output = cognate.run(&["--json", "stats"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(last_line(&output)["message"].as_str().unwrap().contains("dta"));
+}
+
+#[test]
+fn wrong_requests_are_named() {
+    let cognate = Cognate::with_demo();
+    let check = |args: &[&str], code: i32, expected: &str| {
+        let message = cognate.failure(args, code);
+        assert!(message.contains(expected), "{args:?}: expected {expected:?} in {message:?}");
+    };
+    check(&["search", "  "], 2, "`q`");
+    check(&["search", "x", "--limit", "0"], 2, "`limit`");
+    check(&["search", "x", "--limit", "1001"], 2, "`limit`");
+    check(&["search", "x", "--min-score", "1.5"], 2, "`min_score`");
+    check(&["search", "x", "--mode", "psychic"], 2, "psychic");
+    check(&["dedup", "--threshold", "0.1"], 2, "`threshold`");
+    check(&["index", "nowhere.jsonl"], 2, "nowhere.jsonl");
+    check(&["--model", "no-such-model", "search", "x"], 1, "no-such-model");
+    let empty = Cognate::new();
+    assert!(empty.failure(&["search", "x"], 1).contains("cognate index"));
+}
+
+#[test]
+fn the_demo_shows_the_main_job() {
+    let cognate = Cognate::new();
+    let body = cognate.json(&["demo"]);
+    let n_papers = body["index"]["read"].as_u64().unwrap();
+    assert!(n_papers >= 120);
+    assert_eq!(body["searches"].as_array().unwrap().len(), 3);
+    for answer in body["searches"].as_array().unwrap() {
+        assert_eq!(answer["data"].as_array().unwrap().len(), 3);
+        assert!(answer["data"][0]["score"].as_f64().unwrap() > 0.4, "{answer}");
+    }
+}
+
+#[test]
+fn the_doctor_finds_what_is_wrong() {
+    let cognate = Cognate::with_demo();
+    cognate.json(&["stats"]);
+    assert_eq!(cognate.json(&["doctor"])["ok"], true);
+    let connection = rusqlite::Connection::open(cognate.store()).unwrap();
+    connection.execute("DELETE FROM vectors WHERE row = 3", []).unwrap();
+    let output = cognate.run(&["doctor"]);
+    assert_eq!(output.status.code(), Some(1));
+    let told = String::from_utf8(output.stdout).unwrap();
+    assert!(told.contains("1 papers without a vector") && told.contains("cognate reembed"), "{told}");
+    cognate.json(&["reembed"]);
+    assert_eq!(cognate.json(&["doctor"])["ok"], true, "the mend that it names mends it");
+}
+
+#[test]
+fn completions_are_printed() {
+    let cognate = Cognate::new();
+    for shell in ["bash", "zsh", "fish"] {
+        let output = cognate.run(&["completions", shell]);
+        assert!(output.status.success());
+        assert!(String::from_utf8(output.stdout).unwrap().contains("similar"));
+    }
+}

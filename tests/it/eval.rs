@@ -1,0 +1,48 @@
+//! Evaluation: the figures, their independent check, and the user's papers left alone.
+
+use std::process::Command;
+
+use serde_json::Value;
+
+use crate::harness::{Cognate, demo_corpus, root};
+
+#[test]
+fn the_demo_corpus_is_measured_as_an_independent_program_measures_it() {
+    let cognate = Cognate::new();
+    let run = cognate.folder.path().join("demo.run");
+    let demo = demo_corpus();
+    let args = ["eval", demo.to_str().unwrap(), "--run", run.to_str().unwrap()];
+    let found = cognate.json(&args);
+    assert_eq!([&found["collection"], &found["split"], &found["mode"]], ["demo", "test", "semantic"]);
+    assert_eq!(found["n_queries"], 40);
+    assert!(found["ndcg_at_10"].as_f64().unwrap() > 0.7, "{found}");
+
+    let output = Command::new(root().join("target/venv/bin/python"))
+        .arg(root().join("tests/python/measure.py"))
+        .args([&demo.join("qrels/test.tsv"), &run])
+        .output()
+        .expect("scripts/test makes target/venv");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let expected: Value = serde_json::from_slice(&output.stdout).unwrap();
+    for key in ["ndcg_at_10", "mrr_at_10", "map", "recall_at_100"] {
+        let (found, expected) = (found[key].as_f64().unwrap(), expected[key].as_f64().unwrap());
+        assert!((found - expected).abs() < 1e-6, "{key}: {found}, but ir-measures finds {expected}");
+    }
+
+    assert!(!cognate.store().exists(), "the user's papers are left alone");
+    let folders = || std::fs::read_dir(cognate.data().join("eval")).unwrap().count();
+    assert_eq!(folders(), 1);
+    let again = cognate.json(&args);
+    assert_eq!(again["ndcg_at_10"], found["ndcg_at_10"]);
+    assert_eq!(folders(), 1, "the embedded collection is used again");
+}
+
+#[test]
+fn what_is_no_collection_is_named() {
+    let cognate = Cognate::new();
+    let folder = cognate.folder.path().to_str().unwrap().to_owned();
+    assert!(cognate.failure(&["eval", &folder], 2).contains("queries.jsonl"));
+    let demo = demo_corpus();
+    let message = cognate.failure(&["eval", demo.to_str().unwrap(), "--split", "dev"], 2);
+    assert!(message.contains("dev"), "{message}");
+}

@@ -1,0 +1,240 @@
+//! The HTTP interface over a real socket.
+
+use serde_json::{Value, json};
+
+use crate::harness::{Cognate, Server, ids, timeless};
+
+const JSON: &str = "application/json";
+const NDJSON: &str = "application/x-ndjson";
+
+#[test]
+fn a_search_answers_alike_by_get_and_post_and_command() {
+    let cognate = Cognate::with_demo();
+    let server = cognate.serve(&[]);
+    let by_get = server.get("/v1/search?q=sleep%20and%20memory&limit=5&offset=1");
+    assert_eq!(by_get.status, 200);
+    let by_post = server.post("/v1/search", JSON, r#"{"q": "sleep and memory", "limit": 5, "offset": 1}"#);
+    assert_eq!(timeless(by_get.body.clone()), timeless(by_post.body));
+    let by_command = cognate.json(&["search", "sleep and memory", "--limit", "5", "--offset", "1"]);
+    assert_eq!(timeless(by_get.body.clone()), timeless(by_command));
+
+    let body = by_get.body;
+    assert_eq!(body["offset"], 1);
+    let fields: Vec<&String> = body["data"][0].as_object().unwrap().keys().collect();
+    assert_eq!(
+        fields,
+        [
+            "id", "score", "scores", "title", "abstract", "authors", "year", "publication_date", "venue",
+            "categories", "external_ids", "url"
+        ]
+    );
+    let fields: Vec<&String> = body["meta"].as_object().unwrap().keys().collect();
+    assert_eq!(fields, ["mode", "model", "generation", "path", "took_ms"]);
+    let scores: Vec<f64> =
+        body["data"].as_array().unwrap().iter().map(|hit| hit["score"].as_f64().unwrap()).collect();
+    assert!(scores.is_sorted_by(|a, b| a >= b));
+}
+
+#[test]
+fn pages_scores_and_fields() {
+    let server = Cognate::with_demo();
+    let server = server.serve(&[]);
+    let whole = server.get("/v1/search?q=galaxy&limit=1000").body;
+    let n_papers = whole["total"].as_u64().unwrap() as usize;
+    assert_eq!(ids(&whole).len(), n_papers);
+    let second = server.get("/v1/search?q=galaxy&limit=10&offset=10").body;
+    assert_eq!(ids(&second), ids(&whole)[10..20]);
+    assert_eq!(ids(&server.get("/v1/search?q=galaxy&offset=9000").body), Vec::<String>::new());
+
+    let cut = whole["data"][7]["score"].as_f64().unwrap();
+    let above = server.get(&format!("/v1/search?q=galaxy&min_score={cut}&limit=3")).body;
+    assert_eq!((&above["total"], ids(&above).len()), (&json!(8), 3));
+
+    let few = server.get("/v1/search?q=galaxy&fields=title,year&limit=1").body;
+    let fields: Vec<&String> = few["data"][0].as_object().unwrap().keys().collect();
+    assert_eq!(fields, ["id", "title", "year"]);
+}
+
+#[test]
+fn equal_scores_go_by_id() {
+    let cognate = Cognate::new();
+    let lines: String = ["d", "b", "a", "c"].map(|id| format!("{{\"id\": \"{id}\", \"title\": \"Same\"}}\n")).concat();
+    let file = cognate.file("same.jsonl", &lines);
+    cognate.json(&["index", &file]);
+    assert_eq!(ids(&cognate.json(&["search", "same"])), ["a", "b", "c", "d"]);
+    assert_eq!(ids(&cognate.json(&["search", "same", "--limit", "2"])), ["a", "b"]);
+    assert_eq!(ids(&cognate.json(&["search", "same", "--limit", "2", "--offset", "1"])), ["b", "c"]);
+    assert_eq!(ids(&cognate.json(&["similar", "b", "--limit", "1"])), ["a"]);
+}
+
+#[test]
+fn wrong_requests_get_a_reason() {
+    let cognate = Cognate::with_demo();
+    let server = cognate.serve(&[]);
+    let check = |answer: crate::harness::Answer, status: u16, expected: &str| {
+        assert_eq!(answer.status, status, "{}", answer.body);
+        for key in ["error", "message", "code", "type"] {
+            assert!(answer.body[key].is_string(), "no {key} in {}", answer.body);
+        }
+        let message = answer.body["message"].as_str().unwrap();
+        assert!(message.contains(expected), "expected {expected:?} in {message:?}");
+    };
+    check(server.get("/v1/search"), 400, "`q`");
+    check(server.get("/v1/search?q="), 400, "`q`");
+    check(server.get("/v1/search?q=x&limit=0"), 400, "limit");
+    check(server.get("/v1/search?q=x&limit=1001"), 400, "1000");
+    check(server.get("/v1/search?q=x&limit=ten"), 400, "limit");
+    check(server.get("/v1/search?q=x&offset=10001"), 400, "offset");
+    check(server.get("/v1/search?q=x&min_score=NaN"), 400, "min_score");
+    check(server.get("/v1/search?q=x&colour=red"), 400, "colour");
+    check(server.get("/v1/search?q=x&fields=title,colour"), 400, "colour");
+    check(server.get("/v1/search?q=x&mode=psychic"), 400, "psychic");
+    check(server.get(&format!("/v1/search?q={}", "x".repeat(10_001))), 400, "10000");
+    check(server.post("/v1/search", JSON, r#"{"q": "x", "colour": "red"}"#), 422, "colour");
+    check(server.post("/v1/search", JSON, r#"{"q": "#), 400, "");
+    check(server.post("/v1/search", JSON, &format!("{{\"q\": \"{}\"}}", "x".repeat(2 << 20))), 413, "");
+    check(server.post("/v1/dedup", JSON, r#"{"threshold": 3}"#), 400, "threshold");
+    check(server.get("/v1/papers/nowhere"), 404, "nowhere");
+    check(server.get("/v1/papers/nowhere/similar"), 404, "nowhere");
+    check(server.get("/v1/papers/demo-001?limit=1"), 400, "parameter");
+    check(server.delete("/v1/papers/nowhere"), 404, "nowhere");
+    check(server.get("/v2/anything"), 404, "/v2/anything");
+    check(server.delete("/v1/search"), 405, "DELETE");
+    check(server.post("/v1/papers", JSON, ""), 400, "paper");
+}
+
+#[test]
+fn papers_are_put_looked_at_and_deleted() {
+    let cognate = Cognate::new();
+    let server = cognate.serve(&[]);
+    assert_eq!(server.get("/v1/search?q=anything").body["total"], 0);
+
+    let one = server.post("/v1/papers", JSON, r#"{"id": "one", "title": "Glacier mice", "authors": ["Ann Bo"]}"#);
+    assert_eq!(one.status, 200);
+    assert_eq!(
+        one.body,
+        json!({"read": 1, "added": 1, "updated": 0, "unchanged": 0, "skipped": 0, "errors": []})
+    );
+    let mixed = "{\"id\": \"two\", \"title\": \"Moss balls\"}\n{\"id\": \"bad\"}\n{\"id\": \"one\", \"title\": \"Glacier mice\", \"authors\": [\"Ann Bo\"]}\n";
+    let mixed = server.post("/v1/papers", NDJSON, mixed);
+    assert_eq!(mixed.status, 200);
+    assert_eq!(
+        [&mixed.body["added"], &mixed.body["unchanged"], &mixed.body["skipped"]],
+        [1, 1, 1]
+    );
+    let error = &mixed.body["errors"][0];
+    assert_eq!([&error["line"], &error["id"]], [&json!(2), &json!("bad")]);
+    assert!(error["message"].as_str().unwrap().contains("title"));
+
+    let all_bad = server.post("/v1/papers", JSON, r#"[{"id": "x"}, 7]"#);
+    assert_eq!((all_bad.status, &all_bad.body["skipped"]), (422, &json!(2)));
+    let list = server.post("/v1/papers", JSON, r#"{"papers": [{"id": "three", "title": "Ice worms"}]}"#);
+    assert_eq!((list.status, &list.body["added"]), (200, &json!(1)));
+
+    assert_eq!(ids(&server.get("/v1/search?q=mice+on+ice&limit=3").body).len(), 3, "searchable once acknowledged");
+    assert_eq!(server.get("/v1/papers/one").body["authors"], json!([{"name": "Ann Bo"}]));
+    let deleted = server.delete("/v1/papers/one");
+    assert_eq!((deleted.status, deleted.body), (204, Value::Null));
+    assert_eq!(server.get("/v1/papers/one").status, 404);
+    assert!(!ids(&server.get("/v1/search?q=mice").body).contains(&"one".to_owned()));
+    assert_eq!(server.get("/v1/stats").body["n_papers"], 2);
+    assert_eq!(server.get("/health").body["status"], "ok");
+}
+
+#[test]
+fn ids_with_slashes_are_taken_raw_and_encoded() {
+    let cognate = Cognate::new();
+    let papers = r#"{"id": "hep-th/9901001", "title": "Strings and branes"}
+{"id": "10.5555/a/b?c#d", "title": "Branes and strings"}
+{"id": "odd/similar", "title": "An id that ends like a route"}"#;
+    let file = cognate.file("papers.jsonl", papers);
+    cognate.json(&["index", &file]);
+    let server = cognate.serve(&[]);
+    let check = |path: &str, expected: &str| {
+        let answer = server.get(&format!("/v1/papers/{path}"));
+        assert_eq!((answer.status, answer.body["id"].as_str()), (200, Some(expected)), "{path}");
+    };
+    check("hep-th/9901001", "hep-th/9901001");
+    check("hep-th%2F9901001", "hep-th/9901001");
+    check("arXiv:hep-th/9901001v2", "hep-th/9901001");
+    check("https://arxiv.org/abs/hep-th/9901001", "hep-th/9901001");
+    check("10.5555/a/b%3Fc%23d", "10.5555/a/b?c#d");
+    check("odd%2Fsimilar", "odd/similar");
+    for path in ["hep-th/9901001/similar", "hep-th%2F9901001/similar?limit=2"] {
+        let answer = server.get(&format!("/v1/papers/{path}"));
+        assert_eq!(answer.status, 200, "{}", answer.body);
+        assert_eq!(ids(&answer.body)[0], "10.5555/a/b?c#d");
+    }
+    let ambiguous = r#"[{"id": "p", "title": "P", "doi": "10.5555/z"}, {"id": "q", "title": "Q", "doi": "10.5555/z"}]"#;
+    server.post("/v1/papers", JSON, ambiguous);
+    let both = server.get("/v1/papers/doi:10.5555/z").body;
+    assert_eq!(both["matches"].as_array().unwrap().len(), 2);
+    let conflict = server.delete("/v1/papers/doi:10.5555/z");
+    assert_eq!(conflict.status, 409);
+    assert!(conflict.body["message"].as_str().unwrap().contains("p, q"));
+}
+
+#[test]
+fn other_peoples_pages_are_refused() {
+    let cognate = Cognate::with_demo();
+    let server = cognate.serve(&["--allow-origin", "https://reader.example"]);
+    let check = |name: &str, value: &str, expected: u16| {
+        let answer = server.get_with("/v1/search?q=x", (name, value));
+        assert_eq!(answer.status, expected, "{name}: {value}");
+    };
+    check("Origin", "https://evil.example", 403);
+    check("Origin", "null", 403);
+    check("Origin", "https://reader.example", 200);
+    check("Origin", &server.address.clone(), 200);
+    check("Host", "evil.example", 403);
+    check("Host", "localhost", 200);
+    assert!(server.raw("GET /v1/stats HTTP/1.1\r\n\r\n").contains(" 400 "));
+
+    let remote = cognate.run(&["serve", "--bind", "0.0.0.0:0"]);
+    assert_eq!(remote.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&remote.stderr).contains("--allow-remote"));
+}
+
+#[test]
+fn bytes_that_are_no_request_do_no_harm() {
+    let cognate = Cognate::with_demo();
+    let server = cognate.serve(&[]);
+    for request in [
+        "\0\0\0\0\r\n\r\n",
+        "GET /v1/papers/%ff%fe HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        "GET /v1/search?q=%00%ff HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        "POST /v1/papers HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99999999999\r\n\r\n",
+    ] {
+        let status = server.raw(request);
+        assert!(status.contains(" 4") || status.is_empty(), "{request:?}: {status}");
+    }
+    assert_eq!(server.get("/health").status, 200);
+}
+
+#[test]
+fn concurrent_queries_all_get_their_own_answer() {
+    let cognate = Cognate::with_demo();
+    let server = cognate.serve(&[]);
+    let questions = ["sleep and memory", "exoplanet atmospheres", "prime numbers", "coral reefs"];
+    let expected = questions.map(|q| ids(&search(&server, q)));
+    std::thread::scope(|scope| {
+        for i in 0..32 {
+            let (server, expected) = (&server, &expected);
+            scope.spawn(move || assert_eq!(ids(&search(server, questions[i % 4])), expected[i % 4]));
+        }
+    });
+}
+
+fn search(server: &Server, question: &str) -> Value {
+    let answer = server.post("/v1/search", JSON, &json!({ "q": question }).to_string());
+    assert_eq!(answer.status, 200);
+    answer.body
+}
+
+#[test]
+fn sigterm_drains_and_exits_with_0() {
+    let cognate = Cognate::with_demo();
+    let server = cognate.serve(&[]);
+    assert_eq!(server.get("/health").status, 200);
+    assert_eq!(server.terminate(), Some(0));
+}
