@@ -9,7 +9,7 @@ fn a_store_of_every_version_opens() {
         std::fs::create_dir(cognate.data()).unwrap();
         let fixture = root().join(format!("tests/fixtures/store-v{version}.sqlite3"));
         std::fs::copy(fixture, cognate.store()).unwrap();
-        let model = root().join("crates/embed/tests/fixtures/tiny-bert-mean");
+        let model = root().join("crates/embed/tests/fixtures/tiny-mean");
         let answer = cognate.json(&["--model", model.to_str().unwrap(), "search", "bats"]);
         assert_eq!(answer["total"], 2, "version {version}");
         assert!(ids(&answer).contains(&"bats/1".to_owned()));
@@ -39,7 +39,7 @@ fn what_cannot_be_opened_is_named() {
 fn another_model_is_refused_until_the_papers_are_embedded_anew() {
     let cognate = Cognate::new();
     let file = cognate.file("papers.jsonl", "{\"id\": \"a\", \"title\": \"Bats\"}\n{\"id\": \"b\", \"title\": \"Steel\"}");
-    let tiny = root().join("crates/embed/tests/fixtures/tiny-bert-mean");
+    let tiny = root().join("crates/embed/tests/fixtures/tiny-mean");
     let tiny = tiny.to_str().unwrap();
     cognate.json(&["--model", tiny, "index", &file]);
     let message = cognate.failure(&["--model", "all-MiniLM-L6-v2", "search", "bats"], 2);

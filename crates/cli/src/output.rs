@@ -19,11 +19,6 @@ impl Output {
         Self { json }
     }
 
-    /// Whether machines read along.
-    pub(crate) fn is_json(&self) -> bool {
-        self.json
-    }
-
     /// Prints `value` as one line of JSON, or `text` for people.
     pub(crate) fn print<T: Serialize>(&self, value: &T, text: impl FnOnce(&T) -> String) -> anyhow::Result<()> {
         if self.json {

@@ -30,10 +30,7 @@ pub(crate) fn read_parsed(value: &Value) -> Reading<Vec<String>> {
     for author in authors {
         let Value::Array(parts) = author else { return Reading::unreadable(EXPECTED, author) };
         let part = |position: usize| parts.get(position).and_then(Value::as_str).unwrap_or_default();
-        let name = fold(&[part(1), part(0), part(2)].join(" "));
-        if !name.is_empty() {
-            names.push(name);
-        }
+        names.extend(clean(&[part(1), part(0), part(2)].join(" ")));
     }
     if names.is_empty() {
         // Without a warning: `authors` says the same, or nothing does.
@@ -60,8 +57,8 @@ fn read_list(elements: &[Value]) -> Reading<Vec<String>> {
     reading
 }
 
-/// The names in a string: separated by `;`, else by ` and `, and by commas only where every part
-/// reads as a whole name, since "Smith, John" is one author and "Ada Smith, Bo Li" are two.
+/// The names in a string: separated by `;`, else by ` and `, and by commas only where the parts
+/// read as whole names, since "Smith, John" is one author and "Ada Smith, Bo Li" are two.
 ///
 /// Separators within braces or parentheses do not count; affiliations in parentheses are left out.
 fn split_names(text: &str) -> Vec<String> {
@@ -72,11 +69,7 @@ fn split_names(text: &str) -> Vec<String> {
     } else {
         split_at_and(&text).into_iter().flat_map(split_at_commas).collect()
     };
-    names
-        .iter()
-        .map(|name| fold(name.trim_matches([',', ';', ' '])))
-        .filter(|name| !name.is_empty())
-        .collect()
+    names.iter().filter_map(|name| clean(name)).collect()
 }
 
 /// Splits at the word "and" outside braces.
@@ -87,10 +80,15 @@ fn split_at_and(text: &str) -> Vec<&str> {
 
     let mut parts = Vec::new();
     let mut start = 0;
+    let mut n_open_braces = 0_usize;
+    let mut counted = 0;
     for found in AND.find_iter(text) {
-        let part = &text[start..found.start()];
-        if part.matches('{').count() == part.matches('}').count() {
-            parts.push(part);
+        let passed = &text[counted..found.start()];
+        counted = found.start();
+        n_open_braces =
+            (n_open_braces + passed.matches('{').count()).saturating_sub(passed.matches('}').count());
+        if n_open_braces == 0 {
+            parts.push(&text[start..found.start()]);
             start = found.end();
         }
     }
@@ -104,7 +102,10 @@ fn split_at_commas(text: &str) -> Vec<String> {
     for part in split_outside_braces(text, ',') {
         let part = part.trim();
         match parts.last_mut() {
-            Some(previous) if is_suffix(part) => *previous = format!("{previous}, {part}"),
+            Some(previous) if is_suffix(part) => {
+                previous.push_str(", ");
+                previous.push_str(part);
+            }
             _ if part.is_empty() => {}
             _ => parts.push(part.to_owned()),
         }
@@ -119,7 +120,10 @@ fn split_at_commas(text: &str) -> Vec<String> {
     }
     // "van der Berg, Jan Peter" is a surname with its particle, then the given names.
     let one_inverted = parts.len() == 2 && parts[0].starts_with(char::is_lowercase);
-    if !one_inverted && parts.iter().all(|part| is_whole_name(part)) {
+    let n_whole = parts.iter().filter(|part| is_whole_name(part)).count();
+    // In a longer list a few may have but one name; in one of two, "Smith, John Paul" is likelier.
+    let are_names = n_whole == parts.len() || (parts.len() >= 3 && 3 * n_whole >= 2 * parts.len());
+    if are_names && !one_inverted {
         return parts;
     }
     vec![text.to_owned()]
@@ -180,6 +184,12 @@ fn without_parentheses(text: &str) -> String {
     if is_balanced && !outside.trim().is_empty() { outside } else { text.to_owned() }
 }
 
+/// A name without separators left at its ends; `None` for what has no letter or digit.
+fn clean(name: &str) -> Option<String> {
+    let name = fold(name.trim_matches(|c: char| c.is_whitespace() || matches!(c, ',' | ';')));
+    name.contains(char::is_alphanumeric).then_some(name)
+}
+
 fn fold(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
@@ -202,6 +212,7 @@ mod tests {
         check("Smith, Ada and Li, Bo", &["Smith, Ada", "Li, Bo"]);
         check("Ada Smith, Bo Li and Cy Young", &["Ada Smith", "Bo Li", "Cy Young"]);
         check("Ada Smith, Bo Li, and Cy Young", &["Ada Smith", "Bo Li", "Cy Young"]);
+        check("Ada Smith, Plato, Bo Li, Cy Young", &["Ada Smith", "Plato", "Bo Li", "Cy Young"]);
         check("Smith A, Li B", &["Smith A", "Li B"]);
         check("A.Smith, B.~Li", &["A.Smith", "B.~Li"]);
         check("Ada Smith, Jr., Bo Li", &["Ada Smith, Jr.", "Bo Li"]);
@@ -215,6 +226,8 @@ mod tests {
             "Smith, Ada",
             "Smith, J.",
             "Smith, J.R.",
+            "Smith, Ada Bo",
+            "Smith, Ada Bo, Li, Cy Do",
             "van der Berg, Jan Peter",
             "Ferdinand Grand",
             "Erd\\H{o}s, Paul",
@@ -248,7 +261,7 @@ mod tests {
         assert_eq!((mixed.value, mixed.keep_raw), (Some(vec!["Ada".to_owned()]), true));
         assert!(mixed.warning.is_some());
         assert_eq!(
-            read_parsed(&json!([["Smith", "Ada  B.", "Jr", "Here"], ["ATLAS", ""]])),
+            read_parsed(&json!([["Smith", "Ada  B.", "Jr", "Here"], ["ATLAS,", ""], [";"]])),
             Reading::whole(vec!["Ada B. Smith Jr".into(), "ATLAS".into()])
         );
         assert!(read_parsed(&json!("Ada")).warning.is_some());

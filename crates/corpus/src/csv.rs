@@ -1,6 +1,7 @@
 //! Tables with a header row, one record a row: commas, semicolons or tabs between cells, quotation
 //! marks around those that hold separators or line breaks.
 
+use std::collections::HashSet;
 use std::io::{self, BufRead, ErrorKind, Read};
 
 use csv::{ByteRecord, ReaderBuilder};
@@ -49,7 +50,7 @@ impl Table {
         let mut reader = ReaderBuilder::new().delimiter(separator).flexible(true).from_reader(rationed);
         let names = match reader.byte_headers() {
             Ok(names) => names.clone(),
-            Err(error) => return Err(fault(&reader, &file, error)),
+            Err(error) => return Err(fault(reader.get_ref(), file, error)),
         };
         if !has_text_column(&names) {
             return Err(ReadError::Unexpected {
@@ -88,10 +89,11 @@ impl FormatReader for Table {
     fn next_record(&mut self) -> Result<Option<Result<Parsed, RecordError>>, ReadError> {
         loop {
             self.reader.get_mut().ration = MAX_RECORD_BYTES;
+            let next = Place { line: self.reader.position().line(), ..self.file.clone() };
             match self.reader.read_byte_record(&mut self.row) {
                 Ok(true) => {}
                 Ok(false) => return Ok(None),
-                Err(error) => return Err(fault(&self.reader, &self.file, error)),
+                Err(error) => return Err(fault(self.reader.get_ref(), next, error)),
             }
             // Spreadsheets leave rows of nothing but separators behind the last.
             if self.row.iter().all(|cell| cell.trim_ascii().is_empty()) {
@@ -107,9 +109,10 @@ impl FormatReader for Table {
 /// The columns' names; one without a name, or with one that is taken, is told apart by its number.
 fn name_columns(names: &ByteRecord) -> Vec<String> {
     let mut columns: Vec<String> = Vec::with_capacity(names.len());
+    let mut taken = HashSet::new();
     for (position, name) in names.iter().enumerate() {
         let name = String::from_utf8_lossy(name).trim().to_owned();
-        let is_usable = !name.is_empty() && !columns.contains(&name);
+        let is_usable = !name.is_empty() && taken.insert(name.clone());
         columns.push(if is_usable {
             name
         } else {
@@ -119,17 +122,16 @@ fn name_columns(names: &ByteRecord) -> Vec<String> {
     columns
 }
 
-/// What stopped the table: the ration for one row, or a fault of reading.
-fn fault(reader: &csv::Reader<Rationed>, file: &Place, error: csv::Error) -> ReadError {
-    let line = reader.position().line();
-    if reader.get_ref().ration == 0 {
-        return ReadError::Unexpected {
-            place: Place { line, ..file.clone() },
-            expected: format!("a row of at most {} MiB", MAX_RECORD_BYTES >> 20),
-            found: "a longer one; perhaps a quotation mark is left open".to_owned(),
-        };
+/// What stopped the table in the row that begins on `place`: its ration, or a fault of reading.
+fn fault(rationed: &Rationed, place: Place, error: csv::Error) -> ReadError {
+    if rationed.ration > 0 {
+        return rationed.input.io_error(place.line, error.into());
     }
-    reader.get_ref().input.io_error(line, error.into())
+    ReadError::Unexpected {
+        place,
+        expected: format!("a row of at most {} MiB", MAX_RECORD_BYTES >> 20),
+        found: "a longer one; perhaps a quotation mark is left open".to_owned(),
+    }
 }
 
 /// Gives no more than `ration` bytes, so that a quotation mark left open does not bring the rest of

@@ -29,8 +29,8 @@ pub(crate) struct DailyPapers {
     day: Option<Date>,
     /// A short paragraph that is a title if an abstract follows it.
     title: Option<Paragraph>,
-    /// A paragraph that was read ahead.
-    ahead: Option<Paragraph>,
+    /// A paragraph that was read ahead, or the fault met there.
+    ahead: Option<Result<Paragraph, ReadError>>,
     /// Whether the heading is over.
     has_begun: bool,
 }
@@ -42,7 +42,7 @@ struct Paragraph {
 }
 
 impl Paragraph {
-    /// Titles seldom reach 200 characters and seldom are sentences; abstracts are both.
+    /// Titles stay far below 300 characters, and a long one seldom ends in a full stop.
     fn is_abstract(&self) -> bool {
         let n_chars = self.text.chars().count();
         n_chars >= 300 || (n_chars >= 120 && self.text.ends_with('.'))
@@ -55,23 +55,24 @@ impl DailyPapers {
     }
 
     /// The paper of a title and an abstract, with the paragraphs that go on with the abstract.
-    fn paper(
-        &mut self,
-        title: Paragraph,
-        start: Paragraph,
-    ) -> Result<Result<Parsed, RecordError>, ReadError> {
+    fn paper(&mut self, title: Paragraph, start: Paragraph) -> Result<Parsed, RecordError> {
         let mut abstract_text = start.text;
-        self.ahead = self.next_paragraph()?;
-        while let Some(more) = self.ahead.take_if(|ahead| ahead.is_abstract()) {
+        loop {
+            let more = match self.next_paragraph().transpose() {
+                Some(Ok(more)) if more.is_abstract() => more,
+                ahead => {
+                    self.ahead = ahead;
+                    break;
+                }
+            };
             if abstract_text.len() + more.text.len() > MAX_RECORD_BYTES {
-                return Ok(Err(RecordError::too_long(&title.place)));
+                return Err(RecordError::too_long(&title.place));
             }
             abstract_text.push_str("\n\n");
             abstract_text.push_str(&more.text);
-            self.ahead = self.next_paragraph()?;
         }
         let record = json!({"title": title.text, "abstract": abstract_text, "publication_date": self.day});
-        Ok(paper_from_json(record, &title.place))
+        paper_from_json(record, &title.place)
     }
 
     fn next_paragraph(&mut self) -> Result<Option<Paragraph>, ReadError> {
@@ -106,13 +107,13 @@ impl FormatReader for DailyPapers {
     fn next_record(&mut self) -> Result<Option<Result<Parsed, RecordError>>, ReadError> {
         loop {
             let next = match self.ahead.take() {
-                Some(ahead) => Some(ahead),
+                Some(ahead) => Some(ahead?),
                 None => self.next_paragraph()?,
             };
             match (self.title.take(), next) {
                 (Some(title), Some(next)) if next.is_abstract() => {
                     self.has_begun = true;
-                    return self.paper(title, next).map(Some);
+                    return Ok(Some(self.paper(title, next)));
                 }
                 // Two short ones in a row: in the heading nothing else is to be expected.
                 (Some(title), next) if self.has_begun => {
@@ -133,7 +134,7 @@ impl FormatReader for DailyPapers {
                 }
                 (_, Some(next)) => self.title = Some(next),
                 (None, None) if self.has_begun => return Ok(None),
-                (None, None) => return Err(mismatch(&self.lines.place_of_next(), "nothing")),
+                (None, None) => return Err(mismatch(&self.lines.place_of_next(), "the end of the text")),
             }
         }
     }

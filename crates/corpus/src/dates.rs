@@ -73,10 +73,12 @@ fn parse_words(text: &str) -> Option<Reading<PartialDate>> {
     let &[year] = years.as_slice() else { return None };
 
     let months: Vec<i64> = words.iter().filter_map(|word| month(word)).collect();
+    // `11` or `11th`.
     let days: Vec<i64> = words
         .iter()
-        .filter(|word| word.len() < 4 || !word.starts_with(|c: char| c.is_ascii_digit()))
-        .filter_map(|word| word.trim_end_matches(|c: char| c.is_ascii_alphabetic()).parse().ok())
+        .map(|word| word.trim_end_matches(|c: char| c.is_ascii_alphabetic()))
+        .filter(|digits| digits.len() <= 2)
+        .filter_map(|digits| digits.parse().ok())
         .collect();
     match (months.as_slice(), days.as_slice()) {
         (&[month], &[in_month]) => day(year, month, in_month).map(Reading::whole),

@@ -11,6 +11,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::paper::PaperId;
 
+/// Longest text read as an identifier, in bytes: a URL with every byte of a long DOI percent-encoded.
+const MAX_FORM_BYTES: usize = 2048;
+
 /// Kinds of identifier that name a paper across sources.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -43,15 +46,15 @@ impl IdentifierKind {
         }
     }
 
-    /// How an identifier of this kind looks, for messages.
+    /// What is expected where an identifier of this kind shall stand, for messages.
     #[must_use]
-    pub fn example(self) -> &'static str {
+    pub fn description(self) -> &'static str {
         match self {
-            Self::Acl => "P19-1001 or 2020.acl-main.1",
-            Self::Arxiv => "1704.03578 or hep-th/9901001",
-            Self::Doi => "10.1000/182",
-            Self::Pmid => "31715818",
-            Self::Pmcid => "PMC3539452",
+            Self::Acl => "an ACL Anthology id such as P19-1001 or 2020.acl-main.1",
+            Self::Arxiv => "an arXiv id such as 1704.03578 or hep-th/9901001",
+            Self::Doi => "a DOI such as 10.1000/182",
+            Self::Pmid => "a PubMed id such as 31715818",
+            Self::Pmcid => "a PubMed Central id such as PMC3539452",
         }
     }
 
@@ -62,6 +65,9 @@ impl IdentifierKind {
     #[must_use]
     pub fn canonical(self, text: &str) -> Option<String> {
         let text = text.trim();
+        if text.len() > MAX_FORM_BYTES {
+            return None;
+        }
         let text = strip_label(text, self.name()).unwrap_or(text);
         match self {
             Self::Acl => canonical_acl(text),

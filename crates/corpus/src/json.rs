@@ -25,10 +25,11 @@ pub(crate) fn is_document(head: &[u8]) -> bool {
             object.iter().any(wraps) && !object.keys().any(|name| names_text(&fold_name(name)))
         }
         (Ok(_), _) => false,
-        // An object that goes on over further lines; a line that begins another is no part of it.
-        (Err(error), Some(rest)) => error.is_eof() && !rest.trim_ascii_start().starts_with(b"{"),
-        // All that was looked at is one line.
-        (Err(error), None) => error.is_eof() && begins_wrapper(first),
+        // An object that goes on over further lines, unless the next line begins another record.
+        (Err(error), rest) => {
+            let goes_on = rest.is_some_and(|rest| !rest.trim_ascii_start().starts_with(b"{"));
+            error.is_eof() && (goes_on || begins_wrapper(first))
+        }
     }
 }
 

@@ -26,4 +26,4 @@ pub use error::{FieldIssue, PaperIdError, Place, ReadError, RecordError};
 pub use identifier::{ExternalId, IdentifierKind, Lookup, lookup, sniff_record_id};
 pub use paper::{MAX_ID_BYTES, Paper, PaperId};
 pub use reader::{Format, MAX_RECORD_BYTES, ReadOptions, Records, Source, UnknownFormatName};
-pub use record::{MAX_ABSTRACT_BYTES, MAX_AUTHORS, MAX_TITLE_BYTES, Parsed, paper_from_json};
+pub use record::{MAX_ABSTRACT_BYTES, MAX_AUTHORS, MAX_FIELDS, MAX_TITLE_BYTES, Parsed, paper_from_json};

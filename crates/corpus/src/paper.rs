@@ -97,7 +97,7 @@ pub struct Paper {
     /// Abstract, never blank and never filler such as "No abstract available".
     #[serde(rename = "abstract")]
     pub abstract_text: Option<String>,
-    /// Authors' names in order, as the source writes them.
+    /// Authors' names in order, as the source writes them but with white space folded.
     pub authors: Vec<String>,
     /// Year of publication.
     pub year: Option<i16>,

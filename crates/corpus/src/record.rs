@@ -24,6 +24,9 @@ pub const MAX_ABSTRACT_BYTES: usize = 1_000_000;
 /// Most authors accepted for one paper; the largest collaborations have about 5,000.
 pub const MAX_AUTHORS: usize = 10_000;
 
+/// Most fields accepted in one record.
+pub const MAX_FIELDS: usize = 2_000;
+
 /// A record that became a paper.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Parsed {
@@ -59,7 +62,7 @@ pub struct Parsed {
 /// # Errors
 /// [`RecordError`] if `record` is not an object, has neither title nor abstract (filler such as "N/A"
 /// counts as none), has an id that is not a valid [`PaperId`], or is beyond [`MAX_TITLE_BYTES`],
-/// [`MAX_ABSTRACT_BYTES`] or [`MAX_AUTHORS`].
+/// [`MAX_ABSTRACT_BYTES`], [`MAX_AUTHORS`] or [`MAX_FIELDS`].
 pub fn paper_from_json(record: Value, place: &Place) -> Result<Parsed, RecordError> {
     let Value::Object(record) = record else {
         return Err(RecordError::whole(
@@ -67,6 +70,10 @@ pub fn paper_from_json(record: Value, place: &Place) -> Result<Parsed, RecordErr
             format!("expected a JSON object, found {}", describe(&record)),
         ));
     };
+    if record.len() > MAX_FIELDS {
+        let message = format!("expected at most {MAX_FIELDS} fields, found {}", record.len());
+        return Err(RecordError::whole(place, message));
+    }
     let mut fields = Fields::new(record, place);
     let own_id = fields.own_id()?;
 
@@ -186,10 +193,8 @@ impl<'a> Fields<'a> {
                 self.warnings.push(FieldIssue { place: self.place.clone(), field: name.clone(), message });
             }
             self.id = Some(text.clone());
-            let id = PaperId::new(text).map_err(|error| RecordError {
-                source: Some(Box::new(error)),
-                ..self.error(name, "expected a valid id")
-            })?;
+            // The error's own text is the whole message: there is no further cause below it to keep.
+            let id = PaperId::new(text).map_err(|error| self.error(name, error.to_string()))?;
             if matches!(alias, "id" | "paperid" | "_id") {
                 self.entries.remove(position);
             }
@@ -435,11 +440,10 @@ fn read_categories(value: &Value) -> Reading<Vec<String>> {
 
 /// The first identifier of `kind` in a field; the raw field is kept where it says more.
 fn read_identifier(kind: IdentifierKind, value: &Value) -> Reading<String> {
-    let expected = || format!("{} such as {}", kind.name(), kind.example());
     let text = match scalar_text(value) {
         Some(text) if is_filler(&text) => return Reading::filler(),
         Some(text) => text,
-        None => return Reading::unreadable(&expected(), value),
+        None => return Reading::unreadable(kind.description(), value),
     };
     // arXiv joins several DOIs by a space or a comma, which a DOI may itself hold.
     let spaced = text.replace(",10.", " 10.").replace(";10.", " 10.");
@@ -458,6 +462,6 @@ fn read_identifier(kind: IdentifierKind, value: &Value) -> Reading<String> {
     match found.into_iter().flatten().next() {
         Some(first) if is_all => Reading::whole(first),
         Some(first) => Reading::part(first),
-        None => Reading::unreadable(&expected(), &Value::String(text)),
+        None => Reading::unreadable(kind.description(), &Value::String(text)),
     }
 }

@@ -41,11 +41,7 @@ impl TopK {
     /// An empty selection of the `k` best.
     #[must_use]
     pub fn new(k: usize) -> Self {
-        Self {
-            k,
-            best: BinaryHeap::with_capacity(k.min(4096) + 1),
-            ties: Vec::new(),
-        }
+        Self { k, best: BinaryHeap::with_capacity(k.min(4096) + 1), ties: Vec::new() }
     }
 
     /// Offers one row.
@@ -89,22 +85,13 @@ impl TopK {
     /// The score that a row must reach to matter, once `k` rows are held.
     #[must_use]
     pub fn threshold(&self) -> Option<f32> {
-        if self.best.len() < self.k {
-            None
-        } else {
-            self.best.peek().map(|Reverse(worst)| worst.score)
-        }
+        if self.best.len() < self.k { None } else { self.best.peek().map(|Reverse(worst)| worst.score) }
     }
 
     /// The k best and the ties of the last, best first; equal scores in order of row.
     #[must_use]
     pub fn into_sorted(self) -> Vec<Scored> {
-        let mut all: Vec<Scored> = self
-            .best
-            .into_iter()
-            .map(|Reverse(s)| s)
-            .chain(self.ties)
-            .collect();
+        let mut all: Vec<Scored> = self.best.into_iter().map(|Reverse(s)| s).chain(self.ties).collect();
         all.sort_unstable_by(|a, b| b.cmp(a));
         all
     }

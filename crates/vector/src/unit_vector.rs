@@ -28,21 +28,14 @@ impl UnitVector {
             return Err(VectorError::Empty);
         }
         if let Some(position) = components.iter().position(|c| !c.is_finite()) {
-            return Err(VectorError::NotFinite {
-                position,
-                value: components[position],
-            });
+            return Err(VectorError::NotFinite { position, value: components[position] });
         }
         // Scaled by the largest component first, so that squaring neither overflows nor vanishes.
         let largest = components.iter().fold(0.0_f32, |m, c| m.max(c.abs()));
         if largest < MIN_NORM {
             return Err(VectorError::NoDirection { norm: largest });
         }
-        let norm = components
-            .iter()
-            .map(|c| f64::from(c / largest).powi(2))
-            .sum::<f64>()
-            .sqrt();
+        let norm = components.iter().map(|c| f64::from(c / largest).powi(2)).sum::<f64>().sqrt();
         for c in &mut components {
             *c = (f64::from(*c / largest) / norm) as f32;
         }
@@ -59,16 +52,9 @@ impl UnitVector {
             return Err(VectorError::Empty);
         }
         if let Some(position) = components.iter().position(|c| !c.is_finite()) {
-            return Err(VectorError::NotFinite {
-                position,
-                value: components[position],
-            });
+            return Err(VectorError::NotFinite { position, value: components[position] });
         }
-        let norm = components
-            .iter()
-            .map(|&c| f64::from(c).powi(2))
-            .sum::<f64>()
-            .sqrt();
+        let norm = components.iter().map(|&c| f64::from(c).powi(2)).sum::<f64>().sqrt();
         if (norm - 1.0).abs() > NORM_TOLERANCE {
             return Err(VectorError::NotUnit { norm: norm as f32 });
         }
@@ -84,20 +70,15 @@ impl UnitVector {
         if !bytes.len().is_multiple_of(2) {
             return Err(VectorError::OddLength { len: bytes.len() });
         }
-        let components = bytes
-            .chunks_exact(2)
-            .map(|pair| f16::from_le_bytes([pair[0], pair[1]]).to_f32())
-            .collect();
+        let components =
+            bytes.chunks_exact(2).map(|pair| f16::from_le_bytes([pair[0], pair[1]]).to_f32()).collect();
         Self::normalize(components)
     }
 
     /// The form at rest: little-endian f16 `[dim]`, `2 * dim` bytes.
     #[must_use]
     pub fn to_f16_le_bytes(&self) -> Vec<u8> {
-        self.0
-            .iter()
-            .flat_map(|&c| f16::from_f32(c).to_le_bytes())
-            .collect()
+        self.0.iter().flat_map(|&c| f16::from_f32(c).to_le_bytes()).collect()
     }
 
     /// The vector that its form at rest gives back: what a process that reads it later will see. To
@@ -117,11 +98,7 @@ impl UnitVector {
     #[must_use]
     pub fn f16_le_bytes_of_rounded(&self) -> Option<Vec<u8>> {
         F16_NORMS.iter().find_map(|norm| {
-            let bytes: Vec<u8> = self
-                .0
-                .iter()
-                .flat_map(|&c| f16::from_f32(c * norm).to_le_bytes())
-                .collect();
+            let bytes: Vec<u8> = self.0.iter().flat_map(|&c| f16::from_f32(c * norm).to_le_bytes()).collect();
             (Self::from_f16_le_bytes(&bytes).as_ref() == Ok(self)).then_some(bytes)
         })
     }
@@ -154,12 +131,7 @@ const LANES: usize = 32;
 pub fn dot(a: &[f32], b: &[f32]) -> f32 {
     let mut sums = [0.0_f32; LANES];
     let (a_chunks, b_chunks) = (a.chunks_exact(LANES), b.chunks_exact(LANES));
-    let tail: f32 = a_chunks
-        .remainder()
-        .iter()
-        .zip(b_chunks.remainder())
-        .map(|(x, y)| x * y)
-        .sum();
+    let tail: f32 = a_chunks.remainder().iter().zip(b_chunks.remainder()).map(|(x, y)| x * y).sum();
     for (x, y) in a_chunks.zip(b_chunks) {
         for lane in 0..LANES {
             sums[lane] += x[lane] * y[lane];
@@ -188,21 +160,12 @@ mod tests {
         };
         check(vec![], VectorError::Empty);
         check(vec![0.0, 0.0], VectorError::NoDirection { norm: 0.0 });
-        check(
-            vec![1.0, f32::INFINITY],
-            VectorError::NotFinite {
-                position: 1,
-                value: f32::INFINITY,
-            },
-        );
+        check(vec![1.0, f32::INFINITY], VectorError::NotFinite { position: 1, value: f32::INFINITY });
         assert!(matches!(
             UnitVector::normalize(vec![f32::NAN]),
             Err(VectorError::NotFinite { position: 0, .. })
         ));
-        assert_eq!(
-            UnitVector::from_f16_le_bytes(&[1, 2, 3]),
-            Err(VectorError::OddLength { len: 3 })
-        );
+        assert_eq!(UnitVector::from_f16_le_bytes(&[1, 2, 3]), Err(VectorError::OddLength { len: 3 }));
     }
 
     proptest! {

@@ -18,14 +18,17 @@ fn check(text: &str, format: Format, titles: &[&str]) {
     assert_eq!(outcome.titles(), titles, "{text}");
 }
 
-/// The titles that a text gives, the beginnings of its bad records' errors, and its fault's.
-fn check_faulty(
-    text: impl Into<Vec<u8>>,
-    format: Format,
-    titles: &[&str],
-    bad: &[&str],
-    fault: Option<&str>,
-) {
+/// What a text is to give: titles, the beginnings of its bad records' errors and of its fault.
+struct Expected<'a> {
+    titles: &'a [&'a str],
+    bad: &'a [&'a str],
+    fault: Option<&'a str>,
+}
+
+const NOTHING: Expected<'_> = Expected { titles: &[], bad: &[], fault: None };
+
+fn check_faulty(text: impl Into<Vec<u8>>, format: Format, expected: Expected<'_>) {
+    let Expected { titles, bad, fault } = expected;
     let outcome = read(text, format);
     assert_eq!(outcome.titles(), titles);
     assert_eq!(outcome.bad.len(), bad.len(), "{:?}", outcome.bad);
@@ -76,17 +79,15 @@ fn detects_formats() {
 #[test]
 fn what_looks_like_no_format_is_said() {
     let expected = "test: expected JSON Lines, a JSON array, CSV";
-    check_faulty("Some prose.\n\nMore prose.", Format::Auto, &[], &[], Some(expected));
-    check_faulty("%PDF-1.4", Format::Auto, &[], &[], Some(expected));
+    check_faulty("Some prose.\n\nMore prose.", Format::Auto, Expected { fault: Some(expected), ..NOTHING });
+    check_faulty("%PDF-1.4", Format::Auto, Expected { fault: Some(expected), ..NOTHING });
     let utf16: Vec<u8> = "{\"title\"".encode_utf16().flat_map(u16::to_le_bytes).collect();
     check_faulty(
         [b"\xff\xfe".to_vec(), utf16.clone()].concat(),
         Format::Auto,
-        &[],
-        &[],
-        Some("test: expected UTF-8"),
+        Expected { fault: Some("test: expected UTF-8"), ..NOTHING },
     );
-    check_faulty(utf16, Format::Jsonl, &[], &[], Some("test: expected UTF-8"));
+    check_faulty(utf16, Format::Jsonl, Expected { fault: Some("test: expected UTF-8"), ..NOTHING });
     assert_eq!("daily-papers".parse(), Ok(Format::DailyPapers));
     let unknown = "xml".parse::<Format>().unwrap_err().to_string();
     assert!(unknown.contains("auto, jsonl") && unknown.contains("xml"));
@@ -101,44 +102,72 @@ fn bad_lines_are_skipped_with_their_numbers() {
         "test:5: title: expected a title or an abstract",
         "test:6: expected a record in JSON, found an error at column 1",
     ];
-    check_faulty(text, Format::Auto, &["A", "B"], &bad, None);
+    check_faulty(text, Format::Auto, Expected { titles: &["A", "B"], bad: &bad, ..NOTHING });
 }
 
 #[test]
 fn a_record_beyond_the_bound_is_passed_over() {
     let long = "x".repeat(MAX_RECORD_BYTES);
     let lines = format!("{{\"title\": \"A\"}}\n{{\"title\": \"{long}\"}}\n{{\"title\": \"B\"}}");
-    check_faulty(lines, Format::Jsonl, &["A", "B"], &["test:2: expected a record of at most 16 MiB"], None);
+    check_faulty(
+        lines,
+        Format::Jsonl,
+        Expected { titles: &["A", "B"], bad: &["test:2: expected a record of at most 16 MiB"], ..NOTHING },
+    );
     let array = format!("[{{\"title\": \"A\"}},\n{{\"title\": \"{long}\"}},\n{{\"title\": \"B\"}}]");
-    check_faulty(array, Format::Auto, &["A", "B"], &["test:2: expected a record of at most 16 MiB"], None);
+    check_faulty(
+        array,
+        Format::Auto,
+        Expected { titles: &["A", "B"], bad: &["test:2: expected a record of at most 16 MiB"], ..NOTHING },
+    );
     let table = format!("id,title\n1,A\n2,\"{long}\n3,B\n{long}");
-    check_faulty(table, Format::Csv, &["A"], &[], Some("test:3: expected a row of at most 16 MiB"));
+    check_faulty(
+        table,
+        Format::Csv,
+        Expected { titles: &["A"], fault: Some("test:3: expected a row of at most 16 MiB"), ..NOTHING },
+    );
 }
 
 #[test]
 fn json_documents() {
     let text = "[{\"title\": \"A\"},\n {\"title\": tru},\n 7, {\"title\": \"B\"}\n {\"title\": \"C\"}]";
     let bad = ["test:2: expected a record in JSON", "test:3: expected a JSON object, found 7"];
-    check_faulty(text, Format::Json, &["A", "B"], &bad, Some("test:4: expected ,, or ], found \"{\""));
+    check_faulty(
+        text,
+        Format::Json,
+        Expected { titles: &["A", "B"], bad: &bad, fault: Some("test:4: expected , or ], found \"{\"") },
+    );
     check_faulty(
         "[{\"title\": \"A\"}",
         Format::Json,
-        &["A"],
-        &[],
-        Some("test:1: expected ,, or ], found the end"),
+        Expected { titles: &["A"], fault: Some("test:1: expected , or ], found the end"), ..NOTHING },
     );
-    check_faulty("[{\"title\": \"A", Format::Json, &[], &[], Some("test:1: expected the end of a string"));
-    check_faulty("{\"title\" \"A\"}", Format::Json, &[], &[], Some("test:1: expected a colon"));
+    check_faulty(
+        "[{\"title\": \"A",
+        Format::Json,
+        Expected { fault: Some("test:1: expected the end of a string"), ..NOTHING },
+    );
+    check_faulty(
+        "{\"title\" \"A\"}",
+        Format::Json,
+        Expected { fault: Some("test:1: expected a colon"), ..NOTHING },
+    );
     check_faulty(
         "[{}] x",
         Format::Json,
-        &[],
-        &["test:1: title"],
-        Some("test:1: expected an array or an object"),
+        Expected {
+            bad: &["test:1: title"],
+            fault: Some("test:1: expected an array or an object"),
+            ..NOTHING
+        },
     );
-    check_faulty("[,]", Format::Json, &[], &[], Some("test:1: expected a value, found \",\""));
+    check_faulty(
+        "[,]",
+        Format::Json,
+        Expected { fault: Some("test:1: expected a value, found \",\""), ..NOTHING },
+    );
     let both = "{\"data\": [{\"title\": \"A\"}], \"x\": [[1]], \"papers\": [{\"title\": \"B\"}]}[{\"title\": \"C\"}]";
-    check_faulty(both, Format::Json, &["A", "B", "C"], &[], None);
+    check_faulty(both, Format::Json, Expected { titles: &["A", "B", "C"], ..NOTHING });
 }
 
 #[test]
@@ -158,22 +187,18 @@ fn tables() {
 
     let shifted = "title,year\nA, B,2019\nC\nD,2019,,\n";
     let bad = ["test:2: expected a row of 2 cells, found 3", "test:3: expected a row of 2 cells, found 1"];
-    check_faulty(shifted, Format::Csv, &["D"], &bad, None);
+    check_faulty(shifted, Format::Csv, Expected { titles: &["D"], bad: &bad, ..NOTHING });
     check_faulty(
         b"title,id\n\xe9,1\nB,2\n".to_vec(),
         Format::Csv,
-        &["B"],
-        &["test:2: title: expected UTF-8"],
-        None,
+        Expected { titles: &["B"], bad: &["test:2: title: expected UTF-8"], ..NOTHING },
     );
     check_faulty(
         "A,2019\nB,2018\n",
         Format::Csv,
-        &[],
-        &[],
-        Some("test:1: expected a header row with a column"),
+        Expected { fault: Some("test:1: expected a header row with a column"), ..NOTHING },
     );
-    check_faulty("title\nA\n", Format::Csv, &["A"], &[], None);
+    check_faulty("title\nA\n", Format::Csv, Expected { titles: &["A"], ..NOTHING });
     let twice = read("title,note,note\nA,1,2\n", Format::Csv);
     assert_eq!(twice.papers[0].paper.extra, json!({"note": "1", "note_3": "2"}).as_object().unwrap().clone());
 }
@@ -193,16 +218,24 @@ fn daily_papers_pages() {
         Some(format!("{LONG}\n\n{LONG}")),
         "an abstract may go on"
     );
-    assert_eq!(outcome.papers[1].place.line, 10);
+    assert_eq!(outcome.papers[1].place.line, 11);
 
     let page = format!("On tides\n\n{LONG}\n\nMore\n\nOn boats\n\n{LONG}\n\nTerms");
     let bad = ["test:5: abstract: expected an abstract", "test:11: abstract: expected an abstract"];
-    check_faulty(page, Format::DailyPapers, &["On tides", "On boats"], &bad, None);
+    check_faulty(
+        page,
+        Format::DailyPapers,
+        Expected { titles: &["On tides", "On boats"], bad: &bad, ..NOTHING },
+    );
     let expected = "test:1: expected the text of a Daily Papers page";
-    check_faulty("Daily Papers", Format::Auto, &[], &[], Some(expected));
-    check_faulty("", Format::DailyPapers, &[], &[], Some(expected));
-    check_faulty(LONG, Format::DailyPapers, &[], &[], Some(expected));
-    check_faulty(b"\xff\n\n".to_vec(), Format::DailyPapers, &[], &[], Some(expected));
+    check_faulty("Daily Papers", Format::Auto, Expected { fault: Some(expected), ..NOTHING });
+    check_faulty(
+        "",
+        Format::DailyPapers,
+        Expected { fault: Some("test:2: expected the text of"), ..NOTHING },
+    );
+    check_faulty(LONG, Format::DailyPapers, Expected { fault: Some(expected), ..NOTHING });
+    check_faulty(b"\xff\n\n".to_vec(), Format::DailyPapers, Expected { fault: Some(expected), ..NOTHING });
 }
 
 fn gzip(text: &str) -> Vec<u8> {
@@ -216,10 +249,10 @@ fn compression_is_transparent() {
     let (first, second) = ("{\"title\": \"A\"}\n{\"title\"", ": \"B\"}\n");
     let zstd = |text: &str| zstd::stream::encode_all(text.as_bytes(), 1).unwrap();
     for stored in [[gzip(first), gzip(second)].concat(), [zstd(first), zstd(second)].concat()] {
-        check_faulty(stored, Format::Auto, &["A", "B"], &[], None);
+        check_faulty(stored, Format::Auto, Expected { titles: &["A", "B"], ..NOTHING });
     }
     let skippable = [b"\x50\x2a\x4d\x18\x01\0\0\0!".to_vec(), zstd(first), zstd(second)].concat();
-    check_faulty(skippable, Format::Auto, &["A", "B"], &[], None);
+    check_faulty(skippable, Format::Auto, Expected { titles: &["A", "B"], ..NOTHING });
 }
 
 #[test]
@@ -263,8 +296,12 @@ fn files_and_faults_of_reading() {
             Err(std::io::Error::other("the disk is gone"))
         }
     }
-    for (text, format) in [("{\"title\": \"A\"}\n{\"ti", Format::Jsonl), ("title,id\nA,1\nB,", Format::Csv)] {
-        let reader = text.as_bytes().chain(Failing);
+    for (text, format) in [
+        ("{\"title\": \"A\"}\n{\"ti".to_owned(), Format::Jsonl),
+        ("title,id\nA,1\nB,".to_owned(), Format::Csv),
+        (format!("Daily Papers\n\nA\n\n{LONG}\n\nB"), Format::DailyPapers),
+    ] {
+        let reader = std::io::Cursor::new(text).chain(Failing);
         let outcome = collect(Source::from_reader("test", reader).records(&ReadOptions::default()).unwrap());
         assert_eq!(outcome.titles(), ["A"], "{format}");
         assert!(outcome.fault.unwrap().contains("reading stopped"), "{format}");

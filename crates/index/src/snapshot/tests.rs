@@ -1,4 +1,5 @@
 use std::error::Error;
+use std::sync::LazyLock;
 
 use proptest::prelude::*;
 
@@ -189,8 +190,9 @@ proptest! {
         len in prop::option::of(0_usize..400),
         sealed in any::<bool>(),
     ) {
+        static BYTES: LazyLock<Vec<u8>> = LazyLock::new(|| bytes_of(&small_set()));
         let set = small_set();
-        let mut bytes = bytes_of(&set);
+        let mut bytes = BYTES.clone();
         if let Some(len) = len {
             bytes.resize(len, 0xaa);
         }

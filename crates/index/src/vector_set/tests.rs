@@ -116,14 +116,14 @@ fn scores_do_not_depend_on_the_number_of_threads() {
 #[test]
 fn all_pairs_equal_brute_force() {
     let mut rng = StdRng::seed_from_u64(6);
-    // 96 components: more than the head that is scored first. Near copies lie close to thresholds.
-    let mut vectors = clustered(6, 300, 96, 12);
+    // 160 components: more than the head that is scored first. Near copies lie close to thresholds.
+    let mut vectors = clustered(6, 300, 160, 12);
     for index in 0..40 {
         let near: Vec<f32> =
             vectors[index].as_slice().iter().map(|c| c + 0.03 * (rng.random::<f32>() - 0.5)).collect();
         vectors.push(vector(&near));
     }
-    let set = VectorSet::from_vectors(96, 0, numbered(&vectors)).unwrap();
+    let set = VectorSet::from_vectors(160, 0, numbered(&vectors)).unwrap();
     for min_score in [-1.0, 0.3, 0.9, 0.98, 1.0] {
         let mut expected = Vec::new();
         for (i, a) in vectors.iter().enumerate() {
@@ -136,7 +136,7 @@ fn all_pairs_equal_brute_force() {
         }
         assert_eq!(set.pairs_at_least(min_score), expected, "at {min_score}");
     }
-    assert!(VectorSet::empty(96).pairs_at_least(0.0).is_empty());
+    assert!(VectorSet::empty(160).pairs_at_least(0.0).is_empty());
 }
 
 #[test]
