@@ -6,7 +6,7 @@
 //! the model's own length. Beside each speed stands the lowest cosine to the same texts embedded one at a
 //! time.
 #![allow(clippy::print_stdout, reason = "the report is what this program is for")]
-#![allow(clippy::unwrap_used, reason = "the bench ends at the first thing that fails")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "the bench ends at the first thing that fails")]
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};

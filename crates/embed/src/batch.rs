@@ -2,8 +2,9 @@
 
 use std::ops::Range;
 
-/// Tokens in a batch, padding included. Measured on two cores with all-MiniLM-L6-v2 (`benches/encode.rs`).
-pub(crate) const TOKEN_BUDGET: usize = 2048;
+/// Tokens in a batch, padding included: four whole abstracts. Anything from 256 to 8,192 was as fast
+/// (`benches/encode.rs`), and more only takes memory.
+pub(crate) const TOKEN_BUDGET: usize = 1024;
 
 /// Splits texts of ascending `lengths` into runs that, each text padded to the longest of its run, hold at
 /// most `budget` tokens; a text longer than that is a run of its own.

@@ -176,29 +176,20 @@ impl Encoder {
         let mut by_length: Vec<usize> = (0..texts.len()).collect();
         by_length.sort_by_key(|&position| tokens[position].len());
         let lengths: Vec<usize> = by_length.iter().map(|&position| tokens[position].len()).collect();
-        let budget: usize = std::env::var("XBUDGET").ok().and_then(|v| v.parse().ok()).unwrap_or(TOKEN_BUDGET);
-        let par = std::env::var("XPAR").is_ok();
-        let one = |run: std::ops::Range<usize>| -> Result<Vec<(usize, UnitVector)>, EmbedError> {
+        let mut embedded = Vec::with_capacity(texts.len());
+        for run in batches(&lengths, TOKEN_BUDGET) {
             let positions = &by_length[run];
             let batch: Vec<&[u32]> = positions.iter().map(|&position| tokens[position].as_slice()).collect();
-            let pooled =
-                self.bert.forward(&batch).map_err(|source| EmbedError::Compute { source: Box::new(source) })?;
-            positions
-                .iter()
-                .zip(pooled)
-                .map(|(&position, components)| {
-                    let vector = UnitVector::normalize(components)
-                        .map_err(|source| EmbedError::NoDirection { position, source })?;
-                    Ok((position, vector))
-                })
-                .collect()
-        };
-        let runs = batches(&lengths, budget);
-        let mut embedded: Vec<(usize, UnitVector)> = if par {
-            runs.into_par_iter().map(one).collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect()
-        } else {
-            runs.into_iter().map(one).collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect()
-        };
+            let pooled = self
+                .bert
+                .forward(&batch)
+                .map_err(|source| EmbedError::Compute { source: Box::new(source) })?;
+            for (&position, components) in positions.iter().zip(pooled) {
+                let vector = UnitVector::normalize(components)
+                    .map_err(|source| EmbedError::NoDirection { position, source })?;
+                embedded.push((position, vector));
+            }
+        }
         embedded.sort_unstable_by_key(|&(position, _)| position);
         Ok(embedded.into_iter().map(|(_, vector)| vector).collect())
     }

@@ -77,7 +77,7 @@ pub enum HubError {
 
     /// No connection, or it broke, and trying again did not help.
     #[error(
-        "no answer from {address} after {attempts} attempts; check the network, HF_ENDPOINT and the proxy \
+        "no answer from {address} (attempts: {attempts}); check the network, HF_ENDPOINT and the proxy \
          settings, then run this again: the download goes on where it stopped"
     )]
     Connection {
@@ -123,9 +123,7 @@ pub enum HubError {
     },
 
     /// The server sent less, or more, of a file than the manifest or the hub's description says.
-    #[error(
-        "{file}: expected {expected} bytes, found {found} after {attempts} attempts; run this again later"
-    )]
+    #[error("{file}: expected {expected} bytes, found {found} (attempts: {attempts}); run this again later")]
     Length {
         /// The file, relative to the model's folder.
         file: String,

@@ -92,8 +92,15 @@ impl Backoff {
         }
         let doubled = self.policy.first_pause.saturating_mul(1 << (attempts_made - 1).min(10));
         let pause = doubled.max(failure.retry_after.unwrap_or_default()).min(MAX_PAUSE);
-        let cause = std::error::Error::source(&*failure.error).map(|cause| format!(": {cause}"));
-        tracing::warn!("{}{}; trying again in {pause:?}", failure.error, cause.unwrap_or_default());
+        let what = match &*failure.error {
+            HubError::Connection { address, source, .. } => format!("no answer from {address}: {source}"),
+            HubError::Status { address, status, .. } => format!("the hub answered {status} to {address}"),
+            HubError::Length { file, expected, found, .. } => {
+                format!("{file}: the download ended at {found} of {expected} bytes")
+            }
+            other => other.to_string(),
+        };
+        tracing::warn!("{what}; trying again in {pause:?}");
         std::thread::sleep(pause);
         Ok(())
     }

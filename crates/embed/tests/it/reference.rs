@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use crate::{TINY_MODELS, fixtures, load};
 
-/// What the issue asks for, and about a hundred times what f32 rounding takes.
+/// What the issue asks for, and more than ten times what f32 rounding takes.
 const TOLERANCE: f32 = 1e-5;
 
 /// `NAME.reference.json`, as `scripts/make-tiny-models` writes it.
