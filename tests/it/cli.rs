@@ -23,7 +23,8 @@ fn a_paper_goes_in_and_comes_out() {
     );
     assert!(report["seconds"].as_f64().unwrap() > 0.0);
 
-    let answer = cognate.json(&["search", "how do flying mammals keep from bumping into each other?", "--limit", "2"]);
+    let answer =
+        cognate.json(&["search", "how do flying mammals keep from bumping into each other?", "--limit", "2"]);
     assert_eq!(answer["total"], 3);
     assert_eq!(answer["offset"], 0);
     assert_eq!(ids(&answer)[0], "bats/1");
@@ -204,7 +205,8 @@ fn duplicates_are_grouped_around_the_one_to_keep() {
 #[test]
 fn texts_become_vectors() {
     let cognate = Cognate::new();
-    let input = cognate.file("texts.jsonl", "\"dark matter\"\n{\"text\": \"grammar of verbs\"}\n\"dark matter\"\n");
+    let input =
+        cognate.file("texts.jsonl", "\"dark matter\"\n{\"text\": \"grammar of verbs\"}\n\"dark matter\"\n");
     let output = cognate.folder.path().join("vectors.npy");
     cognate.json(&["embed", "--input", &input, "--output", output.to_str().unwrap()]);
     let bytes = std::fs::read(&output).unwrap();
@@ -212,7 +214,10 @@ fn texts_become_vectors() {
     assert_eq!(bytes.len(), 128 + 3 * 384 * 4);
     let row = |i: usize| -> Vec<f32> {
         let start = 128 + i * 384 * 4;
-        bytes[start..start + 384 * 4].chunks_exact(4).map(|b| f32::from_le_bytes(b.try_into().unwrap())).collect()
+        bytes[start..start + 384 * 4]
+            .chunks_exact(4)
+            .map(|b| f32::from_le_bytes(b.try_into().unwrap()))
+            .collect()
     };
     let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(x, y)| x * y).sum::<f32>();
     assert!((dot(&row(0), &row(0)) - 1.0).abs() < 1e-5);
@@ -230,7 +235,8 @@ fn texts_become_vectors() {
     let unwritten = cognate.folder.path().join("unwritten.npy");
     let message = cognate.failure(&["embed", "--input", &bad, "--output", unwritten.to_str().unwrap()], 2);
     assert!(message.contains("line 2"), "{message}");
-    let left: Vec<_> = std::fs::read_dir(cognate.folder.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
+    let left: Vec<_> =
+        std::fs::read_dir(cognate.folder.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
     assert!(!left.iter().any(|name| name.to_string_lossy().contains("unwritten")), "{left:?}");
 }
 

@@ -58,8 +58,12 @@ fn indexing_goes_on_where_it_was_killed() {
 fn ctrl_c_commits_and_stops() {
     let cognate = Cognate::new();
     let Some(file) = arxiv_slice(&cognate, 150) else { return };
-    let child =
-        cognate.command(&["--json", "index", &file]).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let child = cognate
+        .command(&["--json", "index", &file])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
     crate::harness::wait_for("the first commit", || (n_vectors(&cognate.store()) > 0).then_some(()));
     crate::harness::signal(child.id(), "INT");
     let output = child.wait_with_output().unwrap();

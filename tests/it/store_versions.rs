@@ -38,7 +38,8 @@ fn what_cannot_be_opened_is_named() {
 #[test]
 fn another_model_is_refused_until_the_papers_are_embedded_anew() {
     let cognate = Cognate::new();
-    let file = cognate.file("papers.jsonl", "{\"id\": \"a\", \"title\": \"Bats\"}\n{\"id\": \"b\", \"title\": \"Steel\"}");
+    let file = cognate
+        .file("papers.jsonl", "{\"id\": \"a\", \"title\": \"Bats\"}\n{\"id\": \"b\", \"title\": \"Steel\"}");
     let tiny = root().join("crates/embed/tests/fixtures/tiny-mean");
     let tiny = tiny.to_str().unwrap();
     cognate.json(&["--model", tiny, "index", &file]);

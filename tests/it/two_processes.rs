@@ -35,7 +35,8 @@ fn a_killed_indexer_leaves_the_server_well() {
     indexer.wait().unwrap();
 
     // What was committed is served, and the server itself can write: no lock was left behind.
-    let answer = server.post("/v1/papers", "application/json", r#"{"id": "after", "title": "After the kill"}"#);
+    let answer =
+        server.post("/v1/papers", "application/json", r#"{"id": "after", "title": "After the kill"}"#);
     assert_eq!((answer.status, &answer.body["added"]), (200, &Value::from(1)));
     let stats = server.get("/v1/stats").body;
     wait_for("the server to catch up", || {

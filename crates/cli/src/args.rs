@@ -78,7 +78,9 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Model(ModelCommand),
     /// Print a completion script for a shell
-    #[command(after_help = "Example: cognate completions bash > ~/.local/share/bash-completion/completions/cognate")]
+    #[command(
+        after_help = "Example: cognate completions bash > ~/.local/share/bash-completion/completions/cognate"
+    )]
     Completions {
         /// The shell
         shell: Shell,

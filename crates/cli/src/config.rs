@@ -12,16 +12,8 @@ use serde::Deserialize;
 use crate::args::Args;
 
 /// The keys of `cognate.toml`; each is also a variable, `COGNATE_` and the key in capitals.
-const KEYS: [&str; 8] = [
-    "data",
-    "model",
-    "query_prefix",
-    "passage_prefix",
-    "bind",
-    "allow_remote",
-    "allow_host",
-    "allow_origin",
-];
+const KEYS: [&str; 8] =
+    ["data", "model", "query_prefix", "passage_prefix", "bind", "allow_remote", "allow_host", "allow_origin"];
 
 const DEFAULT_DATA: &str = "cognate-data";
 const DEFAULT_BIND: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8080);
@@ -89,6 +81,7 @@ impl Config {
                 options: EncoderOptions {
                     query_prefix: args.query_prefix.clone().or(raw.query_prefix),
                     passage_prefix: args.passage_prefix.clone().or(raw.passage_prefix),
+                    ..EncoderOptions::default()
                 },
             },
             bind: raw.bind.unwrap_or(DEFAULT_BIND),

@@ -11,6 +11,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use cognate_engine::{EngineError, Fault};
+use cognate_hub::HubError;
 use cognate_server::wire::ErrorBody;
 
 use crate::args::Args;
@@ -59,7 +60,12 @@ fn judge(error: &anyhow::Error) -> (u8, ErrorBody) {
             Fault::Conflict => (USAGE, "conflict", "conflict"),
             Fault::System => (FAILURE, "failed", "system"),
         },
-        None if error.is::<commands::InvalidInput>() || error.is::<config::ConfigError>() => {
+        None if error.is::<commands::InvalidInput>()
+            || error.is::<config::ConfigError>()
+            || error
+                .downcast_ref::<HubError>()
+                .is_some_and(|error| error.fault() == cognate_hub::Fault::Caller) =>
+        {
             (USAGE, "invalid_input", "invalid_request")
         }
         None => (FAILURE, "failed", "system"),

@@ -44,8 +44,10 @@ impl NpyWriter {
     /// Writes the header and gives the file its name.
     pub(crate) fn finish(mut self) -> io::Result<()> {
         if let Some(mut file) = self.file.take() {
-            let text =
-                format!("{{'descr': '<f4', 'fortran_order': False, 'shape': ({}, {}), }}", self.n_rows, self.dim);
+            let text = format!(
+                "{{'descr': '<f4', 'fortran_order': False, 'shape': ({}, {}), }}",
+                self.n_rows, self.dim
+            );
             let width = HEADER_BYTES - 10 - 1;
             file.seek(SeekFrom::Start(0))?;
             file.write_all(b"\x93NUMPY\x01\x00")?;

@@ -20,12 +20,12 @@ impl Output {
     }
 
     /// Prints `value` as one line of JSON, or `text` for people.
-    pub(crate) fn print<T: Serialize>(&self, value: &T, text: impl FnOnce(&T) -> String) -> anyhow::Result<()> {
-        if self.json {
-            self.line(&serde_json::to_string(value)?)
-        } else {
-            self.line(text(value).trim_end())
-        }
+    pub(crate) fn print<T: Serialize>(
+        &self,
+        value: &T,
+        text: impl FnOnce(&T) -> String,
+    ) -> anyhow::Result<()> {
+        if self.json { self.line(&serde_json::to_string(value)?) } else { self.line(text(value).trim_end()) }
     }
 
     /// Prints a line. A reader that has gone away (`cognate search … | head`) is no error.

@@ -40,7 +40,7 @@ pub struct Parsed {
 
 /// Reads one record that stands at `place`.
 ///
-/// The id is the first that is present of `id`, `paper_id`, `arxiv_id`, `doi`, `pmid` and `_id`,
+/// The id is the first that is present of `id`, `paper_id`, `_id`, `arxiv_id`, `doi` and `pmid`,
 /// without outer white space and otherwise unchanged; a record with none gets an id from its content
 /// ([`PaperId::from_content`]). Other fields have these names, the earlier first where a record has
 /// several; the later then stay in `extra`:
@@ -171,7 +171,7 @@ impl<'a> Fields<'a> {
 
     /// The record's own id. The fields that are identifiers too stay, to be read as such.
     fn own_id(&mut self) -> Result<Option<PaperId>, RecordError> {
-        for alias in ["id", "paperid", "arxivid", "doi", "pmid", "_id"] {
+        for alias in ["id", "paperid", "_id", "arxivid", "doi", "pmid"] {
             let Some(position) = self.entries.iter().position(|entry| entry.key == alias) else { continue };
             let Entry { name, value, .. } = &self.entries[position];
             let text = match value {

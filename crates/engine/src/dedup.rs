@@ -111,7 +111,10 @@ impl Engine {
     pub fn dedup(&self, request: DedupRequest) -> Result<DedupReport, EngineError> {
         let threshold = request.threshold;
         let Some(view) = self.view()? else {
-            return Ok(DedupReport { clusters: Vec::new(), stats: DedupStats { threshold, ..DedupStats::default() } });
+            return Ok(DedupReport {
+                clusters: Vec::new(),
+                stats: DedupStats { threshold, ..DedupStats::default() },
+            });
         };
         view.catch_up(&self.store)?;
         let snapshot = view.snapshot();
@@ -119,8 +122,13 @@ impl Engine {
         let mut rows: Vec<u32> = pairs.iter().flat_map(|&(a, b, _)| [a, b]).collect();
         rows.sort_unstable();
         rows.dedup();
-        let papers: HashMap<u32, Paper> =
-            self.store.reader()?.papers(&rows)?.into_iter().map(|(row, stored)| (row, stored.paper)).collect();
+        let papers: HashMap<u32, Paper> = self
+            .store
+            .reader()?
+            .papers(&rows)?
+            .into_iter()
+            .map(|(row, stored)| (row, stored.paper))
+            .collect();
 
         let clusters = cluster(&papers, &pairs);
         let count = |action| clusters.iter().flat_map(|c| &c.members).filter(|m| m.action == action).count();

@@ -52,7 +52,9 @@ pub fn examine(data_dir: &Path, model: &ModelChoice) -> Vec<Check> {
         Ok(store) => store,
         Err(error) => {
             let mend = match &error {
-                EngineError::StoreTooNew { .. } => "use the release of cognate that wrote the store, or a later one",
+                EngineError::StoreTooNew { .. } => {
+                    "use the release of cognate that wrote the store, or a later one"
+                }
                 EngineError::NotAStore { .. } => "name another folder with --data",
                 _ => "restore papers.sqlite3 from a backup, or move it away and index the papers again",
             };
@@ -60,7 +62,8 @@ pub fn examine(data_dir: &Path, model: &ModelChoice) -> Vec<Check> {
             return checks;
         }
     };
-    checks.push(Check::well("store", format!("`{}`, schema version {SCHEMA_VERSION}", store.path().display())));
+    checks
+        .push(Check::well("store", format!("`{}`, schema version {SCHEMA_VERSION}", store.path().display())));
     match store.reader() {
         Ok(reader) => {
             checks.push(examine_integrity(&reader));
@@ -119,12 +122,16 @@ fn examine_vectors(reader: &Reader<'_>, dim: usize) -> Check {
     );
     match (missing, wrong, orphans) {
         (Ok(0), Ok(0), Ok(0)) => match reader.changes_since(0) {
-            Ok(changes) => Check::well(name, format!("{} vectors of {dim} components", changes.upserts.len())),
+            Ok(changes) => {
+                Check::well(name, format!("{} vectors of {dim} components", changes.upserts.len()))
+            }
             Err(error) => Check::ill(name, with_causes(&error), "run `cognate reembed`"),
         },
         (Ok(missing), Ok(wrong), Ok(orphans)) => Check::ill(
             name,
-            format!("{missing} papers without a vector, {wrong} vectors of a wrong length, {orphans} without a paper"),
+            format!(
+                "{missing} papers without a vector, {wrong} vectors of a wrong length, {orphans} without a paper"
+            ),
             "run `cognate reembed`",
         ),
         (Err(error), _, _) | (_, Err(error), _) | (_, _, Err(error)) => {
@@ -141,9 +148,10 @@ fn examine_cache(store: &Store, data_dir: &Path, model: &StoredModel, reader: &R
     }
     let mend = "nothing to do: the next search or `cognate serve` writes it anew from the store";
     match (cache.read(), reader.generation()) {
-        (Ok(set), Ok(generation)) if set.generation() <= generation => {
-            Check::well(name, format!("{} vectors, generation {} of {generation}", set.len(), set.generation()))
-        }
+        (Ok(set), Ok(generation)) if set.generation() <= generation => Check::well(
+            name,
+            format!("{} vectors, generation {} of {generation}", set.len(), set.generation()),
+        ),
         (Ok(set), Ok(generation)) => {
             Check::ill(name, format!("of generation {}, the store of {generation}", set.generation()), mend)
         }

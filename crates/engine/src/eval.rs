@@ -100,7 +100,10 @@ pub fn evaluate(request: EvalRequest<'_>, ingestion: Ingestion<'_>) -> Result<Ev
         }));
     }
     Ok(EvalReport {
-        collection: request.collection.file_name().map_or_else(String::new, |n| n.to_string_lossy().into_owned()),
+        collection: request
+            .collection
+            .file_name()
+            .map_or_else(String::new, |n| n.to_string_lossy().into_owned()),
         split: request.split.to_owned(),
         mode: request.mode,
         n_papers: engine.stats()?.n_papers,
@@ -128,8 +131,11 @@ fn open_collection(
         if stop.load(Ordering::Relaxed) {
             return Err(EngineError::Interrupted);
         }
-        File::create(&complete)
-            .map_err(|source| EngineError::Io { action: "mark the collection as complete with", path: complete, source })?;
+        File::create(&complete).map_err(|source| EngineError::Io {
+            action: "mark the collection as complete with",
+            path: complete,
+            source,
+        })?;
     }
     Ok(engine)
 }

@@ -113,6 +113,8 @@ impl Engine {
         let mut papers = batch.papers;
         let mut plans = batch.plans;
         while !papers.is_empty() {
+            let n_to_embed = plans.iter().filter(|plan| **plan == Plan::Embed).count();
+            tracing::debug!("embedding {n_to_embed} of a batch of {} papers", papers.len());
             let vectors = embed(model, &papers, &plans)?;
             report.embedded += vectors.iter().flatten().count() as u64;
             let attempt: Vec<(Incoming, Option<UnitVector>)> = papers.into_iter().zip(vectors).collect();

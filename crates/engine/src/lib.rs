@@ -27,7 +27,9 @@ pub use ingest::{IngestEvent, IngestReport, Ingestion};
 pub use metrics::{Metrics, QueryMetrics};
 pub use recipe::{RECIPE, embedded_text};
 pub use reembed::ReembedReport;
-pub use search::{Hit, MAX_LIMIT, MAX_OFFSET, MAX_QUERY_CHARS, Meta, Mode, Page, Scores, SearchRequest, SearchResponse};
+pub use search::{
+    Hit, MAX_LIMIT, MAX_OFFSET, MAX_QUERY_CHARS, Meta, Mode, Page, Scores, SearchRequest, SearchResponse,
+};
 pub use store::{STORE_FILE, StoredModel, StoredPaper};
 
 pub use cognate_index::Path;

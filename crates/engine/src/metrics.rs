@@ -70,7 +70,12 @@ pub(crate) fn mean(queries: &[QueryMetrics]) -> Metrics {
 }
 
 fn dcg_at_10(grades: &[i32]) -> f64 {
-    grades.iter().take(10).enumerate().map(|(index, &grade)| f64::from(grade) / ((index + 2) as f64).log2()).sum()
+    grades
+        .iter()
+        .take(10)
+        .enumerate()
+        .map(|(index, &grade)| f64::from(grade) / ((index + 2) as f64).log2())
+        .sum()
 }
 
 #[cfg(test)]

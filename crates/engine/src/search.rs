@@ -68,7 +68,11 @@ impl Page {
     ///
     /// # Errors
     /// [`EngineError::InvalidRequest`] naming the parameter.
-    pub fn new(limit: Option<usize>, offset: Option<usize>, min_score: Option<f32>) -> Result<Self, EngineError> {
+    pub fn new(
+        limit: Option<usize>,
+        offset: Option<usize>,
+        min_score: Option<f32>,
+    ) -> Result<Self, EngineError> {
         let limit = limit.unwrap_or(DEFAULT_LIMIT);
         let offset = offset.unwrap_or(0);
         if !(1..=MAX_LIMIT).contains(&limit) {
@@ -181,7 +185,13 @@ impl Engine {
             let (stored, given) = (Box::new(view.model().clone()), Box::new(model.identity.clone()));
             return Err(EngineError::ModelMismatch { stored, given });
         }
-        self.nearest(&Target { vector: &query, exclude: None, page: request.page, mode: request.mode, started })
+        self.nearest(&Target {
+            vector: &query,
+            exclude: None,
+            page: request.page,
+            mode: request.mode,
+            started,
+        })
     }
 
     /// The papers nearest to the one that `key` names (see [`Engine::paper`]), without that paper.
@@ -215,8 +225,12 @@ impl Engine {
             let mut hits: Vec<(Scored, &String)> =
                 ranking.hits.iter().filter_map(|hit| Some((*hit, ids.get(&hit.row)?))).collect();
             hits.sort_by(|(a, a_id), (b, b_id)| b.score.total_cmp(&a.score).then_with(|| a_id.cmp(b_id)));
-            let page: Vec<Scored> =
-                hits.into_iter().map(|(hit, _)| hit).skip(target.page.offset).take(target.page.limit).collect();
+            let page: Vec<Scored> = hits
+                .into_iter()
+                .map(|(hit, _)| hit)
+                .skip(target.page.offset)
+                .take(target.page.limit)
+                .collect();
             let mut papers = reader.papers(&page.iter().map(|hit| hit.row).collect::<Vec<_>>())?;
             let hits = page
                 .iter()

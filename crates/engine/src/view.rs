@@ -60,8 +60,11 @@ impl CacheFile {
     /// Writes the file, unless another process is writing derived files; says whether it did.
     fn write(&self, set: &VectorSet) -> Result<bool, EngineError> {
         let folder = self.path.parent().unwrap_or(Path::new("."));
-        std::fs::create_dir_all(folder)
-            .map_err(|source| EngineError::Io { action: "make the folder", path: folder.to_owned(), source })?;
+        std::fs::create_dir_all(folder).map_err(|source| EngineError::Io {
+            action: "make the folder",
+            path: folder.to_owned(),
+            source,
+        })?;
         let Some(_lock) = lock(&folder.join(LOCK_FILE))? else { return Ok(false) };
         write_snapshot(&self.path, set, &self.binding)?;
         Ok(true)
@@ -127,7 +130,9 @@ impl View {
         let too_far_behind = lag > MAX_LAG.max((set.len() as f64 * MAX_LAG_FRACTION) as usize);
         if from_scratch || too_far_behind {
             match cache.write(&set) {
-                Ok(true) => tracing::debug!("wrote `{}` at generation {}", cache.path.display(), set.generation()),
+                Ok(true) => {
+                    tracing::debug!("wrote `{}` at generation {}", cache.path.display(), set.generation())
+                }
                 Ok(false) => tracing::debug!("another process is writing `{}`", cache.path.display()),
                 // A cache that cannot be written (a full disk, a read-only folder) costs time, not answers.
                 Err(error) => tracing::warn!("{error}"),
@@ -170,7 +175,11 @@ impl View {
         }
         let started = std::time::Instant::now();
         let built = base.build_graph(&GraphParams::default())?;
-        tracing::info!("built the graph over {} papers in {:.1} s", base.len(), started.elapsed().as_secs_f64());
+        tracing::info!(
+            "built the graph over {} papers in {:.1} s",
+            base.len(),
+            started.elapsed().as_secs_f64()
+        );
         let _guard = self.catching_up.lock().unwrap_or_else(PoisonError::into_inner);
         self.current.store(Arc::new(self.snapshot().with_graph(&built)?));
         Ok(())

@@ -40,7 +40,12 @@ impl ApiError {
     }
 
     pub(crate) fn too_large(message: impl Into<String>) -> Self {
-        Self { status: StatusCode::PAYLOAD_TOO_LARGE, code: "body_too_large", kind: "limit", message: message.into() }
+        Self {
+            status: StatusCode::PAYLOAD_TOO_LARGE,
+            code: "body_too_large",
+            kind: "limit",
+            message: message.into(),
+        }
     }
 
     pub(crate) fn busy(message: impl Into<String>) -> Self {
@@ -52,7 +57,9 @@ impl ApiError {
             status: StatusCode::REQUEST_TIMEOUT,
             code: "timeout",
             kind: "limit",
-            message: "the request took too long; send less at once, or try again when the server is less busy".into(),
+            message:
+                "the request took too long; send less at once, or try again when the server is less busy"
+                    .into(),
         }
     }
 
@@ -61,7 +68,8 @@ impl ApiError {
             status: StatusCode::INTERNAL_SERVER_ERROR,
             code: "internal",
             kind: "system",
-            message: "the server failed; its log says why, and `cognate doctor` checks the data folder".into(),
+            message: "the server failed; its log says why, and `cognate doctor` checks the data folder"
+                .into(),
         }
     }
 }
@@ -69,7 +77,12 @@ impl ApiError {
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let retry = (self.status == StatusCode::TOO_MANY_REQUESTS).then_some([(header::RETRY_AFTER, "1")]);
-        let body = ErrorBody { error: self.message.clone(), message: self.message, code: self.code, kind: self.kind };
+        let body = ErrorBody {
+            error: self.message.clone(),
+            message: self.message,
+            code: self.code,
+            kind: self.kind,
+        };
         (self.status, retry.map(axum::response::AppendHeaders), Json(body)).into_response()
     }
 }
@@ -82,7 +95,9 @@ impl From<EngineError> for ApiError {
             Fault::NotFound => {
                 Self { status: StatusCode::NOT_FOUND, code: "paper_not_found", kind: "not_found", message }
             }
-            Fault::Conflict => Self { status: StatusCode::CONFLICT, code: "conflict", kind: "conflict", message },
+            Fault::Conflict => {
+                Self { status: StatusCode::CONFLICT, code: "conflict", kind: "conflict", message }
+            }
             Fault::System => {
                 // What failed is the operator's to know, not the client's.
                 let mut causes = String::new();

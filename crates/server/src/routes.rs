@@ -46,7 +46,12 @@ pub(crate) struct App {
 }
 
 impl App {
-    pub(crate) fn new(engine: Arc<Engine>, guard: Guard, options: ServeOptions, stopping: Arc<AtomicBool>) -> Self {
+    pub(crate) fn new(
+        engine: Arc<Engine>,
+        guard: Guard,
+        options: ServeOptions,
+        stopping: Arc<AtomicBool>,
+    ) -> Self {
         Self {
             engine,
             guard,
@@ -69,7 +74,10 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/v1/stats", get(stats))
         .route("/health", get(health))
         .fallback(|uri: Uri| async move {
-            ApiError::not_found(format!("there is nothing at {:?}; docs/http.md lists the routes", uri.path()))
+            ApiError::not_found(format!(
+                "there is nothing at {:?}; docs/http.md lists the routes",
+                uri.path()
+            ))
         })
         .method_not_allowed_fallback(|method: Method, uri: Uri| async move {
             ApiError::method_not_allowed(format!("{method} is not possible at {:?}", uri.path()))
@@ -180,7 +188,9 @@ async fn paper(
             })
             .await
         }
-        (method, _) => Err(ApiError::method_not_allowed(format!("{method} is not possible at {:?}", uri.path()))),
+        (method, _) => {
+            Err(ApiError::method_not_allowed(format!("{method} is not possible at {:?}", uri.path())))
+        }
     }
 }
 
@@ -209,7 +219,10 @@ async fn upsert(
             },
         )?;
         if report.read == 0 {
-            return Err(ApiError::bad_request("no_papers", "expected at least one paper in the body, found none"));
+            return Err(ApiError::bad_request(
+                "no_papers",
+                "expected at least one paper in the body, found none",
+            ));
         }
         let all_bad = report.skipped == report.read;
         let status = if all_bad { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
@@ -236,7 +249,9 @@ async fn dedup(
 
 fn heavy(app: &Arc<App>) -> Result<tokio::sync::SemaphorePermit<'_>, ApiError> {
     app.heavy_requests.try_acquire().map_err(|_| {
-        ApiError::busy(format!("{MAX_HEAVY_REQUESTS} ingestions or deduplications are running; try again later"))
+        ApiError::busy(format!(
+            "{MAX_HEAVY_REQUESTS} ingestions or deduplications are running; try again later"
+        ))
     })
 }
 

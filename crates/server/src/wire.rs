@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 
 use cognate_corpus::{Paper, RecordError};
 use cognate_engine::{
-    Action, DedupReport, EngineError, Hit, IngestReport, Mode, Page, Path, SearchRequest, SearchResponse, Stats,
-    StoredPaper,
+    Action, DedupReport, EngineError, Hit, IngestReport, Mode, Page, Path, SearchRequest, SearchResponse,
+    Stats, StoredPaper,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -155,7 +155,8 @@ impl SearchBody {
     /// [`EngineError::InvalidRequest`] naming a field that hits do not have.
     pub fn new(response: SearchResponse, fields: Option<&FieldNames>) -> Result<Self, EngineError> {
         let fields = fields.map(FieldNames::checked).transpose()?;
-        let data = response.hits.into_iter().map(|hit| HitBody::from(hit).reduced_to(fields.as_deref())).collect();
+        let data =
+            response.hits.into_iter().map(|hit| HitBody::from(hit).reduced_to(fields.as_deref())).collect();
         Ok(Self {
             total: response.total,
             offset: response.offset,
@@ -202,7 +203,11 @@ impl From<Hit> for HitBody {
             publication_date: paper.publication_date.map(|date| date.to_string()),
             venue: paper.venue,
             categories: paper.categories,
-            external_ids: paper.external_ids.into_iter().map(|(kind, id)| (kind.name().to_owned(), id)).collect(),
+            external_ids: paper
+                .external_ids
+                .into_iter()
+                .map(|(kind, id)| (kind.name().to_owned(), id))
+                .collect(),
             url: paper.url,
         }
     }
@@ -265,7 +270,11 @@ impl From<StoredPaper> for PaperBody {
             publication_date: publication_date.map(|date| date.to_string()),
             venue,
             categories: paper.categories,
-            external_ids: paper.external_ids.into_iter().map(|(kind, id)| (kind.name().to_owned(), id)).collect(),
+            external_ids: paper
+                .external_ids
+                .into_iter()
+                .map(|(kind, id)| (kind.name().to_owned(), id))
+                .collect(),
             url: paper.url,
             source: paper.source,
             upvotes: paper.upvotes,

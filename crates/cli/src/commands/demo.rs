@@ -20,7 +20,7 @@ const DATA_DIR: &str = "cognate-demo";
 
 const QUESTIONS: [&str; 3] = [
     "what is harming wild pollinators, farm chemicals or rising temperatures?",
-    "turn text into embeddings quickly on a laptop without a graphics card",
+    "how to merge keyword and vector search results without labelled queries",
     "how can a classifier's confidence stay trustworthy on unfamiliar inputs?",
 ];
 
@@ -55,7 +55,8 @@ pub(crate) fn run(config: &Config, output: &Output) -> anyhow::Result<()> {
     let index = IngestBody { seconds: Some(seconds), ..IngestBody::new(report) };
     let body = json!({ "index": index, "searches": answers });
     output.print(&body, |_| {
-        let mut text = format!("{} papers indexed into {} in {seconds:.1} s\n\n", report.read, data_dir.display());
+        let mut text =
+            format!("{} papers indexed into {} in {seconds:.1} s\n\n", report.read, data_dir.display());
         for (question, answer) in QUESTIONS.iter().zip(&answers) {
             text.push_str(&format!("“{question}”\n{}\n\n", output::hits(answer)));
         }

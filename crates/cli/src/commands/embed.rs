@@ -92,9 +92,16 @@ impl Lines {
     fn open(path: &Path) -> anyhow::Result<Self> {
         if path == Path::new("-") {
             let reader = Box::new(io::stdin().lock());
-            return Ok(Self { reader, name: "standard input".to_owned(), n_lines: 0, n_bytes: 0, total_bytes: None });
+            return Ok(Self {
+                reader,
+                name: "standard input".to_owned(),
+                n_lines: 0,
+                n_bytes: 0,
+                total_bytes: None,
+            });
         }
-        let file = File::open(path).map_err(|error| InvalidInput(format!("`{}`: {error}", path.display())))?;
+        let file =
+            File::open(path).map_err(|error| InvalidInput(format!("`{}`: {error}", path.display())))?;
         let total_bytes = file.metadata().ok().map(|metadata| metadata.len());
         let name = path.display().to_string();
         Ok(Self { reader: Box::new(BufReader::new(file)), name, n_lines: 0, n_bytes: 0, total_bytes })
@@ -125,6 +132,9 @@ impl Lines {
 
     fn bad(&self, found: &str) -> anyhow::Error {
         let Self { name, n_lines, .. } = self;
-        InvalidInput(format!("{name}, line {n_lines}: expected a JSON string or an object with `text`; {found}")).into()
+        InvalidInput(format!(
+            "{name}, line {n_lines}: expected a JSON string or an object with `text`; {found}"
+        ))
+        .into()
     }
 }

@@ -1,8 +1,8 @@
 //! `cognate index`: papers from files into the data folder.
 
+use std::cell::Cell;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
-use std::cell::Cell;
 use std::time::Duration;
 
 use cognate_corpus::{Format, Parsed, ReadError, ReadOptions, RecordError, Records, Source};
@@ -158,6 +158,7 @@ impl Iterator for Files {
 
 /// Bytes of all files, if each has a size.
 fn total_bytes(paths: &[PathBuf]) -> Option<u64> {
-    let size = |path: &Path| path.metadata().ok().filter(std::fs::Metadata::is_file).map(|metadata| metadata.len());
+    let size =
+        |path: &Path| path.metadata().ok().filter(std::fs::Metadata::is_file).map(|metadata| metadata.len());
     paths.iter().map(|path| size(path)).sum()
 }

@@ -65,7 +65,8 @@ pub(crate) fn stop_flag() -> anyhow::Result<Arc<AtomicBool>> {
 
 fn run_search(config: &Config, output: &Output, args: SearchArgs) -> anyhow::Result<()> {
     let PageArgs { limit, offset, min_score } = args.page;
-    let params = SearchParams { q: Some(args.query), limit, offset, min_score, mode: args.mode, fields: None };
+    let params =
+        SearchParams { q: Some(args.query), limit, offset, min_score, mode: args.mode, fields: None };
     let request = params.to_request()?;
     let response = Engine::open(config.engine_options())?.search(&request)?;
     output.print(&SearchBody::new(response, None)?, output::hits)

@@ -49,8 +49,11 @@ impl Store {
     /// [`EngineError::Io`] if the folder cannot be made, [`EngineError::NotAStore`],
     /// [`EngineError::StoreTooNew`] or [`EngineError::Store`].
     pub(crate) fn create(data_dir: &Path) -> Result<Self, EngineError> {
-        std::fs::create_dir_all(data_dir)
-            .map_err(|source| EngineError::Io { action: "make the data folder", path: data_dir.to_owned(), source })?;
+        std::fs::create_dir_all(data_dir).map_err(|source| EngineError::Io {
+            action: "make the data folder",
+            path: data_dir.to_owned(),
+            source,
+        })?;
         Self::open_file(data_dir.join(STORE_FILE))
     }
 

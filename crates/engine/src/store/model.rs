@@ -85,7 +85,8 @@ pub(super) fn load(connection: &Connection, key: &str) -> Result<Option<StoredMo
     let json: Option<String> =
         connection.query_row("SELECT value FROM meta WHERE key = ?1", [key], |r| r.get(0)).optional()?;
     json.map(|json| {
-        serde_json::from_str(&json).map_err(|source| EngineError::DamagedRow { place: format!("meta key `{key}`"), source })
+        serde_json::from_str(&json)
+            .map_err(|source| EngineError::DamagedRow { place: format!("meta key `{key}`"), source })
     })
     .transpose()
 }

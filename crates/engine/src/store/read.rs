@@ -91,8 +91,8 @@ impl Reader<'_> {
     pub(crate) fn changes_since(&self, since: u64) -> Result<Changes, EngineError> {
         let transaction = self.unchecked_transaction()?;
         let mut changes = Changes { generation: generation(&transaction)?, ..Changes::default() };
-        let mut upserts =
-            transaction.prepare_cached("SELECT row, vector FROM vectors WHERE generation > ?1 ORDER BY row")?;
+        let mut upserts = transaction
+            .prepare_cached("SELECT row, vector FROM vectors WHERE generation > ?1 ORDER BY row")?;
         let mut rows = upserts.query([since])?;
         while let Some(row) = rows.next()? {
             let number: u32 = row.get(0)?;

@@ -248,7 +248,11 @@ impl Store {
     }
 
     /// Keeps the new vectors of `papers`, row i for paper i.
-    pub(crate) fn stage_vectors(&self, papers: &[StoredPaper], vectors: &[UnitVector]) -> Result<(), EngineError> {
+    pub(crate) fn stage_vectors(
+        &self,
+        papers: &[StoredPaper],
+        vectors: &[UnitVector],
+    ) -> Result<(), EngineError> {
         let mut connection = self.writer();
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         for (stored, vector) in papers.iter().zip(vectors) {
