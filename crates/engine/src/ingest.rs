@@ -61,76 +61,79 @@ impl Engine {
     /// # Errors
     /// [`EngineError::Read`] if the input breaks off, [`EngineError::BadRecord`] at a bad record when
     /// strict, [`EngineError::Embed`] or [`EngineError::Store`]. What was committed before stays.
-    pub fn ingest<R>(&self, records: R, mut ingestion: Ingestion<'_>) -> Result<IngestReport, EngineError>
+    pub fn ingest<R>(&self, records: R, ingestion: Ingestion<'_>) -> Result<IngestReport, EngineError>
     where
         R: IntoIterator<Item = Result<Result<Parsed, RecordError>, ReadError>>,
     {
         let model = self.model()?;
-        let mut report = IngestReport::default();
+        let mut run = Run { engine: self, model: &model, ingestion, report: IngestReport::default() };
         let mut batch = Batch::default();
         for record in records {
             let fault = match record {
                 Ok(Ok(Parsed { paper, warnings, .. })) => {
-                    report.read += 1;
+                    run.report.read += 1;
                     for warning in &warnings {
-                        (ingestion.on_event)(IngestEvent::Warning(warning));
+                        (run.ingestion.on_event)(IngestEvent::Warning(warning));
                     }
                     batch.push(self, &model, paper)?;
                     None
                 }
-                Ok(Err(error)) if !ingestion.strict => {
-                    report.read += 1;
-                    report.skipped += 1;
-                    (ingestion.on_event)(IngestEvent::Skipped(&error));
+                Ok(Err(error)) if !run.ingestion.strict => {
+                    run.report.read += 1;
+                    run.report.skipped += 1;
+                    (run.ingestion.on_event)(IngestEvent::Skipped(&error));
                     None
                 }
                 Ok(Err(error)) => Some(EngineError::BadRecord(error)),
                 Err(error) => Some(EngineError::Read(error)),
             };
             if let Some(fault) = fault {
-                self.commit(&model, batch, &mut report, &mut ingestion)?;
+                run.commit(batch)?;
                 return Err(fault);
             }
             if batch.is_full() {
-                self.commit(&model, std::mem::take(&mut batch), &mut report, &mut ingestion)?;
+                run.commit(std::mem::take(&mut batch))?;
             }
-            if ingestion.stop.load(Ordering::Relaxed) {
+            if run.ingestion.stop.load(Ordering::Relaxed) {
                 break;
             }
         }
-        self.commit(&model, batch, &mut report, &mut ingestion)?;
-        Ok(report)
+        run.commit(batch)?;
+        Ok(run.report)
     }
+}
 
+/// An ingestion under way.
+struct Run<'e, 'i> {
+    engine: &'e Engine,
+    model: &'e Model,
+    ingestion: Ingestion<'i>,
+    report: IngestReport,
+}
+
+impl Run<'_, '_> {
     /// Embeds what the batch needs and commits it.
-    fn commit(
-        &self,
-        model: &Model,
-        batch: Batch,
-        report: &mut IngestReport,
-        ingestion: &mut Ingestion<'_>,
-    ) -> Result<(), EngineError> {
-        let mut papers = batch.papers;
-        let mut plans = batch.plans;
+    fn commit(&mut self, batch: Batch) -> Result<(), EngineError> {
+        let Batch { mut papers, mut plans, .. } = batch;
         while !papers.is_empty() {
             let n_to_embed = plans.iter().filter(|plan| **plan == Plan::Embed).count();
             tracing::debug!("embedding {n_to_embed} of a batch of {} papers", papers.len());
-            let vectors = embed(model, &papers, &plans)?;
-            report.embedded += vectors.iter().flatten().count() as u64;
+            let vectors = embed(self.model, &papers, &plans)?;
+            self.report.embedded += n_to_embed as u64;
             let attempt: Vec<(Incoming, Option<UnitVector>)> = papers.into_iter().zip(vectors).collect();
-            let outcomes = self.store.commit(&model.identity, &attempt)?;
+            let outcomes = self.engine.store.commit(&self.model.identity, &attempt)?;
             papers = Vec::new();
             for ((incoming, _), outcome) in attempt.into_iter().zip(outcomes) {
                 match outcome {
-                    Outcome::Added => report.added += 1,
-                    Outcome::Updated => report.updated += 1,
-                    Outcome::Unchanged => report.unchanged += 1,
+                    Outcome::Added => self.report.added += 1,
+                    Outcome::Updated => self.report.updated += 1,
+                    Outcome::Unchanged => self.report.unchanged += 1,
                     Outcome::NeedsVector => papers.push(incoming),
                 }
             }
             plans = vec![Plan::Embed; papers.len()];
-            self.catch_up()?;
-            (ingestion.on_event)(IngestEvent::Committed(*report));
+            self.engine.catch_up()?;
+            (self.ingestion.on_event)(IngestEvent::Committed(self.report));
         }
         Ok(())
     }

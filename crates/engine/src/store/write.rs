@@ -50,6 +50,13 @@ struct Existing {
     text_hash: Vec<u8>,
 }
 
+/// What every row of one transaction is marked with.
+struct Stamp {
+    generation: u64,
+    /// RFC 3339, UTC.
+    now: String,
+}
+
 impl Incoming {
     pub(crate) fn new(paper: Paper) -> Result<Self, EngineError> {
         let text = recipe::embedded_text(&paper);
@@ -98,10 +105,11 @@ impl Store {
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         require_model(&transaction, model)?;
         let generation = read::generation(&transaction)? + 1;
-        let now = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+        let stamp =
+            Stamp { generation, now: jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string() };
         let outcomes = batch
             .iter()
-            .map(|(incoming, vector)| put(&transaction, generation, &now, incoming, vector.as_ref()))
+            .map(|(incoming, vector)| put(&transaction, &stamp, incoming, vector.as_ref()))
             .collect::<Result<Vec<_>, _>>()?;
         if outcomes.iter().any(|o| matches!(o, Outcome::Added | Outcome::Updated)) {
             set_generation(&transaction, generation)?;
@@ -162,8 +170,7 @@ fn find(connection: &Connection, id: &PaperId) -> Result<Option<Existing>, Engin
 
 fn put(
     transaction: &Transaction<'_>,
-    generation: u64,
-    now: &str,
+    stamp: &Stamp,
     incoming: &Incoming,
     vector: Option<&UnitVector>,
 ) -> Result<Outcome, EngineError> {
@@ -190,8 +197,8 @@ fn put(
         )?
         .execute(params![
             paper.id.as_str(),
-            generation,
-            now,
+            stamp.generation,
+            stamp.now,
             paper.title,
             paper.abstract_text,
             json(paper, &paper.authors)?,
@@ -217,7 +224,7 @@ fn put(
     {
         transaction
             .prepare_cached("INSERT OR REPLACE INTO vectors (row, generation, vector) VALUES (?1, ?2, ?3)")?
-            .execute(params![row, generation, vector.to_f16_le_bytes()])?;
+            .execute(params![row, stamp.generation, vector.to_f16_le_bytes()])?;
     }
     transaction.prepare_cached("DELETE FROM identifiers WHERE row = ?1")?.execute([row])?;
     for (kind, value) in &paper.external_ids {
