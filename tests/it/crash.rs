@@ -22,7 +22,7 @@ fn n_vectors(store: &Path) -> u64 {
 
 #[test]
 fn indexing_goes_on_where_it_was_killed() {
-    const N_PAPERS: u64 = 160;
+    const N_PAPERS: u64 = 700;
     let cognate = Cognate::new();
     let Some(file) = arxiv_slice(&cognate, N_PAPERS as usize) else { return };
     let mut stored = Vec::new();
@@ -57,7 +57,7 @@ fn indexing_goes_on_where_it_was_killed() {
 #[test]
 fn ctrl_c_commits_and_stops() {
     let cognate = Cognate::new();
-    let Some(file) = arxiv_slice(&cognate, 150) else { return };
+    let Some(file) = arxiv_slice(&cognate, 700) else { return };
     let child = cognate
         .command(&["--json", "index", &file])
         .stdout(Stdio::piped())
@@ -69,5 +69,5 @@ fn ctrl_c_commits_and_stops() {
     let output = child.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(130));
     let stored = n_vectors(&cognate.store());
-    assert!(stored > 0 && stored < 150);
+    assert!(stored > 0 && stored < 700);
 }

@@ -25,7 +25,7 @@ fn a_server_sees_what_another_process_indexes() {
 #[test]
 fn a_killed_indexer_leaves_the_server_well() {
     let cognate = Cognate::with_demo();
-    let Some(file) = crate::crash::arxiv_slice(&cognate, 100) else { return };
+    let Some(file) = crate::crash::arxiv_slice(&cognate, 500) else { return };
     let server = cognate.serve(&[]);
     let n_before = server.get("/v1/stats").body["n_papers"].as_u64().unwrap();
     let mut indexer =

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
+use cognate_embed::Precision;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -27,6 +28,9 @@ pub(crate) struct Args {
     /// Model: a name or a folder [default: the data folder's own, else all-MiniLM-L6-v2]
     #[arg(long, global = true, value_name = "NAME|DIR")]
     pub(crate) model: Option<String>,
+    /// Arithmetic of the model: int8, or f32 as the reference [default: the data folder's own, else int8]
+    #[arg(long, global = true, value_name = "int8|f32")]
+    pub(crate) precision: Option<Precision>,
     /// Text put before every query, in place of the model's own
     #[arg(long, global = true, value_name = "TEXT")]
     pub(crate) query_prefix: Option<String>,

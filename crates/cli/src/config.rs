@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use cognate_embed::{EncoderOptions, ModelRoots};
+use cognate_embed::{ModelRoots, Precision};
 use cognate_engine::{EngineOptions, ModelChoice};
 use figment::Figment;
 use figment::providers::{Env, Format as _, Toml};
@@ -33,6 +33,7 @@ pub(crate) enum ConfigError {
 struct Raw {
     data: Option<PathBuf>,
     model: Option<String>,
+    precision: Option<Precision>,
     query_prefix: Option<String>,
     passage_prefix: Option<String>,
     bind: Option<SocketAddr>,
@@ -51,7 +52,7 @@ pub(crate) struct Config {
     pub(crate) data_dir: PathBuf,
     /// Whether the data folder was named, or is the default.
     pub(crate) data_dir_is_default: bool,
-    /// The model, if named, and its prefixes.
+    /// The model, as far as it was chosen.
     pub(crate) model: ModelChoice,
     /// Where `serve` listens.
     pub(crate) bind: SocketAddr,
@@ -78,11 +79,9 @@ impl Config {
             model: ModelChoice {
                 name: args.model.clone().or(raw.model),
                 roots: ModelRoots::from_environment(),
-                options: EncoderOptions {
-                    query_prefix: args.query_prefix.clone().or(raw.query_prefix),
-                    passage_prefix: args.passage_prefix.clone().or(raw.passage_prefix),
-                    ..EncoderOptions::default()
-                },
+                precision: args.precision.or(raw.precision),
+                query_prefix: args.query_prefix.clone().or(raw.query_prefix),
+                passage_prefix: args.passage_prefix.clone().or(raw.passage_prefix),
             },
             bind: raw.bind.unwrap_or(DEFAULT_BIND),
             allow_remote: raw.allow_remote,

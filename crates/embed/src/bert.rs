@@ -1,125 +1,261 @@
-//! The f32 forward pass, through candle: the reference that every other precision is measured against.
+//! The forward pass: tokens to pooled vectors, in either precision.
+//!
+//! There is no padding: a chunk of texts is one matrix of all their tokens, which goes through the layers
+//! on one thread. Only attention looks beyond a token, and then only at those of the same text, so a
+//! text's vector is the same to the bit whatever else is in its chunk.
+#![allow(
+    clippy::too_many_arguments,
+    reason = "the instructions are an argument of every function; what is left is at most four"
+)]
 
-use candle_core::{DType, Device, Tensor};
-use candle_nn::VarBuilder;
-use candle_transformers::models::bert::{BertModel, Config, HiddenAct, PositionEmbeddingType};
+use std::sync::{Mutex, PoisonError};
 
-use crate::config::{Activation, BertShape, ModelConfig, Pooling, inconsistent};
-use crate::{EmbedError, ModelFolder};
+use crate::config::{Activation, Pooling};
+use crate::kernel::{
+    ActivateRows, ApplyF32, ApplyInt8, Attend, Attend16, Attention16Scratch, AttentionScratch, Gelu,
+    GeluTanh, Heads, Identity, Isa, Kernel, LANES, Lanes, LinearF32, LinearInt8, Norm, NormRows, Output,
+    QuantizeRows, Quantized, Relu, first, flat, with_isa,
+};
 
-/// A BERT in f32.
+/// Rows that go together through everything between two attentions, so that what the feed-forward layer
+/// holds of them (6 kB a row) stays in a core's own cache.
+const ROW_BLOCK: usize = 48;
+
+/// A BERT, ready to compute.
 pub(crate) struct Bert {
-    model: BertModel,
-    pooling: Pooling,
-    hidden_size: usize,
+    pub(crate) kernel: Kernel,
+    /// Lanes of a token's vector.
+    pub(crate) width: usize,
+    pub(crate) hidden_size: usize,
+    /// Lanes of what the feed-forward layer holds of a token.
+    pub(crate) inner_width: usize,
+    pub(crate) heads: Heads,
+    pub(crate) activation: Activation,
+    pub(crate) pooling: Pooling,
+    /// `[vocab_size][width]`.
+    pub(crate) words: Vec<Lanes<f32>>,
+    /// `[max_positions][width]`, with the vector of token type 0 added.
+    pub(crate) positions: Vec<Lanes<f32>>,
+    pub(crate) norm: Norm,
+    pub(crate) layers: Layers,
+    /// Buffers that no thread is using.
+    pub(crate) scratch: Mutex<Vec<Scratch>>,
+}
+
+/// The layers in the precision that was asked for.
+pub(crate) enum Layers {
+    F32(Vec<Layer<LinearF32>>),
+    Int8(Vec<Layer<LinearInt8>>),
+}
+
+/// One layer of the encoder.
+pub(crate) struct Layer<L> {
+    /// Queries of all heads, keys, values.
+    pub(crate) qkv: L,
+    pub(crate) attention_output: L,
+    pub(crate) attention_norm: Norm,
+    pub(crate) up: L,
+    pub(crate) down: L,
+    pub(crate) output_norm: Norm,
+}
+
+/// Buffers of one thread, `[n_tokens]` or `[ROW_BLOCK]` rows each.
+#[derive(Default)]
+pub(crate) struct Scratch {
+    hidden: Vec<Lanes<f32>>,
+    qkv: Vec<Lanes<f32>>,
+    context: Vec<Lanes<f32>>,
+    inner: Vec<Lanes<f32>>,
+    quantized: Quantized,
+    attention: (AttentionScratch, Attention16Scratch),
 }
 
 impl Bert {
-    /// Reads the weights, in whatever floating-point type they were published; gives their SHA-256 too.
-    pub(crate) fn load(folder: &ModelFolder, config: &ModelConfig) -> Result<(Self, String), EmbedError> {
-        let path = &config.weights_path;
-        let file = match folder.read(path) {
-            Err(EmbedError::Missing { path, .. }) if path.with_file_name("pytorch_model.bin").is_file() => {
-                return Err(EmbedError::Unsupported {
-                    path: path.with_file_name("pytorch_model.bin"),
-                    field: "the only file of weights",
-                    found: "a Python pickle".to_owned(),
-                    supported: "model.safetensors: convert it once, with save_pretrained of transformers",
-                });
-            }
-            other => other?,
-        };
-        let unusable = |source| EmbedError::Weights {
-            path: folder.dir().join(path),
-            repair: folder.repair(),
-            source: Box::new(source),
-        };
-        // Read once and hashed as read; a memory map would save 90 MB for the moment of loading, and
-        // would need `unsafe` and a file that nobody writes to meanwhile.
-        let tensors =
-            VarBuilder::from_buffered_safetensors(file.bytes, DType::F32, &Device::Cpu).map_err(unusable)?;
-        // A whole BertForMaskedLM or the like has its BertModel under this name.
-        let tensors = if tensors.contains_tensor("bert.embeddings.word_embeddings.weight") {
-            tensors.pp("bert")
-        } else {
-            tensors
-        };
-        let beyond = format!("encoder.layer.{}.attention.self.query.weight", config.bert.n_layers);
-        if tensors.contains_tensor(&beyond) {
-            let expected = format!("{} layers, as in config.json", config.bert.n_layers);
-            return Err(inconsistent(folder, path, expected, format!("more: {beyond}")));
-        }
-        let model = BertModel::load(tensors, &candle_config(&config.bert)).map_err(unusable)?;
-        let bert = Self { model, pooling: config.pooling, hidden_size: config.bert.hidden_size };
-        Ok((bert, file.sha256))
-    }
-
     /// Pooled vectors of some texts, `f32 [n_texts, hidden_size]`, not normalised. A text is its token
-    /// ids, at least one; the others of the batch do not change its vector beyond rounding.
-    pub(crate) fn forward(&self, batch: &[&[u32]]) -> candle_core::Result<Vec<Vec<f32>>> {
-        let longest = batch.iter().map(|ids| ids.len()).max().unwrap_or_default();
-        if longest == 0 {
-            return Ok(Vec::new());
-        }
-        let shape = (batch.len(), longest);
-        // What stands in the padding is masked away, so any id will do.
-        let padded = |fill: &dyn Fn(&[u32]) -> Vec<u32>| {
-            let mut rows = Vec::with_capacity(batch.len() * longest);
-            for ids in batch {
-                rows.extend(fill(ids));
-                rows.resize(rows.len() + longest - ids.len(), 0);
-            }
-            Tensor::from_vec(rows, shape, &Device::Cpu)
-        };
-        let ids = padded(&<[u32]>::to_vec)?;
-        let mask = padded(&|ids| vec![1; ids.len()])?;
-        let hidden = self.model.forward(&ids, &ids.zeros_like()?, Some(&mask))?;
-        let hidden = hidden.flatten_all()?.to_vec1::<f32>()?;
-        let texts = hidden.chunks_exact(longest * self.hidden_size).zip(batch);
-        Ok(texts.map(|(rows, ids)| self.pool(&rows[..ids.len() * self.hidden_size])).collect())
+    /// ids: at least one, at most as many as there are positions.
+    pub(crate) fn forward(&self, texts: &[&[u32]]) -> Vec<Vec<f32>> {
+        // A panic elsewhere leaves nothing half-changed that is not written anew.
+        let mut free = self.scratch.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut scratch = free.pop().unwrap_or_default();
+        drop(free);
+        with_isa!(self.kernel, isa => self.forward_with(isa, texts, &mut scratch));
+        let pooled = self.pool(texts, &scratch.hidden);
+        self.scratch.lock().unwrap_or_else(PoisonError::into_inner).push(scratch);
+        pooled
     }
 
-    /// `[n_tokens, hidden_size]` to `[hidden_size]`.
-    fn pool(&self, rows: &[f32]) -> Vec<f32> {
-        match self.pooling {
-            Pooling::Cls => rows[..self.hidden_size].to_vec(),
-            Pooling::Mean => {
-                let mut sum = vec![0.0_f32; self.hidden_size];
-                for row in rows.chunks_exact(self.hidden_size) {
+    fn forward_with<S: Isa>(&self, isa: S, texts: &[&[u32]], scratch: &mut Scratch) {
+        let n_tokens: usize = texts.iter().map(|ids| ids.len()).sum();
+        self.embed(isa, texts, first(&mut scratch.hidden, n_tokens * self.width, Lanes::ZERO));
+        match &self.layers {
+            Layers::F32(layers) => {
+                layers.iter().for_each(|layer| self.layer(isa, layer, texts, scratch));
+            }
+            Layers::Int8(layers) => {
+                layers.iter().for_each(|layer| self.layer(isa, layer, texts, scratch));
+            }
+        }
+    }
+
+    fn embed<S: Isa>(&self, isa: S, texts: &[&[u32]], hidden: &mut [Lanes<f32>]) {
+        let tokens = texts.iter().flat_map(|ids| ids.iter().enumerate());
+        for ((position, &id), row) in tokens.zip(hidden.chunks_exact_mut(self.width)) {
+            let word = &self.words[id as usize * self.width..][..self.width];
+            let position = &self.positions[position * self.width..][..self.width];
+            for ((to, word), position) in row.iter_mut().zip(word).zip(position) {
+                for lane in 0..LANES {
+                    to.0[lane] = word.0[lane] + position.0[lane];
+                }
+            }
+        }
+        isa.run(NormRows { norm: &self.norm, rows: hidden });
+    }
+
+    fn layer<S: Isa, L: Linear>(&self, isa: S, layer: &Layer<L>, texts: &[&[u32]], scratch: &mut Scratch) {
+        let Scratch { hidden, qkv, context, inner, quantized, attention } = scratch;
+        let (width, all, inner_width) = (self.width, self.heads.all(), self.inner_width);
+        let n_tokens: usize = texts.iter().map(|ids| ids.len()).sum();
+        let hidden = first(hidden, n_tokens * width, Lanes::ZERO);
+        let qkv = first(qkv, n_tokens * 3 * all, Lanes::ZERO);
+        let context = first(context, n_tokens * all, Lanes::ZERO);
+
+        let blocks = hidden.chunks_mut(ROW_BLOCK * width).zip(qkv.chunks_mut(ROW_BLOCK * 3 * all));
+        for (hidden, qkv) in blocks {
+            L::prepare(isa, None, (hidden, width), quantized);
+            layer.qkv.apply(isa, hidden, quantized, Output::<false> { rows: qkv, width: 3 * all });
+        }
+
+        let mut rest = (&qkv[..], &mut context[..]);
+        for ids in texts {
+            let (qkv, later_qkv) = rest.0.split_at(ids.len() * 3 * all);
+            let (context, later_context) = rest.1.split_at_mut(ids.len() * all);
+            L::attend(isa, self.heads, (qkv, context), attention);
+            rest = (later_qkv, later_context);
+        }
+
+        let blocks = hidden.chunks_mut(ROW_BLOCK * width).zip(context.chunks_mut(ROW_BLOCK * all));
+        for (hidden, context) in blocks {
+            let inner = first(inner, hidden.len() / width * inner_width, Lanes::ZERO);
+            L::prepare(isa, None, (context, all), quantized);
+            layer.attention_output.apply(isa, context, quantized, Output::<true> { rows: hidden, width });
+            isa.run(NormRows { norm: &layer.attention_norm, rows: hidden });
+            L::prepare(isa, None, (hidden, width), quantized);
+            layer.up.apply(isa, hidden, quantized, Output::<false> { rows: inner, width: inner_width });
+            L::prepare(isa, Some(self.activation), (inner, inner_width), quantized);
+            layer.down.apply(isa, inner, quantized, Output::<true> { rows: hidden, width });
+            isa.run(NormRows { norm: &layer.output_norm, rows: hidden });
+        }
+    }
+
+    fn pool(&self, texts: &[&[u32]], mut hidden: &[Lanes<f32>]) -> Vec<Vec<f32>> {
+        let mut pooled = Vec::with_capacity(texts.len());
+        for ids in texts {
+            let (rows, later) = hidden.split_at(ids.len() * self.width);
+            let mut sum = rows[..self.width].to_vec();
+            if self.pooling == Pooling::Mean {
+                for row in rows.chunks_exact(self.width).skip(1) {
                     for (sum, x) in sum.iter_mut().zip(row) {
-                        *sum += x;
+                        for lane in 0..LANES {
+                            sum.0[lane] += x.0[lane];
+                        }
                     }
                 }
-                let n_tokens = (rows.len() / self.hidden_size) as f32;
-                sum.iter_mut().for_each(|sum| *sum /= n_tokens);
-                sum
             }
+            let divisor = if self.pooling == Pooling::Mean { ids.len() as f32 } else { 1.0 };
+            pooled.push(flat(&sum)[..self.hidden_size].iter().map(|x| x / divisor).collect());
+            hidden = later;
         }
+        pooled
     }
 }
 
-fn candle_config(shape: &BertShape) -> Config {
-    Config {
-        vocab_size: shape.vocab_size,
-        hidden_size: shape.hidden_size,
-        num_hidden_layers: shape.n_layers,
-        num_attention_heads: shape.n_heads,
-        intermediate_size: shape.intermediate_size,
-        hidden_act: match shape.activation {
-            Activation::Gelu => HiddenAct::Gelu,
-            Activation::GeluTanh => HiddenAct::GeluApproximate,
-            Activation::Relu => HiddenAct::Relu,
-        },
-        max_position_embeddings: shape.max_positions,
-        type_vocab_size: shape.n_token_types,
-        layer_norm_eps: shape.layer_norm_eps,
-        position_embedding_type: PositionEmbeddingType::Absolute,
-        // None of these has a part in inference.
-        hidden_dropout_prob: 0.0,
-        initializer_range: 0.0,
-        pad_token_id: 0,
-        use_cache: false,
-        classifier_dropout: None,
-        model_type: None,
+/// Rows of `width` lanes.
+type RowsMut<'a> = (&'a mut [Lanes<f32>], usize);
+
+/// A linear layer in one of the precisions.
+pub(crate) trait Linear: Sized {
+    /// Activates rows in place, and leaves in `quantized` what [`apply`](Self::apply) needs beside them.
+    fn prepare<S: Isa>(isa: S, activation: Option<Activation>, rows: RowsMut<'_>, quantized: &mut Quantized);
+
+    /// Attention of the tokens of one text over each other: from queries, keys and values to context.
+    fn attend<S: Isa>(
+        isa: S,
+        heads: Heads,
+        qkv_and_context: (&[Lanes<f32>], &mut [Lanes<f32>]),
+        scratch: &mut (AttentionScratch, Attention16Scratch),
+    );
+
+    /// Puts prepared rows through the layer.
+    fn apply<S: Isa, const ADD: bool>(
+        &self,
+        isa: S,
+        rows: &[Lanes<f32>],
+        quantized: &Quantized,
+        output: Output<'_, ADD>,
+    );
+}
+
+impl Linear for LinearF32 {
+    fn attend<S: Isa>(
+        isa: S,
+        heads: Heads,
+        (qkv, context): (&[Lanes<f32>], &mut [Lanes<f32>]),
+        (scratch, _): &mut (AttentionScratch, Attention16Scratch),
+    ) {
+        isa.run(Attend { heads, qkv, context, scratch });
+    }
+
+    fn prepare<S: Isa>(isa: S, activation: Option<Activation>, (rows, _): RowsMut<'_>, _: &mut Quantized) {
+        match activation {
+            None => {}
+            Some(Activation::Gelu) => isa.run(ActivateRows { activation: Gelu, rows }),
+            Some(Activation::GeluTanh) => isa.run(ActivateRows { activation: GeluTanh, rows }),
+            Some(Activation::Relu) => isa.run(ActivateRows { activation: Relu, rows }),
+        }
+    }
+
+    fn apply<S: Isa, const ADD: bool>(
+        &self,
+        isa: S,
+        rows: &[Lanes<f32>],
+        _: &Quantized,
+        output: Output<'_, ADD>,
+    ) {
+        isa.run(ApplyF32 { layer: self, input: rows, output });
+    }
+}
+
+impl Linear for LinearInt8 {
+    fn attend<S: Isa>(
+        isa: S,
+        heads: Heads,
+        (qkv, context): (&[Lanes<f32>], &mut [Lanes<f32>]),
+        (_, scratch): &mut (AttentionScratch, Attention16Scratch),
+    ) {
+        isa.run(Attend16 { heads, qkv, context, scratch });
+    }
+
+    fn prepare<S: Isa>(
+        isa: S,
+        activation: Option<Activation>,
+        (rows, width): RowsMut<'_>,
+        to: &mut Quantized,
+    ) {
+        match activation {
+            None => isa.run(QuantizeRows { activation: Identity, rows, width, to }),
+            Some(Activation::Gelu) => isa.run(QuantizeRows { activation: Gelu, rows, width, to }),
+            Some(Activation::GeluTanh) => isa.run(QuantizeRows { activation: GeluTanh, rows, width, to }),
+            Some(Activation::Relu) => isa.run(QuantizeRows { activation: Relu, rows, width, to }),
+        }
+    }
+
+    fn apply<S: Isa, const ADD: bool>(
+        &self,
+        isa: S,
+        _: &[Lanes<f32>],
+        quantized: &Quantized,
+        output: Output<'_, ADD>,
+    ) {
+        isa.run(ApplyInt8 { layer: self, input: quantized, output });
     }
 }

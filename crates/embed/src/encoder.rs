@@ -1,33 +1,22 @@
 //! The encoder: a loaded model with its prefixes.
 
 use std::borrow::Cow;
+use std::cmp::Reverse;
 use std::fmt;
 
 use cognate_vector::UnitVector;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::batch::{TOKEN_BUDGET, batches};
+use crate::batch::{chunk_budget, chunks};
 use crate::bert::Bert;
 use crate::config::{ModelConfig, Pooling};
+use crate::kernel::Kernel;
 use crate::tokenize::TextTokenizer;
-use crate::{EmbedError, ModelFolder, ModelManifest};
+use crate::{EmbedError, ModelFolder, ModelManifest, Precision};
 
-/// The arithmetic of the forward pass. Vectors of different precisions do not belong in one collection.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Precision {
-    /// Weights and activations in f32: the reference.
-    F32,
-}
-
-impl fmt::Display for Precision {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::F32 => "f32",
-        })
-    }
-}
+/// Texts whose tokens are held at once: memory is bounded by it, and enough that texts of a length meet.
+const WINDOW: usize = 512;
 
 /// What vectors depend on beside the text: those of two encoders may be compared if this is equal.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -53,6 +42,8 @@ pub struct ModelIdentity {
 /// The user's choices where a model leaves any.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct EncoderOptions {
+    /// The arithmetic of the forward pass.
+    pub precision: Precision,
     /// Put before every query, instead of what the model's `prompts` or else its manifest say.
     pub query_prefix: Option<String>,
     /// The same for passages.
@@ -77,15 +68,27 @@ impl Encoder {
     /// manifest beside the folder, if there is one.
     ///
     /// Supported is the BERT family (`model_type` `bert`, absolute positions) with mean or CLS pooling and
-    /// weights in any floating-point type, which are computed in f32.
+    /// weights in any floating-point type.
+    ///
+    /// It computes with the best instructions that this machine has; the environment variable
+    /// `COGNATE_KERNEL` (`avx512`, `avxvnni`, `avx2` or `portable`) takes others, to compare them.
     ///
     /// # Errors
-    /// Every [`EmbedError`] but the last three: a missing, damaged or contradictory file, or
-    /// [`EmbedError::Unsupported`] with what it is that is not supported.
+    /// A missing, damaged or contradictory file, [`EmbedError::Unsupported`] with what it is that is not
+    /// supported, or [`EmbedError::Kernel`] for instructions that this machine does not have.
     pub fn load(folder: &ModelFolder, options: &EncoderOptions) -> Result<Self, EmbedError> {
+        Self::load_for(folder, options, Kernel::from_environment()?)
+    }
+
+    /// The same, with these instructions.
+    pub(crate) fn load_for(
+        folder: &ModelFolder,
+        options: &EncoderOptions,
+        kernel: Kernel,
+    ) -> Result<Self, EmbedError> {
         let config = ModelConfig::read(folder)?;
         let tokenizer = TextTokenizer::load(folder, &config)?;
-        let (bert, weights_sha256) = Bert::load(folder, &config)?;
+        let (bert, weights_sha256) = Bert::load(folder, &config, (options.precision, kernel))?;
 
         let manifest = folder.manifest();
         let prefix =
@@ -108,7 +111,7 @@ impl Encoder {
             name: folder.name().to_owned(),
             weights_sha256,
             dim: config.bert.hidden_size,
-            precision: Precision::F32,
+            precision: options.precision,
             max_tokens: config.max_tokens,
             pooling: config.pooling,
             query_prefix,
@@ -127,8 +130,8 @@ impl Encoder {
     /// `[n_texts, dim]`, is `texts[i]`.
     ///
     /// # Errors
-    /// [`EmbedError::Tokenize`], [`EmbedError::Compute`] or [`EmbedError::NoDirection`], each only for a
-    /// model whose files are damaged in a way that loading could not see.
+    /// [`EmbedError::Tokenize`] or [`EmbedError::NoDirection`], each only for a model whose files are damaged
+    /// in a way that loading could not see.
     pub fn embed_queries(&self, texts: &[&str]) -> Result<Vec<UnitVector>, EmbedError> {
         self.embed(&self.identity.query_prefix, texts)
     }
@@ -136,8 +139,9 @@ impl Encoder {
     /// Embeds what is searched in: the passage prefix is put before each. Row i of the result,
     /// `[n_texts, dim]`, is `texts[i]`.
     ///
-    /// Any number of texts of any length: they are sorted by length and computed in batches of bounded
-    /// size, and a text's vector depends on the others by rounding only (cosine above 1 - 1e-6).
+    /// Any number of texts of any length, in memory that does not grow with them beside the result: all
+    /// threads of rayon's pool compute them, in chunks of some hundred tokens. A text's vector is the same
+    /// to the bit whatever the others are.
     ///
     /// # Errors
     /// As for [`embed_queries`](Self::embed_queries).
@@ -161,36 +165,69 @@ impl Encoder {
     }
 
     fn embed(&self, prefix: &str, texts: &[&str]) -> Result<Vec<UnitVector>, EmbedError> {
-        let tokens = texts
-            .par_iter()
-            .enumerate()
-            .map(|(position, &text)| {
-                let text = match prefix {
-                    "" => Cow::Borrowed(text),
-                    _ => Cow::Owned(format!("{prefix}{text}")),
-                };
-                self.tokenizer.encode(&text).map_err(|source| EmbedError::Tokenize { position, source })
-            })
-            .collect::<Result<Vec<Vec<u32>>, EmbedError>>()?;
-
-        let mut by_length: Vec<usize> = (0..texts.len()).collect();
-        by_length.sort_by_key(|&position| tokens[position].len());
-        let lengths: Vec<usize> = by_length.iter().map(|&position| tokens[position].len()).collect();
-        let mut embedded = Vec::with_capacity(texts.len());
-        for run in batches(&lengths, TOKEN_BUDGET) {
-            let positions = &by_length[run];
-            let batch: Vec<&[u32]> = positions.iter().map(|&position| tokens[position].as_slice()).collect();
-            let pooled = self
-                .bert
-                .forward(&batch)
-                .map_err(|source| EmbedError::Compute { source: Box::new(source) })?;
-            for (&position, components) in positions.iter().zip(pooled) {
-                let vector = UnitVector::normalize(components)
-                    .map_err(|source| EmbedError::NoDirection { position, source })?;
-                embedded.push((position, vector));
-            }
+        // A lone query pays for no other thread.
+        if let [text] = texts {
+            let ids = self.tokenize(prefix, (0, text))?;
+            let components = self.bert.forward(&[&ids]).swap_remove(0);
+            return Ok(vec![unit(0, components)?]);
         }
-        embedded.sort_unstable_by_key(|&(position, _)| position);
-        Ok(embedded.into_iter().map(|(_, vector)| vector).collect())
+        let mut windows = texts.chunks(WINDOW).enumerate().map(|(number, texts)| (number * WINDOW, texts));
+        let mut vectors = Vec::with_capacity(texts.len());
+        let mut next = windows.next().map(|window| self.tokenize_window(prefix, window));
+        while let Some(tokens) = next {
+            let (tokens, start) = (tokens?, vectors.len());
+            // The threads that find no chunk left go on with the next window's tokens.
+            let (computed, following) = rayon::join(
+                || self.compute_window(start, &tokens),
+                || windows.next().map(|window| self.tokenize_window(prefix, window)),
+            );
+            vectors.extend(computed?);
+            next = following;
+        }
+        Ok(vectors)
     }
+
+    fn tokenize(&self, prefix: &str, (position, text): (usize, &str)) -> Result<Vec<u32>, EmbedError> {
+        let text = match prefix {
+            "" => Cow::Borrowed(text),
+            _ => Cow::Owned(format!("{prefix}{text}")),
+        };
+        self.tokenizer.encode(&text).map_err(|source| EmbedError::Tokenize { position, source })
+    }
+
+    fn tokenize_window(
+        &self,
+        prefix: &str,
+        (start, texts): (usize, &[&str]),
+    ) -> Result<Vec<Vec<u32>>, EmbedError> {
+        let positions = texts.par_iter().enumerate();
+        positions.map(|(row, &text)| self.tokenize(prefix, (start + row, text))).collect()
+    }
+
+    /// The vectors of a window whose first text is at `start` in the call.
+    fn compute_window(&self, start: usize, tokens: &[Vec<u32>]) -> Result<Vec<UnitVector>, EmbedError> {
+        let mut rows: Vec<usize> = (0..tokens.len()).collect();
+        // The longest first, so that the last chunks are the small ones and all threads end together.
+        rows.sort_by_key(|&row| Reverse(tokens[row].len()));
+        let lengths: Vec<usize> = rows.iter().map(|&row| tokens[row].len()).collect();
+        let budget = chunk_budget(lengths.iter().sum(), rayon::current_num_threads());
+        let computed = chunks(&lengths, budget)
+            .into_par_iter()
+            .with_max_len(1)
+            .map(|chunk| {
+                let rows = &rows[chunk];
+                let texts: Vec<&[u32]> = rows.iter().map(|&row| tokens[row].as_slice()).collect();
+                let pooled = self.bert.forward(&texts);
+                let units = rows.iter().zip(pooled);
+                units.map(|(&row, components)| Ok((row, unit(start + row, components)?))).collect()
+            })
+            .collect::<Result<Vec<Vec<(usize, UnitVector)>>, EmbedError>>()?;
+        let mut computed: Vec<(usize, UnitVector)> = computed.into_iter().flatten().collect();
+        computed.sort_unstable_by_key(|&(row, _)| row);
+        Ok(computed.into_iter().map(|(_, vector)| vector).collect())
+    }
+}
+
+fn unit(position: usize, components: Vec<f32>) -> Result<UnitVector, EmbedError> {
+    UnitVector::normalize(components).map_err(|source| EmbedError::NoDirection { position, source })
 }

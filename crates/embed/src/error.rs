@@ -7,8 +7,8 @@ use cognate_vector::VectorError;
 
 /// Why a model could not be found, read or used.
 ///
-/// Only [`ModelNotFound`](Self::ModelNotFound) and [`Unsupported`](Self::Unsupported) can be the caller's
-/// choice; the others are faults of the model's files or of this machine. No text is refused: an empty one,
+/// Only [`ModelNotFound`](Self::ModelNotFound), [`Unsupported`](Self::Unsupported),
+/// [`Precision`](Self::Precision) and [`Kernel`](Self::Kernel) can be the caller's choice; the others are faults of the model's files or of this machine. No text is refused: an empty one,
 /// or one of any length, has a vector.
 #[derive(Debug, thiserror::Error)]
 pub enum EmbedError {
@@ -144,11 +144,19 @@ pub enum EmbedError {
         /// The tokenizer library's answer.
         source: Box<dyn Error + Send + Sync>,
     },
-    /// The forward pass failed.
-    #[error("the model could not be computed; check its files against the published ones")]
-    Compute {
-        /// The tensor library's answer.
-        source: Box<candle_core::Error>,
+    /// No precision has that name.
+    #[error("expected the precision int8 or f32, found {found:?}")]
+    Precision {
+        /// The name, as given.
+        found: String,
+    },
+    /// `COGNATE_KERNEL` names instructions that this machine does not have.
+    #[error("COGNATE_KERNEL: expected one of {available}, found {found:?}; unset it to take the best")]
+    Kernel {
+        /// The name, as given.
+        found: String,
+        /// Names of what this machine has.
+        available: String,
     },
     /// The model gave numbers that are no direction.
     #[error(

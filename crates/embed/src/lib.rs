@@ -9,17 +9,25 @@
 
 mod batch;
 mod bert;
+#[cfg(test)]
+mod candle_bert;
 mod config;
 mod encoder;
 mod error;
 mod folder;
 mod hash;
+mod kernel;
 mod manifest;
+#[cfg(test)]
+mod paths;
+mod precision;
 mod tokenize;
+mod weights;
 
 pub use cognate_vector::UnitVector;
 pub use config::Pooling;
-pub use encoder::{Encoder, EncoderOptions, ModelIdentity, Precision};
+pub use encoder::{Encoder, EncoderOptions, ModelIdentity};
 pub use error::EmbedError;
 pub use folder::{ModelFolder, ModelRoots};
 pub use manifest::{HubSource, ManifestFile, ModelManifest, PypiSource};
+pub use precision::Precision;

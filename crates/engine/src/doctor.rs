@@ -162,25 +162,19 @@ fn examine_cache(store: &Store, data_dir: &Path, model: &StoredModel, reader: &R
 
 fn examine_model(choice: &ModelChoice, stored: Option<&StoredModel>) -> Check {
     let name = "model";
-    let wanted = choice
-        .name
-        .as_deref()
-        .or(stored.map(|stored| stored.name.as_str()))
-        .unwrap_or(crate::engine::DEFAULT_MODEL);
+    let wanted = choice.name_for(stored);
     let loaded = ModelFolder::locate(wanted, &choice.roots)
         .and_then(|folder| folder.verify().map(|()| folder))
         .map_err(EngineError::from)
-        .and_then(|folder| crate::engine::load_model(choice, wanted).map(|model| (folder, model)));
+        .and_then(|folder| Ok((folder, StoredModel::of(choice.load(stored)?.identity()))));
     match loaded {
         Ok((folder, model)) => match stored {
-            Some(stored) if !stored.is_compatible(&model.identity) => {
-                let error = EngineError::ModelMismatch {
-                    stored: Box::new(stored.clone()),
-                    given: Box::new(model.identity),
-                };
+            Some(stored) if !stored.is_compatible(&model) => {
+                let error =
+                    EngineError::ModelMismatch { stored: Box::new(stored.clone()), given: Box::new(model) };
                 Check::ill(name, error.to_string(), format!("run `cognate reembed --model {wanted}`"))
             }
-            _ => Check::well(name, format!("{} in `{}`", model.identity, folder.dir().display())),
+            _ => Check::well(name, format!("{} in `{}`", model, folder.dir().display())),
         },
         Err(error) => Check::ill(
             name,

@@ -7,7 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 use cognate_corpus::{PaperId, identifier};
-use cognate_embed::{Encoder, EncoderOptions, ModelFolder, ModelRoots};
+use cognate_embed::{Encoder, EncoderOptions, ModelFolder, ModelRoots, Precision};
 
 use crate::error::EngineError;
 use crate::query_batcher::QueryBatcher;
@@ -18,15 +18,50 @@ use crate::view::View;
 /// within which it must answer from the new papers.
 const FOLLOW_INTERVAL: Duration = Duration::from_millis(200);
 
-/// Which model to load, where to look for it, and what to override.
+/// Which model to load, where to look for it, and how to run it. What is left open follows the store,
+/// if there is one, else the model and the defaults.
 #[derive(Debug, Clone)]
 pub struct ModelChoice {
-    /// A name or a folder; `None` means the store's own model, else the default one.
+    /// A name or a folder; else the store's model, else [`DEFAULT_MODEL`].
     pub name: Option<String>,
     /// Where names are looked up.
     pub roots: ModelRoots,
-    /// Prefixes that replace the model's own.
-    pub options: EncoderOptions,
+    /// The arithmetic; else the store's, else int8.
+    pub precision: Option<Precision>,
+    /// Put before every query; else as in the store, else as the model has it.
+    pub query_prefix: Option<String>,
+    /// Put before every paper's text; else as in the store, else as the model has it.
+    pub passage_prefix: Option<String>,
+}
+
+impl ModelChoice {
+    /// The name under which the model is looked up.
+    #[must_use]
+    pub fn name_for<'a>(&'a self, stored: Option<&'a StoredModel>) -> &'a str {
+        self.name.as_deref().or(stored.map(|stored| stored.name.as_str())).unwrap_or(DEFAULT_MODEL)
+    }
+
+    /// Loads the model, for a store whose vectors are by `stored`.
+    ///
+    /// # Errors
+    /// [`EngineError::Embed`] if it cannot be found or read.
+    pub fn load(&self, stored: Option<&StoredModel>) -> Result<Encoder, EngineError> {
+        let follow = |own: &Option<String>, of: fn(&StoredModel) -> &String| {
+            own.clone().or_else(|| stored.map(|stored| of(stored).clone()))
+        };
+        let precision = match (self.precision, stored) {
+            (Some(precision), _) => precision,
+            (None, Some(stored)) => stored.precision.parse()?,
+            (None, None) => Precision::default(),
+        };
+        let options = EncoderOptions {
+            precision,
+            query_prefix: follow(&self.query_prefix, |stored| &stored.query_prefix),
+            passage_prefix: follow(&self.passage_prefix, |stored| &stored.passage_prefix),
+        };
+        let folder = ModelFolder::locate(self.name_for(stored), &self.roots)?;
+        Ok(Encoder::load(&folder, &options)?)
+    }
 }
 
 /// The model of a new store, when none is named.
@@ -231,12 +266,7 @@ impl Engine {
             return Ok(Arc::clone(model));
         }
         let stored = self.store.reader()?.model()?;
-        let name = match (&self.model_choice.name, &stored) {
-            (Some(name), _) => name.as_str(),
-            (None, Some(stored)) => stored.name.as_str(),
-            (None, None) => DEFAULT_MODEL,
-        };
-        let model = Arc::new(load_model(&self.model_choice, name)?);
+        let model = Arc::new(Model::start(self.model_choice.load(stored.as_ref())?)?);
         if let Some(stored) = stored
             && !stored.is_compatible(&model.identity)
         {
@@ -261,13 +291,14 @@ impl Engine {
     }
 }
 
-/// Loads the model `name` and starts its query thread.
-pub(crate) fn load_model(choice: &ModelChoice, name: &str) -> Result<Model, EngineError> {
-    let folder = ModelFolder::locate(name, &choice.roots)?;
-    let encoder = Arc::new(Encoder::load(&folder, &choice.options)?);
-    let identity = StoredModel::of(encoder.identity());
-    let queries = QueryBatcher::start(Arc::clone(&encoder))?;
-    Ok(Model { encoder, queries, identity })
+impl Model {
+    /// Starts the query thread of a loaded encoder.
+    pub(crate) fn start(encoder: Encoder) -> Result<Self, EngineError> {
+        let encoder = Arc::new(encoder);
+        let identity = StoredModel::of(encoder.identity());
+        let queries = QueryBatcher::start(Arc::clone(&encoder))?;
+        Ok(Self { encoder, queries, identity })
+    }
 }
 
 /// The slots hold complete values or nothing, so a panic while one was locked leaves nothing half-done.

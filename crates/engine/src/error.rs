@@ -84,8 +84,9 @@ pub enum EngineError {
     /// The vectors in the store come from another model than the one in use.
     #[error(
         "the store was embedded with {stored}, but the model in use is {given}; \
-         use the store's own model (--model {}), or embed all papers anew with `cognate reembed --model {}`",
-        stored.name, given.name
+         use the store's own model (--model {} --precision {}), or embed all papers anew with \
+         `cognate reembed --model {} --precision {}`",
+        stored.name, stored.precision, given.name, given.precision
     )]
     ModelMismatch {
         /// What the store records.

@@ -11,7 +11,7 @@ use cognate_corpus::PaperId;
 use cognate_corpus::beir::BeirFolder;
 use sha2::{Digest, Sha256};
 
-use crate::engine::{DEFAULT_MODEL, Engine, EngineOptions, ModelChoice, load_model};
+use crate::engine::{Engine, EngineOptions, Model, ModelChoice};
 use crate::error::EngineError;
 use crate::ingest::Ingestion;
 use crate::metrics::{self, Metrics};
@@ -120,7 +120,7 @@ fn open_collection(
     ingestion: Ingestion<'_>,
 ) -> Result<Engine, EngineError> {
     let corpus = collection.corpus_path();
-    let model = load_model(&request.model, request.model.name.as_deref().unwrap_or(DEFAULT_MODEL))?;
+    let model = Model::start(request.model.load(None)?)?;
     let data_dir = request.data_dir.join("eval").join(collection_key(&model.identity, &corpus)?);
     let options = EngineOptions { data_dir: data_dir.clone(), model: request.model.clone() };
     let engine = Engine::create_with_model(options, model)?;

@@ -11,7 +11,7 @@ use crate::store::{Incoming, Outcome, Plan};
 
 /// A batch is committed when its papers to embed reach this many tokens: at most so much is computed
 /// twice after a kill, and memory stays bounded whatever the file's size.
-const BATCH_TOKENS: usize = 16_384;
+const BATCH_TOKENS: usize = 32_768;
 
 /// A batch is committed when it holds this many papers, embedded or not.
 const BATCH_PAPERS: usize = 2_048;

@@ -5,7 +5,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::engine::{DEFAULT_MODEL, Engine, EngineOptions, load_model};
+use crate::engine::{Engine, EngineOptions, Model};
 use crate::error::EngineError;
 use crate::store::Store;
 
@@ -35,8 +35,7 @@ impl Engine {
         on_progress: &mut dyn FnMut(u64, u64),
     ) -> Result<ReembedReport, EngineError> {
         let store = Store::open(&options.data_dir)?;
-        let name = options.model.name.as_deref().unwrap_or(DEFAULT_MODEL);
-        let model = load_model(&options.model, name)?;
+        let model = Model::start(options.model.load(None)?)?;
         store.begin_reembedding(&model.identity)?;
         let n_papers = store.reader()?.n_papers()?;
         let mut report = ReembedReport { n_papers, embedded: 0 };

@@ -39,12 +39,15 @@ impl ApiError {
         }
     }
 
-    pub(crate) fn too_large(message: impl Into<String>) -> Self {
+    pub(crate) fn body_too_large() -> Self {
+        let limit = crate::routes::MAX_PAPERS_BODY_BYTES >> 20;
         Self {
             status: StatusCode::PAYLOAD_TOO_LARGE,
             code: "body_too_large",
             kind: "limit",
-            message: message.into(),
+            message: format!(
+                "expected a body of at most {limit} MiB for papers, 1 MiB elsewhere; send it in parts"
+            ),
         }
     }
 
@@ -137,10 +140,7 @@ impl From<JsonRejection> for ApiError {
 impl From<BytesRejection> for ApiError {
     fn from(rejection: BytesRejection) -> Self {
         if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
-            return Self::too_large(format!(
-                "expected a body of at most {} MiB; send it in parts",
-                crate::routes::MAX_PAPERS_BODY_BYTES >> 20
-            ));
+            return Self::body_too_large();
         }
         Self::bad_request("unreadable_body", rejection.body_text())
     }

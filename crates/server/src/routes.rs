@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicBool;
 use axum::body::Bytes;
 use axum::extract::rejection::{BytesRejection, JsonRejection, QueryRejection};
 use axum::extract::{DefaultBodyLimit, Query, Request, State};
-use axum::http::{Method, StatusCode, Uri};
+use axum::http::{Method, StatusCode, Uri, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get, post};
@@ -93,6 +93,9 @@ async fn admit(State(app): State<Arc<App>>, request: Request, next: Next) -> Res
     if let Err(refusal) = app.guard.check(request.uri(), request.headers()) {
         return refusal.into_response();
     }
+    if announced_length(&request) > body_limit(request.uri().path()) {
+        return ApiError::body_too_large().into_response();
+    }
     let Ok(_permit) = app.requests.try_acquire() else {
         return ApiError::busy(format!("{MAX_REQUESTS} requests are being answered already; try again soon"))
             .into_response();
@@ -101,6 +104,18 @@ async fn admit(State(app): State<Arc<App>>, request: Request, next: Next) -> Res
         Ok(response) => response,
         Err(_) => ApiError::timed_out().into_response(),
     }
+}
+
+/// The length of the body as its header has it: told before the body comes, so that a client need not
+/// send what will be refused.
+fn announced_length(request: &Request) -> usize {
+    let length = request.headers().get(header::CONTENT_LENGTH);
+    length.and_then(|length| length.to_str().ok()?.parse().ok()).unwrap_or(0)
+}
+
+/// The largest body accepted at `path`.
+fn body_limit(path: &str) -> usize {
+    if path == "/v1/papers" { MAX_PAPERS_BODY_BYTES } else { MAX_BODY_BYTES }
 }
 
 /// Runs engine work off the async threads.

@@ -5,7 +5,6 @@ use std::io::{self, BufRead, BufReader, Write};
 use std::path::Path;
 
 use anyhow::Context;
-use cognate_embed::{Encoder, ModelFolder};
 use serde::Deserialize;
 use serde_json::json;
 
@@ -37,9 +36,7 @@ enum Sink {
 }
 
 pub(crate) fn run(config: &Config, output: &Output, args: &EmbedArgs) -> anyhow::Result<()> {
-    let name = config.model.name.as_deref().unwrap_or(cognate_engine::DEFAULT_MODEL);
-    let folder = ModelFolder::locate(name, &config.model.roots)?;
-    let encoder = Encoder::load(&folder, &config.model.options)?;
+    let encoder = config.model.load(None)?;
     let is_stdout = args.output == Path::new("-");
     let mut lines = Lines::open(&args.input)?;
     let mut sink = if is_stdout {

@@ -115,7 +115,7 @@ struct Files {
 impl Files {
     fn new(paths: &[PathBuf], options: ReadOptions) -> Self {
         Self {
-            waiting: paths.to_vec().into_iter(),
+            waiting: Vec::from(paths).into_iter(),
             current: None,
             options,
             n_done_bytes: 0,

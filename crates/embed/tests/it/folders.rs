@@ -177,7 +177,11 @@ fn prefixes_come_from_options_then_prompts_then_manifest() {
     check("tiny-mean", none.clone(), ["manifest query: ", "manifest passage: "]);
     check("tiny-cls", none.clone(), ["search the passage for: ", "manifest passage: "]);
     check("tiny-prompts", none, ["query: ", "passage: "]);
-    let own = EncoderOptions { query_prefix: Some("own: ".to_owned()), passage_prefix: Some(String::new()) };
+    let own = EncoderOptions {
+        query_prefix: Some("own: ".to_owned()),
+        passage_prefix: Some(String::new()),
+        ..EncoderOptions::default()
+    };
     check("tiny-prompts", own, ["own: ", ""]);
 }
 

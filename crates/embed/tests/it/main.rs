@@ -8,7 +8,7 @@ mod reference;
 
 use std::path::{Path, PathBuf};
 
-use cognate_embed::{EmbedError, Encoder, EncoderOptions, ModelFolder, ModelRoots};
+use cognate_embed::{EmbedError, Encoder, EncoderOptions, ModelFolder, ModelRoots, Precision};
 use tempfile::TempDir;
 
 /// The tiny models that `scripts/make-tiny-models` makes, one of each kind.
@@ -19,8 +19,12 @@ fn fixtures() -> PathBuf {
 }
 
 fn load(dir: &Path) -> Result<Encoder, EmbedError> {
+    load_in(dir, Precision::default())
+}
+
+fn load_in(dir: &Path, precision: Precision) -> Result<Encoder, EmbedError> {
     let folder = ModelFolder::locate(dir.to_str().unwrap(), &ModelRoots::new(Vec::new()))?;
-    Encoder::load(&folder, &EncoderOptions::default())
+    Encoder::load(&folder, &EncoderOptions { precision, ..EncoderOptions::default() })
 }
 
 /// A copy of a tiny model, to be changed. The model is the folder `model` in it.
