@@ -1,6 +1,7 @@
 //! Papers in: judged against the store, embedded where their text is new, committed in batches.
 
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use cognate_corpus::{FieldIssue, Paper, Parsed, ReadError, RecordError};
 use cognate_vector::UnitVector;
@@ -31,6 +32,8 @@ pub struct IngestReport {
     pub skipped: u64,
     /// Texts embedded.
     pub embedded: u64,
+    /// Time spent in the model; the rest is reading, comparing and committing.
+    pub encoding: Duration,
 }
 
 /// What an ingestion tells while it runs.
@@ -118,7 +121,9 @@ impl Run<'_, '_> {
         while !papers.is_empty() {
             let n_to_embed = plans.iter().filter(|plan| **plan == Plan::Embed).count();
             tracing::debug!("embedding {n_to_embed} of a batch of {} papers", papers.len());
+            let started = Instant::now();
             let vectors = embed(self.model, &papers, &plans)?;
+            self.report.encoding += started.elapsed();
             self.report.embedded += n_to_embed as u64;
             let attempt: Vec<(Incoming, Option<UnitVector>)> = papers.into_iter().zip(vectors).collect();
             let outcomes = self.engine.store.commit(&self.model.identity, &attempt)?;

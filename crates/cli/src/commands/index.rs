@@ -91,13 +91,14 @@ fn tell(progress: &Progress, n_told: &mut u64, line: &str) {
 }
 
 fn counts_in_words(report: &IngestReport, elapsed: Duration) -> String {
-    let IngestReport { read, added, updated, unchanged, skipped, embedded } = report;
+    let IngestReport { read, added, updated, unchanged, skipped, embedded, encoding } = report;
     let rate = *embedded as f64 / elapsed.as_secs_f64().max(1e-3);
     let mut words = format!("{read} read, {added} added, {updated} updated, {unchanged} unchanged");
     if *skipped > 0 {
         words.push_str(&format!(", {skipped} skipped"));
     }
-    words.push_str(&format!("; {embedded} embedded at {rate:.1}/s"));
+    let share = 100.0 * encoding.as_secs_f64() / elapsed.as_secs_f64().max(1e-3);
+    words.push_str(&format!("; {embedded} embedded at {rate:.1}/s, {share:.0} % of the time in the model"));
     words
 }
 
