@@ -13,7 +13,7 @@ use std::sync::{Mutex, PoisonError};
 use crate::config::{Activation, Pooling};
 use crate::kernel::{
     ActivateRows, ApplyF32, ApplyInt8, Attend, Attend16, Attention16Scratch, AttentionScratch, Gelu,
-    GeluTanh, Heads, Identity, Isa, Kernel, LANES, Lanes, LinearF32, LinearInt8, Norm, NormRows, Output,
+    GeluTanh, Heads, Identity, Isa, Kernel, LANES, Lanes, LinearF32, LinearInt8, Norm, NormRows, Output, Qkv,
     QuantizeRows, Quantized, Relu, first, flat, with_isa,
 };
 
@@ -68,6 +68,7 @@ pub(crate) struct Scratch {
     inner: Vec<Lanes<f32>>,
     quantized: Quantized,
     attention: (AttentionScratch, Attention16Scratch),
+    starts: Vec<usize>,
 }
 
 impl Bert {
@@ -112,37 +113,47 @@ impl Bert {
     }
 
     fn layer<S: Isa, L: Linear>(&self, isa: S, layer: &Layer<L>, texts: &[&[u32]], scratch: &mut Scratch) {
-        let Scratch { hidden, qkv, context, inner, quantized, attention } = scratch;
+        let Scratch { hidden, qkv, context, inner, quantized, attention, starts } = scratch;
         let (width, all, inner_width) = (self.width, self.heads.all(), self.inner_width);
         let n_tokens: usize = texts.iter().map(|ids| ids.len()).sum();
         let hidden = first(hidden, n_tokens * width, Lanes::ZERO);
         let qkv = first(qkv, n_tokens * 3 * all, Lanes::ZERO);
         let context = first(context, n_tokens * all, Lanes::ZERO);
 
-        let blocks = hidden.chunks_mut(ROW_BLOCK * width).zip(qkv.chunks_mut(ROW_BLOCK * 3 * all));
-        for (hidden, qkv) in blocks {
+        // What attention reads of a head is side by side: `[3 n_heads][n_tokens][lanes of a head]`.
+        let head = self.heads.width;
+        starts.clear();
+        starts.extend((0..3 * all).map(|panel| panel / head * head * n_tokens + panel % head));
+        for (number, hidden) in hidden.chunks_mut(ROW_BLOCK * width).enumerate() {
             L::prepare(isa, None, (hidden, width), quantized);
-            layer.qkv.apply(isa, hidden, quantized, Output::<false> { rows: qkv, width: 3 * all });
+            let lanes = &mut qkv[number * ROW_BLOCK * head..];
+            layer.qkv.apply(isa, hidden, quantized, Output::<false> { lanes, stride: head, starts });
         }
 
-        let mut rest = (&qkv[..], &mut context[..]);
+        let mut start = 0;
         for ids in texts {
-            let (qkv, later_qkv) = rest.0.split_at(ids.len() * 3 * all);
-            let (context, later_context) = rest.1.split_at_mut(ids.len() * all);
+            let qkv = Qkv { lanes: qkv, n_tokens_of_all: n_tokens, start, n_tokens: ids.len() };
+            let context = &mut context[start * all..][..ids.len() * all];
             L::attend(isa, self.heads, (qkv, context), attention);
-            rest = (later_qkv, later_context);
+            start += ids.len();
         }
 
+        // As many as the widest output has.
+        starts.clear();
+        starts.extend(0..width.max(inner_width));
         let blocks = hidden.chunks_mut(ROW_BLOCK * width).zip(context.chunks_mut(ROW_BLOCK * all));
         for (hidden, context) in blocks {
             let inner = first(inner, hidden.len() / width * inner_width, Lanes::ZERO);
             L::prepare(isa, None, (context, all), quantized);
-            layer.attention_output.apply(isa, context, quantized, Output::<true> { rows: hidden, width });
+            let output = Output::<true> { lanes: hidden, stride: width, starts };
+            layer.attention_output.apply(isa, context, quantized, output);
             isa.run(NormRows { norm: &layer.attention_norm, rows: hidden });
             L::prepare(isa, None, (hidden, width), quantized);
-            layer.up.apply(isa, hidden, quantized, Output::<false> { rows: inner, width: inner_width });
+            let output = Output::<false> { lanes: inner, stride: inner_width, starts };
+            layer.up.apply(isa, hidden, quantized, output);
             L::prepare(isa, Some(self.activation), (inner, inner_width), quantized);
-            layer.down.apply(isa, inner, quantized, Output::<true> { rows: hidden, width });
+            let output = Output::<true> { lanes: hidden, stride: width, starts };
+            layer.down.apply(isa, inner, quantized, output);
             isa.run(NormRows { norm: &layer.output_norm, rows: hidden });
         }
     }
@@ -181,7 +192,7 @@ pub(crate) trait Linear: Sized {
     fn attend<S: Isa>(
         isa: S,
         heads: Heads,
-        qkv_and_context: (&[Lanes<f32>], &mut [Lanes<f32>]),
+        qkv_and_context: (Qkv<'_>, &mut [Lanes<f32>]),
         scratch: &mut (AttentionScratch, Attention16Scratch),
     );
 
@@ -199,7 +210,7 @@ impl Linear for LinearF32 {
     fn attend<S: Isa>(
         isa: S,
         heads: Heads,
-        (qkv, context): (&[Lanes<f32>], &mut [Lanes<f32>]),
+        (qkv, context): (Qkv<'_>, &mut [Lanes<f32>]),
         (scratch, _): &mut (AttentionScratch, Attention16Scratch),
     ) {
         isa.run(Attend { heads, qkv, context, scratch });
@@ -229,7 +240,7 @@ impl Linear for LinearInt8 {
     fn attend<S: Isa>(
         isa: S,
         heads: Heads,
-        (qkv, context): (&[Lanes<f32>], &mut [Lanes<f32>]),
+        (qkv, context): (Qkv<'_>, &mut [Lanes<f32>]),
         (_, scratch): &mut (AttentionScratch, Attention16Scratch),
     ) {
         isa.run(Attend16 { heads, qkv, context, scratch });

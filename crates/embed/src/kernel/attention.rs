@@ -25,6 +25,26 @@ impl Heads {
     }
 }
 
+/// Queries, keys and values of a chunk of texts, and which of them are one text's.
+#[derive(Clone, Copy)]
+pub(crate) struct Qkv<'a> {
+    /// `[queries of each head, keys of each, values of each][n_tokens_of_all][lanes of a head]`.
+    pub(crate) lanes: &'a [Lanes<f32>],
+    pub(crate) n_tokens_of_all: usize,
+    /// The text's first token, and how many it has.
+    pub(crate) start: usize,
+    pub(crate) n_tokens: usize,
+}
+
+impl<'a> Qkv<'a> {
+    /// Queries (0), keys (1) or values (2) of a head, `[n_tokens][lanes of a head]`.
+    #[inline(always)]
+    pub(super) fn part(&self, heads: Heads, part: usize, head: usize) -> &'a [Lanes<f32>] {
+        let before = (part * heads.n_heads + head) * self.n_tokens_of_all + self.start;
+        &self.lanes[before * heads.width..][..self.n_tokens * heads.width]
+    }
+}
+
 /// Buffers, used again from head to head.
 #[derive(Default)]
 pub(crate) struct AttentionScratch {
@@ -41,8 +61,7 @@ pub(crate) struct AttentionScratch {
 /// Attention over the tokens of one text.
 pub(crate) struct Attend<'a> {
     pub(crate) heads: Heads,
-    /// `[n_tokens][queries of all heads, keys, values]`.
-    pub(crate) qkv: &'a [Lanes<f32>],
+    pub(crate) qkv: Qkv<'a>,
     /// `[n_tokens][all heads]`.
     pub(crate) context: &'a mut [Lanes<f32>],
     pub(crate) scratch: &'a mut AttentionScratch,
@@ -55,8 +74,7 @@ impl Stage for Attend<'_> {
     fn run<S: Isa>(self, isa: S) {
         let Self { heads, qkv, context, scratch } = self;
         let all = heads.all();
-        let stride = 3 * all;
-        let n_tokens = qkv.len() / stride;
+        let n_tokens = qkv.n_tokens;
         let n_panels = lanes_for(n_tokens);
         let depth = heads.width * LANES;
         let keys = first(&mut scratch.keys, n_panels * depth, Lanes::ZERO);
@@ -72,20 +90,19 @@ impl Stage for Attend<'_> {
         let ends = Ends { real, penalty };
         for head in 0..heads.n_heads {
             let start_of_head = head * heads.width;
-            pack_keys(qkv, stride, all + start_of_head, keys);
-            for part in 0..heads.width {
-                let values = &mut values[part * n_tokens..][..n_tokens];
+            let of_head = |part| qkv.part(heads, part, head);
+            pack_keys(of_head(1), depth, keys);
+            let unpacked = of_head(2);
+            for i in 0..heads.width {
+                let values = &mut values[i * n_tokens..][..n_tokens];
                 for token in 0..n_tokens {
-                    values[token] = qkv[token * stride + 2 * all + start_of_head + part];
+                    values[token] = unpacked[token * heads.width + i];
                 }
             }
             for start in (0..n_tokens).step_by(BLOCK) {
                 let n_rows = BLOCK.min(n_tokens - start);
-                let queries = Rows {
-                    words: flat(&qkv[start * stride + start_of_head..]),
-                    stride: stride * LANES,
-                    n_rows,
-                };
+                let words = flat(&of_head(0)[start * heads.width..]);
+                let queries = Rows { words, stride: depth, n_rows };
                 let keys = Panels { words: keys, depth };
                 let scores = &mut scores[..n_rows * n_panels];
                 multiply(isa, Float, queries, keys, &mut Scores { scores, n_panels });
@@ -104,14 +121,13 @@ impl Stage for Attend<'_> {
 
 /// Copies the keys of a head so that those of sixteen tokens are side by side.
 #[inline(always)]
-fn pack_keys(qkv: &[Lanes<f32>], stride: usize, first: usize, keys: &mut [Lanes<f32>]) {
-    let n_panels = lanes_for(qkv.len() / stride);
-    let depth = keys.len() / n_panels;
-    let n_tokens = qkv.len() / stride;
-    for token in 0..n_panels * LANES {
+fn pack_keys(unpacked: &[Lanes<f32>], depth: usize, keys: &mut [Lanes<f32>]) {
+    let numbers = flat(unpacked);
+    let n_tokens = numbers.len() / depth;
+    for token in 0..lanes_for(n_tokens) * LANES {
         let panel = &mut keys[token / LANES * depth..][..depth];
         if token < n_tokens {
-            let numbers = &flat(&qkv[token * stride + first..])[..depth];
+            let numbers = &numbers[token * depth..][..depth];
             for i in 0..depth {
                 panel[i].0[token % LANES] = numbers[i];
             }

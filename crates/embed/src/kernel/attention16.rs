@@ -4,7 +4,7 @@
 //! int8 vector is the same to the bit on every path. Queries, keys and values of a head have one scale
 //! each, from their largest number in the text; the weights of a token have their own.
 
-use super::attention::Heads;
+use super::attention::{Heads, Qkv};
 use super::gemm::{Epilogue, Int16, Panels, Product, Rows, multiply};
 use super::isa::{Isa, Stage, largest, sum};
 use super::lanes::{LANES, Lanes, first, lanes_for};
@@ -46,21 +46,17 @@ pub(crate) struct Attention16Scratch {
 /// Attention over the tokens of one text.
 pub(crate) struct Attend16<'a> {
     pub(crate) heads: Heads,
-    /// `[n_tokens][queries of all heads, keys, values]`.
-    pub(crate) qkv: &'a [Lanes<f32>],
+    pub(crate) qkv: Qkv<'a>,
     /// `[n_tokens][all heads]`.
     pub(crate) context: &'a mut [Lanes<f32>],
     pub(crate) scratch: &'a mut Attention16Scratch,
 }
 
-/// One part (queries, keys or values) of one head, for all tokens.
+/// Queries, keys or values of one head.
 #[derive(Clone, Copy)]
 struct Part<'a> {
-    qkv: &'a [Lanes<f32>],
-    /// Lanes from token to token.
-    stride: usize,
-    /// The part's first lanes in a token.
-    start: usize,
+    /// `[n_tokens][width]`.
+    lanes: &'a [Lanes<f32>],
     /// Lanes of a head.
     width: usize,
 }
@@ -68,23 +64,21 @@ struct Part<'a> {
 impl<'a> Part<'a> {
     #[inline(always)]
     fn token(&self, token: usize) -> &'a [Lanes<f32>] {
-        &self.qkv[token * self.stride + self.start..][..self.width]
+        &self.lanes[token * self.width..][..self.width]
     }
 
     #[inline(always)]
     fn n_tokens(&self) -> usize {
-        self.qkv.len() / self.stride
+        self.lanes.len() / self.width
     }
 
     /// What makes `limit` of its largest number, and the inverse.
     #[inline(always)]
     fn scale<S: Isa>(&self, isa: S, limit: f32) -> (S::F, f32) {
         let mut top = isa.splat(0.0);
-        for token in 0..self.n_tokens() {
-            for x in self.token(token) {
-                let x = isa.load(x);
-                top = isa.max(isa.max(x, isa.sub(isa.splat(0.0), x)), top);
-            }
+        for x in self.lanes {
+            let x = isa.load(x);
+            top = isa.max(isa.max(x, isa.sub(isa.splat(0.0), x)), top);
         }
         let top = largest(isa, top);
         // Below that, the inverse might not be finite; it is nothing beside other scores and values.
@@ -100,7 +94,7 @@ impl Stage for Attend16<'_> {
     fn run<S: Isa>(self, isa: S) {
         let Self { heads, qkv, context, scratch } = self;
         let all = heads.all();
-        let n_tokens = qkv.len() / (3 * all);
+        let n_tokens = qkv.n_tokens;
         let n_panels = lanes_for(n_tokens);
         let depth = heads.width * WORDS;
         let n_pairs = n_panels * WORDS;
@@ -119,8 +113,7 @@ impl Stage for Attend16<'_> {
         let limit = (MAX_SCORE as f32 / (heads.width * LANES) as f32).sqrt().floor().min(MAX_WEIGHT) - 1.0;
         for head in 0..heads.n_heads {
             let in_token = head * heads.width;
-            let part =
-                |part: usize| Part { qkv, stride: 3 * all, start: part * all + in_token, width: heads.width };
+            let part = |part| Part { lanes: qkv.part(heads, part, head), width: heads.width };
             let query_scale = pack_queries(isa, part(0), limit, queries);
             let key_scale = pack_keys(isa, part(1), limit, keys);
             let value_scale = pack_values(isa, part(2), values);

@@ -18,6 +18,7 @@ pub(crate) trait Product: Copy {
     fn zero<S: Isa>(isa: S) -> Self::Sums<S>;
     fn splat<S: Isa>(isa: S, word: Self::Word) -> Self::Sums<S>;
     fn load<S: Isa>(isa: S, words: &Lanes<Self::Word>) -> Self::Sums<S>;
+    fn store<S: Isa>(isa: S, sums: Self::Sums<S>, to: &mut Lanes<Self::Word>);
     fn add_product<S: Isa>(isa: S, sums: Self::Sums<S>, a: Self::Sums<S>, b: Self::Sums<S>) -> Self::Sums<S>;
 }
 
@@ -42,6 +43,11 @@ impl Product for Float {
     #[inline(always)]
     fn load<S: Isa>(isa: S, words: &Lanes<f32>) -> S::F {
         isa.load(words)
+    }
+
+    #[inline(always)]
+    fn store<S: Isa>(isa: S, sums: S::F, to: &mut Lanes<f32>) {
+        isa.store(sums, to);
     }
 
     #[inline(always)]
@@ -77,6 +83,11 @@ macro_rules! integer_product {
             #[inline(always)]
             fn load<S: Isa>(isa: S, words: &Lanes<i32>) -> S::I {
                 isa.load_i(words)
+            }
+
+            #[inline(always)]
+            fn store<S: Isa>(isa: S, sums: S::I, to: &mut Lanes<i32>) {
+                isa.store_i(sums, to);
             }
 
             #[inline(always)]
@@ -167,22 +178,29 @@ fn all_rows<S: Isa, P: Product, const ROWS: usize, const PANELS: usize>(
     panel: usize,
     epilogue: &mut impl Epilogue<P>,
 ) {
+    let mut done = [[Lanes::ZERO; PANELS]; ROWS];
     let mut row = 0;
     while row + ROWS <= rows.n_rows {
-        tile::<S, P, ROWS, PANELS>(isa, rows, panels, (row, panel), epilogue);
+        tile::<S, P, ROWS, PANELS>(isa, rows, panels, (row, panel), (&mut done, epilogue));
         row += ROWS;
     }
     if ROWS > 2 {
+        let mut done = [[Lanes::ZERO; PANELS]; 2];
         while row + 2 <= rows.n_rows {
-            tile::<S, P, 2, PANELS>(isa, rows, panels, (row, panel), epilogue);
+            tile::<S, P, 2, PANELS>(isa, rows, panels, (row, panel), (&mut done, epilogue));
             row += 2;
         }
     }
+    let mut done = [[Lanes::ZERO; PANELS]; 1];
     while row < rows.n_rows {
-        tile::<S, P, 1, PANELS>(isa, rows, panels, (row, panel), epilogue);
+        tile::<S, P, 1, PANELS>(isa, rows, panels, (row, panel), (&mut done, epilogue));
         row += 1;
     }
 }
+
+/// A tile's sums, for the epilogue to take one after the other: a loop over what is in registers would have
+/// the compiler clear memory for them before each tile.
+type Done<P, const ROWS: usize, const PANELS: usize> = [[Lanes<<P as Product>::Word>; PANELS]; ROWS];
 
 #[inline(always)]
 fn tile<S: Isa, P: Product, const ROWS: usize, const PANELS: usize>(
@@ -190,7 +208,7 @@ fn tile<S: Isa, P: Product, const ROWS: usize, const PANELS: usize>(
     rows: Rows<'_, P::Word>,
     panels: Panels<'_, P::Word>,
     (row, panel): (usize, usize),
-    epilogue: &mut impl Epilogue<P>,
+    (done, epilogue): (&mut Done<P, ROWS, PANELS>, &mut impl Epilogue<P>),
 ) {
     let depth = panels.depth;
     let mut a: [&[P::Word]; ROWS] = [&[]; ROWS];
@@ -218,7 +236,12 @@ fn tile<S: Isa, P: Product, const ROWS: usize, const PANELS: usize>(
     }
     for i in 0..ROWS {
         for j in 0..PANELS {
-            epilogue.put(isa, row + i, panel + j, sums[i][j]);
+            P::store(isa, sums[i][j], &mut done[i][j]);
+        }
+    }
+    for i in 0..ROWS {
+        for j in 0..PANELS {
+            epilogue.put(isa, row + i, panel + j, P::load(isa, &done[i][j]));
         }
     }
 }

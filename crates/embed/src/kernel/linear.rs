@@ -91,16 +91,19 @@ impl LinearInt8 {
     }
 }
 
-/// Where a layer's output goes, `[n_rows][width]` lanes.
+/// Where a layer's output goes.
 pub(crate) struct Output<'a, const ADD: bool> {
-    pub(crate) rows: &'a mut [Lanes<f32>],
-    pub(crate) width: usize,
+    pub(crate) lanes: &'a mut [Lanes<f32>],
+    /// Lanes from row to row.
+    pub(crate) stride: usize,
+    /// Where in `lanes` each panel of the first row goes.
+    pub(crate) starts: &'a [usize],
 }
 
 impl<const ADD: bool> Output<'_, ADD> {
     #[inline(always)]
     fn put<S: Isa>(&mut self, isa: S, row: usize, panel: usize, x: S::F) {
-        let to = &mut self.rows[row * self.width + panel];
+        let to = &mut self.lanes[self.starts[panel] + row * self.stride];
         let x = if ADD { isa.add(isa.load(to), x) } else { x };
         isa.store(x, to);
     }

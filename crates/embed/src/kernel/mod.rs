@@ -30,7 +30,7 @@ mod tests;
 
 use crate::EmbedError;
 
-pub(crate) use attention::{Attend, AttentionScratch, Heads};
+pub(crate) use attention::{Attend, AttentionScratch, Heads, Qkv};
 pub(crate) use attention16::{Attend16, Attention16Scratch};
 pub(crate) use isa::Isa;
 pub(crate) use lanes::{LANES, Lanes, first, flat, flat_mut, lanes_for};

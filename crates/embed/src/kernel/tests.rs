@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::gemm::{Epilogue, Float, Int8, Panels, Product, Rows, multiply};
+use super::gemm::{Epilogue, Int8, Int16, Panels, Product, Rows, multiply};
 use super::isa::Stage;
 use super::math::Activate;
 use super::rows::{Identity, Norm, NormRows, QuantizeRows, Quantized};
@@ -14,20 +14,10 @@ struct Raw<W> {
     n_panels: usize,
 }
 
-impl Epilogue<Int8> for Raw<i32> {
+impl<P: Product> Epilogue<P> for Raw<P::Word> {
     #[inline(always)]
-    fn put<S: Isa>(&mut self, isa: S, row: usize, panel: usize, sums: <Int8 as Product>::Sums<S>) {
-        // Through the floating-point store, exact for sums below 2^24.
-        let mut lanes = Lanes::ZERO;
-        isa.store(isa.to_f32(sums), &mut lanes);
-        self.sums[row * self.n_panels + panel] = Lanes(lanes.0.map(|x| x as i32));
-    }
-}
-
-impl Epilogue<Float> for Raw<f32> {
-    #[inline(always)]
-    fn put<S: Isa>(&mut self, isa: S, row: usize, panel: usize, sums: <Float as Product>::Sums<S>) {
-        isa.store(sums, &mut self.sums[row * self.n_panels + panel]);
+    fn put<S: Isa>(&mut self, isa: S, row: usize, panel: usize, sums: P::Sums<S>) {
+        P::store(isa, sums, &mut self.sums[row * self.n_panels + panel]);
     }
 }
 
@@ -62,14 +52,52 @@ impl Stage for Products8<'_> {
     }
 }
 
-/// Rows, `[n_rows, n_in]`, and weights, `[n_out, n_in]`.
-fn shapes<A: Strategy, B: Strategy>(
-    a: A,
-    b: B,
-) -> impl Strategy<Value = (Vec<Vec<A::Value>>, Vec<Vec<B::Value>>)>
+/// 16-bit numbers, `[n_rows, n_in]`, with 16-bit numbers, `[n_out, n_in]`, in pairs.
+struct Products16<'a> {
+    rows: &'a [Vec<i16>],
+    columns: &'a [Vec<i16>],
+}
+
+impl Stage for Products16<'_> {
+    type Output = Vec<Vec<i32>>;
+
+    #[inline(always)]
+    fn run<S: Isa>(self, isa: S) -> Self::Output {
+        let width = lanes_for(self.rows[0].len());
+        let depth = width * LANES / 2;
+        let words_of = |numbers: &[i16]| {
+            let mut words = vec![0; depth];
+            for (numbers, words) in numbers.chunks(LANES).zip(words.chunks_exact_mut(LANES / 2)) {
+                let mut lanes = Lanes::ZERO;
+                for (to, &number) in lanes.0.iter_mut().zip(numbers) {
+                    *to = i32::from(number);
+                }
+                isa.store16(isa.load_i(&lanes), words);
+            }
+            words
+        };
+        let words: Vec<i32> = self.rows.iter().flat_map(|row| words_of(row)).collect();
+        let n_panels = lanes_for(self.columns.len());
+        let mut panels = vec![Lanes::ZERO; n_panels * depth];
+        for (out, column) in self.columns.iter().enumerate() {
+            for (k, word) in words_of(column).into_iter().enumerate() {
+                panels[out / LANES * depth + k].0[out % LANES] = word;
+            }
+        }
+        let mut raw = Raw { sums: vec![Lanes::ZERO; self.rows.len() * n_panels], n_panels };
+        let rows = Rows { words: &words, stride: depth, n_rows: self.rows.len() };
+        multiply(isa, Int16, rows, Panels { words: &panels, depth }, &mut raw);
+        raw.sums.chunks_exact(n_panels).map(|row| flat(row).to_vec()).collect()
+    }
+}
+
+type Matrix<T> = Vec<Vec<T>>;
+
+/// Rows, `[n_rows, n_in]`, of numbers of `a`, and weights, `[n_out, n_in]`, of numbers of `b`.
+fn shapes<A, B>(a: A, b: B) -> impl Strategy<Value = (Matrix<A::Value>, Matrix<B::Value>)>
 where
-    A: Clone,
-    B: Clone,
+    A: Strategy + Clone,
+    B: Strategy + Clone,
 {
     (1..30_usize, 1..150_usize, 1..100_usize).prop_flat_map(move |(n_rows, n_in, n_out)| {
         let rows = prop::collection::vec(prop::collection::vec(a.clone(), n_in), n_rows);
@@ -109,6 +137,22 @@ proptest! {
     }
 
     #[test]
+    fn products_in_16_bits_are_exact_on_every_path(
+        (rows, columns) in shapes(-3500_i16..=3500, -3500_i16..=3500),
+    ) {
+        for kernel in Kernel::available() {
+            let found = with_isa!(kernel, isa => isa.run(Products16 { rows: &rows, columns: &columns }));
+            for (found, row) in found.iter().zip(&rows) {
+                for (found, column) in found.iter().zip(&columns) {
+                    let expected: i32 =
+                        row.iter().zip(column).map(|(&x, &y)| i32::from(x) * i32::from(y)).sum();
+                    prop_assert_eq!(*found, expected, "{}", kernel.name());
+                }
+            }
+        }
+    }
+
+    #[test]
     fn products_in_f32_are_within_rounding_and_take_no_notice_of_other_rows(
         (rows, weights) in shapes(-1.0_f32..1.0, -1.0_f32..1.0),
     ) {
@@ -122,7 +166,8 @@ proptest! {
             let apply = |input: &[Lanes<f32>]| {
                 let n_rows = input.len() / lanes_for(n_in);
                 let mut rows = vec![Lanes::ZERO; n_rows * width];
-                let output = Output::<false> { rows: &mut rows, width };
+                let starts: Vec<usize> = (0..width).collect();
+                let output = Output::<false> { lanes: &mut rows, stride: width, starts: &starts };
                 with_isa!(kernel, isa => isa.run(ApplyF32 { layer: &layer, input, output }));
                 rows
             };
