@@ -7,9 +7,10 @@ use cognate_vector::VectorError;
 
 /// Why an index could not be made, changed, searched, written or read.
 ///
-/// Every error of [`read_snapshot`](crate::read_snapshot) means the same to its caller: the file is
-/// not to be used, and is to be written again from the store. The others are the caller's fault,
-/// save [`Io`](Self::Io) and [`ThreadPool`](Self::ThreadPool), which are the system's.
+/// Every error of [`read_snapshot`](crate::read_snapshot), and every one that
+/// [`Collection::open`](crate::Collection::open) gives beside an empty collection, means the same to its
+/// caller: the files are not to be used, and are to be written again from the store. The others are the
+/// caller's fault, save [`Io`](Self::Io) and [`ThreadPool`](Self::ThreadPool), which are the system's.
 #[derive(Debug, thiserror::Error)]
 pub enum IndexError {
     /// A row was given more than once.
@@ -104,6 +105,51 @@ pub enum IndexError {
         /// What this one has.
         found: String,
     },
+    /// The file was written by a later release.
+    #[error("`{}`, header: expected a file of version {expected}, found {found}; the engine rebuilds it from the store", path.display())]
+    UnknownVersion {
+        /// The file.
+        path: PathBuf,
+        /// The version that this release reads and writes.
+        expected: u32,
+        /// What the file says it is.
+        found: u32,
+    },
+    /// The file is whole but belongs to another store or another model.
+    #[error("`{}`, header: expected a file of this store and model, found one of another; the engine rebuilds it from the store", path.display())]
+    OfAnotherStore {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The files show a later generation than the store has, so the store was put back since.
+    #[error("`{}`: expected generation {expected} or earlier, found generation {found}; the engine rebuilds it from the store", path.display())]
+    GenerationAhead {
+        /// The file.
+        path: PathBuf,
+        /// The latest generation that is used.
+        expected: u64,
+        /// The generation of the files.
+        found: u64,
+    },
+    /// A file of a collection is not as it was written.
+    #[error("`{}`, {section}: expected {expected}, found {found}; the engine rebuilds it from the store", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// The part that is damaged.
+        section: Section,
+        /// What a whole file has there.
+        expected: String,
+        /// What this one has.
+        found: String,
+    },
+    /// A segment was found to be damaged after the collection was opened, so that no answer from it
+    /// can be trusted: open the collection anew, and feed it from the store.
+    #[error("a segment is damaged, and its collection is to be begun anew from the store")]
+    FoundDamaged(#[source] std::sync::Arc<IndexError>),
+    /// The collection was opened without the right to write.
+    #[error("expected a collection that was opened to be written, found one opened to be read")]
+    ReadOnly,
     /// A stored vector has no direction.
     #[error("`{}`, {}: row {row} is not a unit vector; the engine rebuilds it from the store", path.display(), Section::Vectors)]
     SnapshotVector {
@@ -116,7 +162,7 @@ pub enum IndexError {
     },
 }
 
-/// A part of a snapshot file; see docs/format.md.
+/// A part of a file; see docs/format.md.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Section {
     /// The header.
@@ -125,6 +171,14 @@ pub enum Section {
     Rows,
     /// The vectors.
     Vectors,
+    /// The neighbour lists of the lowest layer.
+    Links,
+    /// The layers above the lowest.
+    UpperLayers,
+    /// The values that scores are made from.
+    Values,
+    /// The list of segments.
+    Segments,
 }
 
 impl fmt::Display for Section {
@@ -133,6 +187,10 @@ impl fmt::Display for Section {
             Self::Header => "header",
             Self::Rows => "rows section",
             Self::Vectors => "vectors section",
+            Self::Links => "links section",
+            Self::UpperLayers => "upper layers section",
+            Self::Values => "values section",
+            Self::Segments => "list of segments",
         })
     }
 }

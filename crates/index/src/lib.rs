@@ -5,7 +5,13 @@
 //! equal scores are in order of row. The same two vectors give the same score, to the bit, on every
 //! path and with any number of threads.
 //!
-//! Read downwards: [`Searcher`] is what a query meets. It holds a [`VectorSet`] (an immutable
+//! Read downwards: a [`Collection`] is kept in a folder, takes changes, and gives [`Snapshot`]s to
+//! search, exactly or by graph. It is made of immutable segments (see docs/format.md), which are
+//! sealed, merged and rewritten while searches go on. `segment` owns their files, `build` their graphs
+//! (it alone names `hnsw_rs`, beside the older `graph`), `walk` the search on a graph, `quantize` the
+//! bounds by which an exact search leaves most rows unread.
+//!
+//! [`Searcher`] is what a query met before there were collections. It holds a [`VectorSet`] (an immutable
 //! snapshot, scanned exactly) and, for a large one, a [`GraphIndex`] over it. [`write_snapshot`] and
 //! [`read_snapshot`] keep a set in a file that is derived from the truth and never is the truth.
 //!
@@ -15,16 +21,29 @@
 //! take every vector through that form first ([`UnitVector::rounded_to_f16`](cognate_vector::UnitVector::rounded_to_f16));
 //! [`write_snapshot`] refuses any other.
 
+mod bitmap;
+mod build;
+mod collection;
 mod error;
 mod exact;
+mod files;
 mod graph;
+mod map;
 mod matrix;
+mod quantize;
 mod searcher;
+mod segment;
 mod snapshot;
 #[cfg(test)]
 mod testing;
 mod vector_set;
+mod walk;
 
+pub use build::BuildParams;
+pub use collection::{
+    Access, AtLeast, Changes, Collection, CollectionOptions, DEFAULT_EF, DEFAULT_MEMORY_BUDGET, Found,
+    GRAPH_FROM, KnnGraph, Maintained, SearchParams, SearchPath, SegmentStatus, Snapshot, Status,
+};
 pub use error::{IndexError, Section};
 pub use graph::{DEFAULT_EF_SEARCH, GraphIndex, GraphParams};
 pub use searcher::{EXACT_SCAN_LIMIT, Hits, Path, PathChoice, Searcher};

@@ -97,37 +97,3 @@ impl MatrixBuilder {
         Ok(sorted.matrix)
     }
 }
-
-/// A set of positions, a bit each.
-#[derive(Debug, Clone)]
-pub(crate) struct Bitmap {
-    words: Vec<u64>,
-    n_set: usize,
-}
-
-impl Bitmap {
-    /// No position set, of `len` possible ones.
-    pub(crate) fn new(len: usize) -> Self {
-        Self { words: vec![0; len.div_ceil(64)], n_set: 0 }
-    }
-
-    /// Sets a position below `len`; says whether it was not set before.
-    #[inline]
-    pub(crate) fn insert(&mut self, position: usize) -> bool {
-        let (word, bit) = (&mut self.words[position / 64], 1 << (position % 64));
-        let is_new = *word & bit == 0;
-        *word |= bit;
-        self.n_set += usize::from(is_new);
-        is_new
-    }
-
-    #[inline]
-    pub(crate) fn contains(&self, position: usize) -> bool {
-        self.words[position / 64] & (1 << (position % 64)) != 0
-    }
-
-    /// How many positions are set.
-    pub(crate) fn n_set(&self) -> usize {
-        self.n_set
-    }
-}

@@ -11,8 +11,9 @@ use std::sync::Arc;
 
 use cognate_vector::UnitVector;
 
+use crate::bitmap::Bitmap;
 use crate::error::IndexError;
-use crate::matrix::{Bitmap, Matrix, MatrixBuilder};
+use crate::matrix::{Matrix, MatrixBuilder};
 
 /// A set is compacted when its recent and dead rows exceed this fraction of the matrix: each paper
 /// is then copied about `1 + COMPACT_FRACTION` times over a long bulk load, and at worst one row in

@@ -5,9 +5,11 @@
 //! little-endian IEEE 754 binary16 `[dim]` at rest.
 
 mod error;
+pub mod kernels;
 mod top_k;
 mod unit_vector;
 
 pub use error::VectorError;
+pub use kernels::dot;
 pub use top_k::{Scored, TopK};
-pub use unit_vector::{UnitVector, dot};
+pub use unit_vector::UnitVector;

@@ -3,6 +3,7 @@
 use half::f16;
 
 use crate::VectorError;
+use crate::kernels::dot;
 
 /// Norms below this cannot be normalised without losing the direction to rounding.
 const MIN_NORM: f32 = 1e-12;
@@ -14,7 +15,8 @@ const F16_NORMS: [f32; 5] = [1.0, 1.0 - 2e-4, 1.0 + 2e-4, 1.0 - 4e-4, 1.0 + 4e-4
 
 /// An `f32 [dim]` vector of Euclidean norm 1 (within rounding) with finite components.
 ///
-/// Making one validates and normalises, so later code computes cosine as a plain [`dot`] product.
+/// Making one validates and normalises, so later code computes cosine as a plain
+/// [`dot`](crate::dot) product.
 #[derive(Debug, Clone, PartialEq)]
 pub struct UnitVector(Box<[f32]>);
 
@@ -120,31 +122,6 @@ impl UnitVector {
     pub fn cosine(&self, other: &Self) -> f32 {
         dot(&self.0, &other.0).clamp(-1.0, 1.0)
     }
-}
-
-/// Lanes summed side by side: enough for the compiler to fill two AVX-512 registers, and a fixed
-/// order of additions, so that the same two vectors give the same bits on every path.
-const LANES: usize = 32;
-
-/// Dot product of two `f32 [dim]` slices; components past the shorter one's end count as zero.
-#[must_use]
-pub fn dot(a: &[f32], b: &[f32]) -> f32 {
-    let mut sums = [0.0_f32; LANES];
-    let (a_chunks, b_chunks) = (a.chunks_exact(LANES), b.chunks_exact(LANES));
-    let tail: f32 = a_chunks.remainder().iter().zip(b_chunks.remainder()).map(|(x, y)| x * y).sum();
-    for (x, y) in a_chunks.zip(b_chunks) {
-        for lane in 0..LANES {
-            sums[lane] += x[lane] * y[lane];
-        }
-    }
-    let mut width = LANES / 2;
-    while width > 0 {
-        for lane in 0..width {
-            sums[lane] += sums[lane + width];
-        }
-        width /= 2;
-    }
-    sums[0] + tail
 }
 
 #[cfg(test)]

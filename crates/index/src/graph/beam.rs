@@ -6,7 +6,8 @@ use std::collections::BinaryHeap;
 
 use cognate_vector::Scored;
 
-use crate::matrix::{Bitmap, Matrix, cosine};
+use crate::bitmap::Bitmap;
+use crate::matrix::{Matrix, cosine};
 
 /// Moves to the neighbour closest to the query until none is closer than where it stands.
 pub(super) fn descend<'g>(

@@ -7,7 +7,8 @@
 use cognate_vector::Scored;
 
 use super::beam::Beam;
-use crate::matrix::{Bitmap, Matrix, cosine};
+use crate::bitmap::Bitmap;
+use crate::matrix::{Matrix, cosine};
 
 /// Width of the search for the point to link with.
 const EF: usize = 64;

@@ -1,0 +1,341 @@
+//! Walking a frozen graph towards a query: the inner loop of every approximate search.
+//!
+//! The walk is the best-first search of HNSW (algorithm 2 of <https://arxiv.org/abs/1603.09320>). What
+//! makes it fast is where things lie: neighbour lists of equal length in one array, i8 rows side by
+//! side and fetched ahead, a byte for each point that tells whether it was visited, and the best
+//! points in one sorted array, which holds the frontier as well.
+//!
+//! Points are *positions* in a segment. Products are of i8 rows; they order points, and nothing else
+//! leaves this module.
+
+use std::collections::BinaryHeap;
+
+use cognate_vector::kernels::{dots_i8_at, prefetch};
+
+/// Fills the end of a neighbour list.
+pub(crate) const NO_POINT: u32 = u32::MAX;
+/// Positions lie below this, so that one and a flag fit in 32 bits.
+pub(crate) const MAX_POINTS: usize = i32::MAX as usize;
+
+/// Points of the second lowest layer that a walk begins with.
+const N_STARTS: usize = 4;
+
+/// What is walked on: rows and neighbour lists, borrowed from a segment or from a builder.
+#[derive(Clone, Copy)]
+pub(crate) struct Terrain<'a> {
+    /// `i8 [n, stride]`.
+    pub(crate) vectors: &'a [i8],
+    pub(crate) stride: usize,
+    /// `u32 [n, slots]`, each list filled up with [`NO_POINT`].
+    pub(crate) links: &'a [u32],
+    pub(crate) slots: usize,
+}
+
+/// A layer above the lowest.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Layer {
+    /// Positions, ascending.
+    pub(crate) members: Vec<u32>,
+    /// `u32 [members, slots]`.
+    pub(crate) links: Vec<u32>,
+    pub(crate) slots: usize,
+}
+
+/// The links of a graph without its lowest layer, and where walks begin.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Upper {
+    /// From the second lowest to the topmost.
+    pub(crate) layers: Vec<Layer>,
+    /// A member of the topmost layer.
+    pub(crate) entry: u32,
+}
+
+/// A point and its product with the query, ordered by the product, then the smaller position first;
+/// "greater" is "better". The lowest bit says that the point's neighbours were looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Key(u64);
+
+impl Key {
+    #[inline]
+    pub(crate) fn new(dot: i32, position: u32) -> Self {
+        let descending = (MAX_POINTS as u32).wrapping_sub(position);
+        Self(u64::from(dot as u32 ^ 0x8000_0000) << 32 | u64::from(descending) << 1)
+    }
+
+    #[inline]
+    pub(crate) fn dot(self) -> i32 {
+        ((self.0 >> 32) as u32 ^ 0x8000_0000) as i32
+    }
+
+    #[inline]
+    pub(crate) fn position(self) -> u32 {
+        (MAX_POINTS as u32).wrapping_sub(self.0 as u32 >> 1)
+    }
+
+    #[inline]
+    fn is_expanded(self) -> bool {
+        self.0 & 1 == 1
+    }
+
+    #[inline]
+    fn expanded(self) -> Self {
+        Self(self.0 | 1)
+    }
+}
+
+/// The best keys met, best first, no more than a given number.
+#[derive(Debug, Default)]
+struct Pool {
+    keys: Vec<Key>,
+    capacity: usize,
+    /// No key before this one waits to be expanded.
+    next: usize,
+}
+
+impl Pool {
+    fn reset(&mut self, capacity: usize) {
+        self.keys.clear();
+        self.capacity = capacity;
+        self.next = 0;
+    }
+
+    /// The product that a point must exceed to enter.
+    #[inline]
+    fn bar(&self) -> i32 {
+        match self.keys.last() {
+            Some(last) if self.keys.len() >= self.capacity => last.dot(),
+            _ => i32::MIN,
+        }
+    }
+
+    #[inline]
+    fn insert(&mut self, key: Key) {
+        if self.keys.len() >= self.capacity {
+            self.keys.pop();
+        }
+        let at = self.keys.partition_point(|&other| other > key);
+        self.keys.insert(at, key);
+        self.next = self.next.min(at);
+    }
+
+    /// The best key that was not expanded, marked as such.
+    #[inline]
+    fn expand_next(&mut self) -> Option<Key> {
+        while let Some(key) = self.keys.get_mut(self.next) {
+            self.next += 1;
+            if !key.is_expanded() {
+                *key = key.expanded();
+                return Some(*key);
+            }
+        }
+        None
+    }
+}
+
+/// The memory that walks use, kept between them.
+#[derive(Debug, Default)]
+pub(crate) struct Scratch {
+    /// A point was visited in this walk where its byte equals `stamp`.
+    visited: Vec<u8>,
+    stamp: u8,
+    pool: Pool,
+    frontier: BinaryHeap<Key>,
+    /// Where the next walk begins.
+    starts: Vec<u32>,
+    fresh: Vec<u32>,
+    dots: Vec<i32>,
+}
+
+impl Scratch {
+    fn begin(&mut self, n_points: usize, ef: usize) {
+        if self.visited.len() != n_points {
+            self.visited.clear();
+            self.visited.resize(n_points, 0);
+            self.stamp = 0;
+        }
+        self.stamp = self.stamp.wrapping_add(1);
+        if self.stamp == 0 {
+            self.visited.fill(0);
+            self.stamp = 1;
+        }
+        self.pool.reset(ef.max(1));
+        self.frontier.clear();
+    }
+
+    /// Gathers those of `list` that were not visited, and marks them.
+    #[inline]
+    fn gather(&mut self, list: &[u32]) {
+        self.fresh.clear();
+        for &point in list {
+            if let Some(mark) = self.visited.get_mut(point as usize)
+                && *mark != self.stamp
+            {
+                *mark = self.stamp;
+                self.fresh.push(point);
+            }
+        }
+    }
+
+    #[inline]
+    fn visit(&mut self, point: u32) {
+        if let Some(mark) = self.visited.get_mut(point as usize) {
+            *mark = self.stamp;
+        }
+    }
+
+    /// Has the next walk begin at these points.
+    pub(crate) fn start_at(&mut self, points: &[u32]) {
+        self.starts.clear();
+        self.starts.extend_from_slice(points);
+    }
+
+    fn gather_starts(&mut self) {
+        let starts = std::mem::take(&mut self.starts);
+        self.gather(&starts);
+        self.starts = starts;
+    }
+
+    /// What the last walk found, best first.
+    pub(crate) fn found(&self) -> &[Key] {
+        &self.pool.keys
+    }
+}
+
+impl<'a> Terrain<'a> {
+    pub(crate) fn len(&self) -> usize {
+        self.vectors.len() / self.stride
+    }
+
+    /// The neighbours of a point; none for a point that is not there.
+    #[inline]
+    pub(crate) fn list(&self, point: u32) -> &'a [u32] {
+        let start = point as usize * self.slots;
+        let list = self.links.get(start..start + self.slots).unwrap_or(&[]);
+        // Positions lie below `NO_POINT`, which fills the end.
+        &list[..list.iter().position(|&point| point == NO_POINT).unwrap_or(list.len())]
+    }
+
+    #[inline]
+    fn fetch_list(&self, point: u32) {
+        let start = point as usize * self.slots;
+        if let Some(list) = self.links.get(start..start + self.slots) {
+            prefetch(list, usize::MAX);
+        }
+    }
+
+    /// From the entry down to the second lowest layer, in each to the point that is closest; in that
+    /// one to the few that are, so that a walk need not begin in the wrong place where points lie in
+    /// clusters. They are left in `scratch`, for the walk to begin with.
+    pub(crate) fn descend(&self, upper: &Upper, query: &[i8], scratch: &mut Scratch) {
+        let dots = &mut scratch.dots;
+        dots_i8_at(query, self.vectors, &[upper.entry], dots);
+        let mut best = Key::new(dots.first().copied().unwrap_or(i32::MIN), upper.entry);
+        let Some((last, layers)) = upper.layers.split_first() else {
+            scratch.start_at(&[upper.entry]);
+            return;
+        };
+        for layer in layers.iter().rev() {
+            loop {
+                let here = best;
+                let list = layer.list(here.position());
+                dots_i8_at(query, self.vectors, list, dots);
+                for (&dot, &point) in dots.iter().zip(list) {
+                    best = best.max(Key::new(dot, point));
+                }
+                if best == here {
+                    break;
+                }
+            }
+        }
+        scratch.begin(self.len(), N_STARTS);
+        scratch.visit(best.position());
+        scratch.pool.insert(best);
+        while let Some(key) = scratch.pool.expand_next() {
+            scratch.gather(last.list(key.position()));
+            self.offer(query, scratch);
+        }
+        scratch.starts.clear();
+        scratch.starts.extend(scratch.pool.keys.iter().map(|key| key.position()));
+    }
+
+    /// The `ef` best points met from where `scratch` says to start, in `scratch`.
+    pub(crate) fn walk(&self, query: &[i8], ef: usize, scratch: &mut Scratch) {
+        scratch.begin(self.len(), ef);
+        scratch.gather_starts();
+        self.offer(query, scratch);
+        while let Some(key) = scratch.pool.expand_next() {
+            scratch.gather(self.list(key.position()));
+            // Most likely the next to be expanded, unless something better comes of this one.
+            if let Some(next) = scratch.pool.keys.get(scratch.pool.next) {
+                self.fetch_list(next.position());
+            }
+            self.offer(query, scratch);
+        }
+    }
+
+    #[inline]
+    fn offer(&self, query: &[i8], scratch: &mut Scratch) {
+        dots_i8_at(query, self.vectors, &scratch.fresh, &mut scratch.dots);
+        for (&dot, &point) in scratch.dots.iter().zip(&scratch.fresh) {
+            if dot > scratch.pool.bar() {
+                scratch.pool.insert(Key::new(dot, point));
+            }
+        }
+    }
+
+    /// The `ef` best accepted points met from where `scratch` says to start, in `scratch`. Points that
+    /// are not accepted are passed through, so that they never cut off what lies behind them.
+    pub(crate) fn walk_where(
+        &self,
+        (query, ef): (&[i8], usize),
+        scratch: &mut Scratch,
+        accept: impl Fn(u32) -> bool,
+    ) {
+        scratch.begin(self.len(), ef);
+        scratch.gather_starts();
+        loop {
+            dots_i8_at(query, self.vectors, &scratch.fresh, &mut scratch.dots);
+            for (&dot, &point) in scratch.dots.iter().zip(&scratch.fresh) {
+                if dot > scratch.pool.bar() {
+                    let key = Key::new(dot, point);
+                    scratch.frontier.push(key);
+                    if accept(point) {
+                        scratch.pool.insert(key);
+                    }
+                }
+            }
+            let Some(key) = scratch.frontier.pop().filter(|key| key.dot() >= scratch.pool.bar()) else {
+                return;
+            };
+            scratch.gather(self.list(key.position()));
+            if let Some(next) = scratch.frontier.peek() {
+                self.fetch_list(next.position());
+            }
+        }
+    }
+}
+
+impl Layer {
+    fn list(&self, point: u32) -> &[u32] {
+        let Ok(index) = self.members.binary_search(&point) else { return &[] };
+        let list = self.links.get(index * self.slots..(index + 1) * self.slots).unwrap_or(&[]);
+        &list[..list.iter().position(|&point| point == NO_POINT).unwrap_or(list.len())]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_give_back_what_they_hold_and_order_by_product_then_position() {
+        for (dot, position) in [(i32::MIN, 0), (-1, 7), (0, MAX_POINTS as u32 - 1), (i32::MAX, 3)] {
+            let key = Key::new(dot, position);
+            assert_eq!((key.dot(), key.position(), key.is_expanded()), (dot, position, false));
+            assert_eq!((key.expanded().dot(), key.expanded().position()), (dot, position));
+        }
+        assert!(Key::new(1, 9) > Key::new(0, 1));
+        assert!(Key::new(1, 2) > Key::new(1, 3));
+        assert!(Key::new(-1, 2) < Key::new(0, 3));
+    }
+}
