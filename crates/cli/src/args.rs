@@ -189,7 +189,7 @@ pub(crate) struct ServeArgs {
     /// A further name that the server answers to; may be repeated
     #[arg(long, value_name = "NAME")]
     pub(crate) allow_host: Vec<String>,
-    /// A page that may use the server from a browser, such as https://example.org; may be repeated
+    /// A page that may use the server from a browser, such as `https://example.org`; may be repeated
     #[arg(long, value_name = "ORIGIN")]
     pub(crate) allow_origin: Vec<String>,
 }
