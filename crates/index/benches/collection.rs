@@ -301,7 +301,8 @@ fn serve() {
     let rest = latencies(&collection, &queries, 500, &at_rest);
     // One row dies, so that optimizing rewrites the whole segment; rows come in meanwhile.
     let generation = collection.generation() + 1;
-    collection.apply(Changes { upserts: vec![], deletes: vec![0], generation }).expect("applies");
+    let deletes = collection.snapshot().rows()[..1].to_vec();
+    collection.apply(Changes { upserts: vec![], deletes, generation }).expect("applies");
     let merger = {
         let (collection, done) = (Arc::clone(&collection), Arc::clone(&done));
         std::thread::spawn(move || {

@@ -38,9 +38,11 @@ fn ids_by_precedence_and_unchanged() {
         "X",
     );
     check_id(json!({"_id": "e", "pmid": 4, "doi": "10.1234/C", "arxiv_id": "b", "paper_id": "a"}), "a");
-    check_id(json!({"_id": "e", "pmid": 4, "doi": "10.1234/C", "arxiv_id": "1704.03578v2"}), "1704.03578v2");
-    check_id(json!({"_id": "e", "pmid": 4, "doi": "10.1234/C"}), "10.1234/C");
-    check_id(json!({"_id": "e", "pmid": 4}), "4");
+    // A collection's own id comes before identifiers: its judgments and links speak of that one.
+    check_id(json!({"_id": "e", "pmid": 4, "doi": "10.1234/C", "arxiv_id": "1704.03578v2"}), "e");
+    check_id(json!({"pmid": 4, "doi": "10.1234/C", "arxiv_id": "1704.03578v2"}), "1704.03578v2");
+    check_id(json!({"pmid": 4, "doi": "10.1234/C"}), "10.1234/C");
+    check_id(json!({"pmid": 4}), "4");
     check_id(json!({"_id": "e", "id": null, "doi": " "}), "e");
     check_id(json!({"id": " 7 "}), "7");
     check_id(json!({"id": 7.0}), "7");
