@@ -14,6 +14,9 @@ use half::f16;
 /// The largest number that a component is stored as; −128 is not used, so that all signs are alike.
 const LARGEST: f32 = 127.0;
 
+/// Added to a small number, it leaves no bits for a fraction: 1.5 · 2⁵².
+const ROUNDER: f64 = 6_755_399_441_055_744.0;
+
 /// More than the rounding of a score in f32, and of the bound itself: 32 lanes are summed in
 /// `dim / 32` steps, then folded in 5, and two roundings follow.
 fn rounding(dim: usize) -> f32 {
@@ -50,9 +53,13 @@ pub(crate) fn quantize(values: &[f16], scale: f32, row: &mut [i8]) -> f32 {
 
 fn quantize_with(components: impl Iterator<Item = f64>, scale: f32, row: &mut [i8]) -> f32 {
     let scale = f64::from(scale);
+    let inverse = scale.recip();
     let mut residual = 0.0;
     for (component, stored) in components.zip(row) {
-        let number = (component / scale).round().clamp(-f64::from(LARGEST), f64::from(LARGEST));
+        let number = (component * inverse).clamp(-f64::from(LARGEST), f64::from(LARGEST));
+        // To the nearest whole number: two additions, where `round` calls a function for each component
+        // on processors of the oldest kind that this is compiled for.
+        let number = (number + ROUNDER) - ROUNDER;
         // In range: just clamped.
         *stored = number as i8;
         residual += (component - number * scale).powi(2);
