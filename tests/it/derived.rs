@@ -1,58 +1,109 @@
 //! Derived files damaged at rest: detected at the next start, and the answers are the same.
 
+use std::path::PathBuf;
+
 use crate::harness::{Cognate, timeless};
 
-#[test]
-fn a_damaged_cache_is_noticed_and_replaced() {
-    let cognate = Cognate::with_demo();
-    let ask = || timeless(cognate.json(&["search", "sleep and memory", "--limit", "20"]));
-    let expected = ask();
-    let sound = std::fs::read(cognate.cache()).unwrap();
-
-    let check = |what: &str, damage: &dyn Fn() -> Option<Vec<u8>>| {
-        match damage() {
-            Some(bytes) => std::fs::write(cognate.cache(), bytes).unwrap(),
-            None => std::fs::remove_file(cognate.cache()).unwrap(),
-        }
-        let output = cognate.run(&["--json", "search", "sleep and memory", "--limit", "20"]);
-        assert_eq!(timeless(crate::harness::last_line(&output)), expected, "{what}");
-        if cognate.cache().exists() && what != "deleted" {
-            let told = String::from_utf8(output.stderr).unwrap();
-            assert!(told.contains("vectors.cache"), "{what}: nothing was said: {told}");
-        }
-        assert_eq!(std::fs::read(cognate.cache()).unwrap(), sound, "{what}: written anew");
-    };
-    check("deleted", &|| None);
-    check("empty", &|| Some(Vec::new()));
-    check("truncated", &|| Some(sound[..sound.len() / 2].to_vec()));
-    check("extended", &|| Some([&*sound, b"x"].concat()));
-    for position in [0, 9, 40, 130, sound.len() / 3, sound.len() / 2, sound.len() - 1] {
-        check(&format!("a bit flipped at {position}"), &|| {
-            let mut bytes = sound.clone();
-            bytes[position] ^= 0x10;
-            Some(bytes)
-        });
-    }
-    check("of another store", &|| {
-        let other = Cognate::new();
-        let file = other.file("one.jsonl", "{\"id\": \"x\", \"title\": \"Another paper\"}");
-        other.json(&["index", &file]);
-        other.json(&["search", "x"]);
-        Some(std::fs::read(other.cache()).unwrap())
-    });
+/// The files of the index, those that hold answers.
+fn files(cognate: &Cognate) -> Vec<PathBuf> {
+    let mut files: Vec<PathBuf> =
+        std::fs::read_dir(cognate.index()).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    files
 }
 
 #[test]
-fn a_stale_cache_is_caught_up() {
+fn a_damaged_index_is_noticed_and_replaced() {
+    let cognate = Cognate::with_demo();
+    let ask = || cognate.run(&["--json", "search", "sleep and memory", "--limit", "20"]);
+    let answer = |output: &std::process::Output| timeless(crate::harness::last_line(output));
+    let expected = answer(&ask());
+    assert_eq!(files(&cognate).len(), 2, "a manifest and one segment");
+
+    let check = |which: usize, what: &str, damage: &dyn Fn(&mut Vec<u8>)| {
+        let file = &files(&cognate)[which];
+        let what = format!("{}: {what}", file.display());
+        let mut bytes = std::fs::read(file).unwrap();
+        damage(&mut bytes);
+        std::fs::write(file, bytes).unwrap();
+        let doctor = cognate.run(&["--json", "doctor"]);
+        assert_eq!(doctor.status.code(), Some(1), "{what}: the doctor saw nothing");
+        let output = ask();
+        assert_eq!(answer(&output), expected, "{what}");
+        assert!(!output.stderr.is_empty(), "{what}: nothing was said");
+        assert_eq!(cognate.json(&["doctor"])["ok"], true, "{what}: not replaced");
+        assert_eq!(answer(&ask()), expected, "{what}");
+    };
+    for which in 0..2 {
+        check(which, "empty", &|bytes| bytes.clear());
+        check(which, "truncated", &|bytes| bytes.truncate(bytes.len() / 2));
+        check(which, "extended", &|bytes| bytes.push(0));
+        for part in [0.0, 0.1, 0.3, 0.5, 0.7, 0.9, 1.0] {
+            check(which, &format!("a bit flipped at {part}"), &|bytes| {
+                let position = ((bytes.len() - 1) as f64 * part) as usize;
+                bytes[position] ^= 0x10;
+            });
+        }
+    }
+    for which in 0..2 {
+        std::fs::remove_file(&files(&cognate)[which]).unwrap();
+        assert_eq!(answer(&ask()), expected);
+        assert_eq!(cognate.json(&["doctor"])["ok"], true);
+    }
+    std::fs::remove_dir_all(cognate.index()).unwrap();
+    assert_eq!(answer(&ask()), expected);
+    assert_eq!(files(&cognate).len(), 2);
+
+    let other = Cognate::new();
+    let file = other.file("one.jsonl", "{\"id\": \"x\", \"title\": \"Another paper\"}");
+    other.json(&["index", &file]);
+    std::fs::remove_dir_all(cognate.index()).unwrap();
+    std::fs::create_dir(cognate.index()).unwrap();
+    for file in files(&other) {
+        std::fs::copy(&file, cognate.index().join(file.file_name().unwrap())).unwrap();
+    }
+    assert_eq!(answer(&ask()), expected, "another store's files");
+}
+
+#[test]
+fn a_server_survives_damage_while_it_runs() {
     let cognate = Cognate::with_demo();
     cognate.json(&["search", "x"]);
-    let stale = std::fs::read(cognate.cache()).unwrap();
+    let segment = files(&cognate).pop().unwrap();
+    let mut bytes = std::fs::read(&segment).unwrap();
+    let length = bytes.len();
+    bytes[length / 2] ^= 1;
+    std::fs::write(&segment, bytes).unwrap();
+    let server = cognate.serve(&[]);
+    let found = crate::harness::ids(&server.get("/v1/search?q=sleep+and+memory&limit=1000").body);
+    assert_eq!(found.len(), 148);
+    let new = server.post("/v1/papers", "application/json", r#"{"id": "new", "title": "Beekeeping"}"#);
+    assert_eq!(new.status, 200);
+    assert_eq!(server.get("/v1/search?q=bees").body["total"], 149);
+}
+
+#[test]
+fn a_stale_index_is_caught_up() {
+    let cognate = Cognate::with_demo();
+    cognate.json(&["search", "x"]);
+    let stale: Vec<Vec<u8>> = files(&cognate).iter().map(|file| std::fs::read(file).unwrap()).collect();
     let file = cognate.file("new.jsonl", "{\"id\": \"new\", \"title\": \"Beekeeping on city roofs\"}");
     cognate.json(&["index", &file]);
     cognate.json(&["delete", "demo-002"]);
-    assert_eq!(std::fs::read(cognate.cache()).unwrap(), stale);
+    let now: Vec<Vec<u8>> = files(&cognate).iter().map(|file| std::fs::read(file).unwrap()).collect();
+    assert_eq!(now, stale, "so small a change is no reason to write the files");
     let answer = cognate.json(&["search", "honey bees on urban rooftops", "--limit", "1000"]);
     let found = crate::harness::ids(&answer);
     assert_eq!(found[0], "new");
     assert!(!found.contains(&"demo-002".to_owned()));
+}
+
+#[test]
+fn the_index_is_made_one_segment_unless_a_server_keeps_it() {
+    let cognate = Cognate::with_demo();
+    let optimized = cognate.json(&["optimize"]);
+    assert_eq!(optimized["index"]["segments"].as_array().unwrap().len(), 1);
+    let _server = cognate.serve(&[]);
+    assert!(cognate.failure(&["optimize"], 2).contains("cognate serve"));
+    assert_eq!(cognate.json(&["search", "x"])["total"], 148, "searching beside it is fine");
 }

@@ -63,8 +63,9 @@ impl Cognate {
         self.data().join("papers.sqlite3")
     }
 
-    pub(crate) fn cache(&self) -> PathBuf {
-        self.data().join("index/vectors.cache")
+    /// The folder of the vector index.
+    pub(crate) fn index(&self) -> PathBuf {
+        self.data().join("index/vectors")
     }
 
     /// The command, in a folder of its own and an environment without settings.

@@ -76,6 +76,8 @@ pub(crate) enum Command {
     Stats,
     /// Say what is wrong with the data folder, and the mend
     Doctor,
+    /// Make the index one segment, which is the fastest to search
+    Optimize,
     /// Embed all papers anew, with the model given by --model
     Reembed,
     /// Fetch and check models
@@ -136,6 +138,9 @@ pub(crate) struct PageArgs {
     /// Lowest cosine of a hit, from -1 to 1
     #[arg(long, value_name = "COSINE", allow_negative_numbers = true)]
     pub(crate) min_score: Option<f32>,
+    /// Compare every paper, so that nothing is missed
+    #[arg(long)]
+    pub(crate) exact: bool,
 }
 
 #[derive(Debug, ClapArgs)]

@@ -118,7 +118,7 @@ impl Engine {
         };
         view.catch_up(&self.store)?;
         let snapshot = view.snapshot();
-        let pairs = snapshot.set().pairs_at_least(threshold);
+        let pairs = snapshot.pairs_at_least(threshold)?;
         let mut rows: Vec<u32> = pairs.iter().flat_map(|&(a, b, _)| [a, b]).collect();
         rows.sort_unstable();
         rows.dedup();

@@ -8,7 +8,7 @@ use rusqlite::Connection;
 use crate::engine::ModelChoice;
 use crate::error::EngineError;
 use crate::store::{Reader, SCHEMA_VERSION, STORE_FILE, Store, StoredModel};
-use crate::view::CacheFile;
+use crate::view::examine_files;
 
 /// One thing examined.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -72,7 +72,7 @@ pub fn examine(data_dir: &Path, model: &ModelChoice) -> Vec<Check> {
             match stored {
                 Ok(Some(stored)) => {
                     checks.push(examine_vectors(&reader, stored.dim));
-                    checks.push(examine_cache(&store, data_dir, &stored, &reader));
+                    checks.push(examine_index(&store, data_dir, &stored));
                     checks.push(examine_model(model, Some(&stored)));
                 }
                 Ok(None) => checks.push(examine_model(model, None)),
@@ -110,6 +110,17 @@ fn examine_papers(reader: &Reader<'_>) -> Check {
     }
 }
 
+fn count_readable_vectors(reader: &Reader<'_>) -> Result<usize, EngineError> {
+    const PORTION: usize = 20_000;
+    let (latest, mut reached, mut n_vectors) = (reader.generation()?, 0, 0);
+    while reached < latest {
+        let changes = reader.changes_since(reached, PORTION)?;
+        reached = changes.generation;
+        n_vectors += changes.upserts.len();
+    }
+    Ok(n_vectors)
+}
+
 fn examine_vectors(reader: &Reader<'_>, dim: usize) -> Check {
     let name = "vectors";
     let count = |sql: &str| reader.query_row(sql, [], |r| r.get::<_, i64>(0));
@@ -121,10 +132,8 @@ fn examine_vectors(reader: &Reader<'_>, dim: usize) -> Check {
         "SELECT count(*) FROM vectors v LEFT JOIN papers p ON p.row = v.row WHERE p.row IS NULL OR p.deleted = 1",
     );
     match (missing, wrong, orphans) {
-        (Ok(0), Ok(0), Ok(0)) => match reader.changes_since(0) {
-            Ok(changes) => {
-                Check::well(name, format!("{} vectors of {dim} components", changes.upserts.len()))
-            }
+        (Ok(0), Ok(0), Ok(0)) => match count_readable_vectors(reader) {
+            Ok(n_vectors) => Check::well(name, format!("{n_vectors} vectors of {dim} components")),
             Err(error) => Check::ill(name, with_causes(&error), "run `cognate reembed`"),
         },
         (Ok(missing), Ok(wrong), Ok(orphans)) => Check::ill(
@@ -140,23 +149,24 @@ fn examine_vectors(reader: &Reader<'_>, dim: usize) -> Check {
     }
 }
 
-fn examine_cache(store: &Store, data_dir: &Path, model: &StoredModel, reader: &Reader<'_>) -> Check {
-    let name = "vector cache";
-    let cache = CacheFile::of(store, data_dir, model);
-    if !cache.path().exists() {
-        return Check::well(name, "not written yet");
-    }
-    let mend = "nothing to do: the next search or `cognate serve` writes it anew from the store";
-    match (cache.read(), reader.generation()) {
-        (Ok(set), Ok(generation)) if set.generation() <= generation => Check::well(
+fn examine_index(store: &Store, data_dir: &Path, model: &StoredModel) -> Check {
+    let name = "index";
+    match examine_files(store, data_dir, model) {
+        Ok(status) if status.generation == 0 => Check::well(name, "not written yet"),
+        Ok(status) => Check::well(
             name,
-            format!("{} vectors, generation {} of {generation}", set.len(), set.generation()),
+            format!(
+                "{} vectors in {} segments, every byte as written; generation {}",
+                status.n_rows,
+                status.segments.len(),
+                status.generation
+            ),
         ),
-        (Ok(set), Ok(generation)) => {
-            Check::ill(name, format!("of generation {}, the store of {generation}", set.generation()), mend)
-        }
-        (Err(error), _) => Check::ill(name, with_causes(&error), mend),
-        (_, Err(error)) => Check::ill(name, with_causes(&error), mend),
+        Err(error) => Check::ill(
+            name,
+            with_causes(&error),
+            "nothing to do: the next search or `cognate serve` makes it anew from the store",
+        ),
     }
 }
 

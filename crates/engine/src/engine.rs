@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use cognate_corpus::{PaperId, identifier};
 use cognate_embed::{Encoder, EncoderOptions, ModelFolder, ModelRoots, Precision};
+use cognate_index::SearchPath;
 
 use crate::error::EngineError;
 use crate::query_batcher::QueryBatcher;
@@ -83,6 +84,15 @@ pub(crate) struct Model {
     pub(crate) identity: StoredModel,
 }
 
+/// How the searchable vectors stand.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IndexStatus {
+    /// How a search for few papers is answered now.
+    pub path: SearchPath,
+    /// Segments, memory and files.
+    pub collection: cognate_index::Status,
+}
+
 /// Counts and names that describe a data folder.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Stats {
@@ -92,10 +102,8 @@ pub struct Stats {
     pub generation: u64,
     /// The model behind the vectors; `None` before the first paper.
     pub model: Option<StoredModel>,
-    /// How searches are answered now.
-    pub path: cognate_index::Path,
-    /// Papers in the snapshot that searches use.
-    pub n_indexed: u64,
+    /// How the searchable vectors stand; `None` while there are none, or before the first search.
+    pub index: Option<IndexStatus>,
 }
 
 /// One data folder, opened. Share it in an [`Arc`]: every method takes `&self`.
@@ -189,14 +197,14 @@ impl Engine {
     /// [`EngineError`] if the store cannot be read.
     pub fn stats(&self) -> Result<Stats, EngineError> {
         let reader = self.store.reader()?;
-        let view = lock(&self.view).clone();
-        let snapshot = view.map(|view| view.snapshot());
+        let index = lock(&self.view)
+            .as_ref()
+            .map(|view| IndexStatus { path: view.snapshot().path(), collection: view.status() });
         Ok(Stats {
             n_papers: reader.n_papers()?,
             generation: reader.generation()?,
             model: reader.model()?,
-            path: snapshot.as_ref().map_or(cognate_index::Path::Exact, |s| s.path()),
-            n_indexed: snapshot.map_or(0, |s| s.len() as u64),
+            index,
         })
     }
 
@@ -218,12 +226,25 @@ impl Engine {
     }
 
     /// Follows the store until `stop` is set: commits of other processes are in every search within
-    /// a second, and the graph is built once the papers are too many to scan. Blocks; give it a thread.
+    /// a second, and the index's files are kept in shape beside that. Blocks; give it a thread.
     pub fn follow(&self, stop: &AtomicBool) {
-        let mut seen = None;
+        thread::scope(|scope| {
+            scope.spawn(|| self.repeat(stop, "keep the index in shape", || self.maintain_once()));
+            let mut seen = None;
+            self.repeat(stop, "follow the store", || self.follow_once(&mut seen));
+        });
+    }
+
+    /// Does `step` again and again until `stop` is set; a failure is told once, not at every try.
+    fn repeat(&self, stop: &AtomicBool, what: &str, mut step: impl FnMut() -> Result<(), EngineError>) {
+        let mut told = String::new();
         while !stop.load(Ordering::Relaxed) {
-            if let Err(error) = self.follow_once(&mut seen) {
-                tracing::error!("could not follow the store: {error}");
+            if let Err(error) = step() {
+                let error = error.to_string();
+                if error != told {
+                    tracing::error!("could not {what}: {error}");
+                    told = error;
+                }
             }
             thread::park_timeout(FOLLOW_INTERVAL);
         }
@@ -239,10 +260,37 @@ impl Engine {
             self.catch_up()?;
             *seen = Some(now);
         }
+        Ok(())
+    }
+
+    fn maintain_once(&self) -> Result<(), EngineError> {
         if let Some(view) = self.view()? {
-            view.build_graph_if_worthwhile()?;
+            while view.maintain(&self.store)? {}
         }
         Ok(())
+    }
+
+    /// Writes the index's files where they are far behind the store, as they are after a bulk ingestion.
+    /// Takes about a minute for a hundred thousand papers. Does nothing while another process, such
+    /// as a running server, keeps them.
+    ///
+    /// # Errors
+    /// [`EngineError`] if store or index cannot be read or written.
+    pub fn persist_index(&self) -> Result<(), EngineError> {
+        self.view()?.map_or(Ok(()), |view| view.persist(&self.store, true))
+    }
+
+    /// Makes the index one segment, as far as memory allows, which is the fastest to search.
+    ///
+    /// # Errors
+    /// [`EngineError::IndexInUse`] while another process keeps the files, else as
+    /// [`Engine::persist_index`].
+    pub fn optimize(&self) -> Result<IndexStatus, EngineError> {
+        let view = self.view()?.ok_or_else(|| EngineError::NoStore { data_dir: self.data_dir.clone() })?;
+        if !view.optimize(&self.store)? {
+            return Err(EngineError::IndexInUse { data_dir: self.data_dir.clone() });
+        }
+        Ok(IndexStatus { path: view.snapshot().path(), collection: view.status() })
     }
 
     /// Brings the searchable vectors up to the store, if they were opened. When another process has
@@ -285,7 +333,9 @@ impl Engine {
         if slot.is_none()
             && let Some(model) = self.store.reader()?.model()?
         {
-            *slot = Some(Arc::new(View::open(&self.store, &self.data_dir, model)?));
+            let view = View::open(&self.store, &self.data_dir, model)?;
+            view.persist(&self.store, false)?;
+            *slot = Some(Arc::new(view));
         }
         Ok(slot.clone())
     }

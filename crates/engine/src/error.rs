@@ -100,6 +100,9 @@ pub enum EngineError {
     /// The vector index failed.
     #[error(transparent)]
     Index(#[from] IndexError),
+    /// A derived file was found damaged after it was opened.
+    #[error("{0}")]
+    DamagedIndex(#[source] Arc<IndexError>),
     /// A file with papers, queries or judgments could not be read.
     #[error(transparent)]
     Read(#[from] ReadError),
@@ -140,6 +143,12 @@ pub enum EngineError {
         /// What was given.
         found: String,
     },
+    /// Another process keeps the index's files.
+    #[error("another process, such as a running `cognate serve`, keeps the index of `{}`, and keeps it in shape; stop it first", data_dir.display())]
+    IndexInUse {
+        /// The data folder.
+        data_dir: PathBuf,
+    },
     /// The run was asked to stop before it was done.
     #[error("stopped before the end; what was committed stays, and the same command goes on from there")]
     Interrupted,
@@ -158,7 +167,9 @@ impl EngineError {
         match self {
             Self::InvalidRequest { .. } | Self::Read(_) | Self::BadRecord(_) => Fault::Caller,
             Self::PaperNotFound { .. } => Fault::NotFound,
-            Self::AmbiguousPaper { .. } | Self::ModelMismatch { .. } => Fault::Conflict,
+            Self::AmbiguousPaper { .. } | Self::ModelMismatch { .. } | Self::IndexInUse { .. } => {
+                Fault::Conflict
+            }
             Self::NoStore { .. }
             | Self::NotAStore { .. }
             | Self::StoreTooNew { .. }
@@ -169,6 +180,7 @@ impl EngineError {
             | Self::StoreFull
             | Self::Embed(_)
             | Self::Index(_)
+            | Self::DamagedIndex(_)
             | Self::Io { .. }
             | Self::Interrupted
             | Self::ThreadGone { .. } => Fault::System,

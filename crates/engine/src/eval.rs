@@ -85,7 +85,11 @@ pub fn evaluate(request: EvalRequest<'_>, ingestion: Ingestion<'_>) -> Result<Ev
         if !judgments.values().any(|&grade| grade > 0) {
             continue;
         }
-        let search = SearchRequest::new(&*query.text, request.mode, Page::new(Some(MAX_LIMIT), None, None)?)?;
+        let search = SearchRequest::new(
+            &*query.text,
+            request.mode,
+            Page::new(Some(MAX_LIMIT), None, None)?.exact(true),
+        )?;
         let response = engine.search(&search)?;
         // Where queries are papers of the collection, finding oneself is no merit, unless judged so.
         let is_self = |id: &PaperId| id.as_str() == query.id && !judgments.contains_key(id.as_str());

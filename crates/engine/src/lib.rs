@@ -20,7 +20,7 @@ mod view;
 
 pub use dedup::{Action, Cluster, DedupReport, DedupRequest, DedupStats, Member};
 pub use doctor::{Check, examine};
-pub use engine::{DEFAULT_MODEL, Engine, EngineOptions, ModelChoice, Stats};
+pub use engine::{DEFAULT_MODEL, Engine, EngineOptions, IndexStatus, ModelChoice, Stats};
 pub use error::{EngineError, Fault};
 pub use eval::{EvalReport, EvalRequest, RunLine, evaluate};
 pub use ingest::{IngestEvent, IngestReport, Ingestion};
@@ -32,4 +32,4 @@ pub use search::{
 };
 pub use store::{STORE_FILE, StoredModel, StoredPaper};
 
-pub use cognate_index::Path;
+pub use cognate_index::{SearchPath, SegmentStatus};

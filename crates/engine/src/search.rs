@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::{Duration, Instant};
 
-use cognate_index::{Path, PathChoice, Searcher};
+use cognate_index::{SearchParams, SearchPath, Snapshot};
 use cognate_vector::{Scored, UnitVector};
 
 use crate::engine::Engine;
@@ -60,6 +60,7 @@ pub struct Page {
     limit: usize,
     offset: usize,
     min_score: Option<f32>,
+    exact: bool,
 }
 
 impl Page {
@@ -86,7 +87,14 @@ impl Page {
         {
             return Err(out_of_bounds("min_score", "a cosine from -1 to 1".to_owned(), score));
         }
-        Ok(Self { limit, offset, min_score })
+        Ok(Self { limit, offset, min_score, exact: false })
+    }
+
+    /// With `exact`, every paper is compared and nothing is missed; without, many papers are searched by
+    /// graph.
+    #[must_use]
+    pub fn exact(self, exact: bool) -> Self {
+        Self { exact, ..self }
     }
 }
 
@@ -151,7 +159,7 @@ pub struct Meta {
     /// The generation of the snapshot that was searched.
     pub generation: u64,
     /// Exact scan or graph.
-    pub path: Path,
+    pub path: SearchPath,
     /// Time from request to answer.
     pub took: Duration,
 }
@@ -214,7 +222,13 @@ impl Engine {
         loop {
             attempt += 1;
             let snapshot = view.snapshot();
-            let ranking = rank(&snapshot, target)?;
+            let ranking = match rank(&snapshot, target) {
+                // Damage found since the files were opened: begun anew from the store, and asked again.
+                Err(EngineError::Index(_)) if attempt < MAX_ATTEMPTS && view.recover(&self.store)? => {
+                    continue;
+                }
+                ranking => ranking?,
+            };
             let rows: Vec<u32> = ranking.hits.iter().map(|hit| hit.row).collect();
             let ids = reader.ids(&rows)?;
             if ids.len() < rows.len() && attempt < MAX_ATTEMPTS {
@@ -275,7 +289,7 @@ impl Target<'_> {
                 mode: self.mode,
                 model: None,
                 generation: 0,
-                path: Path::Exact,
+                path: SearchPath::Exact,
                 took: self.started.elapsed(),
             },
         }
@@ -286,25 +300,23 @@ impl Target<'_> {
 struct Ranking {
     hits: Vec<Scored>,
     total: u64,
-    path: Path,
+    path: SearchPath,
 }
 
-fn rank(snapshot: &Searcher, target: &Target<'_>) -> Result<Ranking, EngineError> {
-    let set = snapshot.set();
-    let excluded = target.exclude.and_then(|row| Some((row, set.unit_vector(row)?)));
-    let top_k = target.page.offset + target.page.limit + usize::from(excluded.is_some());
-    let found = snapshot.search(target.vector, top_k, PathChoice::Auto)?;
+fn rank(snapshot: &Snapshot, target: &Target<'_>) -> Result<Ranking, EngineError> {
+    let Page { limit, offset, min_score, exact } = target.page;
+    let own_score = target.exclude.map(|row| snapshot.score(target.vector, row)).transpose()?.flatten();
+    let top_k = offset + limit + usize::from(own_score.is_some());
+    let found = snapshot.search(target.vector, &SearchParams { exact, ..SearchParams::new(top_k) })?;
     let mut hits = found.hits;
-    hits.retain(|hit| excluded.as_ref().is_none_or(|(row, _)| hit.row != *row));
-    let n_passing = match target.page.min_score {
+    hits.retain(|hit| Some(hit.row) != target.exclude);
+    let n_passing = match min_score {
         None => snapshot.len(),
         Some(min_score) => {
             hits.retain(|hit| hit.score >= min_score);
-            set.count_at_least(target.vector, min_score)?
+            snapshot.count_at_least(target.vector, min_score)?
         }
     };
-    let excluded_passes = excluded.is_some_and(|(_, vector)| {
-        target.page.min_score.is_none_or(|min_score| target.vector.cosine(&vector) >= min_score)
-    });
-    Ok(Ranking { hits, total: (n_passing - usize::from(excluded_passes)) as u64, path: found.path })
+    let own_passes = own_score.is_some_and(|own| min_score.is_none_or(|min_score| own >= min_score));
+    Ok(Ranking { hits, total: (n_passing - usize::from(own_passes)) as u64, path: found.path })
 }

@@ -13,6 +13,8 @@
 //!   beside the speed of scanning the allowed ones
 //! - `serve`: latency at 50 queries a second at rest and while the whole segment is rewritten
 //!
+//! Without a task: all of `build` and `sweep` on 20,000 synthetic vectors, to a person.
+//!
 //! `--truth` holds little-endian `i32 [n_queries, 10]`: the exact answers. Each task prints JSON, one
 //! object a line.
 #![allow(clippy::print_stdout, reason = "the report goes to standard output")]
@@ -47,7 +49,8 @@ fn main() {
         "open" => open_time(),
         "filtered" => filtered(),
         "serve" => serve(),
-        // `cargo test --benches` and a bare `cargo bench` have nothing to measure.
+        // What a bare `cargo bench` says; `cargo test --benches` does not.
+        "--bench" => overview(),
         _ => println!("{{\"skipped\": \"no task\"}}"),
     }
 }
@@ -109,6 +112,32 @@ fn truth() -> Vec<Vec<u32>> {
 fn recall(truth: &[Vec<u32>], found: &[Vec<u32>]) -> f64 {
     let n: usize = truth.iter().zip(found).map(|(t, f)| t.iter().filter(|row| f.contains(row)).count()).sum();
     n as f64 / truth.iter().map(Vec::len).sum::<usize>().max(1) as f64
+}
+
+fn overview() {
+    const N: usize = 20_000;
+    println!("{}", common::machine());
+    let mut rows = vectors().load(N + 1_000);
+    let queries = rows.split_off(rows.len() - 1_000);
+    let folder = tempfile::tempdir().expect("a folder");
+    let new = CollectionOptions::new(folder.path().to_owned(), BINDING, queries[0].dim());
+    let (collection, _) = Collection::open(new).expect("opens");
+    let n = rows.len();
+    let started = Instant::now();
+    let upserts = (0..).zip(rows).collect();
+    collection.apply(Changes { upserts, deletes: vec![], generation: 1 }).expect("applies");
+    collection.flush().expect("writes");
+    println!("{}, {n} rows: built and synced in {:.1} s", vectors(), started.elapsed().as_secs_f64());
+    let snapshot = collection.snapshot();
+    let exact = SearchParams { exact: true, ..SearchParams::new(TOP_K) };
+    let (truth, seconds) = run(&snapshot, &queries, 1, &exact);
+    println!("exact: {:.0} queries a second, one thread", queries.len() as f64 / seconds);
+    for ef in [16, 32, 64, 128, 256] {
+        let params = SearchParams { ef: Some(ef), ..SearchParams::new(TOP_K) };
+        let (found, seconds) = run(&snapshot, &queries, 1, &params);
+        let (recall, speed) = (recall(&truth, &found), queries.len() as f64 / seconds);
+        println!("ef {ef}: recall@10 {recall:.4}, {speed:.0} queries a second, one thread");
+    }
 }
 
 fn build() {

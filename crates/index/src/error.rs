@@ -7,10 +7,9 @@ use cognate_vector::VectorError;
 
 /// Why an index could not be made, changed, searched, written or read.
 ///
-/// Every error of [`read_snapshot`](crate::read_snapshot), and every one that
-/// [`Collection::open`](crate::Collection::open) gives beside an empty collection, means the same to its
-/// caller: the files are not to be used, and are to be written again from the store. The others are the
-/// caller's fault, save [`Io`](Self::Io) and [`ThreadPool`](Self::ThreadPool), which are the system's.
+/// Every error that [`Collection::open`](crate::Collection::open) gives beside an empty collection means the
+/// same to its caller: the files are not to be used, and are to be written again from the store. The others are
+/// the caller's fault, save [`Io`](Self::Io) and [`ThreadPool`](Self::ThreadPool), which are the system's.
 #[derive(Debug, thiserror::Error)]
 pub enum IndexError {
     /// A row was given more than once.
@@ -77,34 +76,6 @@ pub enum IndexError {
         /// What the system said.
         source: std::io::Error,
     },
-    /// The file was written by a later release, or is no snapshot of vectors.
-    #[error("`{}`, header: expected a vector file of version {expected}, found {found}; the engine rebuilds it from the store", path.display())]
-    SnapshotVersion {
-        /// The file.
-        path: PathBuf,
-        /// The version that this release reads and writes.
-        expected: u32,
-        /// What the file says it is.
-        found: u32,
-    },
-    /// The file is whole but belongs to another store or another model.
-    #[error("`{}`, header: expected the vectors of this store and model, found those of another; the engine rebuilds it from the store", path.display())]
-    SnapshotOfAnotherStore {
-        /// The file.
-        path: PathBuf,
-    },
-    /// The file is not as it was written.
-    #[error("`{}`, {section}: expected {expected}, found {found}; the engine rebuilds it from the store", path.display())]
-    SnapshotDamaged {
-        /// The file.
-        path: PathBuf,
-        /// The part that is damaged.
-        section: Section,
-        /// What a whole file has there.
-        expected: String,
-        /// What this one has.
-        found: String,
-    },
     /// The file was written by a later release.
     #[error("`{}`, header: expected a file of version {expected}, found {found}; the engine rebuilds it from the store", path.display())]
     UnknownVersion {
@@ -151,8 +122,8 @@ pub enum IndexError {
     #[error("expected a collection that was opened to be written, found one opened to be read")]
     ReadOnly,
     /// A stored vector has no direction.
-    #[error("`{}`, {}: row {row} is not a unit vector; the engine rebuilds it from the store", path.display(), Section::Vectors)]
-    SnapshotVector {
+    #[error("`{}`, {}: row {row} is not a unit vector; the engine rebuilds it from the store", path.display(), Section::Values)]
+    NotAUnitVector {
         /// The file.
         path: PathBuf,
         /// The row.

@@ -8,35 +8,24 @@
 //! Read downwards: a [`Collection`] is kept in a folder, takes changes, and gives [`Snapshot`]s to
 //! search, exactly or by graph. It is made of immutable segments (see docs/format.md), which are
 //! sealed, merged and rewritten while searches go on. `segment` owns their files, `build` their graphs
-//! (it alone names `hnsw_rs`, beside the older `graph`), `walk` the search on a graph, `quantize` the
-//! bounds by which an exact search leaves most rows unread.
-//!
-//! [`Searcher`] is what a query met before there were collections. It holds a [`VectorSet`] (an immutable
-//! snapshot, scanned exactly) and, for a large one, a [`GraphIndex`] over it. [`write_snapshot`] and
-//! [`read_snapshot`] keep a set in a file that is derived from the truth and never is the truth.
+//! (it alone names `hnsw_rs`), `walk` the search on a graph, `quantize` the bounds by which an exact
+//! search leaves most rows unread.
 //!
 //! Vectors at rest are f16. For a set to be the same whether its vectors came through the file or
 //! from the store, it must hold what
 //! [`UnitVector::from_f16_le_bytes`](cognate_vector::UnitVector::from_f16_le_bytes) gives, so callers
-//! take every vector through that form first ([`UnitVector::rounded_to_f16`](cognate_vector::UnitVector::rounded_to_f16));
-//! [`write_snapshot`] refuses any other.
+//! take every vector through that form first ([`UnitVector::rounded_to_f16`](cognate_vector::UnitVector::rounded_to_f16)).
 
 mod bitmap;
 mod build;
 mod collection;
 mod error;
-mod exact;
 mod files;
-mod graph;
 mod map;
-mod matrix;
 mod quantize;
-mod searcher;
 mod segment;
-mod snapshot;
 #[cfg(test)]
 mod testing;
-mod vector_set;
 mod walk;
 
 pub use build::BuildParams;
@@ -45,7 +34,3 @@ pub use collection::{
     GRAPH_FROM, KnnGraph, Maintained, SearchParams, SearchPath, SegmentStatus, Snapshot, Status,
 };
 pub use error::{IndexError, Section};
-pub use graph::{DEFAULT_EF_SEARCH, GraphIndex, GraphParams};
-pub use searcher::{EXACT_SCAN_LIMIT, Hits, Path, PathChoice, Searcher};
-pub use snapshot::{read_snapshot, write_snapshot};
-pub use vector_set::{VectorSet, VectorSetBuilder};

@@ -182,7 +182,7 @@ async fn paper(
     match (method, wants_similar) {
         (Method::GET | Method::HEAD, true) => {
             let Query(params) = params?;
-            let page = Page::new(params.limit, params.offset, params.min_score)?;
+            let page = Page::new(params.limit, params.offset, params.min_score)?.exact(params.exact);
             off_thread(&app, move |app| {
                 let response = app.engine.similar(&key, page)?;
                 Ok(Json(SearchBody::new(response, params.fields.as_ref())?).into_response())

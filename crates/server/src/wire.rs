@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 
 use cognate_corpus::{Paper, RecordError};
 use cognate_engine::{
-    Action, DedupReport, EngineError, Hit, IngestReport, Mode, Page, Path, SearchRequest, SearchResponse,
-    Stats, StoredPaper,
+    Action, DedupReport, EngineError, Hit, IngestReport, Mode, Page, SearchPath, SearchRequest,
+    SearchResponse, SegmentStatus, Stats, StoredPaper,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -25,6 +25,9 @@ pub struct SearchParams {
     pub min_score: Option<f32>,
     /// Ranking mode.
     pub mode: Option<String>,
+    /// Whether to compare every paper, so that nothing is missed.
+    #[serde(default)]
+    pub exact: bool,
     /// Fields of each hit to give; all, if absent.
     pub fields: Option<FieldNames>,
 }
@@ -39,6 +42,9 @@ pub struct SimilarParams {
     pub offset: Option<usize>,
     /// Lowest cosine of a hit.
     pub min_score: Option<f32>,
+    /// Whether to compare every paper, so that nothing is missed.
+    #[serde(default)]
+    pub exact: bool,
     /// Fields of each hit to give; all, if absent.
     pub fields: Option<FieldNames>,
 }
@@ -59,7 +65,7 @@ impl SearchParams {
     /// # Errors
     /// [`EngineError::InvalidRequest`] naming the parameter that is missing or out of bounds.
     pub fn to_request(&self) -> Result<SearchRequest, EngineError> {
-        let page = Page::new(self.limit, self.offset, self.min_score)?;
+        let page = Page::new(self.limit, self.offset, self.min_score)?.exact(self.exact);
         let mode: Mode = self.mode.as_deref().map(str::parse).transpose()?.unwrap_or_default();
         SearchRequest::new(self.q.as_deref().unwrap_or_default(), mode, page)
     }
@@ -227,10 +233,10 @@ fn author_bodies(names: Vec<String>) -> Vec<AuthorBody> {
     names.into_iter().map(|name| AuthorBody { name }).collect()
 }
 
-fn path_name(path: Path) -> &'static str {
+fn path_name(path: SearchPath) -> &'static str {
     match path {
-        Path::Exact => "exact",
-        Path::Hnsw => "hnsw",
+        SearchPath::Exact => "exact",
+        SearchPath::Hnsw | SearchPath::FilteredHnsw => "hnsw",
     }
 }
 
@@ -429,25 +435,56 @@ pub struct StatsBody {
     index: IndexBody,
 }
 
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Default, Serialize)]
 struct IndexBody {
-    path: &'static str,
-    n_papers: u64,
+    path: Option<&'static str>,
+    n_papers: usize,
+    generation: u64,
     precision: Option<String>,
+    verifying: bool,
+    memory_bytes: u64,
+    disk_bytes: u64,
+    segments: Vec<SegmentBody>,
+}
+
+#[derive(Debug, Clone, Serialize)]
+struct SegmentBody {
+    name: String,
+    n_papers: usize,
+    n_dead: usize,
+    has_graph: bool,
 }
 
 impl From<Stats> for StatsBody {
     fn from(stats: Stats) -> Self {
+        let mut index = stats.index.map_or_else(IndexBody::default, |status| IndexBody {
+            path: Some(path_name(status.path)),
+            n_papers: status.collection.n_rows,
+            generation: status.collection.generation,
+            precision: None,
+            verifying: status.collection.verifying,
+            memory_bytes: status.collection.memory_bytes,
+            disk_bytes: status.collection.disk_bytes,
+            segments: status.collection.segments.into_iter().map(SegmentBody::from).collect(),
+        });
+        index.precision = stats.model.as_ref().map(|model| model.precision.clone());
         Self {
             n_papers: stats.n_papers,
             generation: stats.generation,
             dim: stats.model.as_ref().map(|model| model.dim),
-            index: IndexBody {
-                path: path_name(stats.path),
-                n_papers: stats.n_indexed,
-                precision: stats.model.as_ref().map(|model| model.precision.clone()),
-            },
             model: stats.model.map(|model| model.name),
+            index,
+        }
+    }
+}
+
+impl From<SegmentStatus> for SegmentBody {
+    fn from(segment: SegmentStatus) -> Self {
+        Self {
+            name: segment.name,
+            n_papers: segment.n_rows - segment.n_dead,
+            n_dead: segment.n_dead,
+            has_graph: segment.has_graph,
         }
     }
 }

@@ -53,6 +53,8 @@ pub(crate) fn run(config: &Config, output: &Output, args: &IndexArgs) -> anyhow:
     }
     progress.finish();
     report = result?;
+    // What is searched is part of the work: the first question should not wait for it.
+    engine.persist_index()?;
 
     let body = IngestBody { seconds: Some(elapsed.as_secs_f64()), ..IngestBody::new(report) };
     output.print(&body, |_| counts_in_words(&report, elapsed))?;

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use clap::CommandFactory;
-use cognate_engine::{DedupRequest, Engine, Page, examine};
+use cognate_engine::{DedupRequest, Engine, IndexStatus, Page, SearchPath, examine};
 use cognate_server::wire::{DedupBody, PaperBody, SearchBody, SearchParams, StatsBody};
 use serde::Serialize;
 use serde_json::json;
@@ -46,6 +46,7 @@ pub(crate) fn run(args: Args, output: &Output) -> anyhow::Result<()> {
         Command::Demo => demo::run(&config, output),
         Command::Stats => stats(&config, output),
         Command::Doctor => doctor(&config, output),
+        Command::Optimize => optimize(&config, output),
         Command::Reembed => reembed::run(&config, output),
         Command::Model(model) => model::run(&config, output, model),
         Command::Completions { .. } => Ok(()),
@@ -64,16 +65,16 @@ pub(crate) fn stop_flag() -> anyhow::Result<Arc<AtomicBool>> {
 }
 
 fn run_search(config: &Config, output: &Output, args: SearchArgs) -> anyhow::Result<()> {
-    let PageArgs { limit, offset, min_score } = args.page;
+    let PageArgs { limit, offset, min_score, exact } = args.page;
     let params =
-        SearchParams { q: Some(args.query), limit, offset, min_score, mode: args.mode, fields: None };
+        SearchParams { q: Some(args.query), limit, offset, min_score, exact, mode: args.mode, fields: None };
     let request = params.to_request()?;
     let response = Engine::open(config.engine_options())?.search(&request)?;
     output.print(&SearchBody::new(response, None)?, output::hits)
 }
 
 fn run_similar(config: &Config, output: &Output, args: &SimilarArgs) -> anyhow::Result<()> {
-    let page = Page::new(args.page.limit, args.page.offset, args.page.min_score)?;
+    let page = Page::new(args.page.limit, args.page.offset, args.page.min_score)?.exact(args.page.exact);
     let response = Engine::open(config.engine_options())?.similar(&args.id, page)?;
     output.print(&SearchBody::new(response, None)?, output::hits)
 }
@@ -114,13 +115,32 @@ fn stats(config: &Config, output: &Output) -> anyhow::Result<()> {
     engine.load_vectors()?;
     let stats = engine.stats()?;
     let text = format!(
-        "{} papers, generation {}\nmodel: {}\nsearch: {:?}",
+        "{} papers, generation {}\nmodel: {}\nindex: {}",
         stats.n_papers,
         stats.generation,
         stats.model.as_ref().map_or_else(|| "none yet".to_owned(), ToString::to_string),
-        stats.path,
+        stats.index.as_ref().map_or_else(|| "none yet".to_owned(), in_words),
     );
     output.print(&StatsBody::from(stats), |_| text)
+}
+
+fn optimize(config: &Config, output: &Output) -> anyhow::Result<()> {
+    let engine = Engine::open(config.engine_options())?;
+    let status = engine.optimize()?;
+    output.print(&StatsBody::from(engine.stats()?), |_| in_words(&status))
+}
+
+fn in_words(status: &IndexStatus) -> String {
+    let way = if status.path == SearchPath::Exact { "exact scan" } else { "graph" };
+    let mib = |bytes: u64| bytes >> 20;
+    let collection = &status.collection;
+    format!(
+        "{} papers in {} segments, searched by {way}; {} MiB of files, {} MiB in memory when all were touched",
+        collection.n_rows,
+        collection.segments.len(),
+        mib(collection.disk_bytes),
+        mib(collection.memory_bytes)
+    )
 }
 
 #[derive(Serialize)]

@@ -19,8 +19,8 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags};
 
 pub use model::StoredModel;
+pub(crate) use read::Reader;
 pub use read::StoredPaper;
-pub(crate) use read::{Changes, Reader};
 pub(crate) use schema::SCHEMA_VERSION;
 pub(crate) use write::{Incoming, Outcome, Plan};
 

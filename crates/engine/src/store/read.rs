@@ -26,9 +26,9 @@ pub struct StoredPaper {
 /// What changed in the vectors after some generation.
 #[derive(Debug, Default)]
 pub(crate) struct Changes {
-    /// The store's generation when this was read.
+    /// The generation up to which they are: the store's latest, unless there are very many.
     pub(crate) generation: u64,
-    /// New and changed vectors, in ascending order of row.
+    /// New and changed vectors.
     pub(crate) upserts: Vec<(u32, UnitVector)>,
     /// Rows deleted.
     pub(crate) deletes: Vec<u32>,
@@ -87,13 +87,22 @@ impl Reader<'_> {
         Ok(n.unsigned_abs())
     }
 
-    /// Every vector stamped after `since`, and every row deleted after it, as of one moment.
-    pub(crate) fn changes_since(&self, since: u64) -> Result<Changes, EngineError> {
+    /// The vectors stamped after `since`, and the rows deleted after it, up to a generation with which they
+    /// are not many more than `about` vectors. What is later is asked for with that generation.
+    pub(crate) fn changes_since(&self, since: u64, about: usize) -> Result<Changes, EngineError> {
         let transaction = self.unchecked_transaction()?;
-        let mut changes = Changes { generation: generation(&transaction)?, ..Changes::default() };
-        let mut upserts = transaction
-            .prepare_cached("SELECT row, vector FROM vectors WHERE generation > ?1 ORDER BY row")?;
-        let mut rows = upserts.query([since])?;
+        let until: Option<u64> = transaction
+            .prepare_cached(
+                "SELECT generation FROM vectors WHERE generation > ?1 ORDER BY generation LIMIT 1 OFFSET ?2",
+            )?
+            .query_row((since, about), |row| row.get(0))
+            .optional()?;
+        let until = until.map_or_else(|| generation(&transaction), Ok)?;
+        let mut changes = Changes { generation: until, ..Changes::default() };
+        let mut upserts = transaction.prepare_cached(
+            "SELECT row, vector FROM vectors WHERE generation > ?1 AND generation <= ?2 ORDER BY generation",
+        )?;
+        let mut rows = upserts.query([since, until])?;
         while let Some(row) = rows.next()? {
             let number: u32 = row.get(0)?;
             let bytes = row.get_ref(1)?.as_blob().map_err(rusqlite::Error::from)?;
@@ -101,9 +110,10 @@ impl Reader<'_> {
                 .map_err(|source| EngineError::DamagedVector { row: number, source })?;
             changes.upserts.push((number, vector));
         }
-        let mut deletes = transaction
-            .prepare_cached("SELECT row FROM papers WHERE generation > ?1 AND deleted = 1 ORDER BY row")?;
-        changes.deletes = deletes.query_map([since], |r| r.get(0))?.collect::<Result<_, _>>()?;
+        let mut deletes = transaction.prepare_cached(
+            "SELECT row FROM papers WHERE generation > ?1 AND generation <= ?2 AND deleted = 1 ORDER BY row",
+        )?;
+        changes.deletes = deletes.query_map([since, until], |r| r.get(0))?.collect::<Result<_, _>>()?;
         Ok(changes)
     }
 

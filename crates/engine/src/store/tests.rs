@@ -65,12 +65,12 @@ fn a_write_takes_a_generation_only_if_it_changes_something() {
     assert_eq!(generation(), 1);
     assert_eq!(put(&store, paper("a", "One", 2001)), Outcome::Updated);
     assert_eq!(generation(), 2);
-    let changes = store.reader().unwrap().changes_since(1).unwrap();
+    let changes = store.reader().unwrap().changes_since(1, 100).unwrap();
     assert!(changes.upserts.is_empty(), "another year is no other vector");
     assert_eq!(changes.generation, 2);
     assert!(store.delete(&id("a")).unwrap());
     assert!(!store.delete(&id("a")).unwrap());
-    let changes = store.reader().unwrap().changes_since(2).unwrap();
+    let changes = store.reader().unwrap().changes_since(2, 100).unwrap();
     assert_eq!((changes.generation, changes.deletes), (3, vec![1]));
 }
 
@@ -140,7 +140,7 @@ fn vectors_are_swapped_only_when_all_are_there() {
     let reader = store.reader().unwrap();
     assert_eq!(reader.model().unwrap().unwrap(), next);
     assert_eq!(reader.vector(2).unwrap().unwrap(), vectors[0]);
-    let changes = reader.changes_since(4).unwrap();
+    let changes = reader.changes_since(4, 100).unwrap();
     assert_eq!(changes.upserts.len(), 3, "every derived index hears of every vector");
 }
 
@@ -185,10 +185,14 @@ proptest! {
                     prop_assert_eq!(was_there, expected.remove(&id).is_some());
                 }
                 Step::CatchUp => {
-                    let changes = store.reader().unwrap().changes_since(held).unwrap();
-                    held = changes.generation;
-                    derived.extend(changes.upserts);
-                    changes.deletes.iter().for_each(|row| { derived.remove(row); });
+                    let reader = store.reader().unwrap();
+                    while held < reader.generation().unwrap() {
+                        let changes = reader.changes_since(held, 2).unwrap();
+                        prop_assert!(changes.upserts.len() <= 3, "a write stamps one vector here");
+                        held = changes.generation;
+                        derived.extend(changes.upserts);
+                        changes.deletes.iter().for_each(|row| { derived.remove(row); });
+                    }
                 }
             }
         }

@@ -1,9 +1,6 @@
-//! What the bench programs share: vectors, timing, and the head of their reports.
-#![allow(clippy::print_stdout, reason = "reports go to standard output")]
-#![allow(dead_code, reason = "each program uses a part")]
+//! What a bench program needs beside its measurements: vectors, arguments, and the machine's name.
 
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
 
 use cognate_vector::UnitVector;
 use rand::rngs::StdRng;
@@ -94,17 +91,6 @@ fn read_npy(path: &Path) -> Vec<UnitVector> {
             UnitVector::normalize(components).expect("rows of the file have a direction")
         })
         .collect()
-}
-
-/// Runs `work` over and over for at least `at_least`, once at least; seconds a run.
-pub(crate) fn seconds_per_run(at_least: Duration, mut work: impl FnMut()) -> f64 {
-    let started = Instant::now();
-    let mut n_runs = 0;
-    while n_runs == 0 || started.elapsed() < at_least {
-        work();
-        n_runs += 1;
-    }
-    started.elapsed().as_secs_f64() / f64::from(n_runs)
 }
 
 /// The machine, on one line.

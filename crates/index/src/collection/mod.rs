@@ -138,6 +138,8 @@ pub struct Status {
 pub struct SegmentStatus {
     /// Its file's name, or `memory`.
     pub name: String,
+    /// Whether it is in a file.
+    pub is_on_disk: bool,
     /// Rows in it, dead ones included.
     pub n_rows: usize,
     /// Rows of it that were deleted or replaced.
@@ -240,6 +242,7 @@ impl Collection {
                 .iter()
                 .map(|live| SegmentStatus {
                     name: live.segment.name().into_owned(),
+                    is_on_disk: live.segment.is_on_disk(),
                     n_rows: live.segment.len(),
                     n_dead: live.dead.n_set(),
                     has_graph: live.segment.has_graph(),

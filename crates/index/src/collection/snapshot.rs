@@ -142,7 +142,7 @@ impl Snapshot {
         let values = segment.values(position, &mut buffer)?;
         let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
         let row = segment.rows().get(position).copied().unwrap_or_default();
-        UnitVector::from_f16_le_bytes(&bytes).map_err(|source| IndexError::SnapshotVector {
+        UnitVector::from_f16_le_bytes(&bytes).map_err(|source| IndexError::NotAUnitVector {
             path: segment.name().as_ref().into(),
             row,
             source,
