@@ -66,6 +66,44 @@ fn a_damaged_index_is_noticed_and_replaced() {
 }
 
 #[test]
+fn a_damaged_keyword_index_is_noticed_and_replaced() {
+    let cognate = Cognate::with_demo();
+    let folder = cognate.data().join("index/keywords");
+    let files = || {
+        let mut files: Vec<PathBuf> =
+            std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+        files.sort();
+        files
+    };
+    let ask =
+        || timeless(cognate.json(&["search", "sleep and memory", "--mode", "keyword", "--limit", "20"]));
+    let expected = ask();
+    assert!(expected["total"].as_u64().unwrap() > 0);
+    let n_files = files().len();
+    for which in 0..n_files {
+        for what in ["truncated", "a bit flipped", "deleted"] {
+            let file = &files()[which];
+            let mut bytes = std::fs::read(file).unwrap();
+            let middle = bytes.len() / 2;
+            match what {
+                "truncated" => bytes.truncate(middle),
+                _ => bytes[middle] ^= 4,
+            }
+            if what == "deleted" {
+                std::fs::remove_file(file).unwrap();
+            } else {
+                std::fs::write(file, bytes).unwrap();
+            }
+            assert_eq!(ask(), expected, "{}: {what}", file.display());
+            assert_eq!(cognate.json(&["doctor"])["ok"], true, "{}: {what}: not replaced", file.display());
+            assert_eq!(files().len(), n_files);
+        }
+    }
+    std::fs::remove_dir_all(&folder).unwrap();
+    assert_eq!(ask(), expected);
+}
+
+#[test]
 fn a_server_survives_damage_while_it_runs() {
     let cognate = Cognate::with_demo();
     cognate.json(&["search", "x"]);
@@ -92,7 +130,7 @@ fn a_stale_index_is_caught_up() {
     cognate.json(&["delete", "demo-002"]);
     let now: Vec<Vec<u8>> = files(&cognate).iter().map(|file| std::fs::read(file).unwrap()).collect();
     assert_eq!(now, stale, "so small a change is no reason to write the files");
-    let answer = cognate.json(&["search", "honey bees on urban rooftops", "--limit", "1000"]);
+    let answer = cognate.json(&["search", "beekeeping on urban rooftops", "--limit", "1000"]);
     let found = crate::harness::ids(&answer);
     assert_eq!(found[0], "new");
     assert!(!found.contains(&"demo-002".to_owned()));

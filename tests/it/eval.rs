@@ -13,7 +13,7 @@ fn the_demo_corpus_is_measured_as_an_independent_program_measures_it() {
     let demo = demo_corpus();
     let args = ["eval", demo.to_str().unwrap(), "--run", run.to_str().unwrap()];
     let found = cognate.json(&args);
-    assert_eq!([&found["collection"], &found["split"], &found["mode"]], ["demo", "test", "semantic"]);
+    assert_eq!([&found["collection"], &found["split"], &found["mode"]], ["demo", "test", "hybrid"]);
     assert_eq!(found["n_queries"], 40);
     assert!(found["ndcg_at_10"].as_f64().unwrap() > 0.7, "{found}");
 

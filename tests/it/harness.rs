@@ -176,6 +176,26 @@ impl Server {
         answer(request.send(body).unwrap())
     }
 
+    /// The media type and the text of an answer that is not one JSON value.
+    pub(crate) fn text(&self, path: &str) -> (String, String) {
+        let mut response = self.agent.get(format!("{}{path}", self.address)).call().unwrap();
+        let media_type = response.headers()["content-type"].to_str().unwrap().to_owned();
+        (media_type, response.body_mut().read_to_string().unwrap())
+    }
+
+    /// The lines of a streamed answer, each a JSON value.
+    pub(crate) fn lines(&self, path: &str, content_type: &str, body: &str) -> Vec<Value> {
+        let request = self.agent.post(format!("{}{path}", self.address)).content_type(content_type);
+        let text = request.send(body).unwrap().body_mut().read_to_string().unwrap();
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+
+    /// The status of an answer, whatever its body.
+    pub(crate) fn status(&self, path: &str, content_type: &str, body: &str) -> u16 {
+        let request = self.agent.post(format!("{}{path}", self.address)).content_type(content_type);
+        request.send(body).unwrap().status().as_u16()
+    }
+
     /// Sends bytes as they are and gives the status line: for what no client library would send.
     pub(crate) fn raw(&self, request: &str) -> String {
         let mut stream = std::net::TcpStream::connect(self.address.strip_prefix("http://").unwrap()).unwrap();

@@ -56,7 +56,9 @@ fn pages_scores_and_fields() {
     assert_eq!(ids(&second), ids(&whole)[10..20]);
     assert_eq!(ids(&server.get("/v1/search?q=galaxy&offset=9000").body), Vec::<String>::new());
 
-    let cut = whole["data"][7]["score"].as_f64().unwrap();
+    let by_meaning = server.get("/v1/search?q=galaxy&mode=semantic").body;
+    assert_eq!(by_meaning["data"][7]["score"], by_meaning["data"][7]["scores"]["semantic"]);
+    let cut = by_meaning["data"][7]["score"].as_f64().unwrap();
     let above = server.get(&format!("/v1/search?q=galaxy&min_score={cut}&limit=3")).body;
     assert_eq!((&above["total"], ids(&above).len()), (&json!(8), 3));
 

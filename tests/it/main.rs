@@ -16,5 +16,6 @@ mod documents;
 mod eval;
 mod harness;
 mod http;
+mod search;
 mod store_versions;
 mod two_processes;

@@ -124,6 +124,9 @@ pub(crate) enum FormatArg {
     Json,
     Csv,
     Tsv,
+    Bibtex,
+    Ris,
+    Nbib,
     DailyPapers,
 }
 
@@ -141,18 +144,67 @@ pub(crate) struct PageArgs {
     /// Compare every paper, so that nothing is missed
     #[arg(long)]
     pub(crate) exact: bool,
+    /// Order of the best thousand: relevance or newest
+    #[arg(long, value_name = "ORDER")]
+    pub(crate) sort: Option<String>,
+    /// Say for each hit why it is one
+    #[arg(long)]
+    pub(crate) explain: bool,
+    /// Print the papers as json, jsonl, csv, bibtex, ris or atom
+    #[arg(long, value_name = "FORMAT")]
+    pub(crate) format: Option<String>,
+}
+
+/// Which papers may be hits.
+#[derive(Debug, ClapArgs)]
+#[command(next_help_heading = "Filters")]
+pub(crate) struct FilterArgs {
+    /// Years, such as 2020, 2020-2023, 2020- or -2023
+    #[arg(long, value_name = "YEARS", allow_hyphen_values = true)]
+    pub(crate) year: Option<String>,
+    /// Days, months or years, such as 2019-03:2020-06
+    #[arg(long, value_name = "DATES")]
+    pub(crate) date: Option<String>,
+    /// Categories with commas, of which one must fit; cs covers cs.CL
+    #[arg(long, value_name = "NAMES")]
+    pub(crate) categories: Option<String>,
+    /// An author's name, or words of it
+    #[arg(long, value_name = "NAME")]
+    pub(crate) author: Option<String>,
+    /// A venue's name, or words of it
+    #[arg(long, value_name = "NAME")]
+    pub(crate) venue: Option<String>,
+    /// Whether there must be an abstract, or none
+    #[arg(long, value_name = "true|false")]
+    pub(crate) has_abstract: Option<bool>,
+    /// A filter in JSON: {"must": […], "should": […], "must_not": […]}
+    #[arg(long, value_name = "JSON")]
+    pub(crate) filter: Option<String>,
+    /// Count the matching papers by year, categories or venue
+    #[arg(long, value_name = "FIELDS")]
+    pub(crate) facets: Option<String>,
 }
 
 #[derive(Debug, ClapArgs)]
-#[command(after_help = "Example: cognate search \"does sleep help memory?\" --limit 5")]
+#[command(after_help = "\
+Examples:
+  cognate search \"does sleep help memory?\" --limit 5
+  cognate search '\"dark matter\" halos' --year 2015- --categories astro-ph
+  cognate search arXiv:1706.03762                      that paper, then those nearest to it
+  cognate search \"graph neural networks\" --format bibtex > papers.bib")]
 pub(crate) struct SearchArgs {
-    /// The question
+    /// Question, words, \"a phrase\", abstract, or an id
     pub(crate) query: String,
     #[command(flatten)]
     pub(crate) page: PageArgs,
-    /// How to rank: semantic
+    /// How to rank: hybrid, semantic or keyword [default: hybrid]
     #[arg(long, value_name = "MODE")]
     pub(crate) mode: Option<String>,
+    /// Part of meaning in a hybrid score, from 0 to 1
+    #[arg(long, value_name = "RATIO")]
+    pub(crate) semantic_ratio: Option<f32>,
+    #[command(flatten)]
+    pub(crate) filters: FilterArgs,
 }
 
 #[derive(Debug, ClapArgs)]
@@ -162,6 +214,8 @@ pub(crate) struct SimilarArgs {
     pub(crate) id: String,
     #[command(flatten)]
     pub(crate) page: PageArgs,
+    #[command(flatten)]
+    pub(crate) filters: FilterArgs,
 }
 
 #[derive(Debug, ClapArgs)]

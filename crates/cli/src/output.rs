@@ -76,6 +76,12 @@ pub(crate) fn hits(body: &SearchBody) -> String {
         if let Some(snippet) = snippet(hit) {
             text.push_str(&format!("            {snippet}\n"));
         }
+        if let Some(reasons) = reasons(hit) {
+            text.push_str(&format!("            why: {reasons}\n"));
+        }
+    }
+    for (field, counts) in body.facets.iter().flatten() {
+        text.push_str(&format!("\n{field}: {}\n", facet(counts)));
     }
     text.push_str(&format!(
         "\n{} papers, {} ({}), {:.0} ms",
@@ -108,10 +114,55 @@ fn details(hit: &serde_json::Map<String, Value>) -> String {
     parts.join(" · ")
 }
 
+/// The sentence that comes nearest to the question, if it was looked for; else how the abstract begins.
 fn snippet(hit: &serde_json::Map<String, Value>) -> Option<String> {
-    let text = one_line(hit.get("abstract")?.as_str()?);
+    let text = hit.get("abstract")?.as_str()?;
+    let sentence = hit.get("explanation").and_then(|explanation| explanation.get("best_sentence"));
+    let end_of = |name: &str| usize::try_from(sentence?.get(name)?.as_u64()?).ok();
+    if let Some((start, end)) = end_of("start").zip(end_of("end")) {
+        let sentence: String = text.chars().skip(start).take(end.saturating_sub(start)).collect();
+        return Some(one_line(&sentence));
+    }
+    let text = one_line(text);
     let cut: String = text.chars().take(SNIPPET_CHARS).collect();
     Some(if cut.len() < text.len() { format!("{}…", cut.trim_end()) } else { cut })
+}
+
+/// Why a hit is one, in words.
+fn reasons(hit: &serde_json::Map<String, Value>) -> Option<String> {
+    let explanation = hit.get("explanation")?;
+    let part = |name: &str, what: &str| {
+        let part = explanation.get(name)?;
+        let score = part.get("score")?.as_f64()?;
+        let rank = part
+            .get("rank")
+            .and_then(Value::as_u64)
+            .map_or_else(String::new, |rank| format!(", rank {rank}"));
+        Some(format!("{what} {score:.2}{rank}"))
+    };
+    let mut reasons: Vec<String> =
+        [part("semantic", "meaning"), part("keyword", "words")].into_iter().flatten().collect();
+    let terms: Vec<String> = explanation
+        .get("matched_terms")?
+        .as_array()?
+        .iter()
+        .filter_map(|term| term.get("term")?.as_str().map(one_line))
+        .collect();
+    if !terms.is_empty() {
+        reasons.push(format!("it has {}", terms.join(", ")));
+    }
+    Some(reasons.join("; "))
+}
+
+/// The values of a facet, on one line.
+fn facet(counts: &Value) -> String {
+    const MAX_SHOWN: usize = 12;
+    let counts = counts.as_array().map_or(&[][..], Vec::as_slice);
+    let shown = counts.iter().take(MAX_SHOWN).filter_map(|count| {
+        Some(format!("{} ({})", one_line(count.get("value")?.as_str()?), count.get("n_papers")?))
+    });
+    let more = if counts.len() > MAX_SHOWN { ", …" } else { "" };
+    format!("{}{more}", shown.collect::<Vec<_>>().join(", "))
 }
 
 /// White space and control characters folded to single spaces, so that a text cannot move the cursor.

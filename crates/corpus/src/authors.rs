@@ -6,6 +6,7 @@ use regex::Regex;
 use serde_json::Value;
 
 use crate::reading::{Reading, describe};
+use crate::tex;
 use crate::text::is_filler;
 
 /// Reads a list of names, a list of objects with a `name`, or one string that names all authors.
@@ -60,7 +61,8 @@ fn read_list(elements: &[Value]) -> Reading<Vec<String>> {
 /// The names in a string: separated by `;`, else by ` and `, and by commas only where the parts
 /// read as whole names, since "Smith, John" is one author and "Ada Smith, Bo Li" are two.
 ///
-/// Separators within braces or parentheses do not count; affiliations in parentheses are left out.
+/// Separators within braces or parentheses do not count; affiliations in parentheses are left out. A name
+/// that is all in braces is what is in them.
 fn split_names(text: &str) -> Vec<String> {
     let text = without_parentheses(text);
     let by_semicolon = split_outside_braces(&text, ';');
@@ -70,6 +72,13 @@ fn split_names(text: &str) -> Vec<String> {
         split_at_and(&text).into_iter().flat_map(split_at_commas).collect()
     };
     names.iter().filter_map(|name| clean(name)).collect()
+}
+
+/// Whether a name beside others, or alone, in a string with `; ` between names is read as it is.
+pub(crate) fn is_read_as_one(name: &str) -> bool {
+    let is_alone = split_names(name) == [name];
+    let protects = name.contains(['{', '}', '(', ')', ';']) || name.ends_with('\\');
+    is_alone && !protects && !is_filler(name)
 }
 
 /// Splits at the word "and" outside braces.
@@ -168,12 +177,19 @@ fn split_outside_braces(text: &str, separator: char) -> Vec<String> {
     parts
 }
 
-/// Without balanced parentheses and what is in them, unless nothing else is there.
+/// Without balanced parentheses and what is in them, unless nothing else is there. In braces they stay.
 fn without_parentheses(text: &str) -> String {
     let mut outside = String::with_capacity(text.len());
     let mut depth = 0_usize;
+    let mut n_open_braces = 0_usize;
     for c in text.chars() {
         match c {
+            '{' => n_open_braces += 1,
+            '}' => n_open_braces = n_open_braces.saturating_sub(1),
+            _ => {}
+        }
+        match c {
+            _ if n_open_braces > 0 && depth == 0 => outside.push(c),
             '(' => depth += 1,
             ')' if depth > 0 => depth -= 1,
             _ if depth == 0 => outside.push(c),
@@ -186,6 +202,11 @@ fn without_parentheses(text: &str) -> String {
 
 /// A name without separators left at its ends; `None` for what has no letter or digit.
 fn clean(name: &str) -> Option<String> {
+    if let Some(inner) = name.trim().strip_prefix('{').and_then(|name| name.strip_suffix('}'))
+        && tex::is_balanced(inner)
+    {
+        return Some(fold(inner)).filter(|name| !name.is_empty());
+    }
     let name = fold(name.trim_matches(|c: char| c.is_whitespace() || matches!(c, ',' | ';')));
     name.contains(char::is_alphanumeric).then_some(name)
 }
@@ -231,11 +252,12 @@ mod tests {
             "van der Berg, Jan Peter",
             "Ferdinand Grand",
             "Erd\\H{o}s, Paul",
-            "{Press and Sons, Inc.}",
             "Plato",
         ] {
             check(text, &[text]);
         }
+        check("{Press and Sons, Inc.}", &["Press and Sons, Inc."]);
+        check("{Press (and; Sons)}; Ada Smith", &["Press (and; Sons)", "Ada Smith"]);
     }
 
     #[test]
@@ -243,7 +265,7 @@ mod tests {
         check("A. Smith (1 and 2), B. Li (3) ((1) Here, (2) There)", &["A. Smith", "B. Li"]);
         check("M\\\"uller Anna, G\\'{e}rard Bo", &["M\\\"uller Anna", "G\\'{e}rard Bo"]);
         check("J.\\,Smith and A.\\,Doe", &["J.\\,Smith", "A.\\,Doe"]);
-        check("Erd\\H{o}s, Paul and {Press and Sons}", &["Erd\\H{o}s, Paul", "{Press and Sons}"]);
+        check("Erd\\H{o}s, Paul and {Press and Sons}", &["Erd\\H{o}s, Paul", "Press and Sons"]);
         check("(The Collaboration)", &["(The Collaboration)"]);
         check("Ada Smith (Here", &["Ada Smith (Here"]);
         check("", &[]);

@@ -118,7 +118,7 @@ pub enum ReadError {
     /// The content looks like none of the formats.
     #[error(
         "{file}: expected JSON Lines, a JSON array, CSV or TSV with a header that names a title or an abstract, \
-         or the text of a Daily Papers page, found {}; name the format if it is one of these",
+         BibTeX, RIS, MEDLINE (nbib), or the text of a Daily Papers page, found {}; name the format if it is one of these",
         excerpt(found)
     )]
     UnknownFormat {

@@ -160,7 +160,7 @@ pub(crate) fn is_arxiv_category(text: &str) -> bool {
 }
 
 /// Without `label` and a colon at the start, in any case; `None` where they are not there.
-fn strip_label<'a>(text: &'a str, label: &str) -> Option<&'a str> {
+pub(crate) fn strip_label<'a>(text: &'a str, label: &str) -> Option<&'a str> {
     let (found, rest) = text.split_once(':')?;
     found.eq_ignore_ascii_case(label).then(|| rest.trim_start())
 }

@@ -4,22 +4,32 @@
 //! decompressed, its [`Format`] is detected, that format's module splits it into records, and
 //! [`paper_from_json`] makes each a [`Paper`]. Test collections in the BEIR layout are a
 //! [`BeirFolder`](beir::BeirFolder).
+//!
+//! The way out, of any list of papers in any format, is [`export`](export::export).
 
 mod authors;
 pub mod beir;
+mod bibliography;
+mod bibtex;
 mod csv;
 mod daily_papers;
 mod dates;
 mod error;
+pub mod export;
 pub mod identifier;
 mod input;
 mod json;
 mod jsonl;
 mod lines;
+mod nbib;
 mod paper;
+mod person;
 mod reader;
 mod reading;
 mod record;
+mod ris;
+mod tagged;
+mod tex;
 pub mod text;
 
 pub use error::{FieldIssue, PaperIdError, Place, ReadError, RecordError};

@@ -1,6 +1,6 @@
 //! From a file to its records: opening, detecting the format, and the stream of papers.
 //!
-//! **To add a format** (BibTeX, RIS, Atom): write a module with a type that implements
+//! **To add a format**: write a module with a type that implements
 //! `FormatReader` and a function that recognises the format's beginning, add the format to [`Format`]
 //! and its name to [`Format::ALL`], and give it an arm in `detect` and one in `open_format`. The
 //! module makes each record a JSON object and calls [`paper_from_json`](crate::paper_from_json), so
@@ -16,13 +16,16 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use jiff::civil::Date;
 
+use crate::bibtex::{self, BibTex};
 use crate::csv::{self, Table};
 use crate::daily_papers::{self, DailyPapers};
 use crate::error::{ReadError, RecordError};
 use crate::input::Input;
 use crate::json::{self, JsonDocument};
 use crate::jsonl::JsonLines;
+use crate::nbib::{self, Nbib};
 use crate::record::Parsed;
+use crate::ris::{self, Ris};
 
 /// Longest record accepted, in bytes of its text; what bounds the memory that reading takes.
 pub const MAX_RECORD_BYTES: usize = 16 << 20;
@@ -44,11 +47,27 @@ pub enum Format {
     Tsv,
     /// The text of a Daily Papers page.
     DailyPapers,
+    /// BibTeX or BibLaTeX.
+    Bibtex,
+    /// RIS, as reference managers and publishers export it.
+    Ris,
+    /// MEDLINE, as PubMed exports it.
+    Nbib,
 }
 
 impl Format {
     /// Every format.
-    pub const ALL: [Self; 6] = [Self::Auto, Self::Jsonl, Self::Json, Self::Csv, Self::Tsv, Self::DailyPapers];
+    pub const ALL: [Self; 9] = [
+        Self::Auto,
+        Self::Jsonl,
+        Self::Json,
+        Self::Csv,
+        Self::Tsv,
+        Self::DailyPapers,
+        Self::Bibtex,
+        Self::Ris,
+        Self::Nbib,
+    ];
 
     /// The name by which a user chooses it.
     #[must_use]
@@ -60,6 +79,9 @@ impl Format {
             Self::Csv => "csv",
             Self::Tsv => "tsv",
             Self::DailyPapers => "daily-papers",
+            Self::Bibtex => "bibtex",
+            Self::Ris => "ris",
+            Self::Nbib => "nbib",
         }
     }
 }
@@ -222,10 +244,14 @@ fn detect(head: &[u8]) -> Option<Format> {
         Some(b'[') => Some(Format::Json),
         Some(b'{') if json::is_document(head) => Some(Format::Json),
         Some(b'{') => Some(Format::Jsonl),
+        Some(_) if bibtex::begins_with_block(head) => Some(Format::Bibtex),
+        Some(_) if ris::is_ris(head) => Some(Format::Ris),
+        Some(_) if nbib::is_nbib(head) => Some(Format::Nbib),
         Some(_) => match csv::detect_separator(head) {
             Some(b'\t') => Some(Format::Tsv),
             Some(_) => Some(Format::Csv),
-            None => daily_papers::is_page(head).then_some(Format::DailyPapers),
+            None if daily_papers::is_page(head) => Some(Format::DailyPapers),
+            None => bibtex::has_block(head).then_some(Format::Bibtex),
         },
     }
 }
@@ -244,5 +270,8 @@ fn open_format(
         }
         Format::Tsv => Box::new(Table::new(input, b'\t')?),
         Format::DailyPapers => Box::new(DailyPapers::new(input, options.day)),
+        Format::Bibtex => Box::new(BibTex::new(input)),
+        Format::Ris => Box::new(Ris::new(input)),
+        Format::Nbib => Box::new(Nbib::new(input)),
     })
 }

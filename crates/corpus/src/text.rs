@@ -15,6 +15,12 @@ pub fn normalize(text: &str) -> String {
     folded
 }
 
+/// A text on one line: every run of white space and control characters is one space, none at the ends.
+pub(crate) fn fold(text: &str) -> String {
+    let words = text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty());
+    words.collect::<Vec<_>>().join(" ")
+}
+
 /// Whether a text says only that there is none: `N/A`, `[no abstract available]`, `-`, `TBD`.
 ///
 /// White space, case and outer punctuation do not matter. A blank text is filler too.

@@ -117,7 +117,7 @@ impl Engine {
             });
         };
         view.catch_up(&self.store)?;
-        let snapshot = view.snapshot();
+        let snapshot = view.snapshot().vectors;
         let pairs = snapshot.pairs_at_least(threshold)?;
         let mut rows: Vec<u32> = pairs.iter().flat_map(|&(a, b, _)| [a, b]).collect();
         rows.sort_unstable();

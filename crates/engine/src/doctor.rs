@@ -8,7 +8,7 @@ use rusqlite::Connection;
 use crate::engine::ModelChoice;
 use crate::error::EngineError;
 use crate::store::{Reader, SCHEMA_VERSION, STORE_FILE, Store, StoredModel};
-use crate::view::examine_files;
+use crate::view::{examine_keyword_files, examine_vector_files};
 
 /// One thing examined.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,6 +32,8 @@ impl Check {
         Self { name, ok: false, detail: detail.into(), mend: mend.into() }
     }
 }
+
+const MADE_ANEW: &str = "nothing to do: the next search or `cognate serve` makes it anew from the store";
 
 /// Examines a data folder and its model: the folder, the store's format and integrity, papers and
 /// vectors, the derived files, the model's files. Reads everything, changes nothing but what opening
@@ -73,6 +75,7 @@ pub fn examine(data_dir: &Path, model: &ModelChoice) -> Vec<Check> {
                 Ok(Some(stored)) => {
                     checks.push(examine_vectors(&reader, stored.dim));
                     checks.push(examine_index(&store, data_dir, &stored));
+                    checks.push(examine_texts(&store, data_dir));
                     checks.push(examine_model(model, Some(&stored)));
                 }
                 Ok(None) => checks.push(examine_model(model, None)),
@@ -114,7 +117,7 @@ fn count_readable_vectors(reader: &Reader<'_>) -> Result<usize, EngineError> {
     const PORTION: usize = 20_000;
     let (latest, mut reached, mut n_vectors) = (reader.generation()?, 0, 0);
     while reached < latest {
-        let changes = reader.changes_since(reached, PORTION)?;
+        let changes = reader.vectors_since(reached, PORTION)?;
         reached = changes.generation;
         n_vectors += changes.upserts.len();
     }
@@ -151,7 +154,7 @@ fn examine_vectors(reader: &Reader<'_>, dim: usize) -> Check {
 
 fn examine_index(store: &Store, data_dir: &Path, model: &StoredModel) -> Check {
     let name = "index";
-    match examine_files(store, data_dir, model) {
+    match examine_vector_files(store, data_dir, model) {
         Ok(status) if status.generation == 0 => Check::well(name, "not written yet"),
         Ok(status) => Check::well(
             name,
@@ -162,11 +165,24 @@ fn examine_index(store: &Store, data_dir: &Path, model: &StoredModel) -> Check {
                 status.generation
             ),
         ),
-        Err(error) => Check::ill(
+        Err(error) => Check::ill(name, with_causes(&error), MADE_ANEW),
+    }
+}
+
+fn examine_texts(store: &Store, data_dir: &Path) -> Check {
+    let name = "keywords";
+    match examine_keyword_files(store, data_dir) {
+        Ok(status) if status.generation == 0 => Check::well(name, "not written yet"),
+        Ok(status) => Check::well(
             name,
-            with_causes(&error),
-            "nothing to do: the next search or `cognate serve` makes it anew from the store",
+            format!(
+                "texts of {} papers in {} segments, every byte as written; generation {}",
+                status.n_rows,
+                status.segments.len(),
+                status.generation
+            ),
         ),
+        Err(error) => Check::ill(name, with_causes(&error), MADE_ANEW),
     }
 }
 

@@ -10,6 +10,7 @@ use cognate_corpus::{PaperId, identifier};
 use cognate_embed::{Encoder, EncoderOptions, ModelFolder, ModelRoots, Precision};
 use cognate_index::SearchPath;
 
+use crate::catalog::Catalog;
 use crate::error::EngineError;
 use crate::query_batcher::QueryBatcher;
 use crate::store::{Store, StoredModel, StoredPaper};
@@ -89,8 +90,10 @@ pub(crate) struct Model {
 pub struct IndexStatus {
     /// How a search for few papers is answered now.
     pub path: SearchPath,
-    /// Segments, memory and files.
+    /// The vectors' segments, memory and files.
     pub collection: cognate_index::Status,
+    /// The texts' segments and files.
+    pub keywords: cognate_keyword::Status,
 }
 
 /// Counts and names that describe a data folder.
@@ -113,6 +116,7 @@ pub struct Engine {
     model_choice: ModelChoice,
     model: Mutex<Option<Arc<Model>>>,
     view: Mutex<Option<Arc<View>>>,
+    catalog: Mutex<Arc<Catalog>>,
 }
 
 impl Engine {
@@ -148,6 +152,7 @@ impl Engine {
             model_choice: options.model,
             model: Mutex::new(None),
             view: Mutex::new(None),
+            catalog: Mutex::default(),
         }
     }
 
@@ -197,9 +202,7 @@ impl Engine {
     /// [`EngineError`] if the store cannot be read.
     pub fn stats(&self) -> Result<Stats, EngineError> {
         let reader = self.store.reader()?;
-        let index = lock(&self.view)
-            .as_ref()
-            .map(|view| IndexStatus { path: view.snapshot().path(), collection: view.status() });
+        let index = lock(&self.view).as_ref().map(|view| status_of(view));
         Ok(Stats {
             n_papers: reader.n_papers()?,
             generation: reader.generation()?,
@@ -258,6 +261,7 @@ impl Engine {
         };
         if *seen != Some(now) {
             self.catch_up()?;
+            self.catalog()?;
             *seen = Some(now);
         }
         Ok(())
@@ -290,7 +294,7 @@ impl Engine {
         if !view.optimize(&self.store)? {
             return Err(EngineError::IndexInUse { data_dir: self.data_dir.clone() });
         }
-        Ok(IndexStatus { path: view.snapshot().path(), collection: view.status() })
+        Ok(status_of(&view))
     }
 
     /// Brings the searchable vectors up to the store, if they were opened. When another process has
@@ -327,7 +331,16 @@ impl Engine {
         Ok(model)
     }
 
-    /// The searchable vectors, opened at the first call; `None` while the store has no model.
+    /// What filters and facets need to know, as of now; made at the first call.
+    pub(crate) fn catalog(&self) -> Result<Arc<Catalog>, EngineError> {
+        let mut slot = lock(&self.catalog);
+        if slot.generation() != self.store.reader()?.generation()? {
+            *slot = Arc::new(slot.caught_up(&self.store)?);
+        }
+        Ok(Arc::clone(&slot))
+    }
+
+    /// The searchable vectors and texts, opened at the first call; `None` while the store has no model.
     pub(crate) fn view(&self) -> Result<Option<Arc<View>>, EngineError> {
         let mut slot = lock(&self.view);
         if slot.is_none()
@@ -348,6 +361,14 @@ impl Model {
         let identity = StoredModel::of(encoder.identity());
         let queries = QueryBatcher::start(Arc::clone(&encoder))?;
         Ok(Self { encoder, queries, identity })
+    }
+}
+
+fn status_of(view: &View) -> IndexStatus {
+    IndexStatus {
+        path: view.snapshot().vectors.path(),
+        collection: view.status(),
+        keywords: view.keyword_status(),
     }
 }
 

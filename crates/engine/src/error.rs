@@ -6,6 +6,7 @@ use std::sync::Arc;
 use cognate_corpus::{PaperIdError, ReadError, RecordError};
 use cognate_embed::EmbedError;
 use cognate_index::IndexError;
+use cognate_keyword::KeywordError;
 use cognate_vector::VectorError;
 
 use crate::store::StoredModel;
@@ -100,6 +101,9 @@ pub enum EngineError {
     /// The vector index failed.
     #[error(transparent)]
     Index(#[from] IndexError),
+    /// The keyword index failed.
+    #[error(transparent)]
+    Keyword(#[from] KeywordError),
     /// A derived file was found damaged after it was opened.
     #[error("{0}")]
     DamagedIndex(#[source] Arc<IndexError>),
@@ -180,6 +184,7 @@ impl EngineError {
             | Self::StoreFull
             | Self::Embed(_)
             | Self::Index(_)
+            | Self::Keyword(_)
             | Self::DamagedIndex(_)
             | Self::Io { .. }
             | Self::Interrupted

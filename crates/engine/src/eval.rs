@@ -15,7 +15,7 @@ use crate::engine::{Engine, EngineOptions, Model, ModelChoice};
 use crate::error::EngineError;
 use crate::ingest::Ingestion;
 use crate::metrics::{self, Metrics};
-use crate::search::{MAX_LIMIT, Mode, Page, SearchRequest};
+use crate::search::{MAX_LIMIT, Mode, Page, SearchOptions, SearchRequest};
 use crate::store::StoredModel;
 
 /// What to evaluate.
@@ -85,11 +85,13 @@ pub fn evaluate(request: EvalRequest<'_>, ingestion: Ingestion<'_>) -> Result<Ev
         if !judgments.values().any(|&grade| grade > 0) {
             continue;
         }
-        let search = SearchRequest::new(
-            &*query.text,
-            request.mode,
-            Page::new(Some(MAX_LIMIT), None, None)?.exact(true),
-        )?;
+        let options = SearchOptions {
+            mode: request.mode,
+            page: Page::new(Some(MAX_LIMIT), None, None)?,
+            exact: true,
+            ..SearchOptions::default()
+        };
+        let search = SearchRequest::new(&*query.text, options)?;
         let response = engine.search(&search)?;
         // Where queries are papers of the collection, finding oneself is no merit, unless judged so.
         let is_self = |id: &PaperId| id.as_str() == query.id && !judgments.contains_key(id.as_str());

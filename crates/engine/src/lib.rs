@@ -4,6 +4,7 @@
 //! goes through [`Engine::search`]: embedded, compared with the vectors of the current snapshot,
 //! ranked, and answered with papers read from the store.
 
+mod catalog;
 mod dedup;
 mod doctor;
 mod engine;
@@ -18,6 +19,10 @@ mod search;
 mod store;
 mod view;
 
+pub use catalog::{
+    Clause, Condition, DateRange, Facet, FacetCount, FacetField, Filter, MAX_FILTER_CLAUSES,
+    MAX_FILTER_DEPTH, YearRange,
+};
 pub use dedup::{Action, Cluster, DedupReport, DedupRequest, DedupStats, Member};
 pub use doctor::{Check, examine};
 pub use engine::{DEFAULT_MODEL, Engine, EngineOptions, IndexStatus, ModelChoice, Stats};
@@ -28,8 +33,11 @@ pub use metrics::{Metrics, QueryMetrics};
 pub use recipe::{RECIPE, embedded_text};
 pub use reembed::ReembedReport;
 pub use search::{
-    Hit, MAX_LIMIT, MAX_OFFSET, MAX_QUERY_CHARS, Meta, Mode, Page, Scores, SearchRequest, SearchResponse,
+    BestSentence, Explanation, Hit, MAX_EXPLAINED, MAX_LIMIT, MAX_OFFSET, MAX_QUERY_CHARS, MAX_SEEDS, Meta,
+    Mode, Page, Part, RangeHits, RangeRequest, RecommendRequest, Scores, SearchOptions, SearchRequest,
+    SearchResponse, Seed, SemanticRatio, Sort, Strategy,
 };
 pub use store::{STORE_FILE, StoredModel, StoredPaper};
 
 pub use cognate_index::{SearchPath, SegmentStatus};
+pub use cognate_keyword::{Field, MatchedTerm, Status as KeywordStatus};

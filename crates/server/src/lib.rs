@@ -3,11 +3,13 @@
 //! `docs/http.md` describes the interface. Handlers do no work of their own: they turn a request into
 //! an engine call on a blocking thread, and its answer into a body of [`wire`].
 
+mod answer;
 mod error;
 mod guard;
 mod routes;
 mod serve;
 pub mod wire;
 
+pub use answer::exported;
 pub use guard::Guard;
 pub use serve::{ServeError, ServeOptions, serve};

@@ -12,17 +12,18 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get, post};
 use axum::{Json, Router};
 use cognate_corpus::{Format, ReadOptions, Source};
-use cognate_engine::{DedupRequest, Engine, IngestEvent, Ingestion, Page};
+use cognate_engine::{DedupRequest, Engine, IngestEvent, Ingestion};
 use percent_encoding::percent_decode_str;
 use tokio::sync::Semaphore;
 use tower_http::catch_panic::CatchPanicLayer;
 
+use crate::answer;
 use crate::error::ApiError;
 use crate::guard::Guard;
 use crate::serve::ServeOptions;
 use crate::wire::{
-    DedupBody, DedupParams, HealthBody, IngestBody, PaperBody, RecordErrorBody, SearchBody, SearchParams,
-    SimilarParams, StatsBody,
+    BatchBody, BatchParams, DedupBody, DedupParams, HealthBody, IngestBody, PaperBody, RangeParams,
+    RecommendParams, RecordErrorBody, SearchBody, SearchParams, SimilarParams, StatsBody,
 };
 
 /// Largest body of `POST /v1/papers`: some 30,000 abstracts.
@@ -67,6 +68,9 @@ impl App {
 pub(crate) fn router(app: Arc<App>) -> Router {
     Router::new()
         .route("/v1/search", get(search_by_get).post(search_by_post))
+        .route("/v1/search/batch", post(search_batch))
+        .route("/v1/search/range", post(search_range))
+        .route("/v1/recommend", post(recommend))
         .route("/v1/papers", post(upsert).layer(DefaultBodyLimit::max(MAX_PAPERS_BODY_BYTES)))
         // Ids hold slashes, so everything below this path is one id, taken raw or percent-encoded.
         .route("/v1/papers/{*key}", any(paper))
@@ -137,7 +141,7 @@ where
 async fn search_by_get(
     State(app): State<Arc<App>>,
     params: Result<Query<SearchParams>, QueryRejection>,
-) -> Result<Json<SearchBody>, ApiError> {
+) -> Result<Response, ApiError> {
     let Query(params) = params?;
     search(&app, params).await
 }
@@ -145,16 +149,61 @@ async fn search_by_get(
 async fn search_by_post(
     State(app): State<Arc<App>>,
     params: Result<Json<SearchParams>, JsonRejection>,
-) -> Result<Json<SearchBody>, ApiError> {
+) -> Result<Response, ApiError> {
     let Json(params) = params?;
     search(&app, params).await
 }
 
-async fn search(app: &Arc<App>, params: SearchParams) -> Result<Json<SearchBody>, ApiError> {
+async fn search(app: &Arc<App>, params: SearchParams) -> Result<Response, ApiError> {
     let request = params.to_request()?;
+    let format = params.export_format()?;
     off_thread(app, move |app| {
         let response = app.engine.search(&request)?;
-        Ok(Json(SearchBody::new(response, params.fields.as_ref())?))
+        let list = answer::List { about: params.q.as_deref().unwrap_or_default(), format };
+        list.of(response, params.fields.as_ref())
+    })
+    .await
+}
+
+/// `POST /v1/search/batch`: many searches, answered in their order.
+async fn search_batch(
+    State(app): State<Arc<App>>,
+    params: Result<Json<BatchParams>, JsonRejection>,
+) -> Result<Json<BatchBody>, ApiError> {
+    let Json(params) = params?;
+    let requests = params.to_requests()?;
+    let _permit = heavy(&app)?;
+    off_thread(&app, move |app| {
+        let responses = app.engine.search_many(&requests)?;
+        let bodies = responses
+            .into_iter()
+            .zip(&params.searches)
+            .map(|(response, search)| SearchBody::new(response, search.fields.as_ref()));
+        Ok(Json(BatchBody { results: bodies.collect::<Result<_, _>>()? }))
+    })
+    .await
+}
+
+/// `POST /v1/search/range`: everything above a score, a line each.
+async fn search_range(
+    State(app): State<Arc<App>>,
+    params: Result<Json<RangeParams>, JsonRejection>,
+) -> Result<Response, ApiError> {
+    let Json(params) = params?;
+    let request = params.to_request()?;
+    answer::stream_range(Arc::clone(&app.engine), request, params.fields).await
+}
+
+async fn recommend(
+    State(app): State<Arc<App>>,
+    params: Result<Json<RecommendParams>, JsonRejection>,
+) -> Result<Response, ApiError> {
+    let Json(params) = params?;
+    let request = params.to_request()?;
+    let format = params.export_format()?;
+    off_thread(&app, move |app| {
+        let response = app.engine.recommend(&request)?;
+        answer::List { about: "recommended papers", format }.of(response, params.fields.as_ref())
     })
     .await
 }
@@ -182,10 +231,11 @@ async fn paper(
     match (method, wants_similar) {
         (Method::GET | Method::HEAD, true) => {
             let Query(params) = params?;
-            let page = Page::new(params.limit, params.offset, params.min_score)?.exact(params.exact);
+            let options = params.to_options()?;
+            let format = params.export_format()?;
             off_thread(&app, move |app| {
-                let response = app.engine.similar(&key, page)?;
-                Ok(Json(SearchBody::new(response, params.fields.as_ref())?).into_response())
+                let response = app.engine.similar(&key, &options)?;
+                answer::List { about: &key, format }.of(response, params.fields.as_ref())
             })
             .await
         }

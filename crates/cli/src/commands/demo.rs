@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use cognate_corpus::{Format, ReadOptions, Source};
-use cognate_engine::{Engine, EngineOptions, IngestEvent, Ingestion, Mode, Page, SearchRequest};
+use cognate_engine::{Engine, EngineOptions, IngestEvent, Ingestion, Page, SearchOptions, SearchRequest};
 use cognate_server::wire::{IngestBody, SearchBody};
 use serde_json::json;
 
@@ -49,7 +49,10 @@ pub(crate) fn run(config: &Config, output: &Output) -> anyhow::Result<()> {
 
     let mut answers = Vec::new();
     for question in QUESTIONS {
-        let request = SearchRequest::new(question, Mode::default(), Page::new(Some(3), None, None)?)?;
+        let request = SearchRequest::new(
+            question,
+            SearchOptions { page: Page::new(Some(3), None, None)?, ..SearchOptions::default() },
+        )?;
         answers.push(SearchBody::new(engine.search(&request)?, None)?);
     }
     let index = IngestBody { seconds: Some(seconds), ..IngestBody::new(report) };

@@ -80,6 +80,9 @@ fn read_options(args: &IndexArgs) -> anyhow::Result<ReadOptions> {
         FormatArg::Json => Format::Json,
         FormatArg::Csv => Format::Csv,
         FormatArg::Tsv => Format::Tsv,
+        FormatArg::Bibtex => Format::Bibtex,
+        FormatArg::Ris => Format::Ris,
+        FormatArg::Nbib => Format::Nbib,
         FormatArg::DailyPapers => Format::DailyPapers,
     };
     Ok(ReadOptions { format, day })

@@ -12,12 +12,16 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use clap::CommandFactory;
-use cognate_engine::{DedupRequest, Engine, IndexStatus, Page, SearchPath, examine};
-use cognate_server::wire::{DedupBody, PaperBody, SearchBody, SearchParams, StatsBody};
+use cognate_corpus::export::ExportFormat;
+use cognate_engine::{DedupRequest, Engine, IndexStatus, SearchPath, SearchResponse, examine};
+use cognate_server::exported;
+use cognate_server::wire::{
+    DedupBody, OneOrMany, PaperBody, SearchBody, SearchParams, SimilarParams, StatsBody,
+};
 use serde::Serialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
-use crate::args::{Args, Command, DedupArgs, PageArgs, PaperArgs, SearchArgs, SimilarArgs};
+use crate::args::{Args, Command, DedupArgs, PaperArgs, SearchArgs, SimilarArgs};
 use crate::config::Config;
 use crate::output::{self, Output};
 
@@ -36,7 +40,7 @@ pub(crate) fn run(args: Args, output: &Output) -> anyhow::Result<()> {
     match args.command {
         Command::Index(index) => index::run(&config, output, &index),
         Command::Search(search) => run_search(&config, output, search),
-        Command::Similar(similar) => run_similar(&config, output, &similar),
+        Command::Similar(similar) => run_similar(&config, output, similar),
         Command::Get(paper) => get(&config, output, &paper),
         Command::Delete(paper) => delete(&config, output, &paper),
         Command::Dedup(dedup) => run_dedup(&config, output, &dedup),
@@ -65,18 +69,74 @@ pub(crate) fn stop_flag() -> anyhow::Result<Arc<AtomicBool>> {
 }
 
 fn run_search(config: &Config, output: &Output, args: SearchArgs) -> anyhow::Result<()> {
-    let PageArgs { limit, offset, min_score, exact } = args.page;
-    let params =
-        SearchParams { q: Some(args.query), limit, offset, min_score, exact, mode: args.mode, fields: None };
+    let SearchArgs { query, page, mode, semantic_ratio, filters } = args;
+    let params = SearchParams {
+        q: Some(query),
+        mode,
+        semantic_ratio,
+        explain: page.explain,
+        limit: page.limit,
+        offset: page.offset,
+        min_score: page.min_score,
+        exact: page.exact,
+        sort: page.sort,
+        format: page.format,
+        year: filters.year,
+        publication_date: filters.date,
+        categories: filters.categories.map(OneOrMany::Commas),
+        author: filters.author,
+        venue: filters.venue,
+        has_abstract: filters.has_abstract,
+        filter: filters.filter.map(Value::String),
+        facets: filters.facets.map(OneOrMany::Commas),
+        fields: None,
+    };
     let request = params.to_request()?;
+    let format = params.export_format()?;
     let response = Engine::open(config.engine_options())?.search(&request)?;
-    output.print(&SearchBody::new(response, None)?, output::hits)
+    print_list(output, response, format, params.q.as_deref().unwrap_or_default())
 }
 
-fn run_similar(config: &Config, output: &Output, args: &SimilarArgs) -> anyhow::Result<()> {
-    let page = Page::new(args.page.limit, args.page.offset, args.page.min_score)?.exact(args.page.exact);
-    let response = Engine::open(config.engine_options())?.similar(&args.id, page)?;
-    output.print(&SearchBody::new(response, None)?, output::hits)
+fn run_similar(config: &Config, output: &Output, args: SimilarArgs) -> anyhow::Result<()> {
+    let SimilarArgs { id, page, filters } = args;
+    let params = SimilarParams {
+        explain: page.explain,
+        limit: page.limit,
+        offset: page.offset,
+        min_score: page.min_score,
+        exact: page.exact,
+        sort: page.sort,
+        format: page.format,
+        year: filters.year,
+        publication_date: filters.date,
+        categories: filters.categories.map(OneOrMany::Commas),
+        author: filters.author,
+        venue: filters.venue,
+        has_abstract: filters.has_abstract,
+        filter: filters.filter.map(Value::String),
+        facets: filters.facets.map(OneOrMany::Commas),
+        fields: None,
+    };
+    let options = params.to_options()?;
+    let format = params.export_format()?;
+    let response = Engine::open(config.engine_options())?.similar(&id, &options)?;
+    print_list(output, response, format, &id)
+}
+
+/// Prints a page of hits: as the body of an answer, or in a format that other programs read.
+fn print_list(
+    output: &Output,
+    response: SearchResponse,
+    format: Option<ExportFormat>,
+    about: &str,
+) -> anyhow::Result<()> {
+    match format {
+        None => output.print(&SearchBody::new(response, None)?, output::hits),
+        Some(format) => {
+            let bytes = exported(response.hits, format, about)?;
+            output.line(String::from_utf8_lossy(&bytes).trim_end())
+        }
+    }
 }
 
 fn get(config: &Config, output: &Output, args: &PaperArgs) -> anyhow::Result<()> {

@@ -3,6 +3,10 @@
 #[cfg(test)]
 mod beir;
 #[cfg(test)]
+mod bibliographies;
+#[cfg(test)]
+mod exports;
+#[cfg(test)]
 mod formats;
 #[cfg(test)]
 mod identifiers;

@@ -57,7 +57,9 @@ fn near_file() -> impl Strategy<Value = Vec<u8>> {
     let json = any_json().prop_map(|value| format!("{value:#}"));
     let table = "(id|title|abstract)[,;\t](title|x)\n([a-z\"0-9]{0,3}[,;\t\n]){0,20}";
     let page = "(Daily Papers\n\n)?([A-Z][a-z ]{1,20}\n\n([a-z ]{120,200}\\.\n\n)?){0,4}";
-    let text = prop_oneof![jsonl, json, table, page].prop_map(String::into_bytes);
+    let bibtex = "(@(article|string|comment|a)[{(]|[a-z]{1,3}|title|author|month| and |=|[{}\"#,%@$\\\\&~\n -]|\\\\\"|\\\\[a-z]{1,3}|é){0,40}";
+    let tagged = "((TY|TI|AU|AB|KW|UR|DO|ER|AN|C2|PY|DA|T2|PMID|FAU|DP|LID)( {0,2})-( [ -~é]{0,12})?\n|      [a-z]{0,5}\n|\n){0,12}";
+    let text = prop_oneof![jsonl, json, table, page, bibtex, tagged].prop_map(String::into_bytes);
     let bytes = prop_oneof![4 => text, 1 => vec(any::<u8>(), 0..200)];
     (bytes, 0..3_u8, any::<Option<(prop::sample::Index, u8)>>()).prop_map(|(bytes, compression, damage)| {
         let mut stored = match compression {

@@ -1,13 +1,16 @@
 //! The store: papers and their vectors in one SQLite file, the only truth in a data folder.
 //!
 //! Every write transaction takes the next generation and stamps the rows that it touches; a delete
-//! leaves a stamped row behind. Whatever is derived from the store asks [`Reader::changes_since`].
+//! leaves a stamped row behind. Whatever is derived from the store asks the functions of `changes`.
 //! WAL mode lets any number of processes read while one writes; `synchronous=FULL` means that a
 //! returned commit survives a power cut.
 
+mod changes;
 mod model;
 mod read;
 mod schema;
+#[cfg(test)]
+pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 mod write;
@@ -18,6 +21,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags};
 
+pub(crate) use changes::Attributes;
 pub use model::StoredModel;
 pub(crate) use read::Reader;
 pub use read::StoredPaper;

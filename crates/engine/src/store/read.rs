@@ -23,17 +23,6 @@ pub struct StoredPaper {
     pub paper: Paper,
 }
 
-/// What changed in the vectors after some generation.
-#[derive(Debug, Default)]
-pub(crate) struct Changes {
-    /// The generation up to which they are: the store's latest, unless there are very many.
-    pub(crate) generation: u64,
-    /// New and changed vectors.
-    pub(crate) upserts: Vec<(u32, UnitVector)>,
-    /// Rows deleted.
-    pub(crate) deletes: Vec<u32>,
-}
-
 /// A borrowed read connection.
 pub(crate) struct Reader<'s> {
     store: &'s Store,
@@ -62,7 +51,7 @@ impl Drop for Reader<'_> {
     }
 }
 
-const PAPER_COLUMNS: &str = "row, first_indexed, id, title, abstract, authors, year, publication_date, venue, \
+pub(super) const PAPER_COLUMNS: &str = "row, first_indexed, id, title, abstract, authors, year, publication_date, venue, \
      categories, external_ids, url, source, upvotes, extra";
 
 impl Reader<'_> {
@@ -85,36 +74,6 @@ impl Reader<'_> {
     pub(crate) fn n_papers(&self) -> Result<u64, EngineError> {
         let n: i64 = self.query_row("SELECT count(*) FROM papers WHERE deleted = 0", [], |r| r.get(0))?;
         Ok(n.unsigned_abs())
-    }
-
-    /// The vectors stamped after `since`, and the rows deleted after it, up to a generation with which they
-    /// are not many more than `about` vectors. What is later is asked for with that generation.
-    pub(crate) fn changes_since(&self, since: u64, about: usize) -> Result<Changes, EngineError> {
-        let transaction = self.unchecked_transaction()?;
-        let until: Option<u64> = transaction
-            .prepare_cached(
-                "SELECT generation FROM vectors WHERE generation > ?1 ORDER BY generation LIMIT 1 OFFSET ?2",
-            )?
-            .query_row((since, about), |row| row.get(0))
-            .optional()?;
-        let until = until.map_or_else(|| generation(&transaction), Ok)?;
-        let mut changes = Changes { generation: until, ..Changes::default() };
-        let mut upserts = transaction.prepare_cached(
-            "SELECT row, vector FROM vectors WHERE generation > ?1 AND generation <= ?2 ORDER BY generation",
-        )?;
-        let mut rows = upserts.query([since, until])?;
-        while let Some(row) = rows.next()? {
-            let number: u32 = row.get(0)?;
-            let bytes = row.get_ref(1)?.as_blob().map_err(rusqlite::Error::from)?;
-            let vector = UnitVector::from_f16_le_bytes(bytes)
-                .map_err(|source| EngineError::DamagedVector { row: number, source })?;
-            changes.upserts.push((number, vector));
-        }
-        let mut deletes = transaction.prepare_cached(
-            "SELECT row FROM papers WHERE generation > ?1 AND generation <= ?2 AND deleted = 1 ORDER BY row",
-        )?;
-        changes.deletes = deletes.query_map([since, until], |r| r.get(0))?.collect::<Result<_, _>>()?;
-        Ok(changes)
     }
 
     /// The papers of `rows` that are not deleted, by row.
@@ -141,6 +100,13 @@ impl Reader<'_> {
             .query_map([json_list(rows)], |r| Ok((r.get(0)?, r.get(1)?)))?
             .collect::<Result<_, _>>()?;
         Ok(ids)
+    }
+
+    /// The rows of those of `ids` that are there.
+    pub(crate) fn rows(&self, ids: &[PaperId]) -> Result<Vec<u32>, EngineError> {
+        let mut statement = self.prepare_cached("SELECT row FROM papers WHERE deleted = 0 AND id = ?1")?;
+        let rows = ids.iter().map(|id| statement.query_row([id.as_str()], |row| row.get(0)).optional());
+        Ok(rows.filter_map(Result::transpose).collect::<Result<_, _>>()?)
     }
 
     /// The papers that a person or a client may have meant, in order of id: the one of exactly this
@@ -243,7 +209,7 @@ fn json_list(rows: &[u32]) -> String {
 }
 
 /// Reads a row of [`PAPER_COLUMNS`].
-fn paper_of(row: &Row<'_>) -> Result<StoredPaper, EngineError> {
+pub(super) fn paper_of(row: &Row<'_>) -> Result<StoredPaper, EngineError> {
     let number: u32 = row.get(0)?;
     let id: String = row.get(2)?;
     let damaged_id = id.clone();
@@ -268,12 +234,12 @@ fn paper_of(row: &Row<'_>) -> Result<StoredPaper, EngineError> {
     })
 }
 
-fn json_column<T: DeserializeOwned>(row: &Row<'_>, column: usize) -> Result<T, EngineError> {
+pub(super) fn json_column<T: DeserializeOwned>(row: &Row<'_>, column: usize) -> Result<T, EngineError> {
     let json = row.get_ref(column)?.as_str().map_err(rusqlite::Error::from)?;
     serde_json::from_str(json).map_err(|source| damaged(row, column, source))
 }
 
-fn date_column(row: &Row<'_>, column: usize) -> Result<Option<jiff::civil::Date>, EngineError> {
+pub(super) fn date_column(row: &Row<'_>, column: usize) -> Result<Option<jiff::civil::Date>, EngineError> {
     let Some(text) = row.get::<_, Option<String>>(column)? else { return Ok(None) };
     text.parse().map(Some).map_err(|source| damaged(row, column, serde::de::Error::custom(source)))
 }

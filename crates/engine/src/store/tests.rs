@@ -2,28 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use cognate_corpus::{Paper, PaperId, Place, identifier, paper_from_json};
+use cognate_corpus::{PaperId, identifier};
 use cognate_vector::UnitVector;
 use proptest::prelude::*;
-use serde_json::json;
 use tempfile::TempDir;
 
+use super::testing::{model, paper, put, vector_of};
 use super::{Incoming, Outcome, Plan, Store, StoredModel};
 use crate::error::EngineError;
-
-fn model() -> StoredModel {
-    StoredModel {
-        name: "made-up".to_owned(),
-        weights_sha256: "00".repeat(32),
-        dim: 3,
-        precision: "f32".to_owned(),
-        max_tokens: 8,
-        pooling: "mean".to_owned(),
-        recipe: 1,
-        query_prefix: String::new(),
-        passage_prefix: String::new(),
-    }
-}
 
 fn store() -> (TempDir, Store) {
     let folder = tempfile::tempdir().unwrap();
@@ -31,27 +17,8 @@ fn store() -> (TempDir, Store) {
     (folder, store)
 }
 
-fn paper(id: &str, title: &str, year: i16) -> Paper {
-    let record = json!({ "id": id, "title": title, "year": year, "doi": format!("10.5555/{id}") });
-    paper_from_json(record, &Place { file: "test".into(), line: 1 }).unwrap().paper
-}
-
 fn id(id: &str) -> PaperId {
     PaperId::new(id).unwrap()
-}
-
-/// A vector that tells its text.
-fn vector_of(text: &str) -> UnitVector {
-    let sum: u32 = text.bytes().map(u32::from).sum();
-    UnitVector::normalize(vec![1.0, text.len() as f32, (sum % 97) as f32]).unwrap()
-}
-
-/// Commits one paper as an ingestion does.
-fn put(store: &Store, paper: Paper) -> Outcome {
-    let incoming = Incoming::new(paper).unwrap();
-    let plan = store.plan(&incoming, &[]).unwrap();
-    let vector = (plan == Plan::Embed).then(|| vector_of(&incoming.text));
-    store.commit(&model(), &[(incoming, vector)]).unwrap()[0]
 }
 
 #[test]
@@ -65,12 +32,12 @@ fn a_write_takes_a_generation_only_if_it_changes_something() {
     assert_eq!(generation(), 1);
     assert_eq!(put(&store, paper("a", "One", 2001)), Outcome::Updated);
     assert_eq!(generation(), 2);
-    let changes = store.reader().unwrap().changes_since(1, 100).unwrap();
+    let changes = store.reader().unwrap().vectors_since(1, 100).unwrap();
     assert!(changes.upserts.is_empty(), "another year is no other vector");
     assert_eq!(changes.generation, 2);
     assert!(store.delete(&id("a")).unwrap());
     assert!(!store.delete(&id("a")).unwrap());
-    let changes = store.reader().unwrap().changes_since(2, 100).unwrap();
+    let changes = store.reader().unwrap().vectors_since(2, 100).unwrap();
     assert_eq!((changes.generation, changes.deletes), (3, vec![1]));
 }
 
@@ -140,7 +107,7 @@ fn vectors_are_swapped_only_when_all_are_there() {
     let reader = store.reader().unwrap();
     assert_eq!(reader.model().unwrap().unwrap(), next);
     assert_eq!(reader.vector(2).unwrap().unwrap(), vectors[0]);
-    let changes = reader.changes_since(4, 100).unwrap();
+    let changes = reader.vectors_since(4, 100).unwrap();
     assert_eq!(changes.upserts.len(), 3, "every derived index hears of every vector");
 }
 
@@ -187,7 +154,7 @@ proptest! {
                 Step::CatchUp => {
                     let reader = store.reader().unwrap();
                     while held < reader.generation().unwrap() {
-                        let changes = reader.changes_since(held, 2).unwrap();
+                        let changes = reader.vectors_since(held, 2).unwrap();
                         prop_assert!(changes.upserts.len() <= 3, "a write stamps one vector here");
                         held = changes.generation;
                         derived.extend(changes.upserts);

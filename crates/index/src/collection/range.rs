@@ -5,6 +5,7 @@ use std::iter::FusedIterator;
 use cognate_vector::kernels::dots_i8;
 use cognate_vector::{Scored, UnitVector};
 use rayon::prelude::*;
+use roaring::RoaringBitmap;
 
 use super::exact::{Candidate, Query};
 use super::snapshot::Snapshot;
@@ -42,14 +43,19 @@ impl ExactSizeIterator for AtLeast {}
 impl FusedIterator for AtLeast {}
 
 impl Snapshot {
-    /// Every row whose score for the query is at least `min_score`: complete, and `len()` of the
+    /// Every row, of those allowed, whose score for the query is at least `min_score`: complete, and `len()` of the
     /// iterator is their total. Takes 8 bytes of memory a row found.
     ///
     /// # Errors
     /// [`IndexError::Dimension`]; [`IndexError::Io`], or that a file is damaged.
-    pub fn at_least(&self, query: &UnitVector, min_score: f32) -> Result<AtLeast, IndexError> {
+    pub fn at_least(
+        &self,
+        query: &UnitVector,
+        min_score: f32,
+        allowed: Option<&RoaringBitmap>,
+    ) -> Result<AtLeast, IndexError> {
         self.check(query)?;
-        let (surely, perhaps) = self.split_at(query, min_score);
+        let (surely, perhaps) = self.split_at(query, min_score, allowed);
         let candidates = [surely, perhaps].concat();
         let mut hits = self.scores(query, &candidates)?;
         hits.retain(|hit| hit.score >= min_score);
@@ -57,20 +63,34 @@ impl Snapshot {
         Ok(AtLeast { hits: hits.into_iter() })
     }
 
-    /// How many rows have a score of at least `min_score` for the query. Scores only those whose
+    /// How many rows, of those allowed, have a score of at least `min_score` for the query. Scores only those whose
     /// bounds lie on both sides of it.
     ///
     /// # Errors
     /// As for [`at_least`](Self::at_least).
-    pub fn count_at_least(&self, query: &UnitVector, min_score: f32) -> Result<usize, IndexError> {
+    pub fn count_at_least(
+        &self,
+        query: &UnitVector,
+        min_score: f32,
+        allowed: Option<&RoaringBitmap>,
+    ) -> Result<usize, IndexError> {
         self.check(query)?;
-        let (surely, perhaps) = self.split_at(query, min_score);
+        let (surely, perhaps) = self.split_at(query, min_score, allowed);
         let hits = self.scores(query, &perhaps)?;
         Ok(surely.len() + hits.iter().filter(|hit| hit.score >= min_score).count())
     }
 
     /// Rows whose score is surely at least `min_score`, and those of which it may be.
-    fn split_at(&self, query: &UnitVector, min_score: f32) -> (Vec<Candidate>, Vec<Candidate>) {
+    fn split_at(
+        &self,
+        query: &UnitVector,
+        min_score: f32,
+        allowed: Option<&RoaringBitmap>,
+    ) -> (Vec<Candidate>, Vec<Candidate>) {
+        let is_allowed = |candidate: &Candidate| {
+            let rows = self.segments()[candidate.segment as usize].segment.rows();
+            allowed.is_none_or(|allowed| allowed.contains(rows[candidate.position as usize]))
+        };
         self.fold_rows(
             &[Query::new(query.as_slice())],
             (&|| (Vec::new(), Vec::new()), &|left: &mut (Vec<Candidate>, Vec<Candidate>), right| {
@@ -79,9 +99,12 @@ impl Snapshot {
             }),
             &|(surely, perhaps), _, (about, error), (segment, position)| {
                 let candidate = Candidate { upper: about + error, segment, position };
+                if candidate.upper < min_score || !is_allowed(&candidate) {
+                    return;
+                }
                 if about - error >= min_score {
                     surely.push(candidate);
-                } else if candidate.upper >= min_score {
+                } else {
                     perhaps.push(candidate);
                 }
             },

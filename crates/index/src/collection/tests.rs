@@ -95,10 +95,14 @@ fn exact_answers_equal_those_of_a_plain_map() {
             for min_score in [-1.0, 0.2, 0.7, 1.0] {
                 let mut wanted = expected(map.iter(), query, map.len());
                 wanted.retain(|hit| hit.score >= min_score);
-                assert_eq!(snapshot.count_at_least(query, min_score).unwrap(), wanted.len());
-                let found = snapshot.at_least(query, min_score).unwrap();
-                assert_eq!(found.len(), wanted.len());
-                assert!(found.eq(wanted));
+                for among in [None, Some(&allowed)] {
+                    let mut wanted = wanted.clone();
+                    wanted.retain(|hit| among.is_none_or(|among| among.contains(hit.row)));
+                    assert_eq!(snapshot.count_at_least(query, min_score, among).unwrap(), wanted.len());
+                    let found = snapshot.at_least(query, min_score, among).unwrap();
+                    assert_eq!(found.len(), wanted.len());
+                    assert!(found.eq(wanted));
+                }
             }
         }
         for (row, vector) in map.iter().take(50) {

@@ -1,9 +1,13 @@
-//! The vectors of the store, held for searching, and kept up with it.
+//! The indexes of the store, held for searching, and kept up with it.
 //!
-//! The view is derived: a [`Collection`] of memory-mapped segments in `index/vectors`, which says the
-//! generation that it holds and is fed what the store has since. One process at a time writes its files,
-//! the one that holds `index/lock`; any other applies what is new to it in memory. Where the files are
-//! missing, damaged, or of another store, the collection begins empty and is fed everything.
+//! The view is derived: a [`Collection`] of vectors in `index/vectors` and a [`KeywordIndex`] of texts in
+//! `index/keywords`. Each says the generation that it holds, and is fed what the store has since. One
+//! process at a time writes their files, the one that holds `index/lock`. Any other applies new vectors in
+//! its own memory, and waits a moment for the writer to index new texts. Where files are missing, damaged,
+//! or of another store, they are begun anew, and fed everything.
+
+mod keywords;
+mod vectors;
 
 use std::fs::{File, OpenOptions};
 use std::path::{Path, PathBuf};
@@ -12,37 +16,42 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
-use cognate_index::{
-    Access, BuildParams, Changes, Collection, CollectionOptions, GRAPH_FROM, IndexError, Maintained,
-    Snapshot, Status,
-};
-use sha2::{Digest, Sha256};
+use cognate_index::{Access, Collection, GRAPH_FROM, Maintained, Status};
+use cognate_keyword::{KeywordError, KeywordIndex};
+
+pub(crate) use keywords::examine_keyword_files;
+pub(crate) use vectors::examine_vector_files;
 
 use crate::error::EngineError;
 use crate::store::{Store, StoredModel};
 
 /// The folder of derived files inside a data folder.
 pub(crate) const INDEX_DIR: &str = "index";
-/// The folder of the vectors' files inside [`INDEX_DIR`].
-const VECTORS_DIR: &str = "vectors";
 /// Held by the one process that writes derived files.
 const LOCK_FILE: &str = "lock";
 
 /// Changes that the files may be behind when a process ends: fewer cost the next one milliseconds.
 const MAX_LAG: usize = 1_000;
 
-/// Vectors that are taken from the store at a time.
-const PORTION: usize = 20_000;
-
 /// How long opening waits for the files to be checked: enough for a million papers in the page cache.
 const MAX_SETTLING: Duration = Duration::from_secs(2);
 
-/// The searchable vectors of one store.
+/// What is searched, at one moment.
+#[derive(Clone)]
+pub(crate) struct Snapshot {
+    /// The vectors.
+    pub(crate) vectors: Arc<cognate_index::Snapshot>,
+    /// The texts.
+    pub(crate) keywords: Arc<cognate_keyword::Snapshot>,
+}
+
+/// The indexes of one store.
 pub(crate) struct View {
     data_dir: PathBuf,
     /// The model behind the vectors.
     model: StoredModel,
     collection: ArcSwap<Collection>,
+    keywords: ArcSwap<KeywordIndex>,
     /// Held while catching up, so that two threads do not apply the same changes twice. Inside is the
     /// lock of the derived files, where this process has it.
     writing: Mutex<Option<File>>,
@@ -57,12 +66,17 @@ impl View {
     pub(crate) fn open(store: &Store, data_dir: &Path, model: StoredModel) -> Result<Self, EngineError> {
         let lock = lock(data_dir)?;
         let access = if lock.is_some() { Access::Write } else { Access::Read };
-        let options = options_of(store, data_dir, &model, access);
-        let collection = open_collection(options, store.reader()?.generation()?)?;
+        let options = vectors::options_of(store, data_dir, &model, access);
+        let latest_generation = store.reader()?.generation()?;
+        let (collection, keywords) = rayon::join(
+            || vectors::open(options, latest_generation),
+            || keywords::open(store, data_dir, lock.is_some()),
+        );
         let view = Self {
             data_dir: data_dir.to_owned(),
             model,
-            collection: ArcSwap::from_pointee(collection),
+            collection: ArcSwap::from_pointee(collection?),
+            keywords: ArcSwap::from_pointee(keywords?),
             writing: Mutex::new(lock),
         };
         view.catch_up(store)?;
@@ -89,11 +103,16 @@ impl View {
     }
 
     /// The current snapshot.
-    pub(crate) fn snapshot(&self) -> Arc<Snapshot> {
-        self.collection.load().snapshot()
+    pub(crate) fn snapshot(&self) -> Snapshot {
+        Snapshot { vectors: self.collection.load().snapshot(), keywords: self.keywords.load().snapshot() }
     }
 
-    /// How the collection stands.
+    /// How the index of texts stands.
+    pub(crate) fn keyword_status(&self) -> cognate_keyword::Status {
+        self.keywords.load().status()
+    }
+
+    /// How the collection of vectors stands.
     pub(crate) fn status(&self) -> Status {
         self.collection.load().status()
     }
@@ -101,8 +120,37 @@ impl View {
     /// Brings the snapshot up to the store's generation. When this returns, everything committed
     /// before the call is in every snapshot taken after it.
     pub(crate) fn catch_up(&self, store: &Store) -> Result<(), EngineError> {
-        let _writing = self.lock_writing();
-        feed(&self.collection.load(), store)
+        let writing = self.lock_writing();
+        vectors::feed(&self.collection.load(), store)?;
+        match keywords::feed(&self.keywords.load(), store, writing.is_some()) {
+            Err(EngineError::Keyword(error)) if error.calls_for_rebuild() => {
+                self.reopen_keywords(store, &writing)
+            }
+            fed => fed,
+        }
+    }
+
+    /// Begins the index of texts anew if `error`, which a search gave, says that its files are damaged;
+    /// says whether it does.
+    pub(crate) fn recover_keywords(&self, store: &Store, error: &KeywordError) -> Result<bool, EngineError> {
+        if !error.calls_for_rebuild() {
+            return Ok(false);
+        }
+        tracing::warn!("{error}; beginning anew from the store");
+        let writing = self.lock_writing();
+        self.reopen_keywords(store, &writing)?;
+        Ok(true)
+    }
+
+    fn reopen_keywords(
+        &self,
+        store: &Store,
+        writing: &MutexGuard<'_, Option<File>>,
+    ) -> Result<(), EngineError> {
+        let index = keywords::open(store, &self.data_dir, writing.is_some())?;
+        keywords::feed(&index, store, writing.is_some())?;
+        self.keywords.store(Arc::new(index));
+        Ok(())
     }
 
     /// Begins anew from the store if the files were found damaged since they were opened; says whether
@@ -156,6 +204,7 @@ impl View {
             return Ok(false);
         }
         self.collection.load_full().optimize()?;
+        self.keywords.load_full().optimize()?;
         Ok(true)
     }
 
@@ -168,6 +217,7 @@ impl View {
         {
             *writing = Some(lock);
             self.reopen(store, &writing, store.reader()?.generation()?)?;
+            self.reopen_keywords(store, &writing)?;
         }
         Ok(())
     }
@@ -179,9 +229,9 @@ impl View {
         latest_generation: u64,
     ) -> Result<(), EngineError> {
         let access = if writing.is_some() { Access::Write } else { Access::Read };
-        let options = options_of(store, &self.data_dir, &self.model, access);
-        let collection = open_collection(options, latest_generation)?;
-        feed(&collection, store)?;
+        let options = vectors::options_of(store, &self.data_dir, &self.model, access);
+        let collection = vectors::open(options, latest_generation)?;
+        vectors::feed(&collection, store)?;
         self.collection.store(Arc::new(collection));
         Ok(())
     }
@@ -190,76 +240,6 @@ impl View {
     fn lock_writing(&self) -> MutexGuard<'_, Option<File>> {
         self.writing.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// Checks the files of a store's vectors, all bytes of them, without changing anything.
-///
-/// # Errors
-/// What is wrong with them.
-pub(crate) fn examine_files(
-    store: &Store,
-    data_dir: &Path,
-    model: &StoredModel,
-) -> Result<Status, EngineError> {
-    let options = CollectionOptions {
-        latest_generation: store.reader()?.generation()?,
-        ..options_of(store, data_dir, model, Access::Read)
-    };
-    let (collection, damage) = Collection::open(options)?;
-    if let Some(damage) = damage {
-        return Err(damage.into());
-    }
-    while collection.status().verifying && collection.damage().is_none() {
-        thread::sleep(Duration::from_millis(5));
-    }
-    match collection.damage() {
-        Some(damage) => Err(EngineError::DamagedIndex(damage)),
-        None => Ok(collection.status()),
-    }
-}
-
-fn options_of(store: &Store, data_dir: &Path, model: &StoredModel, access: Access) -> CollectionOptions {
-    let dir = data_dir.join(INDEX_DIR).join(VECTORS_DIR);
-    CollectionOptions {
-        access,
-        build: BuildParams::default(),
-        ..CollectionOptions::new(dir, binding(store, model), model.dim)
-    }
-}
-
-/// Tells vectors of this store and model from any others.
-fn binding(store: &Store, model: &StoredModel) -> [u8; 32] {
-    let mut hasher = Sha256::new();
-    for part in [store.store_id(), &model.weights_sha256, &model.precision] {
-        hasher.update(part.as_bytes());
-        hasher.update([0]);
-    }
-    hasher.update(model.recipe.to_le_bytes());
-    hasher.finalize().into()
-}
-
-fn open_collection(options: CollectionOptions, latest_generation: u64) -> Result<Collection, IndexError> {
-    let (collection, damage) = Collection::open(CollectionOptions { latest_generation, ..options })?;
-    if let Some(damage) = damage {
-        tracing::warn!("{damage}");
-    }
-    Ok(collection)
-}
-
-/// Applies what the store has and the collection has not, in portions, so that memory holds the vectors
-/// of one beside the collection's own.
-fn feed(collection: &Collection, store: &Store) -> Result<(), EngineError> {
-    let reader = store.reader()?;
-    let latest = reader.generation()?;
-    while collection.generation() != latest {
-        let changes = reader.changes_since(collection.generation(), PORTION)?;
-        let (upserts, deletes, generation) = (changes.upserts, changes.deletes, changes.generation);
-        collection.apply(Changes { upserts, deletes, generation })?;
-        if generation >= latest {
-            break;
-        }
-    }
-    Ok(())
 }
 
 /// The lock of derived files, or `None` while another process holds it. The system lets go of it

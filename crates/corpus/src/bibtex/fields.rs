@@ -1,0 +1,160 @@
+//! The fields of a BibTeX entry, in the names and forms of the tools that write them, as a record's.
+
+use std::sync::LazyLock;
+
+use regex::Regex;
+use serde_json::Value;
+
+use crate::bibliography::{ENTRY_TYPE, OWN_ID, Reference, distinct};
+use crate::identifier::IdentifierKind;
+use crate::person::Person;
+use crate::tex::{decode, decode_verbatim, split_outside_braces};
+
+/// The record of an entry's fields: names in lower case, values as TeX.
+pub(super) fn reference(kind: &str, fields: Vec<(String, String)>) -> Reference {
+    let mut reference = Reference::default();
+    let mut raw = Raw { fields };
+
+    let title = raw.text("title");
+    let subtitle = raw.text("subtitle");
+    reference.add("title", [title, subtitle].into_iter().flatten().collect::<Vec<_>>().join(": "));
+    reference.add("abstract", raw.text("abstract").unwrap_or_default());
+    reference.add("authors", raw.take("author").map(|tex| names(&tex)).unwrap_or_default());
+    reference.add("editors", raw.take("editor").map(|tex| names(&tex)).unwrap_or_default());
+    dates(&mut raw, &mut reference);
+    for name in ["journal", "journaltitle", "booktitle"] {
+        reference.add("venue", raw.text(name).unwrap_or_default());
+    }
+    identifiers(&mut raw, &mut reference);
+    reference.add("categories", categories(&mut raw));
+    reference.add(ENTRY_TYPE, kind);
+    for (name, tex) in raw.fields {
+        // Text that is none of the paper's, in names that mean something else to us.
+        let name = match name.as_str() {
+            "id" | "text" | "summary" | "authors" => format!("bibtex_{name}"),
+            _ => name,
+        };
+        reference.add(&name, decode(&tex));
+    }
+    reference
+}
+
+/// Fields that were not read yet.
+struct Raw {
+    fields: Vec<(String, String)>,
+}
+
+impl Raw {
+    fn take(&mut self, name: &str) -> Option<String> {
+        let position = self.fields.iter().position(|(field, _)| field == name)?;
+        Some(self.fields.remove(position).1)
+    }
+
+    fn text(&mut self, name: &str) -> Option<String> {
+        self.take(name).map(|tex| decode(&tex)).filter(|text| !text.is_empty())
+    }
+
+    fn verbatim(&mut self, name: &str) -> Option<String> {
+        self.take(name).map(|tex| decode_verbatim(&tex)).filter(|text| !text.is_empty())
+    }
+}
+
+/// The names of `A and B and others`.
+fn names(tex: &str) -> Vec<Value> {
+    let raw = split_outside_braces(tex, "and");
+    let raw = raw.into_iter().map(str::trim).filter(|name| !name.eq_ignore_ascii_case("others"));
+    raw.map(|name| Person::from_bibtex(name).display())
+        .filter(|name| !name.is_empty())
+        .map(Value::from)
+        .collect()
+}
+
+/// BibLaTeX's `date`, or a year with perhaps a month and a day (`month = "5~" # may` has both).
+fn dates(raw: &mut Raw, reference: &mut Reference) {
+    let year = raw.text("year");
+    let date = raw.text("date");
+    let month = raw.text("month");
+    let day = raw.text("day");
+    let own = raw.text("publicationdate");
+    let month_has_day = month.as_ref().is_some_and(|month| {
+        month.contains(|c: char| c.is_ascii_digit()) && month.contains(|c: char| c.is_alphabetic())
+    });
+    if let Some(date) = own.as_ref().or(date.as_ref()) {
+        // Of a range its beginning; signs for "about" and "perhaps" behind a date say no other day.
+        let start = date.split('/').next().unwrap_or_default().trim_end_matches(['~', '?', '%']);
+        // `2020/05/01` is no range.
+        let is_slashed = date.split('/').count() == 3 && date.split('/').all(|part| part.trim().len() <= 4);
+        reference.add("publication_date", if is_slashed { date } else { start });
+    } else if let (Some(year), Some(month)) = (&year, &month)
+        && (month_has_day || day.is_some())
+    {
+        let is_number = month.chars().all(|c| c.is_ascii_digit());
+        let day = day.as_deref().unwrap_or_default();
+        let date = if is_number { format!("{year}-{month}-{day}") } else { format!("{day} {month} {year}") };
+        reference.add("publication_date", date);
+    }
+    reference.add("year", year.unwrap_or_default());
+    if !reference.has("publication_date") {
+        reference.add("month", month.unwrap_or_default());
+    }
+}
+
+fn identifiers(raw: &mut Raw, reference: &mut Reference) {
+    /// Google Scholar's `journal = {arXiv preprint arXiv:1704.03578}`.
+    static IN_JOURNAL: LazyLock<Regex> = LazyLock::new(|| {
+        Regex::new(r"(?i)\barxiv:\s*([a-z-]+(?:\.[a-z]{2})?/[0-9]{7}|[0-9]{4}\.[0-9]{4,5})")
+            .expect("a pattern written in this file is a valid one")
+    });
+
+    if let Some(own) = raw.verbatim("paperid") {
+        reference.add(OWN_ID, own);
+    }
+    for (name, kind) in [
+        ("doi", IdentifierKind::Doi),
+        ("arxiv", IdentifierKind::Arxiv),
+        ("arxivid", IdentifierKind::Arxiv),
+        ("pmid", IdentifierKind::Pmid),
+        ("pmcid", IdentifierKind::Pmcid),
+        ("pmc", IdentifierKind::Pmcid),
+        ("aclid", IdentifierKind::Acl),
+    ] {
+        if let Some(text) = raw.verbatim(name) {
+            reference.add_identifier(kind, &text);
+        }
+    }
+    if let Some(eprint) = raw.verbatim("eprint") {
+        let archive = raw.text("archiveprefix").or_else(|| raw.text("eprinttype")).unwrap_or_default();
+        let kind = match archive.to_lowercase().as_str() {
+            "arxiv" => Some(IdentifierKind::Arxiv),
+            "pubmed" => Some(IdentifierKind::Pmid),
+            // Many exports leave the archive out; Web of Science and others put their own links there.
+            "" => IdentifierKind::Arxiv.canonical(&eprint).map(|_| IdentifierKind::Arxiv),
+            _ => None,
+        };
+        match kind {
+            Some(kind) => reference.add_identifier(kind, &eprint),
+            None => reference.add("eprint", eprint),
+        }
+    }
+    if let Some(found) = reference.text("venue").and_then(|venue| IN_JOURNAL.captures(venue)) {
+        let id = found[1].to_owned();
+        reference.add_identifier(IdentifierKind::Arxiv, &id);
+    }
+    if let Some(url) = raw.verbatim("url") {
+        reference.add_url(url);
+    }
+}
+
+/// Keywords between semicolons or commas, authors' own first (Scopus has both); arXiv's class before all.
+fn categories(raw: &mut Raw) -> Vec<Value> {
+    let class = raw.text("primaryclass");
+    let listed =
+        ["author_keywords", "author-keywords", "keywords", "keyword"].iter().find_map(|name| raw.take(name));
+    let listed = listed.unwrap_or_default();
+    let mut parts = split_outside_braces(&listed, ";");
+    if parts.len() == 1 {
+        parts = split_outside_braces(&listed, ",");
+    }
+    let keywords = parts.into_iter().map(decode);
+    distinct(class.into_iter().chain(keywords)).into_iter().map(Value::from).collect()
+}

@@ -1,0 +1,190 @@
+//! BibTeX and BibLaTeX: `@article{key, title = {…}, …}`.
+//!
+//! Read here rather than by the `biblatex` crate, which takes a whole file into memory, ends at the first
+//! fault, and drops what tells maths and names apart. Entries are independent, so that a malformed one is
+//! reported and the next one read. `crossref` is not followed, since a parent stands behind its children.
+
+mod entry;
+mod fields;
+mod scanner;
+
+use std::collections::HashMap;
+
+use crate::error::{Place, ReadError, RecordError};
+use crate::input::Input;
+use crate::lines::Lines;
+use crate::reader::{FormatReader, MAX_RECORD_BYTES};
+use crate::record::Parsed;
+use entry::{Fault, Piece};
+use scanner::{Block, Scanner};
+
+pub(crate) use scanner::{begins_with_block, has_block};
+
+/// The papers of a BibTeX text.
+pub(crate) struct BibTex {
+    scanner: Scanner,
+    macros: Macros,
+}
+
+impl BibTex {
+    pub(crate) fn new(input: Input) -> Self {
+        Self { scanner: Scanner::new(Lines::new(input)), macros: Macros::default() }
+    }
+
+    /// The paper of a block; `None` for a block that is none.
+    fn read(&mut self, block: &Block) -> Option<Result<Parsed, RecordError>> {
+        let body = match std::str::from_utf8(&block.body) {
+            Ok(body) => body,
+            Err(_) if matches!(block.kind.as_str(), "comment" | "preamble") => return None,
+            Err(error) => return Some(Err(not_utf8(block, error))),
+        };
+        match block.kind.as_str() {
+            "comment" | "preamble" => None,
+            "string" => {
+                let defined = entry::parse_fields(body).and_then(|fields| self.macros.define(fields));
+                defined.err().map(|fault| Err(record_error(block, None, fault)))
+            }
+            _ => Some(self.entry(block, body)),
+        }
+    }
+
+    fn entry(&self, block: &Block, body: &str) -> Result<Parsed, RecordError> {
+        let entry = entry::parse_entry(body).map_err(|fault| record_error(block, None, fault))?;
+        let mut fields = Vec::with_capacity(entry.fields.len());
+        let mut unknown = Vec::new();
+        for (name, pieces) in entry.fields {
+            let expanded = self.macros.expand(&pieces).map_err(|message| {
+                record_error(
+                    block,
+                    Some(&entry.key),
+                    Fault { field: Some(name.clone()), n_lines: 0, message },
+                )
+            })?;
+            unknown.extend(expanded.unknown.into_iter().map(|found| (name.clone(), found)));
+            fields.push((name.to_lowercase(), expanded.tex));
+        }
+        let mut reference = fields::reference(&block.kind, fields);
+        reference.set_key(&entry.key);
+        reference.choose_id();
+        let mut parsed = reference.into_paper(&block.place)?;
+        for (field, found) in unknown {
+            let message = format!("expected a macro that @string defines, found {found}; its name is kept");
+            parsed.warnings.push(crate::FieldIssue { place: block.place.clone(), field, message });
+        }
+        Ok(parsed)
+    }
+}
+
+impl FormatReader for BibTex {
+    fn next_record(&mut self) -> Result<Option<Result<Parsed, RecordError>>, ReadError> {
+        loop {
+            match self.scanner.next_block()? {
+                None => return Ok(None),
+                Some(Err(bad)) => return Ok(Some(Err(bad))),
+                Some(Ok(block)) => {
+                    if let Some(record) = self.read(&block) {
+                        return Ok(Some(record));
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The error of a block whose bytes are no UTF-8: most often an old file in Latin-1.
+fn not_utf8(block: &Block, error: std::str::Utf8Error) -> RecordError {
+    let lossy = String::from_utf8_lossy(&block.body);
+    let named = entry::parse_entry(&lossy).ok();
+    let holds = |pieces: &entry::Pieces| {
+        pieces.iter().any(|piece| matches!(piece, Piece::Text(text) if text.contains('\u{fffd}')))
+    };
+    let field = named.as_ref().and_then(|entry| entry.fields.iter().find(|(_, pieces)| holds(pieces)));
+    let line = block.place.line + count_lines(&block.body[..error.valid_up_to()]);
+    let message = format!(
+        "expected UTF-8 text, found another encoding on line {line}; convert the file, for instance with \
+         iconv -f LATIN1 -t UTF-8"
+    );
+    RecordError {
+        id: named.as_ref().map(|entry| entry.key.clone()).filter(|key| !key.is_empty()),
+        field: field.map(|(name, _)| name.clone()),
+        source: Some(Box::new(error)),
+        ..RecordError::whole(&block.place, message)
+    }
+}
+
+fn record_error(block: &Block, key: Option<&str>, fault: Fault) -> RecordError {
+    let place = Place { line: block.place.line + fault.n_lines as u64, ..block.place.clone() };
+    RecordError {
+        id: key.map(str::to_owned),
+        field: fault.field,
+        ..RecordError::whole(&place, fault.message)
+    }
+}
+
+fn count_lines(bytes: &[u8]) -> u64 {
+    bytes.iter().filter(|byte| **byte == b'\n').count() as u64
+}
+
+/// What `@string` has defined so far, names in lower case.
+#[derive(Default)]
+struct Macros {
+    definitions: HashMap<String, String>,
+    n_bytes: usize,
+}
+
+/// A value with its macros put in.
+struct Expanded {
+    tex: String,
+    /// Names that nothing defines.
+    unknown: Vec<String>,
+}
+
+impl Macros {
+    /// Takes definitions in; all of a file together are bounded as one record is.
+    fn define(&mut self, fields: Vec<(String, entry::Pieces)>) -> Result<(), Fault> {
+        for (name, pieces) in fields {
+            let fault = |message| Fault { field: Some(name.clone()), n_lines: 0, message };
+            let tex = self.expand(&pieces).map_err(fault)?.tex;
+            self.n_bytes += name.len() + tex.len();
+            if self.n_bytes > MAX_RECORD_BYTES {
+                return Err(fault(too_long()));
+            }
+            self.definitions.insert(name.to_lowercase(), tex);
+        }
+        Ok(())
+    }
+
+    fn expand(&self, pieces: &[Piece]) -> Result<Expanded, String> {
+        const MONTHS: [&str; 12] =
+            ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
+
+        let mut expanded = Expanded { tex: String::new(), unknown: Vec::new() };
+        for piece in pieces {
+            let tex = match piece {
+                Piece::Text(text) => text.as_str(),
+                Piece::Macro(name) => {
+                    let lower = name.to_lowercase();
+                    match self.definitions.get(&lower) {
+                        Some(tex) => tex.as_str(),
+                        None => {
+                            if !MONTHS.contains(&lower.as_str()) {
+                                expanded.unknown.push(name.clone());
+                            }
+                            name.as_str()
+                        }
+                    }
+                }
+            };
+            // Macros of macros could double a value with every line.
+            if expanded.tex.len() + tex.len() > MAX_RECORD_BYTES {
+                return Err(too_long());
+            }
+            expanded.tex.push_str(tex);
+        }
+        Ok(expanded)
+    }
+}
+
+fn too_long() -> String {
+    format!("expected at most {} MiB with the macros put in, found more", MAX_RECORD_BYTES >> 20)
+}

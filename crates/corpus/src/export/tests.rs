@@ -1,0 +1,264 @@
+//! Any paper, in any format, gives an export that the readers read back to the same paper, but for what
+//! `docs/formats.md` says.
+
+use std::borrow::Cow;
+use std::io::Cursor;
+
+use proptest::collection::{btree_map, vec};
+use proptest::prelude::*;
+use proptest::test_runner::RngSeed;
+use serde_json::{Map, Value, json};
+
+use super::*;
+use crate::bibliography::{CITATION_KEY, ENTRY_TYPE};
+use crate::person::Person;
+use crate::text::{fold, is_filler};
+use crate::{Format, Parsed, Place, ReadOptions, Source, paper_from_json};
+
+fn meta() -> FeedMeta {
+    FeedMeta { title: "t".into(), id: "urn:test".into(), link: None, updated: Timestamp::UNIX_EPOCH }
+}
+
+fn exported(format: ExportFormat, papers: &[Paper]) -> String {
+    let mut out = Vec::new();
+    let papers = papers.iter().map(|paper| Exported { paper, score: Some(0.5) });
+    export(format, &mut out, papers, &meta()).unwrap();
+    String::from_utf8(out).unwrap()
+}
+
+fn read_back(text: &str, format: Format) -> Vec<Parsed> {
+    let source = Source::from_reader("test", Cursor::new(text.to_owned()));
+    let records = source.records(&ReadOptions { format, day: None }).unwrap();
+    records.map(|record| record.unwrap().unwrap()).collect()
+}
+
+fn paper(record: Value) -> Paper {
+    paper_from_json(record, &Place { file: "test".into(), line: 1 }).unwrap().paper
+}
+
+/// Texts that formats could stumble over.
+fn nasty() -> impl Strategy<Value = String> {
+    prop_oneof![
+        any::<String>(),
+        "[a-zA-Z$\\\\{}%&#_^~\"'`;,|<>@=+ -]{0,30}",
+        "(\\\\\"\\{?[aou]\\}?|\\$[a-z_^{}]{1,5}\\$|[A-Z][a-z]{1,6}|BERT| |\n|\r\n|\u{202e}|\u{0}|\u{feff}|\u{2028}|\u{85}|ER  - |\nTY  - JOUR|\n@article\\{x,|--|''){0,8}",
+        "([A-Z][a-z]{1,5}|van|de|and|Jr\\.|III|[A-Z]\\.|, | |山田|the|Group|\\(|\\)|;){1,6}",
+    ]
+}
+
+fn any_paper() -> impl Strategy<Value = Paper> {
+    let ids = btree_map(
+        prop_oneof![
+            Just(("doi", "10.1234/A{b}_%41~#\"c")),
+            Just(("doi", "10.1000/182")),
+            Just(("arxiv_id", "1704.03578v2")),
+            Just(("arxiv_id", "hep-th/9901001")),
+            Just(("pmid", "31715818")),
+            Just(("pmcid", "PMC3539452")),
+            Just(("acl_id", "2020.acl-main.1")),
+        ],
+        Just(()),
+        0..4,
+    );
+    let texts = (nasty(), nasty(), nasty(), nasty(), nasty());
+    let date = prop_oneof![Just("2019-05-03"), Just("2018-12-31"), Just("")];
+    let key = prop_oneof![Just("smith2020"), Just("Smith 2020"), Just("17"), Just("")];
+    let kind = prop_oneof![Just(""), Just("phdthesis"), Just("inproceedings"), Just("online")];
+    let more = (ids, date, 1990..2021_i32, key, kind, any::<bool>());
+    (texts, vec(nasty(), 0..4), vec(nasty(), 0..4), more).prop_filter_map(
+        "no title",
+        |(texts, authors, categories, more)| {
+            let (id, title, abstract_text, venue, source) = texts;
+            let (ids, date, year, key, kind, has_url) = more;
+            let mut record: Map<String, Value> =
+                ids.keys().map(|(name, id)| ((*name).to_owned(), json!(id))).collect();
+            let url = if has_url { format!("https://e.org/{venue}") } else { String::new() };
+            for (name, value) in [
+                ("id", json!(id)),
+                ("title", json!(title)),
+                ("abstract", json!(abstract_text)),
+                ("venue", json!(venue)),
+                ("source", json!(source)),
+                ("authors", json!(authors)),
+                ("categories", json!(categories)),
+                ("year", json!(year)),
+                ("date", json!(date)),
+                ("url", json!(url)),
+                (CITATION_KEY, json!(key)),
+                (ENTRY_TYPE, json!(kind)),
+            ] {
+                record.insert(name.to_owned(), value);
+            }
+            let record = Value::Object(record);
+            paper_from_json(record, &Place { file: "test".into(), line: 1 }).ok().map(|parsed| parsed.paper)
+        },
+    )
+}
+
+/// The fields that a bibliography keeps, with the texts as it writes them.
+fn normalized(paper: &Paper, text: impl Fn(&str) -> String) -> Paper {
+    let optional = |field: &Option<String>| field.as_deref().map(&text).filter(|text| !text.is_empty());
+    let mut categories: Vec<String> = Vec::new();
+    for category in paper.categories.iter().map(|category| text(category)).filter(|text| !text.is_empty()) {
+        // What folds to arXiv's codes is read as codes.
+        let codes: Vec<&str> = category.split(' ').collect();
+        let is_codes = codes.iter().all(|code| crate::identifier::is_arxiv_category(code));
+        let parts = if is_codes { codes } else { vec![category.as_str()] };
+        categories.extend(parts.into_iter().map(str::to_owned));
+    }
+    Paper {
+        title: optional(&paper.title),
+        abstract_text: optional(&paper.abstract_text),
+        venue: optional(&paper.venue),
+        source: optional(&paper.source),
+        authors: paper
+            .authors
+            .iter()
+            .map(|name| Person::from_text(&text(name)).display())
+            .filter(|name| !name.is_empty())
+            .collect(),
+        categories,
+        upvotes: None,
+        extra: Map::new(),
+        ..paper.clone()
+    }
+}
+
+fn without_duplicates(mut categories: Vec<String>) -> Vec<String> {
+    let mut seen = std::collections::HashSet::new();
+    categories.retain(|category| seen.insert(category.clone()));
+    categories
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, rng_seed: RngSeed::Fixed(5), ..ProptestConfig::with_cases(1024) })]
+
+    #[test]
+    fn json_comes_back_as_it_was(papers in vec(any_paper(), 0..3)) {
+        for (format, reader) in [(ExportFormat::Json, Format::Json), (ExportFormat::Jsonl, Format::Jsonl)] {
+            let mut again: Vec<Paper> = read_back(&exported(format, &papers), reader).into_iter().map(|p| p.paper).collect();
+            for paper in &mut again {
+                prop_assert_eq!(paper.extra.shift_remove("score"), Some(json!(0.5)));
+            }
+            prop_assert_eq!(&again, &papers);
+        }
+    }
+
+    #[test]
+    fn csv_comes_back(papers in vec(any_paper(), 0..3)) {
+        let text = exported(ExportFormat::Csv, &papers);
+        let again = read_back(&text, Format::Csv);
+        prop_assert_eq!(again.len(), papers.len());
+        for (again, paper) in again.into_iter().zip(&papers) {
+            let names = paper.authors.iter().map(|name| match csv::author(name) {
+                Cow::Borrowed(name) => name.to_owned(),
+                Cow::Owned(braced) => braced[1..braced.len() - 1].to_owned(),
+            });
+            let names: Vec<String> = names.filter(|name| !name.is_empty()).collect();
+            prop_assert_eq!(&again.paper.authors, &names, "{}", text);
+            let expected = Paper { authors: vec![], categories: vec![], upvotes: None, extra: Map::new(), ..paper.clone() };
+            let categories: Vec<String> = paper.categories.iter().filter(|name| !is_filler(name)).map(|name| name.replace(';', ",")).collect();
+            prop_assert_eq!(again.paper.categories.join(" "), categories.join(" "), "{}", text);
+            prop_assert_eq!(Paper { authors: vec![], categories: vec![], extra: Map::new(), ..again.paper }, expected, "{}", text);
+        }
+    }
+
+    #[test]
+    fn bibtex_comes_back(papers in vec(any_paper(), 0..3)) {
+        let text = exported(ExportFormat::Bibtex, &papers);
+        let again = read_back(&text, Format::Bibtex);
+        prop_assert_eq!(again.len(), papers.len(), "{}", text);
+        for (again, paper) in again.into_iter().zip(&papers) {
+            let mut expected = normalized(paper, bibtex::plain);
+            expected.categories = without_duplicates(expected.categories);
+            expected.url = expected.url.map(|url| plain_address(&url));
+            prop_assert_eq!(Paper { extra: Map::new(), ..again.paper }, expected, "{}", text);
+            prop_assert_eq!(again.warnings, vec![]);
+        }
+    }
+
+    #[test]
+    fn ris_comes_back(papers in vec(any_paper(), 0..3)) {
+        let text = exported(ExportFormat::Ris, &papers);
+        let again = read_back(&text, Format::Ris);
+        prop_assert_eq!(again.len(), papers.len(), "{}", text);
+        for (again, paper) in again.into_iter().zip(&papers) {
+            let mut expected = normalized(paper, fold);
+            expected.categories = expected.categories.iter().map(|name| name.replace(';', ",")).collect();
+            expected.categories = without_duplicates(expected.categories);
+            expected.url = link(paper).map(|url| plain_address(&url));
+            prop_assert_eq!(Paper { extra: Map::new(), ..again.paper }, expected, "{}", text);
+            prop_assert_eq!(again.warnings, vec![]);
+        }
+    }
+}
+
+#[test]
+fn a_preprint_an_article_and_a_collaboration() {
+    let papers = [
+        paper(
+            json!({"id": "1704.03578", "title": "Faster BERT of $O(n)$ & more", "authors": ["Ada King Lovelace", "ATLAS Collaboration"],
+            "abstract": "We\nsave 50%.", "categories": "cs.CL cs.LG", "date": "2017-04-11"}),
+        ),
+        paper(
+            json!({"id": "x", "title": "The tides", "authors": ["José Núñez"], "venue": "Journal of Tides", "doi": "10.1000/182",
+            "year": 2020, "volume": "3", "pages": "1--9", "url": "https://example.org/a"}),
+        ),
+        paper(
+            json!({"id": "y", "title": "The tides of", "authors": ["José Núñez"], "venue": "Proceedings of Tides", "year": 2020, "date": "2019-12-01"}),
+        ),
+    ];
+    let bibtex = exported(ExportFormat::Bibtex, &papers);
+    assert_eq!(
+        bibtex,
+        "@misc{lovelace2017faster,
+  title = {Faster {BERT} of $O(n)$ \\& more},
+  author = {Lovelace, Ada King and {ATLAS Collaboration}},
+  year = {2017},
+  date = {2017-04-11},
+  eprint = {1704.03578},
+  archiveprefix = {arXiv},
+  primaryclass = {cs.CL},
+  keywords = {cs.CL, cs.LG},
+  abstract = {We save 50\\%.}
+}
+
+@article{nunez2020tides,
+  title = {The tides},
+  author = {Núñez, José},
+  year = {2020},
+  journal = {Journal of Tides},
+  volume = {3},
+  pages = {1--9},
+  doi = {10.1000/182},
+  url = {https://example.org/a},
+  paperid = {x}
+}
+
+@inproceedings{nunez2020tidesb,
+  title = {The tides of},
+  author = {Núñez, José},
+  year = {2020},
+  publicationdate = {2019-12-01},
+  booktitle = {Proceedings of Tides},
+  paperid = {y}
+}
+
+"
+    );
+    let ris = exported(ExportFormat::Ris, &papers[1..2]).replace("\r\n", "\n");
+    assert_eq!(
+        ris,
+        "TY  - JOUR\nTI  - The tides\nAU  - Núñez, José\nPY  - 2020\nJO  - Journal of Tides\nVL  - 3\nSP  - 1\nEP  - 9\n\
+                     DO  - 10.1000/182\nUR  - https://example.org/a\nU1  - paper_id:x\nER  - \n\n"
+    );
+}
+
+#[test]
+fn names_of_formats() {
+    for format in ExportFormat::ALL {
+        assert_eq!(format.name().parse(), Ok(format));
+    }
+    let error = "xml".parse::<ExportFormat>().unwrap_err();
+    assert_eq!(error.to_string(), "expected one of json, jsonl, csv, bibtex, ris, atom, found \"xml\"");
+}

@@ -1,0 +1,114 @@
+//! What filters, facets and sorting need to know of every paper, in memory.
+//!
+//! A catalogue is derived from the store, and kept up with it by generation. It is immutable: whoever
+//! searches holds one, and an update makes the next, which shares all chunks that did not change. Rows
+//! are in chunks of [`CHUNK_ROWS`], each a set of columns, so that a condition is one pass over one column.
+
+mod chunk;
+mod facets;
+mod filter;
+mod names;
+
+use std::sync::{Arc, RwLock};
+
+use rayon::prelude::*;
+use roaring::RoaringBitmap;
+
+pub use facets::{Facet, FacetCount, FacetField};
+pub use filter::{Clause, Condition, DateRange, Filter, MAX_FILTER_CLAUSES, MAX_FILTER_DEPTH, YearRange};
+
+use crate::error::EngineError;
+use crate::store::Store;
+use chunk::{Chunk, Entry};
+use names::Names;
+
+/// Rows of a chunk. An update copies every chunk that it touches, some 300 kB each.
+const CHUNK_ROWS: u32 = 4_096;
+
+/// Papers that are taken from the store at a time.
+const PORTION: usize = 20_000;
+
+/// What is known of every paper at one generation.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Catalog {
+    generation: u64,
+    chunks: Vec<Arc<Chunk>>,
+    /// The names that the chunks refer to. They are only ever added to, so all catalogues of a store
+    /// share them.
+    names: Arc<RwLock<Names>>,
+}
+
+impl Catalog {
+    /// The catalogue of the store now, made from this one and what changed since.
+    pub(crate) fn caught_up(&self, store: &Store) -> Result<Self, EngineError> {
+        let reader = store.reader()?;
+        let latest = reader.generation()?;
+        let mut next = self.clone();
+        while next.generation < latest {
+            let changes = reader.attributes_since(next.generation, PORTION)?;
+            let mut entries: Vec<(u32, Option<Entry>)> =
+                changes.deletes.iter().map(|row| (*row, None)).collect();
+            {
+                let mut names = self.names.write().unwrap_or_else(std::sync::PoisonError::into_inner);
+                let upserts = changes.upserts.iter();
+                entries.extend(upserts.map(|(row, paper)| (*row, Some(Entry::new(paper, &mut names)))));
+            }
+            entries.sort_unstable_by_key(|(row, _)| *row);
+            next.apply(entries);
+            next.generation = changes.generation;
+        }
+        Ok(next)
+    }
+
+    /// The generation that it shows.
+    pub(crate) fn generation(&self) -> u64 {
+        self.generation
+    }
+
+    /// The rows of the papers that pass `filter`.
+    pub(crate) fn matching(&self, filter: &Filter) -> RoaringBitmap {
+        let filter = filter.resolve(&self.names.read().unwrap_or_else(std::sync::PoisonError::into_inner));
+        self.rows_where(&|chunk| filter.matching(chunk))
+    }
+
+    /// The day of publication of `row`, counted from 1970-01-01: the first day of its year where only that
+    /// is known.
+    pub(crate) fn published(&self, row: u32) -> Option<i32> {
+        let (chunk, slot) = self.locate(row)?;
+        chunk.published(slot)
+    }
+
+    fn locate(&self, row: u32) -> Option<(&Chunk, usize)> {
+        let chunk = self.chunks.get((row / CHUNK_ROWS) as usize)?;
+        Some((chunk, (row % CHUNK_ROWS) as usize))
+    }
+
+    fn rows_where(&self, matching: &(dyn Fn(&Chunk) -> chunk::Slots + Sync)) -> RoaringBitmap {
+        let slots: Vec<chunk::Slots> = self.chunks.par_iter().map(|chunk| matching(chunk)).collect();
+        let bytes: Vec<u8> =
+            slots.iter().flat_map(|slots| slots.words().iter().flat_map(|word| word.to_le_bytes())).collect();
+        RoaringBitmap::from_lsb0_bytes(0, &bytes)
+    }
+
+    /// Replaces entries, in ascending order of row; `None` for a paper that was deleted.
+    fn apply(&mut self, entries: Vec<(u32, Option<Entry>)>) {
+        let Some((last, _)) = entries.last() else { return };
+        let n_chunks = (last / CHUNK_ROWS) as usize + 1;
+        if self.chunks.len() < n_chunks {
+            self.chunks.resize_with(n_chunks, Default::default);
+        }
+        let mut entries = entries.into_iter().peekable();
+        while let Some((row, _)) = entries.peek() {
+            let number = row / CHUNK_ROWS;
+            let of_chunk = std::iter::from_fn(|| {
+                let (row, entry) = entries.next_if(|(row, _)| row / CHUNK_ROWS == number)?;
+                Some(((row % CHUNK_ROWS) as usize, entry))
+            });
+            let chunk = &mut self.chunks[number as usize];
+            *chunk = Arc::new(chunk.with(of_chunk));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

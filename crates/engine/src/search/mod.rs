@@ -1,0 +1,266 @@
+//! A query or a paper in, a page of papers out.
+//!
+//! Read downwards: a [`SearchRequest`] (`request`) is embedded and its words are read, `rank` finds and
+//! scores the rows, `fusion` makes one score of two, and the page's papers are read from the store.
+//! `explain` says why, `recommend` begins from several papers, `range` gives everything above a score.
+
+mod explain;
+mod fusion;
+mod range;
+mod rank;
+mod recommend;
+mod request;
+mod response;
+mod sentences;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use cognate_corpus::identifier;
+use cognate_index::SearchPath;
+use cognate_keyword::Query;
+
+pub use range::{RangeHits, RangeRequest};
+pub use recommend::{MAX_SEEDS, RecommendRequest, Seed, Strategy};
+pub use request::{
+    MAX_EXPLAINED, MAX_LIMIT, MAX_OFFSET, MAX_QUERY_CHARS, Mode, Page, SearchOptions, SearchRequest,
+    SemanticRatio, Sort,
+};
+pub use response::{BestSentence, Explanation, Hit, Meta, Part, Scores, SearchResponse};
+
+use crate::engine::{Engine, Model};
+use crate::error::EngineError;
+use crate::store::Reader;
+use crate::view::{Snapshot, View};
+use rank::{Candidate, Question, Ranking};
+
+/// A paper deleted between ranking and reading makes the page short; the search is run again on a
+/// newer snapshot, at most this often.
+const MAX_ATTEMPTS: usize = 3;
+
+impl Engine {
+    /// Answers a question. A query that is the id or an identifier of papers gets these papers, and then
+    /// those nearest to them.
+    ///
+    /// # Errors
+    /// [`EngineError`] if the model cannot be loaded or the store cannot be read.
+    pub fn search(&self, request: &SearchRequest) -> Result<SearchResponse, EngineError> {
+        let started = Instant::now();
+        let SearchRequest { query, options } = request;
+        let named = self.named_by(query)?;
+        if let Some(&first) = named.first() {
+            let question = Question {
+                words: None,
+                vector: self.store.reader()?.vector(first)?,
+                mode: Mode::Semantic,
+                pinned: named,
+                exclude: Vec::new(),
+                options,
+            };
+            return self.answer(&question, started);
+        }
+        let needs_vector =
+            options.mode != Mode::Keyword || options.page.min_score.is_some() || options.explain;
+        let vector = if needs_vector { Some(self.model_of_view()?.queries.embed(query)?) } else { None };
+        let question = Question {
+            words: Some(Query::parse(query)),
+            vector,
+            mode: options.mode,
+            pinned: Vec::new(),
+            exclude: Vec::new(),
+            options,
+        };
+        self.answer(&question, started)
+    }
+
+    /// Answers many questions, each as [`search`](Self::search) does.
+    ///
+    /// # Errors
+    /// As for [`search`](Self::search), of the first that fails.
+    pub fn search_many(&self, requests: &[SearchRequest]) -> Result<Vec<SearchResponse>, EngineError> {
+        // Plain threads: each waits for the model, which computes on rayon's, most of the time.
+        let n_threads = std::thread::available_parallelism().map_or(1, usize::from) * 4;
+        let answers: Vec<Result<Vec<SearchResponse>, EngineError>> = std::thread::scope(|scope| {
+            let parts = requests.chunks(requests.len().div_ceil(n_threads).max(1));
+            let threads: Vec<_> = parts
+                .map(|part| scope.spawn(|| part.iter().map(|request| self.search(request)).collect()))
+                .collect();
+            let gone = || EngineError::ThreadGone { thread: "search" };
+            threads.into_iter().map(|thread| thread.join().unwrap_or_else(|_| Err(gone()))).collect()
+        });
+        Ok(answers.into_iter().collect::<Result<Vec<_>, _>>()?.concat())
+    }
+
+    /// The papers nearest to the one that `key` names (see [`Engine::paper`]), without that paper.
+    ///
+    /// # Errors
+    /// [`EngineError::PaperNotFound`], [`EngineError::AmbiguousPaper`], [`EngineError::InvalidRequest`], or
+    /// a failure of the store.
+    pub fn similar(&self, key: &str, options: &SearchOptions) -> Result<SearchResponse, EngineError> {
+        let started = Instant::now();
+        options.check()?;
+        let row = self.paper(key)?.row;
+        let vector = self.store.reader()?.vector(row)?;
+        let vector = vector.ok_or_else(|| EngineError::PaperNotFound { key: key.to_owned() })?;
+        let question = Question {
+            words: None,
+            vector: Some(vector),
+            mode: Mode::Semantic,
+            pinned: Vec::new(),
+            exclude: vec![row],
+            options,
+        };
+        self.answer(&question, started)
+    }
+
+    /// The rows of the papers that a query names rather than describes: it is their id, or a DOI, arXiv id,
+    /// PMID, PMCID or ACL id of theirs, bare, labelled or as a URL.
+    fn named_by(&self, query: &str) -> Result<Vec<u32>, EngineError> {
+        let query = query.trim();
+        let mut lookup = identifier::lookup(query);
+        if query.contains(char::is_whitespace) {
+            lookup.id = None;
+        }
+        if lookup.id.is_none() && lookup.identifiers.is_empty() {
+            return Ok(Vec::new());
+        }
+        Ok(self.store.reader()?.look_up(&lookup)?.iter().map(|stored| stored.row).collect())
+    }
+
+    /// The model, which is the one behind the vectors of the view.
+    fn model_of_view(&self) -> Result<Arc<Model>, EngineError> {
+        let model = self.model()?;
+        if let Some(view) = self.view()?
+            && !view.model().is_compatible(&model.identity)
+        {
+            // Embedded anew by another process between the two calls.
+            let (stored, given) = (Box::new(view.model().clone()), Box::new(model.identity.clone()));
+            return Err(EngineError::ModelMismatch { stored, given });
+        }
+        Ok(model)
+    }
+
+    fn answer(&self, question: &Question<'_>, started: Instant) -> Result<SearchResponse, EngineError> {
+        let Some(view) = self.view()? else { return Ok(empty_answer(question, started)) };
+        let catalog = if rank::needs_catalog(question.options) { Some(self.catalog()?) } else { None };
+        let (mut response, ranked) = self.read_page(&view, question.options, &|snapshot| {
+            rank::rank(snapshot, catalog.as_deref(), question)
+        })?;
+        response.meta.mode = question.mode;
+        if let (Some(catalog), Some(matching)) = (&catalog, &ranked.ranking.matching) {
+            let fields = question.options.facets.iter();
+            response.facets = fields.map(|field| catalog.count(*field, matching)).collect();
+        }
+        if question.options.explain {
+            self.explain(&mut response.hits, question, &ranked)?;
+        }
+        response.meta.took = started.elapsed();
+        Ok(response)
+    }
+
+    /// Ranks by `rank`, and reads the papers of the page.
+    fn read_page(
+        &self,
+        view: &View,
+        options: &SearchOptions,
+        rank: &dyn Fn(&Snapshot) -> Result<Ranking, EngineError>,
+    ) -> Result<(SearchResponse, Ranked), EngineError> {
+        let page = options.page;
+        let reader = self.store.reader()?;
+        let mut attempt = 0;
+        loop {
+            attempt += 1;
+            let snapshot = view.snapshot();
+            let ranking = match rank(&snapshot) {
+                // Damage found since the files were opened: begun anew from the store, and asked again.
+                Err(error) if attempt < MAX_ATTEMPTS && self.recover(view, &error)? => continue,
+                ranking => ranking?,
+            };
+            let head = head(&ranking.candidates, page.end());
+            let rows: Vec<u32> = head.iter().map(|candidate| candidate.row).collect();
+            let ids = reader.ids(&rows)?;
+            if ids.len() < rows.len() && attempt < MAX_ATTEMPTS {
+                view.catch_up(&self.store)?;
+                continue;
+            }
+            let candidates = cut(head, &ids, page);
+            let response = SearchResponse {
+                total: ranking.total,
+                offset: page.offset,
+                hits: read_hits(&reader, &candidates)?,
+                facets: Vec::new(),
+                meta: Meta {
+                    mode: Mode::Semantic,
+                    model: reader.model()?.map(|model| model.name),
+                    generation: snapshot.vectors.generation(),
+                    path: ranking.path,
+                    took: Duration::ZERO,
+                },
+            };
+            return Ok((response, Ranked { snapshot, ranking, page: candidates }));
+        }
+    }
+
+    /// Mends what made a search fail, if it was a derived file.
+    fn recover(&self, view: &View, error: &EngineError) -> Result<bool, EngineError> {
+        match error {
+            EngineError::Index(_) => view.recover(&self.store),
+            EngineError::Keyword(error) => view.recover_keywords(&self.store, error),
+            _ => Ok(false),
+        }
+    }
+}
+
+/// A ranking, with what it was made from and the part of it that is the page.
+struct Ranked {
+    snapshot: Snapshot,
+    ranking: Ranking,
+    page: Vec<Candidate>,
+}
+
+fn empty_answer(question: &Question<'_>, started: Instant) -> SearchResponse {
+    SearchResponse {
+        total: 0,
+        offset: question.options.page.offset,
+        hits: Vec::new(),
+        facets: Vec::new(),
+        meta: Meta {
+            mode: question.mode,
+            model: None,
+            generation: 0,
+            path: SearchPath::Exact,
+            took: started.elapsed(),
+        },
+    }
+}
+
+/// The first `end` candidates, and those that tie with the last of them.
+fn head(candidates: &[Candidate], end: usize) -> &[Candidate] {
+    let Some(last) = candidates.get(end.saturating_sub(1)) else { return candidates };
+    let n_ties = candidates[end..].iter().take_while(|candidate| candidate.order(last).is_eq()).count();
+    &candidates[..end + n_ties]
+}
+
+/// The candidates of the page: ties are broken by id.
+fn cut(head: &[Candidate], ids: &HashMap<u32, String>, page: Page) -> Vec<Candidate> {
+    let mut with_ids: Vec<(&Candidate, &String)> =
+        head.iter().filter_map(|candidate| Some((candidate, ids.get(&candidate.row)?))).collect();
+    with_ids.sort_by(|(a, a_id), (b, b_id)| a.order(b).then_with(|| a_id.cmp(b_id)));
+    with_ids.into_iter().map(|(candidate, _)| *candidate).skip(page.offset).take(page.limit).collect()
+}
+
+fn read_hits(reader: &Reader<'_>, page: &[Candidate]) -> Result<Vec<Hit>, EngineError> {
+    let rows: Vec<u32> = page.iter().map(|candidate| candidate.row).collect();
+    let mut papers = reader.papers(&rows)?;
+    let hits = page.iter().filter_map(|candidate| {
+        Some(Hit {
+            score: candidate.score,
+            scores: Scores { semantic: candidate.semantic, keyword: candidate.keyword },
+            paper: papers.remove(&candidate.row)?,
+            explanation: None,
+            nearest_seed: None,
+        })
+    });
+    Ok(hits.collect())
+}

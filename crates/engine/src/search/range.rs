@@ -1,0 +1,112 @@
+//! Everything above a score.
+
+use std::collections::VecDeque;
+
+use cognate_vector::Scored;
+
+use super::request::{Page, check_query, invalid};
+use super::response::{Hit, Scores};
+use crate::catalog::Filter;
+use crate::engine::Engine;
+use crate::error::EngineError;
+
+/// Papers read from the store at a time.
+const PORTION: usize = 256;
+
+/// What everything near is asked for. Valid once made.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RangeRequest {
+    query: String,
+    min_score: f32,
+    filter: Filter,
+}
+
+impl RangeRequest {
+    /// Validates a query, as for a search, a `min_score`, which is a cosine in `[-1, 1]`, and a filter.
+    ///
+    /// # Errors
+    /// [`EngineError::InvalidRequest`] naming the parameter.
+    pub fn new(
+        query: impl Into<String>,
+        min_score: Option<f32>,
+        filter: Filter,
+    ) -> Result<Self, EngineError> {
+        let query = query.into();
+        check_query("q", &query)?;
+        let Some(min_score) = Page::new(None, None, min_score)?.min_score else {
+            return Err(invalid("min_score", "a cosine from -1 to 1".to_owned(), "nothing"));
+        };
+        filter.check_size()?;
+        Ok(Self { query, min_score, filter })
+    }
+}
+
+/// Every paper above a score, best first, equal scores in the order in which papers were first indexed.
+/// A paper that is deleted while they are read is left out.
+pub struct RangeHits<'e> {
+    engine: &'e Engine,
+    rows: std::vec::IntoIter<Scored>,
+    read: VecDeque<Hit>,
+    total: u64,
+}
+
+impl RangeHits<'_> {
+    /// How many there are.
+    #[must_use]
+    pub fn total(&self) -> u64 {
+        self.total
+    }
+}
+
+impl Iterator for RangeHits<'_> {
+    type Item = Result<Hit, EngineError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        while self.read.is_empty() {
+            let portion: Vec<Scored> = self.rows.by_ref().take(PORTION).collect();
+            if portion.is_empty() {
+                return None;
+            }
+            let rows: Vec<u32> = portion.iter().map(|hit| hit.row).collect();
+            let mut papers = match self.engine.store.reader().and_then(|reader| reader.papers(&rows)) {
+                Ok(papers) => papers,
+                Err(error) => return Some(Err(error)),
+            };
+            self.read.extend(portion.iter().filter_map(|hit| {
+                Some(Hit {
+                    score: hit.score,
+                    scores: Scores { semantic: Some(hit.score), keyword: None },
+                    paper: papers.remove(&hit.row)?,
+                    explanation: None,
+                    nearest_seed: None,
+                })
+            }));
+        }
+        self.read.pop_front().map(Ok)
+    }
+}
+
+impl Engine {
+    /// Every paper that passes the filter and whose cosine to the query is at least `min_score`: complete,
+    /// by exact search.
+    ///
+    /// # Errors
+    /// [`EngineError`] if the model cannot be loaded or the store cannot be read.
+    pub fn range(&self, request: &RangeRequest) -> Result<RangeHits<'_>, EngineError> {
+        let rows = match self.view()? {
+            None => Vec::new(),
+            Some(view) => {
+                let query = self.model_of_view()?.queries.embed(&request.query)?;
+                let allowed = if request.filter.is_empty() {
+                    None
+                } else {
+                    Some(self.catalog()?.matching(&request.filter))
+                };
+                let vectors = view.snapshot().vectors;
+                vectors.at_least(&query, request.min_score, allowed.as_ref())?.collect()
+            }
+        };
+        let total = rows.len() as u64;
+        Ok(RangeHits { engine: self, rows: rows.into_iter(), read: VecDeque::new(), total })
+    }
+}

@@ -1,0 +1,295 @@
+//! From a question to the rows that answer it, best first.
+
+use std::cmp::Ordering;
+use std::collections::HashMap;
+
+use cognate_index::{SearchParams, SearchPath};
+use cognate_keyword::Query;
+use cognate_vector::UnitVector;
+use roaring::RoaringBitmap;
+
+use super::fusion::{self, DEPTH, Scale};
+use super::request::{Mode, SearchOptions, Sort};
+use crate::catalog::Catalog;
+use crate::error::EngineError;
+use crate::view::Snapshot;
+
+/// What is looked for.
+#[derive(Clone)]
+pub(super) struct Question<'a> {
+    /// The query's words; `None` where papers near a paper are looked for.
+    pub(super) words: Option<Query>,
+    /// The vector of the query, or of a paper. `None` only in [`Mode::Keyword`].
+    pub(super) vector: Option<UnitVector>,
+    /// How rows are ranked.
+    pub(super) mode: Mode,
+    /// Rows that come first, whatever their score: the papers that the query names.
+    pub(super) pinned: Vec<u32>,
+    /// Rows that are no answer, ascending.
+    pub(super) exclude: Vec<u32>,
+    pub(super) options: &'a SearchOptions,
+}
+
+/// The place of a row that is ranked by its score.
+const UNPLACED: u32 = u32::MAX;
+
+/// A row that may be a hit.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Candidate {
+    pub(super) row: u32,
+    /// By which it is ranked.
+    pub(super) score: f32,
+    /// Cosine, where it was computed.
+    pub(super) semantic: Option<f32>,
+    /// BM25, where it was computed.
+    pub(super) keyword: Option<f32>,
+    /// Cosine and BM25 as they went into a hybrid score.
+    pub(super) scaled: (f32, f32),
+    /// Lower places come first, whatever the scores.
+    pub(super) place: u32,
+    /// Days from 1970-01-01, where the order is by date.
+    published: Option<i32>,
+}
+
+impl Candidate {
+    pub(super) fn new(row: u32) -> Self {
+        Self {
+            row,
+            score: 0.0,
+            semantic: None,
+            keyword: None,
+            scaled: (0.0, 0.0),
+            place: UNPLACED,
+            published: None,
+        }
+    }
+
+    /// The order of the answer, before ties are broken by id.
+    pub(super) fn order(&self, other: &Self) -> Ordering {
+        let by_date = other.published.cmp(&self.published);
+        let by_score = other.score.total_cmp(&self.score);
+        self.place.cmp(&other.place).then(by_date).then(by_score)
+    }
+}
+
+/// The head of the answer: to the end of the page at least, and on through every tie with its last hit.
+pub(super) struct Ranking {
+    /// In order of [`Candidate::order`], then of row.
+    pub(super) candidates: Vec<Candidate>,
+    /// All rows that match.
+    pub(super) total: u64,
+    /// The rows that pass filter and phrases; `None` for all.
+    pub(super) allowed: Option<RoaringBitmap>,
+    /// The rows that match as a set, where facets are asked for.
+    pub(super) matching: Option<RoaringBitmap>,
+    pub(super) path: SearchPath,
+}
+
+/// Ranks the rows of a snapshot. `catalog` is there wherever [`needs_catalog`] says so.
+pub(super) fn rank(
+    snapshot: &Snapshot,
+    catalog: Option<&Catalog>,
+    question: &Question<'_>,
+) -> Result<Ranking, EngineError> {
+    let options = question.options;
+    let words = match &question.words {
+        Some(words) if question.mode != Mode::Semantic || words.has_phrases() => {
+            Some(snapshot.keywords.rank(words)?)
+        }
+        _ => None,
+    };
+    let mut allowed = match catalog {
+        Some(catalog) if !options.filter.is_empty() => Some(catalog.matching(&options.filter)),
+        _ => None,
+    };
+    if let (Some(query), Some(words)) = (&question.words, &words)
+        && query.has_phrases()
+    {
+        let with_phrases = words.matching();
+        allowed = Some(allowed.map_or(with_phrases.clone(), |allowed| allowed & &with_phrases));
+    }
+    let context = Context { snapshot, question, words: words.as_ref(), allowed: allowed.as_ref() };
+
+    let (mut candidates, path) = context.candidates()?;
+    candidates.retain(|candidate| question.exclude.binary_search(&candidate.row).is_err());
+    if let Some(min_score) = options.page.min_score {
+        if let Some(vector) = &question.vector {
+            for candidate in &mut candidates {
+                context.add_cosine(vector, candidate)?;
+            }
+        }
+        candidates.retain(|candidate| candidate.semantic.is_some_and(|score| score >= min_score));
+    }
+    if options.sort == Sort::Newest
+        && let Some(catalog) = catalog
+    {
+        candidates.iter_mut().for_each(|candidate| candidate.published = catalog.published(candidate.row));
+    }
+    candidates.sort_unstable_by(|a, b| a.order(b).then(a.row.cmp(&b.row)));
+
+    let matching = if options.facets.is_empty() { None } else { Some(context.matching()?) };
+    let total = match &matching {
+        Some(matching) => matching.len(),
+        None => context.count()?,
+    };
+    Ok(Ranking { candidates, total, allowed, matching, path })
+}
+
+/// Whether ranking takes a catalogue.
+pub(super) fn needs_catalog(options: &SearchOptions) -> bool {
+    !options.filter.is_empty() || !options.facets.is_empty() || options.sort != Sort::Relevance
+}
+
+/// What ranking works on.
+struct Context<'a> {
+    snapshot: &'a Snapshot,
+    question: &'a Question<'a>,
+    words: Option<&'a cognate_keyword::Ranking>,
+    /// The rows that pass filter and phrases; `None` for all.
+    allowed: Option<&'a RoaringBitmap>,
+}
+
+impl Context<'_> {
+    /// The rows that may be on the page, each with its score.
+    fn candidates(&self) -> Result<(Vec<Candidate>, SearchPath), EngineError> {
+        let Question { mode, vector, options, .. } = self.question;
+        let end = options.page.end() + self.question.exclude.len();
+        let depth =
+            if *mode == Mode::Hybrid || options.sort != Sort::Relevance { end.max(DEPTH) } else { end };
+        let semantic = match vector {
+            Some(vector) if *mode != Mode::Keyword => Some(self.nearest(vector, depth)?),
+            _ => None,
+        };
+        let path = semantic.as_ref().map_or(SearchPath::Exact, |found| found.path);
+        let keyword = match self.words {
+            Some(words) if *mode != Mode::Semantic => top_with_ties(words, depth, self.allowed),
+            _ => Vec::new(),
+        };
+
+        let semantic_hits = semantic.map_or_else(Vec::new, |found| found.hits);
+        let mut candidates: HashMap<u32, Candidate> = HashMap::new();
+        for hit in &semantic_hits {
+            let candidate =
+                Candidate { semantic: Some(hit.score), score: hit.score, ..Candidate::new(hit.row) };
+            candidates.insert(hit.row, candidate);
+        }
+        for &(row, score) in &keyword {
+            let candidate = candidates.entry(row).or_insert_with(|| Candidate::new(row));
+            candidate.keyword = Some(score);
+            candidate.score = score;
+        }
+        for &row in &self.question.pinned {
+            if self.allowed.is_none_or(|allowed| allowed.contains(row)) && self.snapshot.vectors.contains(row)
+            {
+                candidates.entry(row).or_insert_with(|| Candidate::new(row)).place = 0;
+            }
+        }
+        let mut candidates: Vec<Candidate> = candidates.into_values().collect();
+        if let Some(vector) = vector
+            && *mode != Mode::Keyword
+        {
+            for candidate in &mut candidates {
+                self.add_cosine(vector, candidate)?;
+                if *mode == Mode::Semantic {
+                    candidate.score = candidate.semantic.unwrap_or(-1.0);
+                }
+            }
+        }
+        if *mode == Mode::Hybrid {
+            if let Some(words) = self.words {
+                candidates
+                    .iter_mut()
+                    .for_each(|candidate| candidate.keyword = Some(words.score(candidate.row)));
+            }
+            let words_bound = self.words.map_or(0.0, cognate_keyword::Ranking::bound);
+            let scales = (
+                Scale::of(semantic_hits.iter().map(|hit| hit.score)),
+                Scale::of(keyword.iter().map(|(_, score)| *score)).reaching(fusion::WEAK * words_bound),
+            );
+            let ratio = options.semantic_ratio.map_or(fusion::SEMANTIC_RATIO, |ratio| ratio.get());
+            fusion::fuse(&mut candidates, scales, ratio);
+        }
+        Ok((candidates, path))
+    }
+
+    fn nearest(&self, vector: &UnitVector, top_k: usize) -> Result<cognate_index::Found, EngineError> {
+        let exact = self.question.options.exact;
+        let params = SearchParams { exact, allowed: self.allowed, ..SearchParams::new(top_k) };
+        Ok(self.snapshot.vectors.search(vector, &params)?)
+    }
+
+    fn add_cosine(&self, vector: &UnitVector, candidate: &mut Candidate) -> Result<(), EngineError> {
+        if candidate.semantic.is_none() {
+            candidate.semantic = self.snapshot.vectors.score(vector, candidate.row)?;
+        }
+        Ok(())
+    }
+
+    /// How many rows match.
+    fn count(&self) -> Result<u64, EngineError> {
+        let Question { mode, vector, options, exclude, .. } = self.question;
+        let vectors = &self.snapshot.vectors;
+        let is_allowed = |row: u32| self.allowed.is_none_or(|allowed| allowed.contains(row));
+        let excluded = exclude.iter().copied().filter(|row| is_allowed(*row));
+        match (mode, options.page.min_score, vector) {
+            (Mode::Keyword, Some(_), _) => Ok(self.matching()?.len()),
+            (Mode::Keyword, None, _) => {
+                let Some(words) = self.words else { return Ok(0) };
+                let n_excluded = excluded.filter(|row| words.score(*row) > 0.0).count();
+                Ok(words.count(self.allowed) - n_excluded as u64)
+            }
+            (_, Some(min_score), Some(vector)) => {
+                let n_passing = vectors.count_at_least(vector, min_score, self.allowed)?;
+                let mut n_excluded = 0;
+                for row in excluded {
+                    n_excluded += usize::from(vectors.score(vector, row)?.is_some_and(|s| s >= min_score));
+                }
+                Ok((n_passing - n_excluded) as u64)
+            }
+            _ => {
+                let n = self.allowed.map_or(vectors.len() as u64, RoaringBitmap::len);
+                Ok(n - excluded.filter(|row| vectors.contains(*row)).count() as u64)
+            }
+        }
+    }
+
+    /// The rows that match.
+    fn matching(&self) -> Result<RoaringBitmap, EngineError> {
+        let Question { mode, vector, options, exclude, .. } = self.question;
+        let vectors = &self.snapshot.vectors;
+        let mut rows = match self.allowed {
+            Some(allowed) => allowed.clone(),
+            None => vectors.rows().into_iter().collect(),
+        };
+        exclude.iter().for_each(|row| {
+            rows.remove(*row);
+        });
+        if *mode == Mode::Keyword {
+            rows &= self.words.map_or_else(RoaringBitmap::new, cognate_keyword::Ranking::matching);
+        }
+        if let (Some(min_score), Some(vector)) = (options.page.min_score, vector) {
+            let near = vectors.at_least(vector, min_score, Some(&rows))?;
+            rows = near.map(|hit| hit.row).collect();
+        }
+        Ok(rows)
+    }
+}
+
+/// The best rows by words, and on through every tie with the last.
+fn top_with_ties(
+    words: &cognate_keyword::Ranking,
+    top_k: usize,
+    allowed: Option<&RoaringBitmap>,
+) -> Vec<(u32, f32)> {
+    let mut wanted = top_k + 64;
+    loop {
+        let mut best = words.top(wanted, allowed);
+        let Some(&(_, last)) = best.get(top_k.saturating_sub(1)) else { return best };
+        let n_ties = best[top_k..].iter().take_while(|(_, score)| *score == last).count();
+        if top_k + n_ties < best.len() || best.len() < wanted {
+            best.truncate(top_k + n_ties);
+            return best;
+        }
+        wanted *= 2;
+    }
+}

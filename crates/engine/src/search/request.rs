@@ -1,0 +1,215 @@
+//! What is asked, checked.
+
+use std::fmt;
+
+use crate::catalog::{FacetField, Filter};
+use crate::error::EngineError;
+
+/// Longest query, in Unicode scalar values: room for a pasted abstract.
+pub const MAX_QUERY_CHARS: usize = 10_000;
+/// Most hits on one page.
+pub const MAX_LIMIT: usize = 1_000;
+/// Most hits that can be skipped.
+pub const MAX_OFFSET: usize = 10_000;
+/// Hits on a page when the request does not say.
+const DEFAULT_LIMIT: usize = 10;
+/// Most hits on a page whose best sentences are looked for: each costs the model some ten sentences.
+pub const MAX_EXPLAINED: usize = 50;
+
+/// How papers are ranked.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Mode {
+    /// By meaning and words together: a convex combination of both, each scaled to 0 to 1.
+    #[default]
+    Hybrid,
+    /// By cosine of the embeddings.
+    Semantic,
+    /// By BM25.
+    Keyword,
+}
+
+impl fmt::Display for Mode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Hybrid => "hybrid",
+            Self::Semantic => "semantic",
+            Self::Keyword => "keyword",
+        })
+    }
+}
+
+impl std::str::FromStr for Mode {
+    type Err = EngineError;
+
+    fn from_str(text: &str) -> Result<Self, EngineError> {
+        match text {
+            "hybrid" => Ok(Self::Hybrid),
+            "semantic" => Ok(Self::Semantic),
+            "keyword" => Ok(Self::Keyword),
+            other => {
+                Err(invalid("mode", "`hybrid`, `semantic` or `keyword`".to_owned(), format!("{other:?}")))
+            }
+        }
+    }
+}
+
+/// In which order hits come.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Sort {
+    /// The best first.
+    #[default]
+    Relevance,
+    /// Of the thousand best (or of as many as the page reaches), the newest first; those without a date last.
+    Newest,
+}
+
+impl std::str::FromStr for Sort {
+    type Err = EngineError;
+
+    fn from_str(text: &str) -> Result<Self, EngineError> {
+        match text {
+            "relevance" => Ok(Self::Relevance),
+            "newest" => Ok(Self::Newest),
+            other => Err(invalid("sort", "`relevance` or `newest`".to_owned(), format!("{other:?}"))),
+        }
+    }
+}
+
+/// Which part of the ranking is asked for. Valid once made.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Page {
+    pub(super) limit: usize,
+    pub(super) offset: usize,
+    pub(super) min_score: Option<f32>,
+}
+
+impl Default for Page {
+    fn default() -> Self {
+        Self { limit: DEFAULT_LIMIT, offset: 0, min_score: None }
+    }
+}
+
+impl Page {
+    /// Validates the bounds: `limit` 1 to [`MAX_LIMIT`] (default 10), `offset` 0 to [`MAX_OFFSET`]
+    /// (default 0), `min_score` a cosine in `[-1, 1]` (default: none).
+    ///
+    /// # Errors
+    /// [`EngineError::InvalidRequest`] naming the parameter.
+    pub fn new(
+        limit: Option<usize>,
+        offset: Option<usize>,
+        min_score: Option<f32>,
+    ) -> Result<Self, EngineError> {
+        let limit = limit.unwrap_or(DEFAULT_LIMIT);
+        let offset = offset.unwrap_or(0);
+        if !(1..=MAX_LIMIT).contains(&limit) {
+            return Err(invalid("limit", format!("1 to {MAX_LIMIT}"), limit));
+        }
+        if offset > MAX_OFFSET {
+            return Err(invalid("offset", format!("0 to {MAX_OFFSET}"), offset));
+        }
+        if let Some(score) = min_score
+            && !(-1.0..=1.0).contains(&score)
+        {
+            return Err(invalid("min_score", "a cosine from -1 to 1".to_owned(), score));
+        }
+        Ok(Self { limit, offset, min_score })
+    }
+
+    /// How far into the ranking it reaches.
+    pub(super) fn end(self) -> usize {
+        self.offset + self.limit
+    }
+}
+
+pub(super) fn invalid(parameter: &'static str, expected: String, found: impl fmt::Display) -> EngineError {
+    EngineError::InvalidRequest { parameter, expected, found: found.to_string() }
+}
+
+/// The part of meaning in a hybrid score: 0 for words only, 1 for meaning only.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct SemanticRatio(f32);
+
+impl SemanticRatio {
+    /// Validates a ratio from 0 to 1.
+    ///
+    /// # Errors
+    /// [`EngineError::InvalidRequest`] if it is outside.
+    pub fn new(ratio: f32) -> Result<Self, EngineError> {
+        if (0.0..=1.0).contains(&ratio) {
+            Ok(Self(ratio))
+        } else {
+            Err(invalid("semantic_ratio", "a number from 0 to 1".to_owned(), ratio))
+        }
+    }
+
+    /// The ratio.
+    #[must_use]
+    pub fn get(self) -> f32 {
+        self.0
+    }
+}
+
+/// How to search and what to tell, beside the question itself.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct SearchOptions {
+    /// How papers are ranked; papers near a paper are always ranked by meaning.
+    pub mode: Mode,
+    /// The part of meaning in a hybrid score; `None` for the ratio that was found best.
+    pub semantic_ratio: Option<SemanticRatio>,
+    /// Which part of the ranking.
+    pub page: Page,
+    /// Which papers may be hits.
+    pub filter: Filter,
+    /// What to count the matching papers by.
+    pub facets: Vec<FacetField>,
+    /// In which order.
+    pub sort: Sort,
+    /// Whether to say for each hit why it is one; for at most [`MAX_EXPLAINED`] hits.
+    pub explain: bool,
+    /// Whether to compare every paper, so that nothing is missed, where many are searched by graph.
+    pub exact: bool,
+}
+
+impl SearchOptions {
+    pub(super) fn check(&self) -> Result<(), EngineError> {
+        if self.explain && self.page.limit > MAX_EXPLAINED {
+            let expected = format!("1 to {MAX_EXPLAINED} with `explain`");
+            return Err(invalid("limit", expected, self.page.limit));
+        }
+        self.filter.check_size()
+    }
+}
+
+/// A question to the papers. Valid once made.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SearchRequest {
+    pub(super) query: String,
+    pub(super) options: SearchOptions,
+}
+
+impl SearchRequest {
+    /// Validates a question: a query that is not blank and has at most [`MAX_QUERY_CHARS`] characters, a
+    /// filter that is not too large, and not too many hits to be explained.
+    ///
+    /// # Errors
+    /// [`EngineError::InvalidRequest`] naming the parameter.
+    pub fn new(query: impl Into<String>, options: SearchOptions) -> Result<Self, EngineError> {
+        let query = query.into();
+        check_query("q", &query)?;
+        options.check()?;
+        Ok(Self { query, options })
+    }
+}
+
+pub(super) fn check_query(parameter: &'static str, query: &str) -> Result<(), EngineError> {
+    if query.trim().is_empty() {
+        return Err(invalid(parameter, "a question or some words".to_owned(), "nothing"));
+    }
+    let n_chars = query.chars().count();
+    if n_chars > MAX_QUERY_CHARS {
+        let expected = format!("at most {MAX_QUERY_CHARS} characters");
+        return Err(invalid(parameter, expected, format!("{n_chars} characters")));
+    }
+    Ok(())
+}

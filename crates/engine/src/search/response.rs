@@ -1,0 +1,103 @@
+//! What is answered.
+
+use std::ops::Range;
+use std::time::Duration;
+
+use cognate_index::SearchPath;
+use cognate_keyword::MatchedTerm;
+
+use super::request::Mode;
+use crate::catalog::Facet;
+use crate::store::StoredPaper;
+
+/// The scores that a hit was given.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Scores {
+    /// Cosine of query and paper, in `[-1, 1]`.
+    pub semantic: Option<f32>,
+    /// BM25, from 0.
+    pub keyword: Option<f32>,
+}
+
+/// A place in one of the two rankings behind a hit.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Part {
+    /// From 1; `None` past the depth to which the ranking was made.
+    pub rank: Option<usize>,
+    /// Cosine or BM25.
+    pub score: f32,
+    /// What went into the hybrid score, in `[0, 1]`.
+    pub scaled: f32,
+}
+
+/// A sentence of an abstract.
+#[derive(Debug, Clone, PartialEq)]
+pub struct BestSentence {
+    /// Where it is, in Unicode scalar values.
+    pub chars: Range<usize>,
+    /// Cosine to the query.
+    pub score: f32,
+}
+
+/// Why a paper is a hit.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Explanation {
+    /// By meaning, where it was ranked so.
+    pub semantic: Option<Part>,
+    /// By words, where it was ranked so.
+    pub keyword: Option<Part>,
+    /// The part of meaning in the score: it is `ratio · semantic.scaled + (1 − ratio) · keyword.scaled`.
+    /// `None` but in [`Mode::Hybrid`].
+    pub semantic_ratio: Option<f32>,
+    /// The sentence of the abstract that comes nearest to the query.
+    pub best_sentence: Option<BestSentence>,
+    /// The query's words that the paper has.
+    pub matched_terms: Vec<MatchedTerm>,
+}
+
+/// One paper in the answer.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Hit {
+    /// What the ranking is by, higher is better: in [`Mode::Semantic`] the cosine, in [`Mode::Keyword`]
+    /// BM25, in [`Mode::Hybrid`] a number from 0 to 1.
+    pub score: f32,
+    /// Every score computed.
+    pub scores: Scores,
+    /// The paper.
+    pub paper: StoredPaper,
+    /// Why, if that was asked.
+    pub explanation: Option<Explanation>,
+    /// For a recommendation: the seed that the paper is nearest to.
+    pub nearest_seed: Option<String>,
+}
+
+/// How an answer came about.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Meta {
+    /// How the papers were ranked.
+    pub mode: Mode,
+    /// The model behind the vectors; `None` for an empty store.
+    pub model: Option<String>,
+    /// The generation of the snapshot that was searched.
+    pub generation: u64,
+    /// Exact scan or graph.
+    pub path: SearchPath,
+    /// Time from request to answer.
+    pub took: Duration,
+}
+
+/// A page of the ranking: descending score, ties in ascending order of id.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SearchResponse {
+    /// Papers that pass the filter and `min_score`, and have every phrase of the query; in
+    /// [`Mode::Keyword`], of these the papers with a word of the query.
+    pub total: u64,
+    /// Hits skipped before this page.
+    pub offset: usize,
+    /// The page.
+    pub hits: Vec<Hit>,
+    /// The papers of `total`, counted.
+    pub facets: Vec<Facet>,
+    /// How it came about.
+    pub meta: Meta,
+}

@@ -1,0 +1,115 @@
+//! What changed since a generation: all that a derived index asks the store.
+
+use cognate_vector::UnitVector;
+use jiff::civil::Date;
+use rusqlite::{Connection, OptionalExtension, Row};
+
+use super::StoredPaper;
+use super::read::{PAPER_COLUMNS, Reader, date_column, generation, json_column, paper_of};
+use crate::error::EngineError;
+
+/// What changed after some generation, up to another.
+#[derive(Debug)]
+pub(crate) struct Changes<T> {
+    /// The generation up to which they are: the store's latest, unless there are very many.
+    pub(crate) generation: u64,
+    /// Rows that are new or changed, with what was asked for of each.
+    pub(crate) upserts: Vec<(u32, T)>,
+    /// Rows deleted.
+    pub(crate) deletes: Vec<u32>,
+}
+
+/// What filters and facets are made from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Attributes {
+    pub(crate) year: Option<i16>,
+    pub(crate) publication_date: Option<Date>,
+    pub(crate) has_abstract: bool,
+    pub(crate) venue: Option<String>,
+    pub(crate) categories: Vec<String>,
+    pub(crate) authors: Vec<String>,
+}
+
+/// A table whose rows are stamped, and how one of them is read.
+struct Stamped<T> {
+    table: &'static str,
+    columns: &'static str,
+    condition: &'static str,
+    read: fn(&Row<'_>) -> Result<T, EngineError>,
+}
+
+/// Every function here gives changes up to a generation with which they are not many more than `about`
+/// upserts; what is later is asked for with that generation.
+impl Reader<'_> {
+    /// The vectors that are new or of a new text.
+    pub(crate) fn vectors_since(&self, since: u64, about: usize) -> Result<Changes<UnitVector>, EngineError> {
+        let read = |row: &Row<'_>| {
+            let bytes = row.get_ref(1)?.as_blob().map_err(rusqlite::Error::from)?;
+            let row = row.get(0)?;
+            UnitVector::from_f16_le_bytes(bytes).map_err(|source| EngineError::DamagedVector { row, source })
+        };
+        let vectors = Stamped { table: "vectors", columns: "row, vector", condition: "1", read };
+        changes_since(self, &vectors, since, about)
+    }
+
+    /// The attributes of papers that are new or changed in anything.
+    pub(crate) fn attributes_since(
+        &self,
+        since: u64,
+        about: usize,
+    ) -> Result<Changes<Attributes>, EngineError> {
+        let read = |row: &Row<'_>| {
+            Ok(Attributes {
+                year: row.get(1)?,
+                publication_date: date_column(row, 2)?,
+                has_abstract: row.get(3)?,
+                venue: row.get(4)?,
+                categories: json_column(row, 5)?,
+                authors: json_column(row, 6)?,
+            })
+        };
+        let columns = "row, year, publication_date, abstract IS NOT NULL, venue, categories, authors";
+        let papers = Stamped { table: "papers", columns, condition: "deleted = 0", read };
+        changes_since(self, &papers, since, about)
+    }
+
+    /// The papers that are new or changed in anything.
+    pub(crate) fn papers_since(&self, since: u64, about: usize) -> Result<Changes<StoredPaper>, EngineError> {
+        let papers =
+            Stamped { table: "papers", columns: PAPER_COLUMNS, condition: "deleted = 0", read: paper_of };
+        changes_since(self, &papers, since, about)
+    }
+}
+
+fn changes_since<T>(
+    connection: &Connection,
+    of: &Stamped<T>,
+    since: u64,
+    about: usize,
+) -> Result<Changes<T>, EngineError> {
+    let Stamped { table, columns, condition, read } = of;
+    let transaction = connection.unchecked_transaction()?;
+    let until: Option<u64> = transaction
+        .prepare_cached(&format!(
+            "SELECT generation FROM {table} WHERE generation > ?1 ORDER BY generation LIMIT 1 OFFSET ?2"
+        ))?
+        .query_row((since, about), |row| row.get(0))
+        .optional()?;
+    let until = until.map_or_else(|| generation(&transaction), Ok)?;
+    let mut upserts = Vec::new();
+    let mut statement = transaction.prepare_cached(&format!(
+        "SELECT {columns} FROM {table} WHERE generation > ?1 AND generation <= ?2 AND {condition} \
+         ORDER BY generation"
+    ))?;
+    let mut rows = statement.query([since, until])?;
+    while let Some(row) = rows.next()? {
+        upserts.push((row.get(0)?, read(row)?));
+    }
+    let deletes = transaction
+        .prepare_cached(
+            "SELECT row FROM papers WHERE generation > ?1 AND generation <= ?2 AND deleted = 1 ORDER BY row",
+        )?
+        .query_map([since, until], |row| row.get(0))?
+        .collect::<Result<_, _>>()?;
+    Ok(Changes { generation: until, upserts, deletes })
+}

@@ -1,0 +1,40 @@
+//! Papers and made-up vectors for tests of what is derived from a store.
+
+use cognate_corpus::{Paper, Place, paper_from_json};
+use cognate_vector::UnitVector;
+use serde_json::json;
+
+use super::{Incoming, Outcome, Plan, Store, StoredModel};
+
+pub(crate) fn model() -> StoredModel {
+    StoredModel {
+        name: "made-up".to_owned(),
+        weights_sha256: "00".repeat(32),
+        dim: 3,
+        precision: "f32".to_owned(),
+        max_tokens: 8,
+        pooling: "mean".to_owned(),
+        recipe: 1,
+        query_prefix: String::new(),
+        passage_prefix: String::new(),
+    }
+}
+
+pub(crate) fn paper(id: &str, title: &str, year: i16) -> Paper {
+    let record = json!({ "id": id, "title": title, "year": year, "doi": format!("10.5555/{id}") });
+    paper_from_json(record, &Place { file: "test".into(), line: 1 }).unwrap().paper
+}
+
+/// A vector that tells its text.
+pub(crate) fn vector_of(text: &str) -> UnitVector {
+    let sum: u32 = text.bytes().map(u32::from).sum();
+    UnitVector::normalize(vec![1.0, text.len() as f32, (sum % 97) as f32]).unwrap()
+}
+
+/// Commits one paper as an ingestion does.
+pub(crate) fn put(store: &Store, paper: Paper) -> Outcome {
+    let incoming = Incoming::new(paper).unwrap();
+    let plan = store.plan(&incoming, &[]).unwrap();
+    let vector = (plan == Plan::Embed).then(|| vector_of(&incoming.text));
+    store.commit(&model(), &[(incoming, vector)]).unwrap()[0]
+}

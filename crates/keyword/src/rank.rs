@@ -1,0 +1,259 @@
+//! Scoring every row for a query.
+//!
+//! All postings of the query's terms are read, and added up in one array of scores with a place for each
+//! row. Over 100,000 abstracts this is faster than skipping what cannot be among the best, which would need
+//! an upper bound for each term; and it gives the number of matches, the set of them and the score of any
+//! row at no further cost.
+//!
+//! The score of a row is BM25F's: for each term `t` of the query
+//!
+//! `√count(t) · idf(t) · (k1 + 1) · f / (f + k1 · (1 - b + b · l / average l))`
+//!
+//! with `count` the number of times that the query has the term, `f` the number of times that the row has the term, in each field times that field's weight, and `l`
+//! the length of its title (times its weight) and abstract. (S. Robertson, H. Zaragoza and M. Taylor, Simple
+//! BM25 extension to multiple weighted fields, CIKM 2004.) `idf` is of the rows that live.
+
+use std::sync::Arc;
+
+use roaring::RoaringBitmap;
+use tantivy::TERMINATED;
+use tantivy::schema::IndexRecordOption;
+
+use crate::document::Field;
+use crate::error::{KeywordError, guarded, of_tantivy};
+use crate::phrase;
+use crate::query::Query;
+use crate::schema;
+use crate::scoring::idf;
+use crate::snapshot::{Segment, Snapshot};
+use crate::top;
+
+/// The score of every row of a snapshot for a query.
+#[derive(Debug)]
+pub struct Ranking {
+    snapshot: Arc<Snapshot>,
+    /// By place; 0 where nothing matches.
+    scores: Vec<f32>,
+    bound: f32,
+}
+
+/// The score of every place, and what no score reaches.
+struct Scores {
+    scores: Vec<f32>,
+    bound: f32,
+}
+
+impl Snapshot {
+    /// Scores every row for a query; the formula is in docs/keyword.md.
+    ///
+    /// # Errors
+    /// [`KeywordError::Damaged`], [`KeywordError::Io`], [`KeywordError::Panicked`]: the files changed since
+    /// they were opened.
+    pub fn rank(self: &Arc<Self>, query: &Query) -> Result<Ranking, KeywordError> {
+        let dir = self.dir();
+        let Scores { scores, bound } =
+            guarded("search", dir, || self.scores(query).map_err(of_tantivy("search", dir)))?;
+        Ok(Ranking { snapshot: Arc::clone(self), scores, bound })
+    }
+
+    /// The `top_k` best rows among `allowed`, with their scores: best first, equal ones by row. Fewer only
+    /// where fewer match.
+    ///
+    /// # Errors
+    /// As [`rank`](Self::rank).
+    pub fn search(
+        self: &Arc<Self>,
+        query: &Query,
+        top_k: usize,
+        allowed: Option<&RoaringBitmap>,
+    ) -> Result<Vec<(u32, f32)>, KeywordError> {
+        Ok(self.rank(query)?.top(top_k, allowed))
+    }
+
+    /// The score of each of these rows; 0 where nothing matches, and for a row that is not here.
+    ///
+    /// # Errors
+    /// As [`rank`](Self::rank).
+    pub fn score_rows(self: &Arc<Self>, query: &Query, rows: &[u32]) -> Result<Vec<f32>, KeywordError> {
+        let ranking = self.rank(query)?;
+        Ok(rows.iter().map(|&row| ranking.score(row)).collect())
+    }
+
+    /// How many rows among `allowed` match.
+    ///
+    /// # Errors
+    /// As [`rank`](Self::rank).
+    pub fn count(
+        self: &Arc<Self>,
+        query: &Query,
+        allowed: Option<&RoaringBitmap>,
+    ) -> Result<u64, KeywordError> {
+        Ok(self.rank(query)?.count(allowed))
+    }
+
+    /// The rows that match.
+    ///
+    /// # Errors
+    /// As [`rank`](Self::rank).
+    pub fn matching(self: &Arc<Self>, query: &Query) -> Result<RoaringBitmap, KeywordError> {
+        Ok(self.rank(query)?.matching())
+    }
+
+    fn scores(&self, query: &Query) -> tantivy::Result<Scores> {
+        let mut scores = vec![0.0f32; self.n_places()];
+        let mut bound = 0.0;
+        let required = phrase::required(self, query)?;
+        if required.as_ref().is_some_and(Vec::is_empty) {
+            return Ok(Scores { scores, bound });
+        }
+        let scoring = self.scoring();
+        let mut frequencies = Frequencies::new(self.n_places());
+        for term in &query.terms {
+            frequencies.read(self, &term.term)?;
+            let weight = scoring.weight_of_term(term) * idf(self.len(), frequencies.places.len());
+            let weight = weight * (scoring.k1 + 1.0);
+            bound += weight;
+            for (place, frequency) in frequencies.take() {
+                scores[place] += weight * frequency / (frequency + self.norms()[place]);
+            }
+        }
+        if let Some(required) = required {
+            let mut of_required = vec![0.0f32; scores.len()];
+            for place in required {
+                of_required[place as usize] = scores[place as usize];
+            }
+            scores = of_required;
+        }
+        Ok(Scores { scores, bound })
+    }
+}
+
+/// How often each row has one term.
+struct Frequencies {
+    /// By place: the sum over fields, each times its weight.
+    sums: Vec<f32>,
+    /// Those that are not 0.
+    places: Vec<u32>,
+}
+
+impl Frequencies {
+    fn new(n_places: usize) -> Self {
+        Self { sums: vec![0.0; n_places], places: Vec::new() }
+    }
+
+    /// Reads a term of all segments and fields.
+    fn read(&mut self, snapshot: &Snapshot, term: &str) -> tantivy::Result<()> {
+        let scoring = snapshot.scoring();
+        for field in Field::ALL {
+            let weight = scoring.weight_of_field(field);
+            let term = schema::text_term(field, term);
+            for (segment, base) in snapshot.parts() {
+                self.read_postings(segment, &term, (field, weight, base))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn read_postings(
+        &mut self,
+        segment: &Segment,
+        term: &tantivy::Term,
+        (field, weight, base): (Field, f32, u32),
+    ) -> tantivy::Result<()> {
+        let postings = &segment.postings[field as usize];
+        let Some(mut block) = postings.read_block_postings(term, IndexRecordOption::WithFreqs)? else {
+            return Ok(());
+        };
+        let has_dead = segment.has_dead();
+        while block.block_len() > 0 {
+            for (&doc, &frequency) in block.docs().iter().zip(block.freqs()) {
+                if doc == TERMINATED || (has_dead && segment.is_dead(doc)) {
+                    continue;
+                }
+                let place = base + doc;
+                let sum = &mut self.sums[place as usize];
+                if *sum == 0.0 {
+                    self.places.push(place);
+                }
+                *sum += weight * frequency as f32;
+            }
+            block.advance();
+        }
+        Ok(())
+    }
+
+    /// Every place with its frequency, which is forgotten.
+    fn take(&mut self) -> impl Iterator<Item = (usize, f32)> {
+        let sums = &mut self.sums;
+        self.places.drain(..).map(|place| {
+            let place = place as usize;
+            (place, std::mem::take(&mut sums[place]))
+        })
+    }
+}
+
+impl Ranking {
+    /// The `top_k` best rows among `allowed`, with their scores: best first, equal ones by row. Fewer only
+    /// where fewer match.
+    #[must_use]
+    pub fn top(&self, top_k: usize, allowed: Option<&RoaringBitmap>) -> Vec<(u32, f32)> {
+        match allowed {
+            None => top::top(top_k, self.scored_places()),
+            Some(allowed) => top::top(top_k, self.scored_rows(allowed)),
+        }
+    }
+
+    /// The score of a row; 0 where nothing matches, and for a row that is not here.
+    #[must_use]
+    pub fn score(&self, row: u32) -> f32 {
+        self.snapshot.place_of(row).map_or(0.0, |place| self.scores[place])
+    }
+
+    /// What no score reaches: that of a row which has every term of the query, known here or not, without
+    /// end. How near the best row comes tells how much of the query the rows have at all.
+    #[must_use]
+    pub fn bound(&self) -> f32 {
+        self.bound
+    }
+
+    /// How many rows among `allowed` match.
+    #[must_use]
+    pub fn count(&self, allowed: Option<&RoaringBitmap>) -> u64 {
+        match allowed {
+            None => self.scores.iter().filter(|&&score| score > 0.0).count() as u64,
+            Some(allowed) => self.scored_rows(allowed).count() as u64,
+        }
+    }
+
+    /// The rows that match.
+    #[must_use]
+    pub fn matching(&self) -> RoaringBitmap {
+        let rows = self.snapshot.rows().iter().zip(self.snapshot.places());
+        rows.filter(|&(_, &place)| self.scores[place as usize] > 0.0).map(|(&row, _)| row).collect()
+    }
+
+    /// The snapshot whose rows these are.
+    #[must_use]
+    pub fn snapshot(&self) -> &Arc<Snapshot> {
+        &self.snapshot
+    }
+
+    /// Rows that match, in order of place.
+    fn scored_places(&self) -> impl Iterator<Item = (u32, f32)> {
+        self.snapshot.rows().iter().zip(self.snapshot.places()).filter_map(|(&row, &place)| {
+            let score = self.scores[place as usize];
+            (score > 0.0).then_some((row, score))
+        })
+    }
+
+    /// Rows that match and are allowed, ascending.
+    fn scored_rows<'a>(&'a self, allowed: &'a RoaringBitmap) -> impl Iterator<Item = (u32, f32)> + 'a {
+        let (rows, places) = (self.snapshot.rows(), self.snapshot.places());
+        let mut at = 0;
+        allowed.iter().filter_map(move |row| {
+            at += top::gallop(&rows[at..], row);
+            let score = (*rows.get(at)? == row).then(|| self.scores[places[at] as usize])?;
+            (score > 0.0).then_some((row, score))
+        })
+    }
+}

@@ -1,0 +1,227 @@
+//! Changing the files.
+
+use std::fmt;
+use std::sync::MutexGuard;
+
+use roaring::RoaringBitmap;
+use tantivy::indexer::{IndexWriterOptions, LogMergePolicy};
+use tantivy::{Index, IndexSettings, IndexWriter};
+
+use crate::directory::SealedDirectory;
+use crate::document::Document;
+use crate::error::{KeywordError, guarded, of_tantivy};
+use crate::index::{KeywordIndex, KeywordOptions};
+use crate::load::Payload;
+use crate::schema;
+use crate::snapshot::Snapshot;
+
+/// The least that tantivy takes for a thread.
+const MIN_BUDGET_PER_THREAD: usize = 15_000_000;
+/// More would be of no use: tantivy's counters are of 32 bits.
+const MAX_BUDGET_PER_THREAD: usize = 2_000_000_000;
+/// Threads that index, if nothing else is said: more would wait for whoever gives the documents.
+const MAX_THREADS: usize = 4;
+/// A segment of which more than this share is dead is rewritten.
+const MAX_DEAD: f32 = 0.2;
+
+/// tantivy's writer, and the folder that it writes to.
+pub(crate) struct Writer {
+    /// `None` only while it is being dropped.
+    writer: Option<IndexWriter>,
+    directory: SealedDirectory,
+}
+
+impl fmt::Debug for Writer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Writer").field("directory", &self.directory).finish_non_exhaustive()
+    }
+}
+
+impl Writer {
+    /// A writer of a new index in an empty folder, which holds nothing at generation 0.
+    pub(crate) fn create(options: &KeywordOptions) -> Result<Self, KeywordError> {
+        let failed = of_tantivy("make", &options.dir);
+        let directory = SealedDirectory::open(&options.dir).map_err(&failed)?;
+        let index = Index::create(directory.clone(), schema::schema(), IndexSettings::default());
+        let mut writer = Self::of(index.map_err(&failed)?, directory, options)?;
+        writer.commit(Payload::new(options, 0)).map_err(&failed)?;
+        Ok(writer)
+    }
+
+    /// The writer, made if there is none yet.
+    pub(crate) fn get<'a>(
+        writer: &'a mut Option<Self>,
+        options: &KeywordOptions,
+    ) -> Result<&'a mut Self, KeywordError> {
+        if writer.is_none() {
+            let failed = of_tantivy("write", &options.dir);
+            let directory = SealedDirectory::open(&options.dir).map_err(&failed)?;
+            let index = Index::open(directory.clone()).map_err(&failed)?;
+            *writer = Some(Self::of(index, directory, options)?);
+        }
+        Ok(writer.as_mut().expect("it was made above"))
+    }
+
+    fn of(
+        mut index: Index,
+        directory: SealedDirectory,
+        options: &KeywordOptions,
+    ) -> Result<Self, KeywordError> {
+        index.set_tokenizers(schema::tokenizers());
+        let n_cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        let n_threads = options.n_threads.unwrap_or(n_cores.min(MAX_THREADS)).max(1);
+        let n_threads = n_threads.min((options.memory_budget / MIN_BUDGET_PER_THREAD).max(1));
+        let budget = (options.memory_budget / n_threads).clamp(MIN_BUDGET_PER_THREAD, MAX_BUDGET_PER_THREAD);
+        let writer_options = IndexWriterOptions::builder()
+            .num_worker_threads(n_threads)
+            .memory_budget_per_thread(budget)
+            .num_merge_threads(1)
+            .build();
+        let writer: IndexWriter =
+            index.writer_with_options(writer_options).map_err(of_tantivy("write", &options.dir))?;
+        let mut policy = LogMergePolicy::default();
+        policy.set_del_docs_ratio_before_merge(MAX_DEAD);
+        writer.set_merge_policy(Box::new(policy));
+        Ok(Self { writer: Some(writer), directory })
+    }
+
+    /// Merges all segments into one, unless they are.
+    pub(crate) fn merge_all(writer: &mut Option<Self>, options: &KeywordOptions) -> Result<(), KeywordError> {
+        let failed = of_tantivy("merge", &options.dir);
+        // Segments that are being merged already cannot be merged again before that has ended.
+        if let Some(mut busy) = writer.take()
+            && let Some(busy) = busy.writer.take()
+        {
+            busy.wait_merging_threads().map_err(&failed)?;
+        }
+        let writer = Self::get(writer, options)?.tantivy();
+        let metas = writer.index().searchable_segment_metas().map_err(&failed)?;
+        if metas.len() < 2 && metas.iter().all(|meta| meta.num_deleted_docs() == 0) {
+            return Ok(());
+        }
+        let ids: Vec<_> = metas.iter().map(tantivy::SegmentMeta::id).collect();
+        writer.merge(&ids).wait().map_err(&failed)?;
+        // tantivy keeps the files of a segment for as long as somebody has its description.
+        drop(metas);
+        writer.garbage_collect_files().wait().map_err(&failed).map(drop)
+    }
+
+    fn commit(&mut self, payload: Payload) -> tantivy::Result<()> {
+        let mut prepared = self.tantivy().prepare_commit()?;
+        prepared.set_payload(&payload.encode());
+        prepared.commit().map(drop)
+    }
+
+    fn tantivy(&mut self) -> &mut IndexWriter {
+        self.writer.as_mut().expect("only drop takes it")
+    }
+}
+
+impl Drop for Writer {
+    /// Takes back what was not committed, cuts merges short, and waits for the threads to end: after this
+    /// nothing writes to the folder any more.
+    fn drop(&mut self) {
+        self.directory.stop_writing();
+        if let Some(writer) = self.writer.take()
+            && let Err(error) = writer.wait_merging_threads()
+        {
+            tracing::debug!("the keyword index was closed while it was being written: {error}");
+        }
+    }
+}
+
+/// A change in the making, from [`KeywordIndex::begin`]. Dropped without [`commit`](Self::commit), it never
+/// was.
+#[derive(Debug)]
+pub struct Update<'a> {
+    index: &'a KeywordIndex,
+    writer: MutexGuard<'a, Option<Writer>>,
+    /// What the files hold.
+    before: std::sync::Arc<Snapshot>,
+    /// Rows added since.
+    added: RoaringBitmap,
+    is_changed: bool,
+}
+
+impl<'a> Update<'a> {
+    pub(crate) fn begin(
+        index: &'a KeywordIndex,
+        mut writer: MutexGuard<'a, Option<Writer>>,
+    ) -> Result<Self, KeywordError> {
+        // Also where the last commit could not be read back.
+        index.reload()?;
+        guarded("write", &index.options.dir, || Writer::get(&mut writer, &index.options).map(drop))?;
+        let before = index.snapshot();
+        let added = RoaringBitmap::new();
+        Ok(Self { index, writer, before, added, is_changed: false })
+    }
+
+    /// Adds a row, or replaces it.
+    ///
+    /// # Errors
+    /// [`KeywordError::Tantivy`]; the update is of no use then.
+    pub fn upsert(&mut self, row: u32, document: &Document) -> Result<(), KeywordError> {
+        self.delete(row)?;
+        let document = schema::tantivy_document(row, document);
+        self.with_tantivy(|tantivy| tantivy.add_document(document).map(drop))?;
+        self.added.insert(row);
+        Ok(())
+    }
+
+    /// Takes a row out; one that is not there is no error.
+    ///
+    /// # Errors
+    /// [`KeywordError::Tantivy`]; the update is of no use then.
+    pub fn delete(&mut self, row: u32) -> Result<(), KeywordError> {
+        // Deletes are held in memory until the commit, so a first index of millions has none.
+        if self.before.contains(row) || self.added.contains(row) {
+            self.with_tantivy(|tantivy| {
+                tantivy.delete_term(schema::row_term(row));
+                Ok(())
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Makes the change count, at a generation of the store. When this returns, it is on disk, and every
+    /// snapshot taken from now on has it.
+    ///
+    /// # Errors
+    /// [`KeywordError::GenerationBackwards`], [`KeywordError::Io`], [`KeywordError::Tantivy`]: the change is
+    /// not made then. Errors of [`KeywordIndex::reload`]: it is made, but not in the snapshot.
+    pub fn commit(mut self, generation: u64) -> Result<(), KeywordError> {
+        let current = self.before.generation();
+        if generation < current {
+            return Err(KeywordError::GenerationBackwards { current, found: generation });
+        }
+        let options = &self.index.options;
+        self.is_changed = true;
+        guarded("commit", &options.dir, || {
+            let writer = Writer::get(&mut self.writer, options)?;
+            writer.commit(Payload::new(options, generation)).map_err(of_tantivy("commit", &options.dir))
+        })?;
+        self.is_changed = false;
+        self.index.reload().map(drop)
+    }
+
+    fn with_tantivy(
+        &mut self,
+        work: impl FnOnce(&mut IndexWriter) -> tantivy::Result<()>,
+    ) -> Result<(), KeywordError> {
+        let options = &self.index.options;
+        self.is_changed = true;
+        guarded("write", &options.dir, || {
+            let writer = Writer::get(&mut self.writer, options)?;
+            work(writer.tantivy()).map_err(of_tantivy("write", &options.dir))
+        })
+    }
+}
+
+impl Drop for Update<'_> {
+    fn drop(&mut self) {
+        if self.is_changed {
+            // The next begins with a new one, which knows only what was committed.
+            *self.writer = None;
+        }
+    }
+}

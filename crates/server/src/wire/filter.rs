@@ -1,0 +1,234 @@
+//! Filters as users write them.
+
+use cognate_engine::{Clause, Condition, EngineError, Filter};
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+/// One text with commas, or a list.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(untagged)]
+pub enum OneOrMany {
+    /// `cs.CL,stat.ML`
+    Commas(String),
+    /// `["cs.CL", "stat.ML"]`
+    List(Vec<String>),
+}
+
+impl OneOrMany {
+    /// The parts, without white space around them and without empty ones.
+    #[must_use]
+    pub fn parts(&self) -> Vec<&str> {
+        let trimmed = |part: &'_ str| !part.is_empty();
+        match self {
+            Self::Commas(text) => text.split(',').map(str::trim).filter(|part| trimmed(part)).collect(),
+            Self::List(list) => list.iter().map(|part| part.trim()).filter(|part| trimmed(part)).collect(),
+        }
+    }
+}
+
+/// The simple filters among a request's parameters: all of them must hold.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Conditions<'a> {
+    pub(super) year: Option<&'a str>,
+    pub(super) publication_date: Option<&'a str>,
+    pub(super) categories: Option<&'a OneOrMany>,
+    pub(super) author: Option<&'a str>,
+    pub(super) venue: Option<&'a str>,
+    pub(super) has_abstract: Option<bool>,
+    /// A filter in JSON: an object, or a text that holds one.
+    pub(super) filter: Option<&'a Value>,
+}
+
+impl Conditions<'_> {
+    pub(super) fn to_filter(self) -> Result<Filter, EngineError> {
+        let mut must = Vec::new();
+        let mut add = |condition| must.push(Clause::Condition(condition));
+        if let Some(years) = self.year {
+            add(Condition::Year(years.parse()?));
+        }
+        if let Some(days) = self.publication_date {
+            add(Condition::PublicationDate(days.parse()?));
+        }
+        if let Some(categories) = self.categories {
+            add(categories_of(&categories.parts())?);
+        }
+        if let Some(author) = self.author {
+            add(Condition::Author(not_blank("author", author)?));
+        }
+        if let Some(venue) = self.venue {
+            add(Condition::Venue(not_blank("venue", venue)?));
+        }
+        if let Some(has_abstract) = self.has_abstract {
+            add(Condition::HasAbstract(has_abstract));
+        }
+        if let Some(filter) = self.filter {
+            must.push(Clause::Filter(filter_of(filter)?));
+        }
+        let filter = Filter { must, ..Filter::default() };
+        filter.check_size()?;
+        Ok(filter)
+    }
+}
+
+/// Reads a filter in JSON: `{"must": […], "should": […], "must_not": […]}`, where each part is a condition
+/// such as `{"year": "2020-"}` (all of its fields must hold), a filter, or a list of these; or a condition
+/// alone.
+///
+/// # Errors
+/// [`EngineError::InvalidRequest`] with what was expected.
+pub fn filter_of(value: &Value) -> Result<Filter, EngineError> {
+    let parsed;
+    let value = match value {
+        Value::String(text) => {
+            parsed = serde_json::from_str(text).map_err(|error| invalid("JSON", &error.to_string()))?;
+            &parsed
+        }
+        value => value,
+    };
+    match clause_of(value)? {
+        Clause::Filter(filter) => Ok(filter),
+        condition @ Clause::Condition(_) => Ok(Filter { must: vec![condition], ..Filter::default() }),
+    }
+}
+
+fn clause_of(value: &Value) -> Result<Clause, EngineError> {
+    const PARTS: [&str; 3] = ["must", "should", "must_not"];
+    let Value::Object(fields) = value else {
+        return Err(invalid("an object", &value.to_string()));
+    };
+    if fields.keys().any(|name| PARTS.contains(&name.as_str())) {
+        if let Some(name) = fields.keys().find(|name| !PARTS.contains(&name.as_str())) {
+            return Err(invalid(
+                "only `must`, `should` and `must_not` beside one another",
+                &format!("{name:?}"),
+            ));
+        }
+        let part = |name: &str| -> Result<Vec<Clause>, EngineError> {
+            match fields.get(name) {
+                None | Some(Value::Null) => Ok(Vec::new()),
+                Some(Value::Array(clauses)) => clauses.iter().map(clause_of).collect(),
+                Some(clause) => Ok(vec![clause_of(clause)?]),
+            }
+        };
+        return Ok(Clause::Filter(Filter {
+            must: part("must")?,
+            should: part("should")?,
+            must_not: part("must_not")?,
+        }));
+    }
+    let mut conditions = conditions_of(fields)?;
+    match conditions.len() {
+        0 => Err(invalid("a condition, such as {\"year\": \"2020-\"}", "an empty object")),
+        1 => Ok(conditions.remove(0)),
+        _ => Ok(Clause::Filter(Filter { must: conditions, ..Filter::default() })),
+    }
+}
+
+fn conditions_of(fields: &Map<String, Value>) -> Result<Vec<Clause>, EngineError> {
+    let text = |name: &str, value: &Value| match value {
+        Value::String(text) => Ok(text.clone()),
+        Value::Number(number) => Ok(number.to_string()),
+        value => Err(invalid(&format!("a text for `{name}`"), &value.to_string())),
+    };
+    let condition = |(name, value): (&String, &Value)| {
+        Ok(Clause::Condition(match name.as_str() {
+            "year" => Condition::Year(text(name, value)?.parse()?),
+            "publication_date" => Condition::PublicationDate(text(name, value)?.parse()?),
+            "categories" => {
+                let names: OneOrMany = serde_json::from_value(value.clone())
+                    .map_err(|_| invalid("a category or a list of them", &value.to_string()))?;
+                categories_of(&names.parts())?
+            }
+            "author" => Condition::Author(not_blank("author", &text(name, value)?)?),
+            "venue" => Condition::Venue(not_blank("venue", &text(name, value)?)?),
+            "has_abstract" => Condition::HasAbstract(
+                value
+                    .as_bool()
+                    .ok_or_else(|| invalid("true or false for `has_abstract`", &value.to_string()))?,
+            ),
+            other => {
+                let expected = "`year`, `publication_date`, `categories`, `author`, `venue`, `has_abstract`, or `must`, `should`, `must_not`";
+                return Err(invalid(expected, &format!("{other:?}")));
+            }
+        }))
+    };
+    fields.iter().map(condition).collect()
+}
+
+fn categories_of(names: &[&str]) -> Result<Condition, EngineError> {
+    if names.is_empty() {
+        return Err(EngineError::InvalidRequest {
+            parameter: "categories",
+            expected: "one category at least".to_owned(),
+            found: "none".to_owned(),
+        });
+    }
+    Ok(Condition::Categories(names.iter().map(|name| (*name).to_owned()).collect()))
+}
+
+fn not_blank(parameter: &'static str, text: &str) -> Result<String, EngineError> {
+    if text.chars().any(char::is_alphanumeric) {
+        return Ok(text.to_owned());
+    }
+    Err(EngineError::InvalidRequest { parameter, expected: "a name".to_owned(), found: format!("{text:?}") })
+}
+
+fn invalid(expected: &str, found: &str) -> EngineError {
+    EngineError::InvalidRequest {
+        parameter: "filter",
+        expected: expected.to_owned(),
+        found: found.chars().take(200).collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn condition(text: &str) -> Clause {
+        Clause::Condition(Condition::Year(text.parse().unwrap()))
+    }
+
+    #[test]
+    fn filters_are_read() {
+        let all = |must| Filter { must, ..Filter::default() };
+        assert_eq!(filter_of(&json!({"year": 2020})).unwrap(), all(vec![condition("2020")]));
+        assert_eq!(filter_of(&json!("{\"year\": \"2020-\"}")).unwrap(), all(vec![condition("2020-")]));
+        let two = filter_of(&json!({"year": "2020", "has_abstract": true})).unwrap();
+        assert_eq!(two, all(vec![condition("2020"), Clause::Condition(Condition::HasAbstract(true))]));
+        let nested = json!({
+            "should": [{"year": "2020"}, {"must_not": {"year": "2021"}}],
+            "must_not": [{"categories": "cs, math"}],
+        });
+        let not_2021 = Filter { must_not: vec![condition("2021")], ..Filter::default() };
+        let categories = Condition::Categories(vec!["cs".to_owned(), "math".to_owned()]);
+        assert_eq!(
+            filter_of(&nested).unwrap(),
+            Filter {
+                must: vec![],
+                should: vec![condition("2020"), Clause::Filter(not_2021)],
+                must_not: vec![Clause::Condition(categories)],
+            }
+        );
+    }
+
+    #[test]
+    fn what_is_no_filter_is_refused_with_a_word_on_what_is() {
+        let check = |value: Value, said: &str| {
+            let error = filter_of(&value).unwrap_err().to_string();
+            assert!(error.contains(said), "{value}: {error}");
+        };
+        check(json!("{"), "JSON");
+        check(json!([1]), "an object");
+        check(json!({}), "empty object");
+        check(json!({"must": [], "year": 2020}), "beside one another");
+        check(json!({"must": [5]}), "an object");
+        check(json!({"colour": "red"}), "`year`");
+        check(json!({"year": [2020]}), "a text for `year`");
+        check(json!({"categories": ""}), "one category");
+        check(json!({"has_abstract": "yes"}), "true or false");
+        check(json!({"author": "--"}), "a name");
+    }
+}

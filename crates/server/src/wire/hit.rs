@@ -1,0 +1,263 @@
+//! Answers of searches.
+
+use std::collections::BTreeMap;
+
+use cognate_corpus::IdentifierKind;
+use cognate_engine::{EngineError, Explanation, FacetCount, Field, Hit, Part, SearchPath, SearchResponse};
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use super::filter::OneOrMany;
+
+/// Answer of a search.
+#[derive(Debug, Clone, Serialize)]
+pub struct SearchBody {
+    /// Papers that match; see docs/http.md.
+    pub total: u64,
+    /// Hits skipped.
+    pub offset: usize,
+    /// The page: objects of the shape of [`HitBody`], reduced to the fields asked for.
+    pub data: Vec<Map<String, Value>>,
+    /// For each field that was asked for, the values that the matching papers have.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub facets: Option<Map<String, Value>>,
+    /// How the answer came about.
+    pub meta: MetaBody,
+}
+
+/// How an answer came about.
+#[derive(Debug, Clone, Serialize)]
+pub struct MetaBody {
+    /// Ranking mode.
+    pub mode: String,
+    /// The model; null for an empty store.
+    pub model: Option<String>,
+    /// Generation of the snapshot searched.
+    pub generation: u64,
+    /// `exact` or `hnsw`.
+    pub path: &'static str,
+    /// Milliseconds from request to answer.
+    pub took_ms: f64,
+}
+
+/// Answer of `POST /v1/search/batch`.
+#[derive(Debug, Clone, Serialize)]
+pub struct BatchBody {
+    /// An answer for each search, in their order.
+    pub results: Vec<SearchBody>,
+}
+
+/// The first line of a streamed answer.
+#[derive(Debug, Clone, Serialize)]
+pub struct RangeHeadBody {
+    /// The hits that follow, a line each.
+    pub total: u64,
+}
+
+/// Names of fields: one text with commas, or a list.
+pub type FieldNames = OneOrMany;
+
+/// One hit, with every field.
+#[derive(Debug, Clone, Serialize)]
+pub struct HitBody {
+    id: String,
+    score: f32,
+    scores: ScoresBody,
+    title: Option<String>,
+    #[serde(rename = "abstract")]
+    abstract_text: Option<String>,
+    authors: Vec<AuthorBody>,
+    year: Option<i16>,
+    publication_date: Option<String>,
+    venue: Option<String>,
+    categories: Vec<String>,
+    external_ids: BTreeMap<String, String>,
+    url: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    explanation: Option<ExplanationBody>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    nearest_seed: Option<String>,
+}
+
+/// The scores computed for a hit.
+#[derive(Debug, Clone, Serialize)]
+struct ScoresBody {
+    semantic: Option<f32>,
+    keyword: Option<f32>,
+}
+
+/// An author.
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct AuthorBody {
+    name: String,
+}
+
+#[derive(Debug, Clone, Serialize)]
+struct ExplanationBody {
+    semantic: Option<PartBody>,
+    keyword: Option<PartBody>,
+    semantic_ratio: Option<f32>,
+    best_sentence: Option<SentenceBody>,
+    matched_terms: Vec<MatchedTermBody>,
+}
+
+#[derive(Debug, Clone, Serialize)]
+struct PartBody {
+    rank: Option<usize>,
+    score: f32,
+    scaled: f32,
+}
+
+#[derive(Debug, Clone, Serialize)]
+struct SentenceBody {
+    start: usize,
+    end: usize,
+    score: f32,
+}
+
+#[derive(Debug, Clone, Serialize)]
+struct MatchedTermBody {
+    term: String,
+    fields: Vec<&'static str>,
+}
+
+/// The names that `fields` may hold, in the order of [`HitBody`].
+pub const HIT_FIELDS: [&str; 12] = [
+    "id",
+    "score",
+    "scores",
+    "title",
+    "abstract",
+    "authors",
+    "year",
+    "publication_date",
+    "venue",
+    "categories",
+    "external_ids",
+    "url",
+];
+
+impl SearchBody {
+    /// The body of `response`, each hit reduced to `fields` and its id.
+    ///
+    /// # Errors
+    /// [`EngineError::InvalidRequest`] naming a field that hits do not have.
+    pub fn new(response: SearchResponse, fields: Option<&FieldNames>) -> Result<Self, EngineError> {
+        let fields = checked_fields(fields)?;
+        let facets: Map<String, Value> = response
+            .facets
+            .iter()
+            .map(|facet| (facet.field.to_string(), facet.counts.iter().map(count_body).collect()))
+            .collect();
+        let data =
+            response.hits.into_iter().map(|hit| HitBody::from(hit).reduced_to(fields.as_deref())).collect();
+        Ok(Self {
+            total: response.total,
+            offset: response.offset,
+            data,
+            facets: (!facets.is_empty()).then_some(facets),
+            meta: MetaBody {
+                mode: response.meta.mode.to_string(),
+                model: response.meta.model,
+                generation: response.meta.generation,
+                path: path_name(response.meta.path),
+                took_ms: (response.meta.took.as_secs_f64() * 1e6).round() / 1e3,
+            },
+        })
+    }
+}
+
+fn count_body(count: &FacetCount) -> Value {
+    serde_json::json!({ "value": count.value, "n_papers": count.n_papers })
+}
+
+/// The names of `fields`, all of which hits have.
+///
+/// # Errors
+/// [`EngineError::InvalidRequest`] naming one that hits do not have.
+pub(crate) fn checked_fields(fields: Option<&FieldNames>) -> Result<Option<Vec<&str>>, EngineError> {
+    let Some(names) = fields.map(OneOrMany::parts) else { return Ok(None) };
+    match names.iter().find(|name| !HIT_FIELDS.contains(name)) {
+        Some(unknown) => Err(EngineError::InvalidRequest {
+            parameter: "fields",
+            expected: HIT_FIELDS.join(", "),
+            found: format!("{unknown:?}"),
+        }),
+        None => Ok(Some(names)),
+    }
+}
+
+impl From<Hit> for HitBody {
+    fn from(hit: Hit) -> Self {
+        let paper = hit.paper.paper;
+        Self {
+            id: paper.id.into(),
+            score: hit.score,
+            scores: ScoresBody { semantic: hit.scores.semantic, keyword: hit.scores.keyword },
+            title: paper.title,
+            abstract_text: paper.abstract_text,
+            authors: author_bodies(paper.authors),
+            year: paper.year,
+            publication_date: paper.publication_date.map(|date| date.to_string()),
+            venue: paper.venue,
+            categories: paper.categories,
+            external_ids: external_ids(paper.external_ids),
+            url: paper.url,
+            explanation: hit.explanation.map(ExplanationBody::from),
+            nearest_seed: hit.nearest_seed,
+        }
+    }
+}
+
+impl HitBody {
+    /// The hit with its id, what was asked for beside the paper, and of the paper only `fields`.
+    #[must_use]
+    pub(crate) fn reduced_to(self, fields: Option<&[&str]>) -> Map<String, Value> {
+        let Ok(Value::Object(mut object)) = serde_json::to_value(self) else { return Map::new() };
+        if let Some(fields) = fields {
+            object.retain(|name, _| {
+                name == "id" || fields.contains(&name.as_str()) || !HIT_FIELDS.contains(&name.as_str())
+            });
+        }
+        object
+    }
+}
+
+impl From<Explanation> for ExplanationBody {
+    fn from(explanation: Explanation) -> Self {
+        let part = |part: Part| PartBody { rank: part.rank, score: part.score, scaled: part.scaled };
+        Self {
+            semantic: explanation.semantic.map(part),
+            keyword: explanation.keyword.map(part),
+            semantic_ratio: explanation.semantic_ratio,
+            best_sentence: explanation.best_sentence.map(|sentence| SentenceBody {
+                start: sentence.chars.start,
+                end: sentence.chars.end,
+                score: sentence.score,
+            }),
+            matched_terms: explanation
+                .matched_terms
+                .into_iter()
+                .map(|term| MatchedTermBody {
+                    term: term.surface,
+                    fields: term.fields.into_iter().map(Field::name).collect(),
+                })
+                .collect(),
+        }
+    }
+}
+
+pub(super) fn author_bodies(names: Vec<String>) -> Vec<AuthorBody> {
+    names.into_iter().map(|name| AuthorBody { name }).collect()
+}
+
+pub(super) fn external_ids(ids: BTreeMap<IdentifierKind, String>) -> BTreeMap<String, String> {
+    ids.into_iter().map(|(kind, id)| (kind.name().to_owned(), id)).collect()
+}
+
+pub(super) fn path_name(path: SearchPath) -> &'static str {
+    match path {
+        SearchPath::Exact => "exact",
+        SearchPath::Hnsw | SearchPath::FilteredHnsw => "hnsw",
+    }
+}

@@ -1,0 +1,44 @@
+//! The bodies of requests and answers, as JSON. Field names here are the public contract; the engine's
+//! own types are free to change.
+
+mod dedup;
+mod filter;
+mod hit;
+mod papers;
+mod search;
+mod stats;
+
+use serde::Serialize;
+
+pub use dedup::{DedupBody, DedupParams};
+pub use filter::{OneOrMany, filter_of};
+pub(crate) use hit::checked_fields;
+pub use hit::{BatchBody, FieldNames, HIT_FIELDS, HitBody, RangeHeadBody, SearchBody};
+pub use papers::{IngestBody, PaperBody, RecordErrorBody};
+pub use search::{
+    BatchParams, MAX_BATCH, RangeParams, RecommendParams, SearchParams, SeedParam, SimilarParams,
+};
+pub use stats::StatsBody;
+
+/// Answer of `GET /health`.
+#[derive(Debug, Clone, Serialize)]
+pub struct HealthBody {
+    /// `ok`.
+    pub status: &'static str,
+    /// The release.
+    pub version: &'static str,
+}
+
+/// Every error's body.
+#[derive(Debug, Clone, Serialize)]
+pub struct ErrorBody {
+    /// What was expected, what was found, and what to do.
+    pub error: String,
+    /// The same; some clients read this name.
+    pub message: String,
+    /// A stable name for the error.
+    pub code: &'static str,
+    /// `invalid_request`, `not_found`, `conflict`, `limit` or `system`.
+    #[serde(rename = "type")]
+    pub kind: &'static str,
+}

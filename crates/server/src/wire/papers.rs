@@ -1,0 +1,128 @@
+//! Papers, and what became of those that were sent.
+
+use std::collections::BTreeMap;
+
+use cognate_corpus::{Paper, RecordError};
+use cognate_engine::{IngestReport, StoredPaper};
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use super::hit::{AuthorBody, author_bodies, external_ids};
+
+/// Answer of `GET /v1/papers/{id}`: one paper, whole.
+#[derive(Debug, Clone, Serialize)]
+pub struct PaperBody {
+    id: String,
+    title: Option<String>,
+    #[serde(rename = "abstract")]
+    abstract_text: Option<String>,
+    authors: Vec<AuthorBody>,
+    year: Option<i16>,
+    publication_date: Option<String>,
+    venue: Option<String>,
+    categories: Vec<String>,
+    external_ids: BTreeMap<String, String>,
+    url: Option<String>,
+    source: Option<String>,
+    upvotes: Option<i64>,
+    first_indexed: String,
+    extra: Map<String, Value>,
+    /// All papers that carry the identifier asked for, in order of id, where there are several.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    matches: Vec<PaperBody>,
+}
+
+impl From<StoredPaper> for PaperBody {
+    fn from(stored: StoredPaper) -> Self {
+        let StoredPaper { paper, first_indexed, .. } = stored;
+        let Paper { id, title, abstract_text, authors, year, publication_date, venue, .. } = paper;
+        Self {
+            id: id.into(),
+            title,
+            abstract_text,
+            authors: author_bodies(authors),
+            year,
+            publication_date: publication_date.map(|date| date.to_string()),
+            venue,
+            categories: paper.categories,
+            external_ids: external_ids(paper.external_ids),
+            url: paper.url,
+            source: paper.source,
+            upvotes: paper.upvotes,
+            first_indexed,
+            extra: paper.extra,
+            matches: Vec::new(),
+        }
+    }
+}
+
+impl PaperBody {
+    /// The first of `papers`, with all of them as `matches` where there are several.
+    #[must_use]
+    pub fn of_matches(papers: Vec<StoredPaper>) -> Option<Self> {
+        let matches: Vec<Self> = papers.into_iter().map(Self::from).collect();
+        let first = matches.first()?.clone();
+        Some(if matches.len() > 1 { Self { matches, ..first } } else { first })
+    }
+}
+
+/// Counts of an ingestion, as `cognate index` prints them; over HTTP, with the bad records.
+#[derive(Debug, Clone, Serialize)]
+pub struct IngestBody {
+    /// Records read: the sum of the next four.
+    pub read: u64,
+    /// Papers that were not stored before.
+    pub added: u64,
+    /// Papers changed.
+    pub updated: u64,
+    /// Papers that were stored already, the same in every field.
+    pub unchanged: u64,
+    /// Bad records.
+    pub skipped: u64,
+    /// Wall time; on the command line only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub seconds: Option<f64>,
+    /// The bad records; over HTTP only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub errors: Option<Vec<RecordErrorBody>>,
+}
+
+impl IngestBody {
+    /// The counts of `report`.
+    #[must_use]
+    pub fn new(report: IngestReport) -> Self {
+        Self {
+            read: report.read,
+            added: report.added,
+            updated: report.updated,
+            unchanged: report.unchanged,
+            skipped: report.skipped,
+            seconds: None,
+            errors: None,
+        }
+    }
+}
+
+/// A bad record.
+#[derive(Debug, Clone, Serialize)]
+pub struct RecordErrorBody {
+    /// Line of the input, from 1.
+    pub line: u64,
+    /// The record's id, where it could be read.
+    pub id: Option<String>,
+    /// The field that is wrong, where it is one.
+    pub field: Option<String>,
+    /// What was expected and what was found.
+    pub message: String,
+}
+
+impl From<&RecordError> for RecordErrorBody {
+    fn from(error: &RecordError) -> Self {
+        Self {
+            line: error.place.line,
+            id: error.id.clone(),
+            field: error.field.clone(),
+            message: error.message.clone(),
+        }
+    }
+}
