@@ -11,7 +11,7 @@ fn the_demo_corpus_is_measured_as_an_independent_program_measures_it() {
     let cognate = Cognate::new();
     let run = cognate.folder.path().join("demo.run");
     let demo = demo_corpus();
-    let args = ["eval", demo.to_str().unwrap(), "--run", run.to_str().unwrap()];
+    let args = ["eval", demo.to_str().unwrap(), "--mode", "hybrid", "--run", run.to_str().unwrap()];
     let found = cognate.json(&args);
     assert_eq!([&found["collection"], &found["split"], &found["mode"]], ["demo", "test", "hybrid"]);
     assert_eq!(found["n_queries"], 40);
@@ -35,6 +35,34 @@ fn the_demo_corpus_is_measured_as_an_independent_program_measures_it() {
     let again = cognate.json(&args);
     assert_eq!(again["ndcg_at_10"], found["ndcg_at_10"]);
     assert_eq!(folders(), 1, "the embedded collection is used again");
+}
+
+#[test]
+fn modes_are_compared_side_by_side_and_with_earlier_runs() {
+    let cognate = Cognate::new();
+    let demo = demo_corpus();
+    let demo = demo.to_str().unwrap();
+    let path = |name: &str| cognate.folder.path().join(name).to_str().unwrap().to_owned();
+    let compared = cognate.json(&["eval", demo, "--per-query", &path("queries.csv")]);
+    let modes = compared["modes"].as_array().unwrap();
+    let names: Vec<&Value> = modes.iter().map(|mode| &mode["mode"]).collect();
+    assert_eq!(names, ["semantic", "keyword", "hybrid"]);
+    assert_eq!(compared["mode"], "semantic");
+    assert_eq!(compared["ndcg_at_10"], modes[0]["ndcg_at_10"]);
+    assert_eq!(modes[2]["difference"]["to"], "semantic");
+    let p_value = modes[1]["difference"]["p_value"].as_f64().unwrap();
+    assert!((0.0..=1.0).contains(&p_value));
+    let table = std::fs::read_to_string(path("queries.csv")).unwrap();
+    assert_eq!(table.lines().count(), 1 + 3 * 40);
+
+    cognate.json(&["eval", demo, "--mode", "keyword", "--run", &path("keyword.run")]);
+    let against = cognate.json(&["eval", demo, "--mode", "semantic", "--against", &path("keyword.run")]);
+    let difference = against["difference"]["ndcg_at_10"].as_f64().unwrap();
+    let expected = modes[0]["ndcg_at_10"].as_f64().unwrap() - modes[1]["ndcg_at_10"].as_f64().unwrap();
+    assert!((difference - expected).abs() < 1e-9);
+    std::fs::write(path("bad.run"), "q01 Q0 demo-001 1\n").unwrap();
+    let message = cognate.failure(&["eval", demo, "--mode", "semantic", "--against", &path("bad.run")], 2);
+    assert!(message.contains("line 1"), "{message}");
 }
 
 #[test]

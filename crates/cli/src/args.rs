@@ -254,19 +254,29 @@ pub(crate) struct ServeArgs {
 }
 
 #[derive(Debug, ClapArgs)]
-#[command(after_help = "Example: cognate eval beir/scifact --run scifact.run")]
+#[command(after_help = "\
+Examples:
+  cognate eval beir/scifact                                       all modes side by side
+  cognate eval beir/scifact --mode hybrid --run scifact.run       one mode, its rankings as a TREC run
+  cognate eval beir/scifact --mode hybrid --against scifact.run   is this better than that run was?")]
 pub(crate) struct EvalArgs {
     /// Folder in BEIR's layout: corpus.jsonl, queries.jsonl, qrels/SPLIT.tsv
     pub(crate) collection: PathBuf,
     /// Which judgments to use
     #[arg(long, default_value = "test")]
     pub(crate) split: String,
-    /// How to rank: semantic
+    /// How to rank: hybrid, semantic or keyword [default: all of them, compared]
     #[arg(long, value_name = "MODE")]
     pub(crate) mode: Option<String>,
-    /// Write the rankings as a TREC run
-    #[arg(long, value_name = "FILE")]
+    /// Write the rankings of the mode as a TREC run
+    #[arg(long, value_name = "FILE", requires = "mode")]
     pub(crate) run: Option<PathBuf>,
+    /// Write the measures of every query as CSV
+    #[arg(long, value_name = "FILE")]
+    pub(crate) per_query: Option<PathBuf>,
+    /// Compare with the rankings of a TREC run, and say whether the difference is significant
+    #[arg(long, value_name = "FILE")]
+    pub(crate) against: Option<PathBuf>,
 }
 
 #[derive(Debug, ClapArgs)]

@@ -274,6 +274,11 @@ impl Engine {
         Ok(())
     }
 
+    /// Whether searches that are not exact use a graph.
+    pub(crate) fn searches_by_graph(&self) -> Result<bool, EngineError> {
+        Ok(self.view()?.is_some_and(|view| view.snapshot().vectors.path() != SearchPath::Exact))
+    }
+
     /// Writes the index's files where they are far behind the store, as they are after a bulk ingestion.
     /// Takes about a minute for a hundred thousand papers. Does nothing while another process, such
     /// as a running server, keeps them.

@@ -1,6 +1,6 @@
 //! Search quality on a collection with judgments, through the same engine as every search.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
 use std::io::Read;
 use std::path::Path as FilePath;
@@ -8,13 +8,13 @@ use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use cognate_corpus::PaperId;
-use cognate_corpus::beir::BeirFolder;
+use cognate_corpus::beir::{BeirFolder, Qrels};
 use sha2::{Digest, Sha256};
 
 use crate::engine::{Engine, EngineOptions, Model, ModelChoice};
 use crate::error::EngineError;
 use crate::ingest::Ingestion;
-use crate::metrics::{self, Metrics};
+use crate::metrics::{self, Metrics, QueryMetrics};
 use crate::search::{MAX_LIMIT, Mode, Page, SearchOptions, SearchRequest};
 use crate::store::StoredModel;
 
@@ -24,8 +24,8 @@ pub struct EvalRequest<'a> {
     pub collection: &'a FilePath,
     /// Which judgments to use.
     pub split: &'a str,
-    /// How to rank.
-    pub mode: Mode,
+    /// The ways to rank that are compared, at least one.
+    pub modes: &'a [Mode],
     /// The user's data folder; the collection is kept below it, apart from the user's papers.
     pub data_dir: &'a FilePath,
     /// The model.
@@ -45,6 +45,32 @@ pub struct RunLine {
     pub score: f32,
 }
 
+/// What is lost and gained where a graph is searched instead of every paper.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Approximation {
+    /// nDCG@10 with the graph.
+    pub ndcg_at_10: f64,
+    /// The part of the exact first ten that the graph finds too, over all queries.
+    pub overlap_at_10: f64,
+}
+
+/// What one way to rank achieved.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ModeReport {
+    /// How papers were ranked.
+    pub mode: Mode,
+    /// The measures, over the queries with a relevant paper.
+    pub metrics: Metrics,
+    /// The measures of each of these queries, by its id.
+    pub per_query: Vec<(String, QueryMetrics)>,
+    /// Every ranking, queries in the order of their file.
+    pub run: Vec<RunLine>,
+    /// `None` where no graph is used.
+    pub approximation: Option<Approximation>,
+    /// Wall time of all searches.
+    pub seconds: f64,
+}
+
 /// What an evaluation found.
 #[derive(Debug, Clone, PartialEq)]
 pub struct EvalReport {
@@ -52,16 +78,12 @@ pub struct EvalReport {
     pub collection: String,
     /// The judgments used.
     pub split: String,
-    /// How papers were ranked.
-    pub mode: Mode,
     /// Papers in the collection.
     pub n_papers: u64,
-    /// The measures, over the queries with a relevant paper.
-    pub metrics: Metrics,
+    /// A report for each mode that was asked for, in that order.
+    pub modes: Vec<ModeReport>,
     /// Wall time, with embedding the collection where that was needed.
     pub seconds: f64,
-    /// Every ranking, queries in order of id.
-    pub run: Vec<RunLine>,
 }
 
 /// Evaluates search on a collection. Its papers are embedded into a folder of their own,
@@ -76,47 +98,101 @@ pub fn evaluate(request: EvalRequest<'_>, ingestion: Ingestion<'_>) -> Result<Ev
     let queries = collection.queries()?;
     let qrels = collection.qrels(request.split)?;
     let engine = open_collection(&request, &collection, ingestion)?;
-
-    let mut run = Vec::new();
-    let mut per_query = Vec::new();
-    for query in &queries {
-        let Some(judged) = qrels.get(&query.id) else { continue };
-        let judgments: BTreeMap<&str, i32> = judged.iter().map(|(id, &grade)| (id.as_str(), grade)).collect();
-        if !judgments.values().any(|&grade| grade > 0) {
-            continue;
-        }
-        let options = SearchOptions {
-            mode: request.mode,
-            page: Page::new(Some(MAX_LIMIT), None, None)?,
-            exact: true,
-            ..SearchOptions::default()
-        };
-        let search = SearchRequest::new(&*query.text, options)?;
-        let response = engine.search(&search)?;
-        // Where queries are papers of the collection, finding oneself is no merit, unless judged so.
-        let is_self = |id: &PaperId| id.as_str() == query.id && !judgments.contains_key(id.as_str());
-        let hits: Vec<_> = response.hits.iter().filter(|hit| !is_self(&hit.paper.paper.id)).collect();
-        let ranking: Vec<&str> = hits.iter().map(|hit| hit.paper.paper.id.as_str()).collect();
-        per_query.extend(metrics::measure(&ranking, &judgments));
-        run.extend(hits.iter().enumerate().map(|(index, hit)| RunLine {
-            query: query.id.clone(),
-            paper: hit.paper.paper.id.to_string(),
-            rank: index + 1,
-            score: hit.score,
-        }));
-    }
+    // Only queries with a relevant paper say something about a ranking.
+    let judged: Vec<(&str, &str, BTreeMap<&str, i32>)> = queries
+        .iter()
+        .filter_map(|query| {
+            let judgments: BTreeMap<&str, i32> =
+                qrels.get(&query.id)?.iter().map(|(id, &grade)| (id.as_str(), grade)).collect();
+            let has_relevant = judgments.values().any(|&grade| grade > 0);
+            has_relevant.then_some((&*query.id, &*query.text, judgments))
+        })
+        .collect();
+    let modes = request.modes.iter().map(|mode| evaluate_mode(&engine, &judged, *mode));
     Ok(EvalReport {
         collection: request
             .collection
             .file_name()
             .map_or_else(String::new, |n| n.to_string_lossy().into_owned()),
         split: request.split.to_owned(),
-        mode: request.mode,
         n_papers: engine.stats()?.n_papers,
-        metrics: metrics::mean(&per_query),
+        modes: modes.collect::<Result<_, _>>()?,
         seconds: started.elapsed().as_secs_f64(),
-        run,
     })
+}
+
+fn evaluate_mode(
+    engine: &Engine,
+    queries: &[(&str, &str, BTreeMap<&str, i32>)],
+    mode: Mode,
+) -> Result<ModeReport, EngineError> {
+    let started = Instant::now();
+    let mut run = Vec::new();
+    let mut per_query = Vec::new();
+    let mut by_graph = Vec::new();
+    let (mut n_top, mut n_shared) = (0, 0);
+    for (id, text, judgments) in queries {
+        let exact = ranking(engine, (id, text, judgments), mode, true)?;
+        let ids: Vec<&str> = exact.iter().map(|(paper, _)| paper.as_str()).collect();
+        per_query.extend(metrics::measure(&ids, judgments).map(|measures| ((*id).to_owned(), measures)));
+        if mode != Mode::Keyword && engine.searches_by_graph()? {
+            let approximate = ranking(engine, (id, text, judgments), mode, false)?;
+            let found: Vec<&str> = approximate.iter().map(|(paper, _)| paper.as_str()).collect();
+            by_graph.extend(metrics::measure(&found, judgments));
+            let top = &ids[..ids.len().min(10)];
+            n_top += top.len();
+            n_shared += top.iter().filter(|id| found.iter().take(10).any(|found| found == *id)).count();
+        }
+        run.extend(exact.iter().enumerate().map(|(index, (paper, score))| RunLine {
+            query: (*id).to_owned(),
+            paper: paper.clone(),
+            rank: index + 1,
+            score: *score,
+        }));
+    }
+    let measures: Vec<QueryMetrics> = per_query.iter().map(|(_, measures)| *measures).collect();
+    Ok(ModeReport {
+        mode,
+        metrics: metrics::mean(&measures),
+        per_query,
+        run,
+        approximation: (!by_graph.is_empty()).then(|| Approximation {
+            ndcg_at_10: metrics::mean(&by_graph).mean.ndcg_at_10,
+            overlap_at_10: n_shared as f64 / n_top.max(1) as f64,
+        }),
+        seconds: started.elapsed().as_secs_f64(),
+    })
+}
+
+/// The measures of rankings made elsewhere, by query: those with a relevant paper.
+#[must_use]
+pub fn measure_run(rankings: &BTreeMap<String, Vec<String>>, qrels: &Qrels) -> HashMap<String, QueryMetrics> {
+    let measured = rankings.iter().filter_map(|(query, ranking)| {
+        let judgments = qrels.get(query)?.iter().map(|(id, &grade)| (id.as_str(), grade)).collect();
+        let ranking: Vec<&str> = ranking.iter().map(String::as_str).collect();
+        Some((query.clone(), metrics::measure(&ranking, &judgments)?))
+    });
+    measured.collect()
+}
+
+/// Ids and scores, best first.
+fn ranking(
+    engine: &Engine,
+    (id, text, judgments): (&str, &str, &BTreeMap<&str, i32>),
+    mode: Mode,
+    exact: bool,
+) -> Result<Vec<(String, f32)>, EngineError> {
+    let options = SearchOptions {
+        mode,
+        page: Page::new(Some(MAX_LIMIT), None, None)?,
+        exact,
+        ..SearchOptions::default()
+    };
+    let response = engine.search(&SearchRequest::new(text, options)?)?;
+    // Where queries are papers of the collection, finding oneself is no merit, unless judged so.
+    let is_self = |paper: &PaperId| paper.as_str() == id && !judgments.contains_key(paper.as_str());
+    let hits = response.hits.into_iter().filter(|hit| !is_self(&hit.paper.paper.id));
+    Ok(hits.map(|hit| (hit.paper.paper.id.into(), hit.score)).collect())
 }
 
 /// The engine over the collection's papers, complete.

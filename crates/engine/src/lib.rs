@@ -27,9 +27,9 @@ pub use dedup::{Action, Cluster, DedupReport, DedupRequest, DedupStats, Member};
 pub use doctor::{Check, examine};
 pub use engine::{DEFAULT_MODEL, Engine, EngineOptions, IndexStatus, ModelChoice, Stats};
 pub use error::{EngineError, Fault};
-pub use eval::{EvalReport, EvalRequest, RunLine, evaluate};
+pub use eval::{Approximation, EvalReport, EvalRequest, ModeReport, RunLine, evaluate, measure_run};
 pub use ingest::{IngestEvent, IngestReport, Ingestion};
-pub use metrics::{Metrics, QueryMetrics};
+pub use metrics::{Metrics, QueryMetrics, bootstrap_p_value};
 pub use recipe::{RECIPE, embedded_text};
 pub use reembed::ReembedReport;
 pub use search::{

@@ -69,6 +69,38 @@ pub(crate) fn mean(queries: &[QueryMetrics]) -> Metrics {
     }
 }
 
+/// The probability that a difference of means as large as that of the paired values, or larger, comes about by
+/// chance: the share of resamples of the differences, shifted to a mean of 0, whose mean is as far from 0 (paired
+/// bootstrap, two-sided; Efron and Tibshirani, 1993, section 16.4; 10,000 resamples from a fixed seed).
+/// 1 for no values.
+#[must_use]
+pub fn bootstrap_p_value(pairs: &[(f64, f64)]) -> f64 {
+    const N_RESAMPLES: usize = 10_000;
+    let n = pairs.len();
+    if n == 0 {
+        return 1.0;
+    }
+    let differences: Vec<f64> = pairs.iter().map(|(a, b)| a - b).collect();
+    let mean = differences.iter().sum::<f64>() / n as f64;
+    let mut state = 1;
+    let n_as_far = (0..N_RESAMPLES)
+        .filter(|_| {
+            let sum: f64 = (0..n).map(|_| differences[below(&mut state, n)] - mean).sum();
+            (sum / n as f64).abs() >= mean.abs() - 1e-12
+        })
+        .count();
+    n_as_far as f64 / N_RESAMPLES as f64
+}
+
+/// The next number below `n` of a SplitMix64 sequence: enough for resampling, and the same everywhere.
+fn below(state: &mut u64, n: usize) -> usize {
+    *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let mut z = *state;
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    ((u128::from(z ^ (z >> 31)) * n as u128) >> 64) as usize
+}
+
 fn dcg_at_10(grades: &[i32]) -> f64 {
     grades
         .iter()
@@ -97,6 +129,19 @@ mod tests {
         check(&["x", "a"], [2.0 / 3_f64.log2() / ideal, 0.5, 0.5 / 3.0, 1.0 / 3.0]);
         check(&["c", "x"], [0.0, 0.0, 0.0, 0.0]);
         assert_eq!(measure(&["a"], &BTreeMap::from([("a", 0)])), None);
+    }
+
+    #[test]
+    fn a_difference_is_told_from_chance() {
+        let constant: Vec<(f64, f64)> = (0..100).map(|i| (0.5 + 0.01 * f64::from(i % 3), 0.4)).collect();
+        assert!(bootstrap_p_value(&constant) < 0.001);
+        let noise: Vec<(f64, f64)> = (0..100).map(|i| (f64::from(i % 2), f64::from((i + 1) % 2))).collect();
+        assert!(bootstrap_p_value(&noise) > 0.9);
+        assert_eq!(bootstrap_p_value(&[]), 1.0);
+        assert_eq!(bootstrap_p_value(&[(0.3, 0.3); 5]), 1.0, "no difference at all");
+        // Of one difference of 1 among 9 of 0, resamples without it are as far from the mean in about a third.
+        let one: Vec<(f64, f64)> = (0..10).map(|i| (f64::from(i32::from(i == 0)), 0.0)).collect();
+        assert!((0.5..0.75).contains(&bootstrap_p_value(&one)), "{}", bootstrap_p_value(&one));
     }
 
     #[test]

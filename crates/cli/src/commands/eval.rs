@@ -1,9 +1,15 @@
 //! `cognate eval`: search quality on a collection with judgments.
 
+use std::collections::{BTreeMap, HashMap};
 use std::io::Write;
+use std::path::Path;
 
 use anyhow::Context;
-use cognate_engine::{EvalRequest, IngestEvent, Ingestion, Mode, evaluate};
+use cognate_corpus::beir::BeirFolder;
+use cognate_engine::{
+    EvalReport, EvalRequest, IngestEvent, Ingestion, Mode, ModeReport, QueryMetrics, bootstrap_p_value,
+    evaluate, measure_run,
+};
 use serde::Serialize;
 
 use super::{InvalidInput, stop_flag};
@@ -12,29 +18,62 @@ use crate::config::Config;
 use crate::output::Output;
 use crate::progress::Progress;
 
+/// All modes, the first of which is the one that the others are compared with.
+const ALL_MODES: [Mode; 3] = [Mode::Semantic, Mode::Keyword, Mode::Hybrid];
+
 #[derive(Serialize)]
 struct EvalBody {
     collection: String,
     split: String,
-    mode: String,
+    #[serde(flatten)]
+    first: ModeBody,
     n_papers: u64,
     n_queries: usize,
+    /// Wall time of all.
+    seconds: f64,
+    /// Every mode, where several were compared.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    modes: Vec<ModeBody>,
+}
+
+#[derive(Clone, Serialize)]
+struct ModeBody {
+    mode: String,
     ndcg_at_10: f64,
     mrr_at_10: f64,
     map: f64,
     recall_at_100: f64,
-    seconds: f64,
+    /// What a graph costs: nDCG@10 with it, and the part of the exact first ten that it finds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    graph: Option<GraphBody>,
+    /// The difference in nDCG@10 to the other ranking, and its p-value.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    difference: Option<DifferenceBody>,
+}
+
+#[derive(Clone, Serialize)]
+struct GraphBody {
+    ndcg_at_10: f64,
+    overlap_at_10: f64,
+}
+
+#[derive(Clone, Serialize)]
+struct DifferenceBody {
+    to: String,
+    ndcg_at_10: f64,
+    p_value: f64,
 }
 
 pub(crate) fn run(config: &Config, output: &Output, args: &EvalArgs) -> anyhow::Result<()> {
-    let mode: Mode = args.mode.as_deref().map(str::parse).transpose()?.unwrap_or_default();
+    let mode: Option<Mode> = args.mode.as_deref().map(str::parse).transpose()?;
+    let modes = mode.map_or_else(|| ALL_MODES.to_vec(), |mode| vec![mode]);
     let stop = stop_flag()?;
     let mut progress = Progress::start("embed the collection", None);
     let report = evaluate(
         EvalRequest {
             collection: &args.collection,
             split: &args.split,
-            mode,
+            modes: &modes,
             data_dir: &config.data_dir,
             model: config.model.clone(),
         },
@@ -53,7 +92,8 @@ pub(crate) fn run(config: &Config, output: &Output, args: &EvalArgs) -> anyhow::
     );
     progress.finish();
     let report = report?;
-    if report.metrics.n_queries == 0 {
+    let first = &report.modes[0];
+    if first.metrics.n_queries == 0 {
         return Err(InvalidInput(format!(
             "`{}` has no query with a positive judgment in the split {:?}",
             args.collection.display(),
@@ -63,38 +103,146 @@ pub(crate) fn run(config: &Config, output: &Output, args: &EvalArgs) -> anyhow::
     }
 
     if let Some(path) = &args.run {
-        let mut file = Vec::new();
-        for line in &report.run {
-            writeln!(file, "{} Q0 {} {} {:.7} cognate", line.query, line.paper, line.rank, line.score)?;
-        }
-        std::fs::write(path, file).with_context(|| format!("could not write `{}`", path.display()))?;
+        write(path, &run_file(first)?)?;
     }
-    let mean = report.metrics.mean;
+    if let Some(path) = &args.per_query {
+        write(path, &per_query_file(&report)?)?;
+    }
+    let other = match &args.against {
+        Some(path) => Some((path.display().to_string(), measures_of_run(path, args)?)),
+        None => (report.modes.len() > 1).then(|| (first.mode.to_string(), by_query(first))),
+    };
+    let bodies: Vec<ModeBody> = report.modes.iter().map(|mode| mode_body(mode, other.as_ref())).collect();
     let body = EvalBody {
         collection: report.collection,
         split: report.split,
-        mode: report.mode.to_string(),
+        first: bodies[0].clone(),
         n_papers: report.n_papers,
-        n_queries: report.metrics.n_queries,
+        n_queries: first.metrics.n_queries,
+        seconds: report.seconds,
+        modes: if bodies.len() > 1 { bodies } else { Vec::new() },
+    };
+    output.print(&body, in_words)
+}
+
+fn write(path: &Path, content: &[u8]) -> anyhow::Result<()> {
+    std::fs::write(path, content).with_context(|| format!("could not write `{}`", path.display()))
+}
+
+fn run_file(report: &ModeReport) -> anyhow::Result<Vec<u8>> {
+    let mut file = Vec::new();
+    for line in &report.run {
+        let tag = format!("cognate-{}", report.mode);
+        writeln!(file, "{} Q0 {} {} {:.7} {tag}", line.query, line.paper, line.rank, line.score)?;
+    }
+    Ok(file)
+}
+
+fn per_query_file(report: &EvalReport) -> anyhow::Result<Vec<u8>> {
+    let mut file = Vec::new();
+    writeln!(file, "query,mode,ndcg_at_10,mrr_at_10,average_precision,recall_at_100")?;
+    for mode in &report.modes {
+        for (query, m) in &mode.per_query {
+            let query = format!("\"{}\"", query.replace('"', "\"\""));
+            let measures = [m.ndcg_at_10, m.mrr_at_10, m.average_precision, m.recall_at_100];
+            let measures: Vec<String> = measures.iter().map(|measure| format!("{measure:.6}")).collect();
+            writeln!(file, "{query},{},{}", mode.mode, measures.join(","))?;
+        }
+    }
+    Ok(file)
+}
+
+fn by_query(report: &ModeReport) -> HashMap<String, QueryMetrics> {
+    report.per_query.iter().cloned().collect()
+}
+
+/// The measures of a TREC run: `query Q0 paper rank score tag` a line.
+fn measures_of_run(path: &Path, args: &EvalArgs) -> anyhow::Result<HashMap<String, QueryMetrics>> {
+    let text =
+        std::fs::read_to_string(path).with_context(|| format!("could not read `{}`", path.display()))?;
+    let mut rankings: BTreeMap<String, Vec<(f64, String)>> = BTreeMap::new();
+    for (index, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
+        let mut fields = line.split_whitespace();
+        let mut skip = |n: usize| fields.nth(n);
+        let (query, paper, score) = (skip(0), skip(1), skip(1).and_then(|score| score.parse::<f64>().ok()));
+        let (Some(query), Some(paper), Some(score)) = (query, paper, score) else {
+            let message = format!(
+                "`{}`, line {}: expected `query Q0 paper rank score tag`, found {line:?}",
+                path.display(),
+                index + 1
+            );
+            return Err(InvalidInput(message).into());
+        };
+        rankings.entry(query.to_owned()).or_default().push((score, paper.to_owned()));
+    }
+    let rankings = rankings.into_iter().map(|(query, mut ranking)| {
+        ranking.sort_by(|a, b| b.0.total_cmp(&a.0));
+        (query, ranking.into_iter().map(|(_, paper)| paper).collect())
+    });
+    let qrels = BeirFolder::new(&args.collection).qrels(&args.split)?;
+    Ok(measure_run(&rankings.collect(), &qrels))
+}
+
+fn mode_body(report: &ModeReport, other: Option<&(String, HashMap<String, QueryMetrics>)>) -> ModeBody {
+    let mean = report.metrics.mean;
+    let difference = other.filter(|(name, _)| *name != report.mode.to_string()).map(|(name, measures)| {
+        let pairs: Vec<(f64, f64)> = report
+            .per_query
+            .iter()
+            .map(|(query, own)| (own.ndcg_at_10, measures.get(query).map_or(0.0, |m| m.ndcg_at_10)))
+            .collect();
+        let sum: f64 = pairs.iter().map(|(own, other)| own - other).sum();
+        DifferenceBody {
+            to: name.clone(),
+            ndcg_at_10: sum / pairs.len().max(1) as f64,
+            p_value: bootstrap_p_value(&pairs),
+        }
+    });
+    ModeBody {
+        mode: report.mode.to_string(),
         ndcg_at_10: mean.ndcg_at_10,
         mrr_at_10: mean.mrr_at_10,
         map: mean.average_precision,
         recall_at_100: mean.recall_at_100,
-        seconds: report.seconds,
-    };
-    output.print(&body, |body| {
-        format!(
-            "{} ({}), {}: {} papers, {} queries\nnDCG@10 {:.4}   MRR@10 {:.4}   MAP {:.4}   Recall@100 {:.4}   ({:.1} s)",
-            body.collection,
-            body.split,
-            body.mode,
-            body.n_papers,
-            body.n_queries,
-            body.ndcg_at_10,
-            body.mrr_at_10,
-            body.map,
-            body.recall_at_100,
-            body.seconds
-        )
-    })
+        graph: report
+            .approximation
+            .map(|graph| GraphBody { ndcg_at_10: graph.ndcg_at_10, overlap_at_10: graph.overlap_at_10 }),
+        difference,
+    }
+}
+
+fn in_words(body: &EvalBody) -> String {
+    let mut text = format!(
+        "{} ({}): {} papers, {} queries\n\n{:10}{:>9}{:>9}{:>9}{:>12}\n",
+        body.collection,
+        body.split,
+        body.n_papers,
+        body.n_queries,
+        "mode",
+        "nDCG@10",
+        "MRR@10",
+        "MAP",
+        "Recall@100"
+    );
+    let modes = if body.modes.is_empty() { std::slice::from_ref(&body.first) } else { &body.modes };
+    for mode in modes {
+        text.push_str(&format!(
+            "{:10}{:>9.4}{:>9.4}{:>9.4}{:>12.4}",
+            mode.mode, mode.ndcg_at_10, mode.mrr_at_10, mode.map, mode.recall_at_100
+        ));
+        if let Some(difference) = &mode.difference {
+            let DifferenceBody { to, ndcg_at_10, p_value } = difference;
+            text.push_str(&format!("   nDCG@10 {ndcg_at_10:+.4} to {to}, p = {p_value:.4}"));
+        }
+        if let Some(graph) = &mode.graph {
+            text.push_str(&format!(
+                "   by graph: nDCG@10 {:.4}, {:.1} % of the first ten",
+                graph.ndcg_at_10,
+                100.0 * graph.overlap_at_10
+            ));
+        }
+        text.push('\n');
+    }
+    text.push_str(&format!("\n{:.1} s", body.seconds));
+    text
 }
