@@ -268,6 +268,9 @@ pub(crate) struct EvalArgs {
     /// How to rank: hybrid, semantic or keyword [default: all of them, compared]
     #[arg(long, value_name = "MODE")]
     pub(crate) mode: Option<String>,
+    /// Part of meaning in hybrid scores, from 0 to 1
+    #[arg(long, value_name = "RATIO")]
+    pub(crate) semantic_ratio: Option<f32>,
     /// Write the rankings of the mode as a TREC run
     #[arg(long, value_name = "FILE", requires = "mode")]
     pub(crate) run: Option<PathBuf>,

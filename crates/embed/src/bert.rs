@@ -112,7 +112,13 @@ impl Bert {
         isa.run(NormRows { norm: &self.norm, rows: hidden });
     }
 
-    fn layer<S: Isa, L: Linear>(&self, isa: S, layer: &Layer<L>, texts: &[&[u32]], scratch: &mut Scratch) {
+    pub(crate) fn layer<S: Isa, L: Linear>(
+        &self,
+        isa: S,
+        layer: &Layer<L>,
+        texts: &[&[u32]],
+        scratch: &mut Scratch,
+    ) {
         let Scratch { hidden, qkv, context, inner, quantized, attention, starts } = scratch;
         let (width, all, inner_width) = (self.width, self.heads.all(), self.inner_width);
         let n_tokens: usize = texts.iter().map(|ids| ids.len()).sum();
@@ -125,7 +131,7 @@ impl Bert {
         starts.clear();
         starts.extend((0..3 * all).map(|panel| panel / head * head * n_tokens + panel % head));
         for (number, hidden) in hidden.chunks_mut(ROW_BLOCK * width).enumerate() {
-            L::prepare(isa, None, (hidden, width), quantized);
+            layer.qkv.prepare(isa, None, (hidden, width), quantized);
             let lanes = &mut qkv[number * ROW_BLOCK * head..];
             layer.qkv.apply(isa, hidden, quantized, Output::<false> { lanes, stride: head, starts });
         }
@@ -144,14 +150,14 @@ impl Bert {
         let blocks = hidden.chunks_mut(ROW_BLOCK * width).zip(context.chunks_mut(ROW_BLOCK * all));
         for (hidden, context) in blocks {
             let inner = first(inner, hidden.len() / width * inner_width, Lanes::ZERO);
-            L::prepare(isa, None, (context, all), quantized);
+            layer.attention_output.prepare(isa, None, (context, all), quantized);
             let output = Output::<true> { lanes: hidden, stride: width, starts };
             layer.attention_output.apply(isa, context, quantized, output);
             isa.run(NormRows { norm: &layer.attention_norm, rows: hidden });
-            L::prepare(isa, None, (hidden, width), quantized);
+            layer.up.prepare(isa, None, (hidden, width), quantized);
             let output = Output::<false> { lanes: inner, stride: inner_width, starts };
             layer.up.apply(isa, hidden, quantized, output);
-            L::prepare(isa, Some(self.activation), (inner, inner_width), quantized);
+            layer.down.prepare(isa, Some(self.activation), (inner, inner_width), quantized);
             let output = Output::<true> { lanes: hidden, stride: width, starts };
             layer.down.apply(isa, inner, quantized, output);
             isa.run(NormRows { norm: &layer.output_norm, rows: hidden });
@@ -185,8 +191,15 @@ type RowsMut<'a> = (&'a mut [Lanes<f32>], usize);
 
 /// A linear layer in one of the precisions.
 pub(crate) trait Linear: Sized {
-    /// Activates rows in place, and leaves in `quantized` what [`apply`](Self::apply) needs beside them.
-    fn prepare<S: Isa>(isa: S, activation: Option<Activation>, rows: RowsMut<'_>, quantized: &mut Quantized);
+    /// Readies rows for [`apply`](Self::apply): activates them, in place or as they are rounded into
+    /// `quantized`.
+    fn prepare<S: Isa>(
+        &self,
+        isa: S,
+        activation: Option<Activation>,
+        rows: RowsMut<'_>,
+        quantized: &mut Quantized,
+    );
 
     /// Attention of the tokens of one text over each other: from queries, keys and values to context.
     fn attend<S: Isa>(
@@ -216,7 +229,13 @@ impl Linear for LinearF32 {
         isa.run(Attend { heads, qkv, context, scratch });
     }
 
-    fn prepare<S: Isa>(isa: S, activation: Option<Activation>, (rows, _): RowsMut<'_>, _: &mut Quantized) {
+    fn prepare<S: Isa>(
+        &self,
+        isa: S,
+        activation: Option<Activation>,
+        (rows, _): RowsMut<'_>,
+        _: &mut Quantized,
+    ) {
         match activation {
             None => {}
             Some(Activation::Gelu) => isa.run(ActivateRows { activation: Gelu, rows }),
@@ -247,16 +266,24 @@ impl Linear for LinearInt8 {
     }
 
     fn prepare<S: Isa>(
+        &self,
         isa: S,
         activation: Option<Activation>,
         (rows, width): RowsMut<'_>,
         to: &mut Quantized,
     ) {
+        let rotation = self.rotation;
         match activation {
-            None => isa.run(QuantizeRows { activation: Identity, rows, width, to }),
-            Some(Activation::Gelu) => isa.run(QuantizeRows { activation: Gelu, rows, width, to }),
-            Some(Activation::GeluTanh) => isa.run(QuantizeRows { activation: GeluTanh, rows, width, to }),
-            Some(Activation::Relu) => isa.run(QuantizeRows { activation: Relu, rows, width, to }),
+            None => isa.run(QuantizeRows { activation: Identity, rotation, rows, width, to }),
+            Some(Activation::Gelu) => {
+                isa.run(QuantizeRows { activation: Gelu, rotation, rows, width, to });
+            }
+            Some(Activation::GeluTanh) => {
+                isa.run(QuantizeRows { activation: GeluTanh, rotation, rows, width, to });
+            }
+            Some(Activation::Relu) => {
+                isa.run(QuantizeRows { activation: Relu, rotation, rows, width, to });
+            }
         }
     }
 

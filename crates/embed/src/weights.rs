@@ -8,12 +8,14 @@ use candle_nn::VarBuilder;
 use crate::bert::{Bert, Layer, Layers};
 use crate::config::{ModelConfig, inconsistent};
 use crate::kernel::{
-    Dense, Heads, Kernel, LANES, Lanes, LinearF32, LinearInt8, Norm, flat_mut, lanes_for, padded,
+    Dense, Heads, Kernel, LANES, Lanes, LinearF32, LinearInt8, Norm, Rotation, flat_mut, lanes_for, padded,
+    rotate_values,
 };
 use crate::{EmbedError, ModelFolder, Precision};
 
-/// The most inputs that an 8-bit layer may have: beyond it, a sum of products might not fit 32 bits.
-const MAX_INT8_INPUTS: usize = (i32::MAX / (255 * 127)) as usize;
+/// The most inputs that an 8-bit layer may have, padding included: beyond it, a sum of products might not
+/// fit 32 bits.
+const MAX_INT8_INPUTS: usize = (i32::MAX / (255 * 127)) as usize / LANES * LANES;
 
 /// The tensors of a folder's `model.safetensors`, in f32 whatever they were published in, and its SHA-256.
 pub(crate) fn open(
@@ -68,12 +70,12 @@ impl Bert {
     ) -> Result<(Self, String), EmbedError> {
         let shape = &config.bert;
         let largest = shape.hidden_size.max(shape.intermediate_size);
-        if precision == Precision::Int8 && largest > MAX_INT8_INPUTS {
+        if precision == Precision::Int8 && lanes_for(largest) * LANES > MAX_INT8_INPUTS {
             return Err(EmbedError::Unsupported {
                 path: folder.dir().join("config.json"),
                 field: "hidden_size or intermediate_size",
                 found: largest.to_string(),
-                supported: "at most 66,311 in int8, or precision f32",
+                supported: "at most 66,304 in int8, or precision f32",
             });
         }
         let (tensors, sha256) = open(folder, config)?;
@@ -91,10 +93,10 @@ impl Bert {
         let norm = reader.norm(&embeddings)?;
         let encoder = tensors.pp("encoder.layer");
         let layers = match precision {
-            Precision::F32 => Layers::F32(reader.layers(&encoder, LinearF32::pack)?),
+            Precision::F32 => Layers::F32(reader.layers(&encoder, pack_f32)?),
             Precision::Int8 => {
-                let group = kernel.group8();
-                Layers::Int8(reader.layers(&encoder, |dense| LinearInt8::pack(dense, group))?)
+                let heads = reader.heads();
+                Layers::Int8(reader.layers(&encoder, |dense| pack_int8(dense, heads, kernel))?)
             }
         };
         let bert = Self {
@@ -113,6 +115,34 @@ impl Bert {
         };
         Ok((bert, sha256))
     }
+}
+
+/// The linear layers of one layer of the encoder, before packing.
+struct DenseLayer {
+    qkv: Dense,
+    attention_output: Dense,
+    up: Dense,
+    down: Dense,
+}
+
+fn pack_f32(dense: DenseLayer) -> [LinearF32; 4] {
+    let DenseLayer { qkv, attention_output, up, down } = dense;
+    [qkv, attention_output, up, down].map(|dense| LinearF32::pack(&dense))
+}
+
+fn pack_int8(mut dense: DenseLayer, heads: Heads, kernel: Kernel) -> [LinearInt8; 4] {
+    rotate_values(&mut dense.qkv, &mut dense.attention_output, heads, kernel);
+    let DenseLayer { qkv, attention_output, up, down } = dense;
+    let (hidden, inner) = (lanes_for(qkv.n_in), lanes_for(down.n_in));
+    [
+        // Outliers are worst in what comes out of a LayerNorm. After the activation there are fewer, and rows
+        // are so long that mixing lanes only is enough.
+        (qkv, Rotation::full(hidden)),
+        (attention_output, Rotation::NONE),
+        (up, Rotation::full(hidden)),
+        (down, Rotation::across(inner)),
+    ]
+    .map(|(dense, rotation)| LinearInt8::pack(&dense, rotation, kernel))
 }
 
 /// Rows of `n` numbers, each padded to whole lanes.
@@ -219,23 +249,25 @@ impl Reader<'_> {
         Ok(spread)
     }
 
+    /// The layers, their linear ones packed by `pack`, in the order of [`DenseLayer`].
     fn layers<L>(
         &self,
         tensors: &VarBuilder<'_>,
-        pack: impl Fn(&Dense) -> L,
+        pack: impl Fn(DenseLayer) -> [L; 4],
     ) -> Result<Vec<Layer<L>>, EmbedError> {
         let (n, inner) = (self.config.bert.hidden_size, self.config.bert.intermediate_size);
         let layer = |number: usize| {
             let tensors = tensors.pp(number.to_string());
             let (attention, output) = (tensors.pp("attention"), tensors.pp("output"));
-            Ok(Layer {
-                qkv: pack(&self.qkv(&attention.pp("self"))?),
-                attention_output: pack(&self.attention_output(&attention.pp("output.dense"))?),
-                attention_norm: self.norm(&attention.pp("output"))?,
-                up: pack(&self.dense(&tensors.pp("intermediate.dense"), n, inner)?),
-                down: pack(&self.dense(&output.pp("dense"), inner, n)?),
-                output_norm: self.norm(&output)?,
-            })
+            let [qkv, attention_output, up, down] = pack(DenseLayer {
+                qkv: self.qkv(&attention.pp("self"))?,
+                attention_output: self.attention_output(&attention.pp("output.dense"))?,
+                up: self.dense(&tensors.pp("intermediate.dense"), n, inner)?,
+                down: self.dense(&output.pp("dense"), inner, n)?,
+            });
+            let attention_norm = self.norm(&attention.pp("output"))?;
+            let output_norm = self.norm(&output)?;
+            Ok(Layer { qkv, attention_output, attention_norm, up, down, output_norm })
         };
         (0..self.config.bert.n_layers).map(layer).collect()
     }

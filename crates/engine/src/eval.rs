@@ -15,7 +15,7 @@ use crate::engine::{Engine, EngineOptions, Model, ModelChoice};
 use crate::error::EngineError;
 use crate::ingest::Ingestion;
 use crate::metrics::{self, Metrics, QueryMetrics};
-use crate::search::{MAX_LIMIT, Mode, Page, SearchOptions, SearchRequest};
+use crate::search::{MAX_LIMIT, Mode, Page, SearchOptions, SearchRequest, SemanticRatio};
 use crate::store::StoredModel;
 
 /// What to evaluate.
@@ -26,6 +26,8 @@ pub struct EvalRequest<'a> {
     pub split: &'a str,
     /// The ways to rank that are compared, at least one.
     pub modes: &'a [Mode],
+    /// The part of meaning in hybrid scores; `None` is the default.
+    pub semantic_ratio: Option<SemanticRatio>,
     /// The user's data folder; the collection is kept below it, apart from the user's papers.
     pub data_dir: &'a FilePath,
     /// The model.
@@ -108,7 +110,8 @@ pub fn evaluate(request: EvalRequest<'_>, ingestion: Ingestion<'_>) -> Result<Ev
             has_relevant.then_some((&*query.id, &*query.text, judgments))
         })
         .collect();
-    let modes = request.modes.iter().map(|mode| evaluate_mode(&engine, &judged, *mode));
+    let ratio = request.semantic_ratio;
+    let modes = request.modes.iter().map(|mode| evaluate_mode(&engine, &judged, (*mode, ratio)));
     Ok(EvalReport {
         collection: request
             .collection
@@ -124,7 +127,7 @@ pub fn evaluate(request: EvalRequest<'_>, ingestion: Ingestion<'_>) -> Result<Ev
 fn evaluate_mode(
     engine: &Engine,
     queries: &[(&str, &str, BTreeMap<&str, i32>)],
-    mode: Mode,
+    (mode, semantic_ratio): (Mode, Option<SemanticRatio>),
 ) -> Result<ModeReport, EngineError> {
     let started = Instant::now();
     let mut run = Vec::new();
@@ -132,11 +135,12 @@ fn evaluate_mode(
     let mut by_graph = Vec::new();
     let (mut n_top, mut n_shared) = (0, 0);
     for (id, text, judgments) in queries {
-        let exact = ranking(engine, (id, text, judgments), mode, true)?;
+        let options = |exact| SearchOptions { mode, semantic_ratio, exact, ..SearchOptions::default() };
+        let exact = ranking(engine, (id, text, judgments), options(true))?;
         let ids: Vec<&str> = exact.iter().map(|(paper, _)| paper.as_str()).collect();
         per_query.extend(metrics::measure(&ids, judgments).map(|measures| ((*id).to_owned(), measures)));
         if mode != Mode::Keyword && engine.searches_by_graph()? {
-            let approximate = ranking(engine, (id, text, judgments), mode, false)?;
+            let approximate = ranking(engine, (id, text, judgments), options(false))?;
             let found: Vec<&str> = approximate.iter().map(|(paper, _)| paper.as_str()).collect();
             by_graph.extend(metrics::measure(&found, judgments));
             let top = &ids[..ids.len().min(10)];
@@ -179,15 +183,9 @@ pub fn measure_run(rankings: &BTreeMap<String, Vec<String>>, qrels: &Qrels) -> H
 fn ranking(
     engine: &Engine,
     (id, text, judgments): (&str, &str, &BTreeMap<&str, i32>),
-    mode: Mode,
-    exact: bool,
+    options: SearchOptions,
 ) -> Result<Vec<(String, f32)>, EngineError> {
-    let options = SearchOptions {
-        mode,
-        page: Page::new(Some(MAX_LIMIT), None, None)?,
-        exact,
-        ..SearchOptions::default()
-    };
+    let options = SearchOptions { page: Page::new(Some(MAX_LIMIT), None, None)?, ..options };
     let response = engine.search(&SearchRequest::new(text, options)?)?;
     // Where queries are papers of the collection, finding oneself is no merit, unless judged so.
     let is_self = |paper: &PaperId| paper.as_str() == id && !judgments.contains_key(paper.as_str());

@@ -7,8 +7,8 @@ use std::path::Path;
 use anyhow::Context;
 use cognate_corpus::beir::BeirFolder;
 use cognate_engine::{
-    EvalReport, EvalRequest, IngestEvent, Ingestion, Mode, ModeReport, QueryMetrics, bootstrap_p_value,
-    evaluate, measure_run,
+    EvalReport, EvalRequest, IngestEvent, Ingestion, Mode, ModeReport, QueryMetrics, SemanticRatio,
+    bootstrap_p_value, evaluate, measure_run,
 };
 use serde::Serialize;
 
@@ -74,6 +74,7 @@ pub(crate) fn run(config: &Config, output: &Output, args: &EvalArgs) -> anyhow::
             collection: &args.collection,
             split: &args.split,
             modes: &modes,
+            semantic_ratio: args.semantic_ratio.map(SemanticRatio::new).transpose()?,
             data_dir: &config.data_dir,
             model: config.model.clone(),
         },

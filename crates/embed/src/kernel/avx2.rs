@@ -102,6 +102,27 @@ macro_rules! common {
         }
 
         #[inline(always)]
+        fn butterfly<const BIT: usize>(self, x: [__m256; 2]) -> [__m256; 2] {
+            if BIT == 8 {
+                // SAFETY: as in `halves`.
+                return unsafe { [_mm256_add_ps(x[0], x[1]), _mm256_sub_ps(x[0], x[1])] };
+            }
+            let other = match BIT {
+                1 => halves!(_mm256_permute_ps::<0b10_11_00_01>, x),
+                2 => halves!(_mm256_permute_ps::<0b01_00_11_10>, x),
+                _ => halves!(_mm256_permute2f128_ps::<1>, x, x),
+            };
+            let sum = halves!(_mm256_add_ps, other, x);
+            let difference = halves!(_mm256_sub_ps, other, x);
+            // The difference for the higher of each two places.
+            match BIT {
+                1 => halves!(_mm256_blend_ps::<0b1010_1010>, sum, difference),
+                2 => halves!(_mm256_blend_ps::<0b1100_1100>, sum, difference),
+                _ => halves!(_mm256_blend_ps::<0b1111_0000>, sum, difference),
+            }
+        }
+
+        #[inline(always)]
         fn round(self, x: [__m256; 2]) -> [__m256i; 2] {
             // The rounding mode is never changed in Rust: to nearest, ties to even.
             halves!(_mm256_cvtps_epi32, x)

@@ -93,6 +93,26 @@ impl Isa for Avx512 {
     }
 
     #[inline(always)]
+    fn butterfly<const BIT: usize>(self, x: __m512) -> __m512 {
+        // The higher of each two places.
+        let higher = match BIT {
+            1 => 0xaaaa,
+            2 => 0xcccc,
+            4 => 0xf0f0,
+            _ => 0xff00,
+        };
+        unsafe {
+            let other = match BIT {
+                1 => _mm512_permute_ps::<0b10_11_00_01>(x),
+                2 => _mm512_permute_ps::<0b01_00_11_10>(x),
+                4 => _mm512_shuffle_f32x4::<0b10_11_00_01>(x, x),
+                _ => _mm512_shuffle_f32x4::<0b01_00_11_10>(x, x),
+            };
+            _mm512_mask_sub_ps(_mm512_add_ps(other, x), higher, other, x)
+        }
+    }
+
+    #[inline(always)]
     fn round(self, x: __m512) -> __m512i {
         // The rounding mode is never changed in Rust: to nearest, ties to even.
         unsafe { _mm512_cvtps_epi32(x) }

@@ -40,6 +40,9 @@ pub(crate) trait Isa: Copy + Send + Sync + 'static {
     fn min(self, a: Self::F, b: Self::F) -> Self::F;
     /// The larger; `b` where either is no number.
     fn max(self, a: Self::F, b: Self::F) -> Self::F;
+    /// The sum of each number and that whose place differs from its own in `BIT` (1, 2, 4 or 8), for the
+    /// lower of the two places; the difference for the higher one.
+    fn butterfly<const BIT: usize>(self, x: Self::F) -> Self::F;
     /// The nearest integers, ties to even; anything for what no `i32` can hold.
     fn round(self, x: Self::F) -> Self::I;
     fn to_f32(self, x: Self::I) -> Self::F;

@@ -3,7 +3,9 @@
 use super::gemm::{Epilogue, Float, Int8, Panels, Rows, multiply};
 use super::isa::{Isa, Stage};
 use super::lanes::{LANES, Lanes, flat, flat_mut, lanes_for};
-use super::rows::Quantized;
+use super::quantize::Quantized;
+use super::rotation::{RotateRows, Rotation};
+use super::{Kernel, with_isa};
 
 /// Weights and bias as they were published, row-major `[n_out, n_in]`, before packing.
 pub(crate) struct Dense {
@@ -23,6 +25,8 @@ pub(crate) struct LinearF32 {
 
 /// A layer in 8 bits: symmetric, each output with its own scale.
 pub(crate) struct LinearInt8 {
+    /// What its inputs have to be rotated by before they are rounded.
+    pub(crate) rotation: Rotation,
     /// Panels of sixteen outputs, `[words of n_in, padded][16]` each.
     words: Vec<Lanes<i32>>,
     depth: usize,
@@ -64,15 +68,21 @@ impl LinearInt8 {
         Panels { words: &self.words, depth: self.depth }
     }
 
-    /// Quantises and packs for dot products of `group` 8-bit numbers a word (4, or 2 held as 16 bits).
-    pub(crate) fn pack(dense: &Dense, group: usize) -> Self {
-        let depth = lanes_for(dense.n_in) * LANES / group;
+    /// Rotates, quantises, and packs for the 8-bit dot products of `kernel`.
+    pub(crate) fn pack(dense: &Dense, rotation: Rotation, kernel: Kernel) -> Self {
+        let width = lanes_for(dense.n_in);
+        let group = kernel.group8();
+        let depth = width * LANES / group;
         let n_panels = lanes_for(dense.n_out);
         let mut words = vec![Lanes::ZERO; n_panels * depth];
         let mut sums = vec![Lanes::ZERO; n_panels];
         let mut scales = vec![Lanes::ZERO; n_panels];
+        let mut rotated = vec![Lanes::ZERO; width];
         for out in 0..dense.n_out {
-            let row = dense.row(out);
+            flat_mut(&mut rotated)[..dense.n_in].copy_from_slice(dense.row(out));
+            flat_mut(&mut rotated)[dense.n_in..].fill(0.0);
+            with_isa!(kernel, isa => isa.run(RotateRows { rotation, rows: &mut rotated, width }));
+            let row = flat(&rotated);
             let largest = row.iter().fold(0.0_f32, |largest, weight| largest.max(weight.abs()));
             let scale = largest / 127.0;
             // Weights below that are nothing, and their scale's inverse might not be finite.
@@ -85,9 +95,10 @@ impl LinearInt8 {
                 words[panel * depth + k / group].0[lane] |= placed;
                 sums[panel].0[lane] += q;
             }
-            scales[panel].0[lane] = scale;
+            // Inputs and weights are both rotated by a multiple of an orthogonal matrix.
+            scales[panel].0[lane] = scale / rotation.square();
         }
-        Self { words, depth, sums, scales, bias: padded(&dense.bias) }
+        Self { rotation, words, depth, sums, scales, bias: padded(&dense.bias) }
     }
 }
 

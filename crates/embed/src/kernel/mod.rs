@@ -24,6 +24,8 @@ mod lanes;
 mod linear;
 mod math;
 mod portable;
+mod quantize;
+mod rotation;
 mod rows;
 #[cfg(test)]
 mod tests;
@@ -36,7 +38,9 @@ pub(crate) use isa::Isa;
 pub(crate) use lanes::{LANES, Lanes, first, flat, flat_mut, lanes_for};
 pub(crate) use linear::{ApplyF32, ApplyInt8, Dense, LinearF32, LinearInt8, Output, padded};
 pub(crate) use math::{Gelu, GeluTanh, Relu};
-pub(crate) use rows::{ActivateRows, Identity, Norm, NormRows, QuantizeRows, Quantized};
+pub(crate) use quantize::{Identity, QuantizeRows, Quantized};
+pub(crate) use rotation::{Rotation, rotate_values};
+pub(crate) use rows::{ActivateRows, Norm, NormRows};
 
 /// A set of instructions that this machine has: chosen once, when a model is loaded.
 #[derive(Clone, Copy)]

@@ -113,6 +113,11 @@ impl Isa for Portable {
     }
 
     #[inline(always)]
+    fn butterfly<const BIT: usize>(self, x: Self::F) -> Self::F {
+        each!(i => if i & BIT == 0 { x[i] + x[i ^ BIT] } else { x[i ^ BIT] - x[i] })
+    }
+
+    #[inline(always)]
     fn round(self, x: Self::F) -> Self::I {
         // Adding 1.5 * 2^23 leaves no room for a fraction, so the addition rounds, and the integer is in
         // the low bits: exact below 2^22, which everything that is rounded here is. Needs no SSE4.1.

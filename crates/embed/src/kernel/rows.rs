@@ -1,19 +1,8 @@
-//! Passes over rows: LayerNorm, activation, quantisation. Each row is computed by itself.
+//! Passes over rows: LayerNorm and activation. Each row is computed by itself.
 
-use super::isa::{Isa, Stage, largest, smallest, sum};
-use super::lanes::{LANES, Lanes, first};
+use super::isa::{Isa, Stage, sum};
+use super::lanes::Lanes;
 use super::math::Activate;
-
-/// Rows of 8-bit numbers of 0 to 255, each row with its own scale: number q stands for
-/// `(q - zero) * scale`.
-#[derive(Default)]
-pub(crate) struct Quantized {
-    pub(crate) n_rows: usize,
-    /// `[n_rows][words]`, as the path's 8-bit dot product takes them.
-    pub(crate) words: Vec<i32>,
-    pub(crate) scales: Vec<f32>,
-    pub(crate) zeros: Vec<i32>,
-}
 
 /// What a LayerNorm multiplies by and adds; zero in padding.
 pub(crate) struct Norm {
@@ -84,66 +73,6 @@ impl<A: Activate> Stage for ActivateRows<'_, A> {
     fn run<S: Isa>(self, isa: S) {
         for x in self.rows {
             isa.store(self.activation.activate(isa, isa.load(x)), x);
-        }
-    }
-}
-
-/// No activation.
-#[derive(Clone, Copy)]
-pub(crate) struct Identity;
-
-impl Activate for Identity {
-    #[inline(always)]
-    fn activate<S: Isa>(self, _isa: S, x: S::F) -> S::F {
-        x
-    }
-}
-
-/// The activation of every number, in place, and the rows quantised.
-pub(crate) struct QuantizeRows<'a, A> {
-    pub(crate) activation: A,
-    pub(crate) rows: &'a mut [Lanes<f32>],
-    /// Lanes in a row.
-    pub(crate) width: usize,
-    pub(crate) to: &'a mut Quantized,
-}
-
-impl<A: Activate> Stage for QuantizeRows<'_, A> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<S: Isa>(self, isa: S) {
-        let Self { activation, rows, width, to } = self;
-        let group = LANES / S::GROUP8;
-        let n_rows = rows.len() / width;
-        to.n_rows = n_rows;
-        let words = first(&mut to.words, n_rows * width * group, 0);
-        let scales = first(&mut to.scales, n_rows, 0.0);
-        let zeros = first(&mut to.zeros, n_rows, 0);
-        for i in 0..n_rows {
-            let row = &mut rows[i * width..][..width];
-            let words = &mut words[i * width * group..][..width * group];
-            // The range holds 0, so that the zero point is one of the 256 numbers.
-            let mut low = isa.splat(0.0);
-            let mut high = isa.splat(0.0);
-            for lanes in &mut *row {
-                let x = activation.activate(isa, isa.load(lanes));
-                isa.store(x, lanes);
-                low = isa.min(x, low);
-                high = isa.max(x, high);
-            }
-            let (low, high) = (smallest(isa, low), largest(isa, high));
-            let range = high - low;
-            // A range that small is rounding noise around nothing, and its inverse might not be finite.
-            let inverse = if range > 1e-30 { 255.0 / range } else { 0.0 };
-            scales[i] = range / 255.0;
-            zeros[i] = (-low * inverse).round_ties_even() as i32;
-            let (inverse, zero) = (isa.splat(inverse), isa.splat_i(zeros[i]));
-            for i in 0..width {
-                let q = isa.add_i(isa.round(isa.mul(isa.load(&row[i]), inverse)), zero);
-                let q = isa.max_i(isa.min_i(q, isa.splat_i(255)), isa.splat_i(0));
-                isa.store8(q, &mut words[i * group..][..group]);
-            }
         }
     }
 }

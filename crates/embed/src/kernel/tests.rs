@@ -5,7 +5,9 @@ use proptest::prelude::*;
 use super::gemm::{Epilogue, Int8, Int16, Panels, Product, Rows, multiply};
 use super::isa::Stage;
 use super::math::Activate;
-use super::rows::{Identity, Norm, NormRows, QuantizeRows, Quantized};
+use super::quantize::{Identity, QuantizeRows, Quantized};
+use super::rotation::{RotateRows, Rotation};
+use super::rows::{Norm, NormRows};
 use super::*;
 
 /// Sums as they are, `[n_rows][n_panels]` lanes.
@@ -127,13 +129,42 @@ proptest! {
             bias: vec![0.0; weights.len()],
         };
         for kernel in Kernel::available() {
-            let layer = LinearInt8::pack(&dense, kernel.group8());
+            let layer = LinearInt8::pack(&dense, Rotation::NONE, kernel);
             let found = with_isa!(kernel, isa => isa.run(Products8 { layer: &layer, rows: &rows }));
             for (found, expected) in found.iter().zip(&expected) {
                 prop_assert_eq!(&found[..expected.len()], &expected[..], "{}", kernel.name());
                 prop_assert!(found[expected.len()..].iter().all(|&x| x == 0));
             }
         }
+    }
+
+    #[test]
+    fn rotations_are_their_own_inverse_and_the_same_on_every_path(
+        row in prop::collection::vec(-8.0_f32..8.0, 1..400), within in any::<bool>(),
+    ) {
+        let row = padded(&row);
+        let width = row.len();
+        let rotation = if within { Rotation::full(width) } else { Rotation::across(width) };
+        let rotated = |kernel, times| {
+            let mut rows = row.clone();
+            for _ in 0..times {
+                with_isa!(kernel, isa => isa.run(RotateRows { rotation, rows: &mut rows, width }));
+            }
+            rows
+        };
+        let once = rotated(Kernel::available().remove(0), 1);
+        for kernel in Kernel::available() {
+            let again = rotated(kernel, 1);
+            prop_assert_eq!(flat(&again), flat(&once), "{}", kernel.name());
+            let twice = rotated(kernel, 2);
+            for (twice, x) in flat(&twice).iter().zip(flat(&row)) {
+                prop_assert!((twice / rotation.square() - x).abs() < 1e-4, "{}", kernel.name());
+            }
+        }
+        // What multiplies by one number and an orthogonal matrix keeps lengths but for that number.
+        let length = |row: &[Lanes<f32>]| flat(row).iter().map(|x| x * x).sum::<f32>();
+        let (found, expected) = (length(&once), length(&row) * rotation.square());
+        prop_assert!((found - expected).abs() <= 1e-4 * expected, "{} is not {}", found, expected);
     }
 
     #[test]
@@ -190,10 +221,10 @@ proptest! {
     ) {
         let mut expected: Option<(Vec<f32>, f32)> = None;
         for kernel in Kernel::available() {
-            let mut rows = padded(&row);
+            let rows = padded(&row);
             let width = rows.len();
             let mut to = Quantized::default();
-            let stage = QuantizeRows { activation: Identity, rows: &mut rows, width, to: &mut to };
+            let stage = QuantizeRows { activation: Identity, rotation: Rotation::NONE, rows: &rows, width, to: &mut to };
             with_isa!(kernel, isa => isa.run(stage));
             let group = kernel.group8();
             let bits = 32 / group;
