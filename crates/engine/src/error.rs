@@ -156,6 +156,9 @@ pub enum EngineError {
     /// The run was asked to stop before it was done.
     #[error("stopped before the end; what was committed stays, and the same command goes on from there")]
     Interrupted,
+    /// Whoever asked no longer waits for the answer.
+    #[error("the answer was no longer wanted")]
+    Superseded,
     /// A background thread is gone, which only a defect can cause.
     #[error("the {thread} thread has stopped; restart cognate, and please report this")]
     ThreadGone {
@@ -169,7 +172,9 @@ impl EngineError {
     #[must_use]
     pub fn fault(&self) -> Fault {
         match self {
-            Self::InvalidRequest { .. } | Self::Read(_) | Self::BadRecord(_) => Fault::Caller,
+            Self::InvalidRequest { .. } | Self::Read(_) | Self::BadRecord(_) | Self::Superseded => {
+                Fault::Caller
+            }
             Self::PaperNotFound { .. } => Fault::NotFound,
             Self::AmbiguousPaper { .. } | Self::ModelMismatch { .. } | Self::IndexInUse { .. } => {
                 Fault::Conflict

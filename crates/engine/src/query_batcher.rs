@@ -2,15 +2,16 @@
 //!
 //! One thread owns the embedding of queries: it takes every query that is waiting and embeds them as
 //! one batch, so that many clients share each pass over the model's weights. A lone query is never
-//! held back for company.
+//! held back for company, and one whose answer is no longer wanted never reaches the model.
 
 use std::sync::Arc;
 use std::thread;
 
-use cognate_embed::{EmbedError, Encoder};
+use cognate_embed::EmbedError;
 use cognate_vector::UnitVector;
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 
+use crate::cancel::Cancel;
 use crate::error::EngineError;
 
 /// Most queries in one batch: above this, a batch only makes its first query wait longer.
@@ -18,6 +19,7 @@ const MAX_BATCH: usize = 64;
 
 struct Waiting {
     text: String,
+    cancel: Cancel,
     reply: Sender<Result<UnitVector, Arc<EmbedError>>>,
 }
 
@@ -28,12 +30,16 @@ pub(crate) struct QueryBatcher {
 }
 
 impl QueryBatcher {
-    /// Starts the embedding thread; it ends when the batcher is dropped.
-    pub(crate) fn start(encoder: Arc<Encoder>) -> Result<Self, EngineError> {
+    /// Starts the embedding thread; it ends when the batcher is dropped. `embed` gives a vector for each
+    /// of a batch's texts, in their order.
+    pub(crate) fn start<F>(embed: F) -> Result<Self, EngineError>
+    where
+        F: Fn(&[&str]) -> Result<Vec<UnitVector>, EmbedError> + Send + 'static,
+    {
         let (waiting, queue) = unbounded();
         thread::Builder::new()
             .name("query-embedder".to_owned())
-            .spawn(move || serve(&encoder, &queue))
+            .spawn(move || serve(&embed, &queue))
             .map_err(|_| EngineError::ThreadGone { thread: "query embedding" })?;
         Ok(Self { waiting })
     }
@@ -41,22 +47,33 @@ impl QueryBatcher {
     /// The unit vector of one query, `f32 [dim]`; blocks until its batch is done.
     ///
     /// # Errors
-    /// [`EngineError::Embed`] if the model fails on the query's batch.
-    pub(crate) fn embed(&self, text: &str) -> Result<UnitVector, EngineError> {
+    /// [`EngineError::Embed`] if the model fails on the query's batch, [`EngineError::Superseded`] if it
+    /// was cancelled before its turn came.
+    pub(crate) fn embed(&self, text: &str, cancel: &Cancel) -> Result<UnitVector, EngineError> {
+        cancel.check()?;
         let gone = || EngineError::ThreadGone { thread: "query embedding" };
         let (reply, answer) = bounded(1);
-        self.waiting.send(Waiting { text: text.to_owned(), reply }).map_err(|_| gone())?;
-        answer.recv().map_err(|_| gone())?.map_err(EngineError::Embed)
+        let waiting = Waiting { text: text.to_owned(), cancel: cancel.clone(), reply };
+        self.waiting.send(waiting).map_err(|_| gone())?;
+        match answer.recv() {
+            Ok(vector) => vector.map_err(EngineError::Embed),
+            // Passed over.
+            Err(_) => cancel.check().and(Err(gone())),
+        }
     }
 }
 
-fn serve(encoder: &Encoder, queue: &Receiver<Waiting>) {
+fn serve(embed: &dyn Fn(&[&str]) -> Result<Vec<UnitVector>, EmbedError>, queue: &Receiver<Waiting>) {
     while let Ok(first) = queue.recv() {
         let mut batch = vec![first];
         batch.extend(queue.try_iter().take(MAX_BATCH - 1));
+        batch.retain(|waiting| !waiting.cancel.is_cancelled());
+        if batch.is_empty() {
+            continue;
+        }
         let texts: Vec<&str> = batch.iter().map(|waiting| waiting.text.as_str()).collect();
         // A client that has gone away has dropped its receiver; that is no error.
-        match encoder.embed_queries(&texts) {
+        match embed(&texts) {
             Ok(vectors) => batch.iter().zip(vectors).for_each(|(waiting, vector)| {
                 let _ = waiting.reply.send(Ok(vector));
             }),
@@ -67,5 +84,57 @@ fn serve(encoder: &Encoder, queue: &Receiver<Waiting>) {
                 }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use super::*;
+
+    /// Types letter by letter while the model is busy: only what is still wanted is embedded.
+    #[test]
+    fn a_superseded_query_never_reaches_the_model() {
+        let embedded = Arc::new(Mutex::new(Vec::new()));
+        let (begun, has_begun) = bounded(0);
+        let (go_on, may_go_on) = bounded(0);
+        let seen = Arc::clone(&embedded);
+        let batcher = QueryBatcher::start(move |texts| {
+            begun.send(()).unwrap();
+            may_go_on.recv().unwrap();
+            seen.lock().unwrap().extend(texts.iter().map(|text| (*text).to_owned()));
+            Ok(texts.iter().map(|_| UnitVector::normalize(vec![1.0, 0.0]).unwrap()).collect())
+        })
+        .unwrap();
+        let batcher = &batcher;
+        thread::scope(|scope| {
+            let first = scope.spawn(move || batcher.embed("g", &Cancel::default()));
+            has_begun.recv().unwrap();
+            let typed: Vec<(Cancel, _)> = ["ga", "gal", "gala"]
+                .into_iter()
+                .map(|text| {
+                    let cancel = Cancel::default();
+                    let own = cancel.clone();
+                    (cancel, scope.spawn(move || batcher.embed(text, &own)))
+                })
+                .collect();
+            while batcher.waiting.len() < typed.len() {
+                thread::yield_now();
+            }
+            typed[..2].iter().for_each(|(cancel, _)| cancel.cancel());
+            go_on.send(()).unwrap();
+            has_begun.recv().unwrap();
+            go_on.send(()).unwrap();
+            assert!(first.join().unwrap().is_ok());
+            let answers: Vec<_> = typed.into_iter().map(|(_, thread)| thread.join().unwrap()).collect();
+            assert!(matches!(answers[0], Err(EngineError::Superseded)));
+            assert!(matches!(answers[1], Err(EngineError::Superseded)));
+            assert!(answers[2].is_ok());
+            let late = Cancel::default();
+            late.cancel();
+            assert!(matches!(batcher.embed("galax", &late), Err(EngineError::Superseded)));
+        });
+        assert_eq!(*embedded.lock().unwrap(), ["g", "gala"]);
     }
 }

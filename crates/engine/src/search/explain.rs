@@ -9,6 +9,10 @@ use super::sentences::sentences;
 use crate::engine::Engine;
 use crate::error::EngineError;
 
+/// Hits whose sentences are embedded together: enough for a full pass through the model, few enough that
+/// an answer which is no longer wanted soon ends.
+const HITS_AT_A_TIME: usize = 4;
+
 impl Engine {
     /// Explains the hits of a page.
     pub(super) fn explain(
@@ -51,19 +55,24 @@ impl Engine {
         question: &Question<'_>,
     ) -> Result<Vec<Option<BestSentence>>, EngineError> {
         let Some(vector) = &question.vector else { return Ok(vec![None; hits.len()]) };
-        let of_hits: Vec<_> = hits
-            .iter()
-            .map(|hit| sentences(hit.paper.paper.abstract_text.as_deref().unwrap_or("")))
-            .collect();
-        let texts: Vec<&str> = of_hits.iter().flatten().map(|sentence| sentence.text).collect();
-        let mut vectors = self.model()?.encoder.embed_passages(&texts)?.into_iter();
-        let nearest = of_hits.into_iter().map(|of_hit| {
-            let scored = of_hit
-                .into_iter()
-                .zip(&mut vectors)
-                .map(|(sentence, own)| BestSentence { chars: sentence.chars, score: vector.cosine(&own) });
-            scored.reduce(|best, next| if next.score > best.score { next } else { best })
-        });
-        Ok(nearest.collect())
+        let model = self.model()?;
+        let mut nearest = Vec::with_capacity(hits.len());
+        for hits in hits.chunks(HITS_AT_A_TIME) {
+            question.cancel.check()?;
+            let of_hits: Vec<_> = hits
+                .iter()
+                .map(|hit| sentences(hit.paper.paper.abstract_text.as_deref().unwrap_or("")))
+                .collect();
+            let texts: Vec<&str> = of_hits.iter().flatten().map(|sentence| sentence.text).collect();
+            let mut vectors = model.encoder.embed_passages(&texts)?.into_iter();
+            nearest.extend(of_hits.into_iter().map(|of_hit| {
+                let scored = of_hit.into_iter().zip(&mut vectors).map(|(sentence, own)| BestSentence {
+                    chars: sentence.chars,
+                    score: vector.cosine(&own),
+                });
+                scored.reduce(|best, next| if next.score > best.score { next } else { best })
+            }));
+        }
+        Ok(nearest)
     }
 }

@@ -29,6 +29,7 @@ pub use request::{
 };
 pub use response::{BestSentence, Explanation, Hit, Meta, Part, Scores, SearchResponse};
 
+use crate::cancel::Cancel;
 use crate::engine::{Engine, Model};
 use crate::error::EngineError;
 use crate::store::Reader;
@@ -46,7 +47,20 @@ impl Engine {
     /// # Errors
     /// [`EngineError`] if the model cannot be loaded or the store cannot be read.
     pub fn search(&self, request: &SearchRequest) -> Result<SearchResponse, EngineError> {
+        self.search_unless(&Cancel::default(), request)
+    }
+
+    /// Answers a question as [`search`](Self::search) does, unless it is cancelled before that.
+    ///
+    /// # Errors
+    /// [`EngineError::Superseded`] if it was cancelled, else as for [`search`](Self::search).
+    pub fn search_unless(
+        &self,
+        cancel: &Cancel,
+        request: &SearchRequest,
+    ) -> Result<SearchResponse, EngineError> {
         let started = Instant::now();
+        cancel.check()?;
         let SearchRequest { query, options } = request;
         let named = self.named_by(query)?;
         if let Some(&first) = named.first() {
@@ -57,12 +71,14 @@ impl Engine {
                 pinned: named,
                 exclude: Vec::new(),
                 options,
+                cancel: cancel.clone(),
             };
             return self.answer(&question, started);
         }
         let needs_vector =
             options.mode != Mode::Keyword || options.page.min_score.is_some() || options.explain;
-        let vector = if needs_vector { Some(self.model_of_view()?.queries.embed(query)?) } else { None };
+        let vector =
+            if needs_vector { Some(self.model_of_view()?.queries.embed(query, cancel)?) } else { None };
         let question = Question {
             words: Some(Query::parse(query)),
             vector,
@@ -70,6 +86,7 @@ impl Engine {
             pinned: Vec::new(),
             exclude: Vec::new(),
             options,
+            cancel: cancel.clone(),
         };
         self.answer(&question, started)
     }
@@ -110,6 +127,7 @@ impl Engine {
             pinned: Vec::new(),
             exclude: vec![row],
             options,
+            cancel: Cancel::default(),
         };
         self.answer(&question, started)
     }
@@ -143,6 +161,7 @@ impl Engine {
 
     fn answer(&self, question: &Question<'_>, started: Instant) -> Result<SearchResponse, EngineError> {
         let Some(view) = self.view()? else { return Ok(empty_answer(question, started)) };
+        question.cancel.check()?;
         let catalog = if rank::needs_catalog(question.options) { Some(self.catalog()?) } else { None };
         let (mut response, ranked) = self.read_page(&view, question.options, &|snapshot| {
             rank::rank(snapshot, catalog.as_deref(), question)

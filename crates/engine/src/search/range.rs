@@ -6,6 +6,7 @@ use cognate_vector::Scored;
 
 use super::request::{Page, check_query, invalid};
 use super::response::{Hit, Scores};
+use crate::cancel::Cancel;
 use crate::catalog::Filter;
 use crate::engine::Engine;
 use crate::error::EngineError;
@@ -96,7 +97,7 @@ impl Engine {
         let rows = match self.view()? {
             None => Vec::new(),
             Some(view) => {
-                let query = self.model_of_view()?.queries.embed(&request.query)?;
+                let query = self.model_of_view()?.queries.embed(&request.query, &Cancel::default())?;
                 let allowed = if request.filter.is_empty() {
                     None
                 } else {

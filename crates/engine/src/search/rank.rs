@@ -10,6 +10,7 @@ use roaring::RoaringBitmap;
 
 use super::fusion::{self, DEPTH, Scale};
 use super::request::{Mode, SearchOptions, Sort};
+use crate::cancel::Cancel;
 use crate::catalog::Catalog;
 use crate::error::EngineError;
 use crate::view::Snapshot;
@@ -28,6 +29,8 @@ pub(super) struct Question<'a> {
     /// Rows that are no answer, ascending.
     pub(super) exclude: Vec<u32>,
     pub(super) options: &'a SearchOptions,
+    /// Whether the answer is still wanted.
+    pub(super) cancel: Cancel,
 }
 
 /// The place of a row that is ranked by its score.

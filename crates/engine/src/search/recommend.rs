@@ -12,6 +12,7 @@ use super::fusion::DEPTH;
 use super::rank::{self, Candidate, Question, Ranking};
 use super::request::{Mode, SearchOptions, check_query, invalid};
 use super::response::SearchResponse;
+use crate::cancel::Cancel;
 use crate::engine::Engine;
 use crate::error::EngineError;
 use crate::view::Snapshot;
@@ -137,6 +138,7 @@ impl Engine {
             pinned: Vec::new(),
             exclude: seeds.exclude.clone(),
             options,
+            cancel: Cancel::default(),
         };
         let Some(view) = self.view()? else { return Ok(super::empty_answer(&question, started)) };
         let catalog = if rank::needs_catalog(options) { Some(self.catalog()?) } else { None };
