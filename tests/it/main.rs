@@ -9,6 +9,7 @@
     reason = "a test ends by panicking, and says on standard error what it skipped"
 )]
 
+mod browser;
 mod cli;
 mod crash;
 mod derived;

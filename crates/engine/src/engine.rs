@@ -12,6 +12,7 @@ use cognate_index::SearchPath;
 
 use crate::catalog::Catalog;
 use crate::error::EngineError;
+use crate::map::Map;
 use crate::query_batcher::QueryBatcher;
 use crate::store::{Store, StoredModel, StoredPaper};
 use crate::view::View;
@@ -117,6 +118,7 @@ pub struct Engine {
     model: Mutex<Option<Arc<Model>>>,
     view: Mutex<Option<Arc<View>>>,
     catalog: Mutex<Arc<Catalog>>,
+    pub(crate) map: Mutex<Option<Arc<Map>>>,
 }
 
 impl Engine {
@@ -153,6 +155,7 @@ impl Engine {
             model: Mutex::new(None),
             view: Mutex::new(None),
             catalog: Mutex::default(),
+            map: Mutex::default(),
         }
     }
 
@@ -364,7 +367,8 @@ impl Model {
     pub(crate) fn start(encoder: Encoder) -> Result<Self, EngineError> {
         let encoder = Arc::new(encoder);
         let identity = StoredModel::of(encoder.identity());
-        let queries = QueryBatcher::start(Arc::clone(&encoder))?;
+        let of_queries = Arc::clone(&encoder);
+        let queries = QueryBatcher::start(move |texts| of_queries.embed_queries(texts))?;
         Ok(Self { encoder, queries, identity })
     }
 }

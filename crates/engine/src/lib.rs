@@ -4,6 +4,7 @@
 //! goes through [`Engine::search`]: embedded, compared with the vectors of the current snapshot,
 //! ranked, and answered with papers read from the store.
 
+mod cancel;
 mod catalog;
 mod dedup;
 mod doctor;
@@ -11,6 +12,7 @@ mod engine;
 mod error;
 mod eval;
 mod ingest;
+mod map;
 mod metrics;
 mod query_batcher;
 mod recipe;
@@ -19,6 +21,7 @@ mod search;
 mod store;
 mod view;
 
+pub use cancel::Cancel;
 pub use catalog::{
     Clause, Condition, DateRange, Facet, FacetCount, FacetField, Filter, MAX_FILTER_CLAUSES,
     MAX_FILTER_DEPTH, YearRange,
@@ -29,6 +32,7 @@ pub use engine::{DEFAULT_MODEL, Engine, EngineOptions, IndexStatus, ModelChoice,
 pub use error::{EngineError, Fault};
 pub use eval::{Approximation, EvalReport, EvalRequest, ModeReport, RunLine, evaluate, measure_run};
 pub use ingest::{IngestEvent, IngestReport, Ingestion};
+pub use map::{MAX_MAP_GROUPS, MAX_MAP_POINTS, Map, MapGroup, MapPoint};
 pub use metrics::{Metrics, QueryMetrics, bootstrap_p_value};
 pub use recipe::{RECIPE, embedded_text};
 pub use reembed::ReembedReport;

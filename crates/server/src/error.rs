@@ -18,6 +18,16 @@ pub(crate) struct ApiError {
 }
 
 impl ApiError {
+    /// The status that the answer has.
+    pub(crate) fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// What was expected, what was found, and what to do.
+    pub(crate) fn message(&self) -> &str {
+        &self.message
+    }
+
     pub(crate) fn bad_request(code: &'static str, message: impl Into<String>) -> Self {
         Self { status: StatusCode::BAD_REQUEST, code, kind: "invalid_request", message: message.into() }
     }

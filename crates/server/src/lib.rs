@@ -6,6 +6,7 @@
 mod answer;
 mod error;
 mod guard;
+mod page;
 mod routes;
 mod serve;
 pub mod wire;

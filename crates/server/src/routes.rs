@@ -12,7 +12,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get, post};
 use axum::{Json, Router};
 use cognate_corpus::{Format, ReadOptions, Source};
-use cognate_engine::{DedupRequest, Engine, IngestEvent, Ingestion};
+use cognate_engine::{Cancel, DedupRequest, Engine, IngestEvent, Ingestion};
 use percent_encoding::percent_decode_str;
 use tokio::sync::Semaphore;
 use tower_http::catch_panic::CatchPanicLayer;
@@ -20,6 +20,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use crate::answer;
 use crate::error::ApiError;
 use crate::guard::Guard;
+use crate::page;
 use crate::serve::ServeOptions;
 use crate::wire::{
     BatchBody, BatchParams, DedupBody, DedupParams, HealthBody, IngestBody, PaperBody, RangeParams,
@@ -37,7 +38,7 @@ const MAX_HEAVY_REQUESTS: usize = 4;
 
 /// What every handler needs.
 pub(crate) struct App {
-    engine: Arc<Engine>,
+    pub(crate) engine: Arc<Engine>,
     guard: Guard,
     options: ServeOptions,
     requests: Semaphore,
@@ -77,6 +78,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/v1/dedup", post(dedup))
         .route("/v1/stats", get(stats))
         .route("/health", get(health))
+        .merge(page::routes())
         .fallback(|uri: Uri| async move {
             ApiError::not_found(format!(
                 "there is nothing at {:?}; docs/http.md lists the routes",
@@ -123,7 +125,7 @@ fn body_limit(path: &str) -> usize {
 }
 
 /// Runs engine work off the async threads.
-async fn off_thread<T, F>(app: &Arc<App>, work: F) -> Result<T, ApiError>
+pub(crate) async fn off_thread<T, F>(app: &Arc<App>, work: F) -> Result<T, ApiError>
 where
     T: Send + 'static,
     F: FnOnce(&App) -> Result<T, ApiError> + Send + 'static,
@@ -136,6 +138,27 @@ where
             Err(ApiError::internal())
         }
     }
+}
+
+/// Cancels when dropped.
+struct CancelOnDrop(Cancel);
+
+impl Drop for CancelOnDrop {
+    fn drop(&mut self) {
+        self.0.cancel();
+    }
+}
+
+/// Runs a search off the async threads. A client that goes away has the future of its request dropped,
+/// which cancels the search.
+pub(crate) async fn off_thread_while_wanted<T, F>(app: &Arc<App>, work: F) -> Result<T, ApiError>
+where
+    T: Send + 'static,
+    F: FnOnce(&App, &Cancel) -> Result<T, ApiError> + Send + 'static,
+{
+    let cancel = Cancel::default();
+    let _guard = CancelOnDrop(cancel.clone());
+    off_thread(app, move |app| work(app, &cancel)).await
 }
 
 async fn search_by_get(
@@ -157,8 +180,8 @@ async fn search_by_post(
 async fn search(app: &Arc<App>, params: SearchParams) -> Result<Response, ApiError> {
     let request = params.to_request()?;
     let format = params.export_format()?;
-    off_thread(app, move |app| {
-        let response = app.engine.search(&request)?;
+    off_thread_while_wanted(app, move |app, cancel| {
+        let response = app.engine.search_unless(cancel, &request)?;
         let list = answer::List { about: params.q.as_deref().unwrap_or_default(), format };
         list.of(response, params.fields.as_ref())
     })

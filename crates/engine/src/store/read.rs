@@ -102,6 +102,17 @@ impl Reader<'_> {
         Ok(ids)
     }
 
+    /// The first category of every paper that has one, by row.
+    pub(crate) fn first_categories(&self) -> Result<HashMap<u32, String>, EngineError> {
+        let mut statement = self.prepare_cached(
+            "SELECT row, json_extract(categories, '$[0]') FROM papers \
+             WHERE deleted = 0 AND categories != '[]'",
+        )?;
+        let categories =
+            statement.query_map([], |r| Ok((r.get(0)?, r.get(1)?)))?.collect::<Result<_, _>>()?;
+        Ok(categories)
+    }
+
     /// The rows of those of `ids` that are there.
     pub(crate) fn rows(&self, ids: &[PaperId]) -> Result<Vec<u32>, EngineError> {
         let mut statement = self.prepare_cached("SELECT row FROM papers WHERE deleted = 0 AND id = ?1")?;

@@ -1,0 +1,342 @@
+// What pages do beyond links and forms. Without this script everything is still there, a click further away.
+
+const form = document.getElementById("ask");
+const field = document.getElementById("q");
+
+// ---- What the browser remembers: the library's seeds, and papers that were seen.
+
+const MAX_SEEN = 2000;
+const memory = {
+  read(name) {
+    try {
+      const list = JSON.parse(localStorage.getItem(`cognate.${name}`) ?? "[]");
+      return Array.isArray(list) ? list.filter((id) => typeof id === "string") : [];
+    } catch {
+      return [];
+    }
+  },
+  write(name, list) {
+    try {
+      localStorage.setItem(`cognate.${name}`, JSON.stringify(list));
+    } catch {
+      // Storage is full or forbidden: the address still holds the library.
+    }
+  },
+};
+
+function see(id) {
+  const others = memory.read("seen").filter((other) => other !== id);
+  memory.write("seen", [...others, id].slice(-MAX_SEEN));
+}
+
+function showLibrary() {
+  const link = document.getElementById("to-library");
+  const seeds = memory.read("library");
+  link.href = seeds.length ? `/library?${new URLSearchParams(seeds.map((id) => ["seed", id]))}` : "/library";
+  link.querySelector(".count")?.remove();
+  if (seeds.length) {
+    const count = document.createElement("span");
+    count.className = "count";
+    count.textContent = seeds.length;
+    link.append(count);
+  }
+}
+
+// ---- The library's page: its address is the library, and the browser remembers it.
+
+function makeLibrary() {
+  if (!location.search && memory.read("library").length) {
+    location.replace(document.getElementById("to-library").href);
+    return;
+  }
+  const seeds = [...document.querySelectorAll("#seeds [data-seed]")];
+  memory.write("library", seeds.map((seed) => seed.dataset.seed));
+  showLibrary();
+  for (const seed of seeds) {
+    const others = seeds.filter((other) => other !== seed).map((other) => other.dataset.seed);
+    seed.querySelector(".away").addEventListener("click", () => memory.write("library", others));
+  }
+  hideSeen();
+  takeFiles();
+}
+
+/** Offers to leave out what was seen: its ids are too many for an address. */
+function hideSeen() {
+  const status = document.getElementById("status");
+  if (!document.querySelector("#list article")) return;
+  const label = document.createElement("label");
+  label.className = "choice";
+  const box = document.createElement("input");
+  box.type = "checkbox";
+  box.id = "hide-seen";
+  box.checked = memory.read("hide-seen").length > 0;
+  label.append(box, "Hide papers that I have opened");
+  status.after(label);
+  const apply = async () => {
+    memory.write("hide-seen", box.checked ? ["yes"] : []);
+    const fields = new URLSearchParams(location.search);
+    if (box.checked) memory.read("seen").forEach((id) => fields.append("hide", id));
+    fields.append("part", "list");
+    try {
+      const part = await fetchPart("/library", { method: "POST", body: fields, signal: newRequest() });
+      takeParts(part, ["status", "list"]);
+    } catch (error) {
+      if (error.name !== "AbortError") tell(`The list could not be fetched: ${error.message}`);
+    }
+  };
+  box.addEventListener("change", apply);
+  if (box.checked) apply();
+}
+
+/** A bibliography may be dropped anywhere on the page, or chosen. */
+function takeFiles() {
+  const bring = document.getElementById("bring");
+  const text = document.getElementById("bibliography");
+  const take = async (files) => {
+    const texts = await Promise.all([...files].map((file) => file.text()));
+    text.value = texts.join("\n\n");
+    if (text.value.trim()) bring.requestSubmit();
+  };
+  const label = document.createElement("label");
+  label.textContent = "or choose a file";
+  const chooser = document.createElement("input");
+  chooser.type = "file";
+  chooser.multiple = true;
+  chooser.accept = ".bib,.ris,.nbib,.txt";
+  chooser.addEventListener("change", () => take(chooser.files));
+  label.append(chooser);
+  bring.append(label);
+  const over = (isOver) => (event) => {
+    if (!event.dataTransfer?.types.includes("Files")) return;
+    event.preventDefault();
+    document.body.classList.toggle("is-dropping", isOver);
+    if (event.type === "drop") take(event.dataTransfer.files);
+  };
+  addEventListener("dragover", over(true));
+  addEventListener("dragleave", over(false));
+  addEventListener("drop", over(false));
+}
+
+/** Makes the links that begin a library buttons that add to it. */
+function makeKeepers(root) {
+  const kept = new Set(memory.read("library"));
+  for (const link of root.querySelectorAll("a.keep")) {
+    const id = link.closest("[data-id]").dataset.id;
+    const button = document.createElement("button");
+    button.type = "button";
+    button.className = "keep";
+    const show = (isKept) => {
+      button.setAttribute("aria-pressed", isKept);
+      button.textContent = isKept ? "In library" : "Add to library";
+    };
+    show(kept.has(id));
+    button.addEventListener("click", () => {
+      const others = memory.read("library").filter((other) => other !== id);
+      const isKept = button.getAttribute("aria-pressed") !== "true";
+      memory.write("library", isKept ? [...others, id] : others);
+      show(isKept);
+      showLibrary();
+    });
+    link.replaceWith(button);
+  }
+}
+
+// ---- Parts of pages, fetched; a newer request takes the place of the one before.
+
+let pending = new AbortController();
+
+function newRequest() {
+  pending.abort();
+  pending = new AbortController();
+  return pending.signal;
+}
+
+async function fetchPart(address, options) {
+  const answer = await fetch(address, options);
+  const type = answer.headers.get("Content-Type") ?? "";
+  if (!type.startsWith("text/html")) throw new Error((await answer.json()).message);
+  return new DOMParser().parseFromString(await answer.text(), "text/html");
+}
+
+function takeParts(part, ids) {
+  for (const id of ids) {
+    const [here, there] = [document.getElementById(id), part.getElementById(id)];
+    if (here && there) here.replaceChildren(...there.childNodes);
+  }
+}
+
+function tell(message) {
+  const status = document.getElementById("status");
+  if (status) status.textContent = message;
+}
+
+// ---- Search as you type.
+
+function stateOfForm() {
+  const fields = [...new FormData(form)].filter(([, value]) => value.trim() !== "");
+  return fields.length ? `/search?${new URLSearchParams(fields)}` : "/search";
+}
+
+function withPart(address, part) {
+  return `${address}${address.includes("?") ? "&" : "?"}part=${part}`;
+}
+
+async function search(address, remember) {
+  const signal = newRequest();
+  const found = document.querySelector(".found");
+  found.classList.add("is-waiting");
+  try {
+    const part = await fetchPart(withPart(address, "list"), { signal });
+    if (!part.getElementById("list")) throw new Error(part.querySelector(".error p")?.textContent ?? "no list came");
+    takeParts(part, ["status", "list", "facets"]);
+    remember?.call(history, null, "", address);
+    document.title = `${field.value.trim() || "Search"} · cognate`;
+    found.classList.remove("is-waiting");
+    enliven(document.getElementById("list"));
+  } catch (error) {
+    if (error.name === "AbortError") return;
+    found.classList.remove("is-waiting");
+    tell(`The search failed: ${error.message}`);
+  }
+}
+
+function searchAsTyped() {
+  field.addEventListener("input", (event) => {
+    if (!event.isComposing) search(stateOfForm(), history.replaceState);
+  });
+  field.addEventListener("compositionend", () => search(stateOfForm(), history.replaceState));
+  for (const name of ["mode", "sort", "year", "author", "venue", "categories"]) {
+    document.getElementById(name).addEventListener("change", () => search(stateOfForm(), history.pushState));
+  }
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    search(stateOfForm(), history.pushState);
+  });
+  addEventListener("popstate", () => {
+    for (const [name, value] of [...new FormData(form).keys()].map((name) => [
+      name,
+      new URLSearchParams(location.search).get(name) ?? "",
+    ])) {
+      form.elements[name].value = value;
+    }
+    search(location.pathname + location.search, null);
+  });
+}
+
+// ---- Reasons for the hits in view, asked for once the list is still.
+
+const WHY_DELAY = 200;
+const WHY_AT_ONCE = 6;
+let whyTimer = 0;
+const inView = new Set();
+const watcher = new IntersectionObserver((entries) => {
+  for (const { target, isIntersecting } of entries) {
+    if (isIntersecting) inView.add(target);
+    else inView.delete(target);
+  }
+  clearTimeout(whyTimer);
+  whyTimer = setTimeout(askWhy, WHY_DELAY);
+});
+
+async function askWhy() {
+  const hits = [...document.querySelectorAll("#list .papers > li")];
+  const wanting = (hit) => hit.isConnected && inView.has(hit) && hit.querySelector("a.ask-why");
+  const first = hits.findIndex(wanting);
+  if (first < 0) return;
+  let n = 1;
+  while (n < WHY_AT_ONCE && hits[first + n] && wanting(hits[first + n])) n += 1;
+  const address = new URL(location.href);
+  const offset = Number(address.searchParams.get("offset") ?? 0) + first;
+  for (const [name, value] of [["offset", offset], ["limit", n], ["part", "why"]]) {
+    address.searchParams.set(name, value);
+  }
+  try {
+    const part = await fetchPart(address, { signal: newRequest() });
+    for (const why of part.querySelectorAll("article")) {
+      const hit = hits.slice(first, first + n).find((hit) => hit.querySelector("article").dataset.id === why.dataset.id);
+      if (hit) takeWhy(hit, why);
+    }
+    // A hit that has changed its place meanwhile keeps its link.
+    hits.slice(first, first + n).forEach((hit) => inView.delete(hit));
+    if (inView.size) whyTimer = setTimeout(askWhy, WHY_DELAY);
+  } catch (error) {
+    if (error.name !== "AbortError") tell(`The reasons could not be fetched: ${error.message}`);
+  }
+}
+
+function takeWhy(hit, why) {
+  for (const selector of [".excerpt", "details.abstract > p"]) {
+    const [here, there] = [hit.querySelector(selector), why.querySelector(selector)];
+    if (here && there) here.replaceChildren(...there.childNodes);
+  }
+  const link = hit.querySelector("a.ask-why");
+  const reasons = why.querySelector("details.why");
+  if (!reasons) return;
+  const hadFocus = document.activeElement === link;
+  link.replaceWith(reasons);
+  if (hadFocus) reasons.querySelector("summary").focus();
+}
+
+// ---- Keys: "/" goes to the field, arrows go through the list, Escape goes back.
+
+function useKeys() {
+  addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    const target = event.target;
+    const isTyping = target.matches("input, textarea, select");
+    if (event.key === "/" && !isTyping) {
+      event.preventDefault();
+      field.select();
+      field.focus();
+      return;
+    }
+    const titles = [...document.querySelectorAll(".papers :is(h2, h3) > a")];
+    const at = titles.indexOf(target);
+    const steps = { ArrowDown: 1, ArrowUp: -1 };
+    if (event.key in steps && (at >= 0 || (target === field && event.key === "ArrowDown"))) {
+      event.preventDefault();
+      (titles[at + steps[event.key]] ?? (at === 0 ? field : undefined))?.focus();
+    } else if (event.key === "Escape" && at >= 0) {
+      field.focus();
+    }
+  });
+}
+
+// ---- A paper's own page.
+
+function makeCopier() {
+  const text = document.getElementById("bibtex");
+  if (!text || !navigator.clipboard) return;
+  const button = document.createElement("button");
+  button.type = "button";
+  button.className = "copy";
+  button.textContent = "Copy";
+  button.addEventListener("click", async () => {
+    try {
+      await navigator.clipboard.writeText(text.textContent);
+      button.textContent = "Copied";
+    } catch {
+      getSelection().selectAllChildren(text);
+      button.textContent = "Selected";
+    }
+  });
+  text.closest("section").append(button);
+}
+
+/** Makes new parts of a page do what this script adds. */
+function enliven(root) {
+  makeKeepers(root);
+  for (const hit of root.querySelectorAll(".papers > li")) {
+    if (hit.querySelector("a.ask-why")) watcher.observe(hit);
+  }
+}
+
+showLibrary();
+if (location.pathname === "/library") makeLibrary();
+else enliven(document);
+useKeys();
+makeCopier();
+if (location.pathname === "/search") searchAsTyped();
+const sheet = document.querySelector(".sheet");
+if (sheet) see(sheet.dataset.id);
+addEventListener("cognate:new", (event) => enliven(event.detail));

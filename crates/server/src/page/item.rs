@@ -1,0 +1,242 @@
+//! A paper as lists of papers show it, and why it is in a list.
+
+use std::ops::Range;
+
+use cognate_corpus::Paper;
+use cognate_engine::{Explanation, Hit, Part};
+
+use super::address::{self, Address};
+
+/// Authors that are named before the rest are counted.
+const MAX_AUTHORS: usize = 6;
+/// Characters of an abstract that are shown before it is opened.
+const EXCERPT_CHARS: usize = 260;
+/// Characters shown before and behind the sentence that a hit is for.
+const CONTEXT_CHARS: usize = 110;
+
+/// A name that leads to what else has it.
+pub(super) struct Link {
+    pub(super) text: String,
+    pub(super) href: String,
+}
+
+impl Link {
+    /// To the newest papers that have `text` in `field`.
+    fn to_papers_with(field: &str, text: String) -> Self {
+        // The filter says which papers, the same words as a query in which order.
+        let address = Address::new("/search").with("q", &text).with(field, &text);
+        Self { href: address.with("sort", "newest").to_text(), text }
+    }
+}
+
+/// A paper in a list.
+pub(super) struct Item {
+    pub(super) id: String,
+    /// The level of its heading.
+    pub(super) level: u8,
+    pub(super) href: String,
+    pub(super) title: String,
+    pub(super) authors: Vec<Link>,
+    pub(super) n_more_authors: usize,
+    pub(super) date: Option<String>,
+    /// For machines: a day or a year.
+    pub(super) datetime: String,
+    pub(super) venue: Option<Link>,
+    pub(super) categories: Vec<Link>,
+    pub(super) upvotes: Option<i64>,
+    pub(super) abstract_text: Marked,
+    pub(super) excerpt: Marked,
+    /// Papers like it.
+    pub(super) like_href: String,
+    /// It as a seed.
+    pub(super) keep_href: String,
+    /// Where the reasons are, if they were not asked for.
+    pub(super) why_href: Option<String>,
+    pub(super) why: Option<Why>,
+    /// Whether the reasons were asked for, and so are to be seen at once.
+    pub(super) why_is_open: bool,
+    /// What else there is to say of its place in the list.
+    pub(super) note: Option<String>,
+    /// What else can be done with it.
+    pub(super) acts: Vec<Link>,
+}
+
+/// A text with a part to be marked, or none.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Marked {
+    pub(super) before: String,
+    pub(super) mark: String,
+    pub(super) after: String,
+}
+
+impl Marked {
+    pub(super) fn is_empty(&self) -> bool {
+        self.before.is_empty() && self.mark.is_empty() && self.after.is_empty()
+    }
+
+    /// Whether it shows less than `whole` does.
+    pub(super) fn is_part_of(&self, whole: &Self) -> bool {
+        let length = |text: &Self| text.before.len() + text.mark.len() + text.after.len();
+        !whole.is_empty() && length(self) != length(whole)
+    }
+}
+
+/// Why a paper is a hit.
+pub(super) struct Why {
+    pub(super) parts: Vec<WhyPart>,
+    /// The query's words that the paper has.
+    pub(super) terms: Vec<String>,
+    /// How much of the score each part makes.
+    pub(super) ratio: Option<String>,
+}
+
+/// One of the two rankings behind a hit.
+pub(super) struct WhyPart {
+    pub(super) name: &'static str,
+    /// From 0 to 1, for a meter.
+    pub(super) level: f32,
+    pub(super) score: String,
+    pub(super) rank: Option<usize>,
+}
+
+impl Item {
+    pub(super) fn new(paper: Paper) -> Self {
+        let Paper { id, title, abstract_text, authors, year, publication_date, venue, categories, .. } =
+            paper;
+        let id = String::from(id);
+        let abstract_text = abstract_text.unwrap_or_default();
+        let n_more_authors = authors.len().saturating_sub(MAX_AUTHORS);
+        // A list that hides one name saves nothing.
+        let n_shown = if n_more_authors == 1 { authors.len() } else { MAX_AUTHORS };
+        Self {
+            href: address::paper(&id),
+            like_href: Address::new("/search").with("like", &id).to_text(),
+            keep_href: Address::new("/library").with("seed", &id).to_text(),
+            title: title.unwrap_or_else(|| format!("Untitled: {id}")),
+            n_more_authors: if n_more_authors == 1 { 0 } else { n_more_authors },
+            authors: authors
+                .into_iter()
+                .take(n_shown)
+                .map(|name| Link::to_papers_with("author", name))
+                .collect(),
+            date: publication_date
+                .map(|date| date.strftime("%-d %B %Y").to_string())
+                .or(year.map(|year| year.to_string())),
+            datetime: publication_date
+                .map(|date| date.to_string())
+                .or(year.map(|year| format!("{year:04}")))
+                .unwrap_or_default(),
+            venue: venue.map(|name| Link::to_papers_with("venue", name)),
+            categories: categories.into_iter().map(|name| Link::to_papers_with("categories", name)).collect(),
+            upvotes: paper.upvotes,
+            excerpt: Marked { before: cut(&abstract_text, EXCERPT_CHARS), ..Marked::default() },
+            abstract_text: Marked { before: abstract_text, ..Marked::default() },
+            id,
+            level: 2,
+            why_href: None,
+            why: None,
+            why_is_open: false,
+            note: None,
+            acts: Vec::new(),
+        }
+    }
+
+    /// Every author of a paper.
+    pub(super) fn all_authors(paper: &Paper) -> Vec<Link> {
+        paper.authors.iter().map(|name| Link::to_papers_with("author", name.clone())).collect()
+    }
+
+    /// A hit, with its reasons where they were asked for.
+    pub(super) fn of_hit(hit: Hit) -> Self {
+        let mut item = Self::new(hit.paper.paper);
+        if let Some(explanation) = hit.explanation {
+            if let Some(sentence) = &explanation.best_sentence {
+                let text = std::mem::take(&mut item.abstract_text.before);
+                item.abstract_text = marked(&text, &sentence.chars);
+                item.excerpt = around(&item.abstract_text);
+            }
+            item.why = Some(Why::from(explanation));
+        }
+        item
+    }
+}
+
+impl From<Explanation> for Why {
+    fn from(explanation: Explanation) -> Self {
+        let part = |name, part: Option<Part>, digits: usize| {
+            let Part { rank, score, scaled } = part?;
+            Some(WhyPart { name, level: scaled, score: format!("{score:.digits$}"), rank })
+        };
+        let parts = [part("Meaning", explanation.semantic, 2), part("Words", explanation.keyword, 1)];
+        let percent = |ratio: f32| {
+            let of_meaning = (ratio * 100.0).round();
+            format!("{of_meaning} % meaning, {} % words", 100.0 - of_meaning)
+        };
+        Self {
+            parts: parts.into_iter().flatten().collect(),
+            terms: explanation.matched_terms.into_iter().map(|term| term.surface).collect(),
+            ratio: explanation.semantic_ratio.map(percent),
+        }
+    }
+}
+
+/// The first characters of a text, to the end of a word.
+fn cut(text: &str, n_chars: usize) -> String {
+    let Some((end, _)) = text.char_indices().nth(n_chars) else { return text.to_owned() };
+    let head = &text[..end];
+    let head = head.rfind(char::is_whitespace).map_or(head, |space| &head[..space]);
+    format!("{} …", head.trim_end())
+}
+
+/// The last characters of a text, from the beginning of a word.
+fn cut_front(text: &str, n_chars: usize) -> String {
+    let n_before = text.chars().count().saturating_sub(n_chars);
+    if n_before == 0 {
+        return text.to_owned();
+    }
+    let tail: String = text.chars().skip(n_before).collect();
+    let tail = tail.find(char::is_whitespace).map_or(tail.as_str(), |space| &tail[space..]);
+    format!("… {}", tail.trim_start())
+}
+
+/// `text` with `chars` of it marked, in Unicode scalar values.
+fn marked(text: &str, chars: &Range<usize>) -> Marked {
+    let part = |from: usize, n: usize| text.chars().skip(from).take(n).collect();
+    Marked {
+        before: part(0, chars.start),
+        mark: part(chars.start, chars.len()),
+        after: part(chars.end, usize::MAX),
+    }
+}
+
+/// The marked part, with some of what is around it.
+fn around(text: &Marked) -> Marked {
+    Marked {
+        before: cut_front(&text.before, CONTEXT_CHARS),
+        mark: text.mark.clone(),
+        after: cut(&text.after, CONTEXT_CHARS),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_are_cut_at_words() {
+        assert_eq!(cut("one two three", 9), "one two …");
+        assert_eq!(cut("one two three", 13), "one two three");
+        assert_eq!(cut("überall", 3), "übe …");
+        assert_eq!(cut_front("one two three ", 8), "… three ");
+        assert_eq!(cut_front("one", 8), "one");
+    }
+
+    #[test]
+    fn a_sentence_is_marked_where_it_is() {
+        let text = "Schnee fällt. Eis schmilzt. Nichts blieb.";
+        let marked = marked(text, &(14..27));
+        assert_eq!(marked.mark, "Eis schmilzt.");
+        assert_eq!(format!("{}{}{}", marked.before, marked.mark, marked.after), text);
+        assert!(!around(&marked).is_part_of(&marked));
+    }
+}

@@ -1,0 +1,122 @@
+//! The web page: what the engine can do, for people with a browser.
+//!
+//! Every page is made here and complete without script; every state of it has an address. The script adds
+//! what needs one: search as you type, reasons for the hits in view, and what the browser remembers. The
+//! templates are in `crates/server/templates`, what they load in `crates/server/assets`; nothing comes from
+//! elsewhere, and the policy that goes with every answer would not let it.
+
+mod address;
+mod assets;
+mod item;
+mod library;
+mod map;
+mod paper;
+mod search;
+
+use std::sync::Arc;
+
+use askama::Template;
+use axum::Router;
+use axum::extract::Request;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::middleware::{self, Next};
+use axum::response::{Html, IntoResponse, Response};
+use axum::routing::get;
+
+use crate::error::ApiError;
+use crate::routes::App;
+
+/// Only what this server serves is loaded, and nobody frames it.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; \
+     connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+
+/// All pages.
+pub(crate) fn routes() -> Router<Arc<App>> {
+    Router::new()
+        .route("/search", get(search::show))
+        .route("/papers/{*key}", get(paper::show))
+        .route("/library", get(library::show).post(library::show))
+        .route("/map", get(map::show))
+        .route("/map/points", get(map::points))
+        .route("/map/found", get(map::found))
+        .route("/map/paper/{row}", get(map::paper))
+        .route("/assets/{version}/{name}", get(assets::serve))
+        .layer(middleware::from_fn(protect))
+}
+
+/// Adds the headers that keep a browser from doing more with an answer than show it.
+async fn protect(request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("same-origin"));
+    // A page shows what was indexed a moment ago.
+    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-cache"));
+    response
+}
+
+/// What all pages have around what they are about.
+struct Frame {
+    title: String,
+    /// The page's own entry in the list of pages, if it has one.
+    current: &'static str,
+    /// What is in the field for a query.
+    query: String,
+}
+
+impl Frame {
+    fn new(title: impl Into<String>, current: &'static str) -> Self {
+        Self { title: title.into(), current, query: String::new() }
+    }
+
+    /// The address of a file that the page loads.
+    fn asset(&self, name: &str) -> String {
+        assets::address(name)
+    }
+
+    /// What a link to the page `name` says of whether it is this one.
+    fn is_current(&self, name: &str) -> bool {
+        self.current == name
+    }
+}
+
+/// A template as an answer.
+fn page(status: StatusCode, template: &impl Template) -> Response {
+    match template.render() {
+        Ok(html) => (status, Html(html)).into_response(),
+        Err(error) => {
+            tracing::error!("a template failed: {error}");
+            ApiError::internal().into_response()
+        }
+    }
+}
+
+#[derive(Template)]
+#[template(path = "error.html", whitespace = "minimize")]
+struct ErrorPage {
+    frame: Frame,
+    message: String,
+}
+
+/// An error, for people.
+struct PageError(ApiError);
+
+impl<E: Into<ApiError>> From<E> for PageError {
+    fn from(error: E) -> Self {
+        Self(error.into())
+    }
+}
+
+impl IntoResponse for PageError {
+    fn into_response(self) -> Response {
+        let Self(error) = self;
+        let title = match error.status() {
+            StatusCode::NOT_FOUND => "Not here",
+            status if status.is_server_error() => "The server failed",
+            _ => "That did not work",
+        };
+        let page_ = ErrorPage { frame: Frame::new(title, ""), message: error.message().to_owned() };
+        page(error.status(), &page_)
+    }
+}

@@ -1,0 +1,116 @@
+//! The page of a paper.
+
+use std::sync::Arc;
+
+use askama::Template;
+use axum::extract::State;
+use axum::http::{StatusCode, Uri};
+use axum::response::Response;
+use cognate_corpus::export::{ExportFormat, Exported, FeedMeta, export};
+use cognate_corpus::{IdentifierKind, Paper};
+use cognate_engine::{Page, SearchOptions, StoredPaper};
+use jiff::Timestamp;
+use percent_encoding::percent_decode_str;
+
+use super::item::{Item, Link};
+use super::{Frame, PageError, page};
+use crate::error::ApiError;
+use crate::routes::{App, off_thread};
+
+/// Similar papers that are shown.
+const N_SIMILAR: usize = 8;
+
+/// `GET /papers/{id}`: the id as for `GET /v1/papers/{id}`.
+pub(super) async fn show(State(app): State<Arc<App>>, uri: Uri) -> Result<Response, PageError> {
+    let path = uri.path().strip_prefix("/papers/").unwrap_or_default();
+    let key = percent_decode_str(path)
+        .decode_utf8()
+        .map_err(|_| ApiError::bad_request("invalid_id", "expected an id in percent-encoded UTF-8"))?
+        .into_owned();
+    let papers = {
+        let key = key.clone();
+        off_thread(&app, move |app| Ok(app.engine.papers(&key)?)).await?
+    };
+    let [paper] = papers.as_slice() else {
+        let items = papers.into_iter().map(|stored| Item::new(stored.paper)).collect();
+        let frame = Frame::new(format!("Papers with {key}"), "");
+        return Ok(page(StatusCode::MULTIPLE_CHOICES, &ManyPage { frame, key, items }));
+    };
+    let id = paper.paper.id.to_string();
+    let similar = off_thread(&app, move |app| {
+        let options =
+            SearchOptions { page: Page::new(Some(N_SIMILAR), None, None)?, ..SearchOptions::default() };
+        Ok(app.engine.similar(&id, &options)?)
+    });
+    let similar = similar.await?.hits.into_iter().map(|hit| Item { level: 3, ..Item::of_hit(hit) }).collect();
+    let details = Details::of(paper)?;
+    let item = Item::new(paper.paper.clone());
+    Ok(page(StatusCode::OK, &PaperPage { frame: Frame::new(&item.title, ""), item, details, similar }))
+}
+
+/// What only the paper's own page says.
+struct Details {
+    authors: Vec<Link>,
+    /// Identifiers, each a link to where it leads.
+    identifiers: Vec<(&'static str, Link)>,
+    /// Where it can be read.
+    url: Option<String>,
+    source: Option<String>,
+    first_indexed: String,
+    bibtex: String,
+}
+
+impl Details {
+    fn of(stored: &StoredPaper) -> Result<Self, ApiError> {
+        let paper = &stored.paper;
+        let identifiers = paper.external_ids.iter().map(|(kind, value)| {
+            let (name, href) = match kind {
+                IdentifierKind::Acl => ("ACL Anthology", format!("https://aclanthology.org/{value}/")),
+                IdentifierKind::Arxiv => ("arXiv", format!("https://arxiv.org/abs/{value}")),
+                IdentifierKind::Doi => ("DOI", format!("https://doi.org/{value}")),
+                IdentifierKind::Pmid => ("PubMed", format!("https://pubmed.ncbi.nlm.nih.gov/{value}/")),
+                IdentifierKind::Pmcid => {
+                    ("PubMed Central", format!("https://pmc.ncbi.nlm.nih.gov/articles/{value}/"))
+                }
+            };
+            (name, Link { href, text: value.clone() })
+        });
+        Ok(Self {
+            authors: Item::all_authors(paper),
+            identifiers: identifiers.collect(),
+            // Anything else in a record, such as `javascript:`, is no address to follow.
+            url: paper.url.clone().filter(|url| url.starts_with("https://") || url.starts_with("http://")),
+            source: paper.source.clone(),
+            first_indexed: stored.first_indexed.get(..10).unwrap_or_default().to_owned(),
+            bibtex: bibtex(paper)?,
+        })
+    }
+}
+
+fn bibtex(paper: &Paper) -> Result<String, ApiError> {
+    let meta =
+        FeedMeta { title: String::new(), id: String::new(), link: None, updated: Timestamp::UNIX_EPOCH };
+    let mut bytes = Vec::new();
+    let papers = std::iter::once(Exported { paper, score: None });
+    export(ExportFormat::Bibtex, &mut bytes, papers, &meta).map_err(|_| ApiError::internal())?;
+    let text = String::from_utf8(bytes).map_err(|_| ApiError::internal())?;
+    Ok(text.trim_end().to_owned())
+}
+
+#[derive(Template)]
+#[template(path = "paper.html", whitespace = "minimize")]
+struct PaperPage {
+    frame: Frame,
+    item: Item,
+    details: Details,
+    similar: Vec<Item>,
+}
+
+/// Several papers carry the identifier.
+#[derive(Template)]
+#[template(path = "papers.html", whitespace = "minimize")]
+struct ManyPage {
+    frame: Frame,
+    key: String,
+    items: Vec<Item>,
+}

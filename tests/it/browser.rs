@@ -1,0 +1,29 @@
+//! The web page in a real browser: `tests/browser`, against the binary and the demo corpus.
+
+use std::path::Path;
+use std::process::Command;
+
+use crate::harness::{Cognate, root};
+
+#[test]
+fn people_can_use_the_page() {
+    let folder = root().join("tests/browser");
+    let chromium = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
+    let chromium = chromium.into_iter().find(|path| Path::new(path).exists());
+    let (true, Some(chromium)) = (folder.join("node_modules").exists(), chromium) else {
+        eprintln!("SKIPPED: needs Chromium and the packages of tests/browser; scripts/test installs them");
+        return;
+    };
+    let server = Cognate::with_demo();
+    let server = server.serve(&[]);
+    let output = Command::new("node")
+        .args(["--test", "--test-reporter=tap", "."])
+        .current_dir(&folder)
+        .env("COGNATE_ADDRESS", &server.address)
+        .env("COGNATE_SCREENSHOTS", root().join("target/screenshots"))
+        .env("CHROMIUM", chromium)
+        .output()
+        .unwrap();
+    let told = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{told}\n{}", String::from_utf8_lossy(&output.stderr));
+}
