@@ -6,6 +6,7 @@
 
 mod cancel;
 mod catalog;
+mod days;
 mod dedup;
 mod doctor;
 mod engine;
@@ -26,6 +27,7 @@ pub use catalog::{
     Clause, Condition, DateRange, Facet, FacetCount, FacetField, Filter, MAX_FILTER_CLAUSES,
     MAX_FILTER_DEPTH, YearRange,
 };
+pub use days::{DayOrder, DayPage, DayRequest, Period, Span};
 pub use dedup::{Action, Cluster, DedupReport, DedupRequest, DedupStats, Member};
 pub use doctor::{Check, examine};
 pub use engine::{DEFAULT_MODEL, Engine, EngineOptions, IndexStatus, ModelChoice, Stats};

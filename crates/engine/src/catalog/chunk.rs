@@ -12,6 +12,7 @@ const N_WORDS: usize = N_SLOTS / 64;
 const NO_YEAR: i16 = i16::MIN;
 const NO_DAY: i32 = i32::MIN;
 const NO_NAME: u32 = u32::MAX;
+const NO_VOTES: i32 = i32::MIN;
 
 /// A set of slots of a chunk.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -85,6 +86,9 @@ pub(super) struct Entry {
     year: i16,
     /// Days since 1970-01-01.
     day: i32,
+    /// The day of publication, else that of being first indexed.
+    listed: i32,
+    upvotes: i32,
     has_abstract: bool,
     venue: u32,
     categories: Vec<u32>,
@@ -101,6 +105,10 @@ impl Entry {
         Self {
             year: paper.year.unwrap_or(NO_YEAR),
             day: paper.publication_date.map_or(NO_DAY, days),
+            listed: days(paper.publication_date.unwrap_or(paper.first_indexed)),
+            upvotes: paper
+                .upvotes
+                .map_or(NO_VOTES, |votes| votes.clamp(i64::from(-i32::MAX), i64::from(i32::MAX)) as i32),
             has_abstract: paper.has_abstract,
             venue: paper.venue.as_ref().map_or(NO_NAME, |name| names.venues.id(name)),
             categories,
@@ -109,10 +117,16 @@ impl Entry {
     }
 }
 
+const EPOCH: Date = jiff::civil::date(1970, 1, 1);
+
 /// Days from 1970-01-01 to `date`.
-pub(super) fn days(date: Date) -> i32 {
-    const EPOCH: Date = jiff::civil::date(1970, 1, 1);
+pub(crate) fn days(date: Date) -> i32 {
     (date.duration_since(EPOCH).as_hours() / 24) as i32
+}
+
+/// The date that is `days` after 1970-01-01: the reverse of [`days`].
+pub(crate) fn date_of(days: i32) -> Date {
+    EPOCH.saturating_add(jiff::Span::new().days(days))
 }
 
 /// Columns, an element for each slot that was ever used.
@@ -121,6 +135,8 @@ pub(super) struct Chunk {
     is_live: Vec<bool>,
     years: Vec<i16>,
     days: Vec<i32>,
+    listed: Vec<i32>,
+    upvotes: Vec<i32>,
     has_abstract: Vec<bool>,
     venues: Vec<u32>,
     categories: Lists<u32>,
@@ -146,6 +162,8 @@ impl Chunk {
                 self.is_live.push(true);
                 self.years.push(from.years[slot]);
                 self.days.push(from.days[slot]);
+                self.listed.push(from.listed[slot]);
+                self.upvotes.push(from.upvotes[slot]);
                 self.has_abstract.push(from.has_abstract[slot]);
                 self.venues.push(from.venues[slot]);
                 self.categories.push(from.categories.get(slot));
@@ -160,6 +178,8 @@ impl Chunk {
         self.is_live.push(entry.is_some());
         self.years.push(entry.map_or(NO_YEAR, |entry| entry.year));
         self.days.push(entry.map_or(NO_DAY, |entry| entry.day));
+        self.listed.push(entry.map_or(NO_DAY, |entry| entry.listed));
+        self.upvotes.push(entry.map_or(NO_VOTES, |entry| entry.upvotes));
         self.has_abstract.push(entry.is_some_and(|entry| entry.has_abstract));
         self.venues.push(entry.map_or(NO_NAME, |entry| entry.venue));
         self.categories.push(entry.map_or(&[], |entry| &entry.categories));
@@ -214,6 +234,15 @@ impl Chunk {
             return Some(day);
         }
         (year != NO_YEAR).then(|| Date::new(year, 1, 1).map_or(i32::from(year) * 366, days))
+    }
+
+    /// For each slot the day under which its paper is listed, where it holds one.
+    pub(super) fn listed(&self) -> impl Iterator<Item = Option<i32>> + '_ {
+        self.listed.iter().map(|day| (*day != NO_DAY).then_some(*day))
+    }
+
+    pub(super) fn upvotes(&self, slot: usize) -> Option<i32> {
+        self.upvotes.get(slot).copied().filter(|votes| *votes != NO_VOTES)
     }
 
     pub(super) fn year(&self, slot: usize) -> Option<i16> {

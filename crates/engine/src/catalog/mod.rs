@@ -20,6 +20,7 @@ pub use filter::{Clause, Condition, DateRange, Filter, MAX_FILTER_CLAUSES, MAX_F
 use crate::error::EngineError;
 use crate::store::Store;
 use chunk::{Chunk, Entry};
+pub(crate) use chunk::{date_of, days};
 use names::Names;
 
 /// Rows of a chunk. An update copies every chunk that it touches, some 300 kB each.
@@ -36,6 +37,15 @@ pub(crate) struct Catalog {
     /// The names that the chunks refer to. They are only ever added to, so all catalogues of a store
     /// share them.
     names: Arc<RwLock<Names>>,
+}
+
+/// A paper among those of its day.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Listed {
+    pub(crate) row: u32,
+    /// Days since 1970-01-01.
+    pub(crate) day: i32,
+    pub(crate) upvotes: Option<i32>,
 }
 
 impl Catalog {
@@ -76,6 +86,20 @@ impl Catalog {
     pub(crate) fn published(&self, row: u32) -> Option<i32> {
         let (chunk, slot) = self.locate(row)?;
         chunk.published(slot)
+    }
+
+    /// Every paper's day: that of publication, else that of being first indexed.
+    pub(crate) fn listed(&self) -> impl Iterator<Item = Listed> + '_ {
+        self.chunks.iter().zip(0_u32..).flat_map(|(chunk, number)| {
+            let slots = chunk.listed().enumerate();
+            slots.filter_map(move |(slot, day)| {
+                Some(Listed {
+                    row: number * CHUNK_ROWS + slot as u32,
+                    day: day?,
+                    upvotes: chunk.upvotes(slot),
+                })
+            })
+        })
     }
 
     fn locate(&self, row: u32) -> Option<(&Chunk, usize)> {

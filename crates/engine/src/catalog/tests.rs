@@ -24,6 +24,8 @@ fn attributes(record: serde_json::Value) -> Attributes {
         venue: text("venue"),
         categories: list("categories"),
         authors: list("authors"),
+        first_indexed: date(2026, 1, 1),
+        upvotes: None,
     }
 }
 

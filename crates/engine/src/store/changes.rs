@@ -5,7 +5,7 @@ use jiff::civil::Date;
 use rusqlite::{Connection, OptionalExtension, Row};
 
 use super::StoredPaper;
-use super::read::{PAPER_COLUMNS, Reader, date_column, generation, json_column, paper_of};
+use super::read::{PAPER_COLUMNS, Reader, date_column, day_of_column, generation, json_column, paper_of};
 use crate::error::EngineError;
 
 /// What changed after some generation, up to another.
@@ -28,6 +28,9 @@ pub(crate) struct Attributes {
     pub(crate) venue: Option<String>,
     pub(crate) categories: Vec<String>,
     pub(crate) authors: Vec<String>,
+    /// The day, in UTC, on which the paper was first indexed.
+    pub(crate) first_indexed: Date,
+    pub(crate) upvotes: Option<i64>,
 }
 
 /// A table whose rows are stamped, and how one of them is read.
@@ -66,9 +69,12 @@ impl Reader<'_> {
                 venue: row.get(4)?,
                 categories: json_column(row, 5)?,
                 authors: json_column(row, 6)?,
+                first_indexed: day_of_column(row, 7)?,
+                upvotes: row.get(8)?,
             })
         };
-        let columns = "row, year, publication_date, abstract IS NOT NULL, venue, categories, authors";
+        let columns = "row, year, publication_date, abstract IS NOT NULL, venue, categories, authors, \
+                       first_indexed, upvotes";
         let papers = Stamped { table: "papers", columns, condition: "deleted = 0", read };
         changes_since(self, &papers, since, about)
     }

@@ -255,6 +255,13 @@ pub(super) fn date_column(row: &Row<'_>, column: usize) -> Result<Option<jiff::c
     text.parse().map(Some).map_err(|source| damaged(row, column, serde::de::Error::custom(source)))
 }
 
+/// The day of a point in time: the date that RFC 3339 begins with.
+pub(super) fn day_of_column(row: &Row<'_>, column: usize) -> Result<jiff::civil::Date, EngineError> {
+    let text = row.get_ref(column)?.as_str().map_err(rusqlite::Error::from)?;
+    let day = text.split('T').next().unwrap_or_default();
+    day.parse().map_err(|source| damaged(row, column, serde::de::Error::custom(source)))
+}
+
 fn damaged(row: &Row<'_>, column: usize, source: serde_json::Error) -> EngineError {
     let name = row.as_ref().column_name(column).unwrap_or("?").to_owned();
     let number = row.get::<_, i64>(0).unwrap_or(-1);
