@@ -19,6 +19,10 @@ addButtons();
 let points = { n: 0 };
 let found = new Set();
 let view = { zoom: 1, x: 0, y: 0 };
+/** Where the papers are: the middle, and how far they reach. */
+let extent = { x: 0, y: 0, width: 64000, height: 64000 };
+/** {@link units}, as of now. */
+let scale = [1, 1];
 let chosen = -1;
 let shownGroup = null;
 let due = false;
@@ -37,6 +41,8 @@ async function load() {
     groups: new Uint8Array(bytes, 4 + 8 * n, n),
   };
   found = new Set(hits.rows);
+  extent = extentOf(points);
+  showAll();
   canvas.dataset.points = n;
   draw();
 }
@@ -49,15 +55,31 @@ async function fetchOk(address, options) {
 
 // ---- Places: on the map from -32,000 to 32,000, on the screen in CSS pixels.
 
-function unit() {
-  return (Math.min(canvas.clientWidth, canvas.clientHeight) / 2 / 33000) * view.zoom;
+const MARGIN = 0.92;
+/** The axes may be stretched to fill the screen, but not beyond this. */
+const MAX_STRETCH = 2;
+
+function extentOf({ n, xs, ys }) {
+  let [left, right, bottom, top] = [Infinity, -Infinity, Infinity, -Infinity];
+  for (let i = 0; i < n; i += 1) {
+    [left, right] = [Math.min(left, xs[i]), Math.max(right, xs[i])];
+    [bottom, top] = [Math.min(bottom, ys[i]), Math.max(top, ys[i])];
+  }
+  if (n === 0) return extent;
+  return { x: (left + right) / 2, y: (bottom + top) / 2, width: right - left + 1, height: top - bottom + 1 };
+}
+
+/** Pixels for each step along the axes. */
+function units() {
+  const [x, y] = [(canvas.clientWidth * MARGIN) / extent.width, (canvas.clientHeight * MARGIN) / extent.height];
+  const least = Math.min(x, y) * MAX_STRETCH;
+  return [Math.min(x, least) * view.zoom, Math.min(y, least) * view.zoom];
 }
 
 function onScreen(i) {
-  const size = unit();
   return [
-    canvas.clientWidth / 2 + (points.xs[i] - view.x) * size,
-    canvas.clientHeight / 2 - (points.ys[i] - view.y) * size,
+    canvas.clientWidth / 2 + (points.xs[i] - view.x) * scale[0],
+    canvas.clientHeight / 2 - (points.ys[i] - view.y) * scale[1],
   ];
 }
 
@@ -80,6 +102,7 @@ function isShown(i) {
 // ---- Drawing.
 
 function draw() {
+  scale = units();
   if (due) return;
   due = true;
   requestAnimationFrame(() => {
@@ -96,7 +119,7 @@ function paint() {
   brush.scale(ratio, ratio);
   const style = getComputedStyle(place);
   const colours = Array.from({ length: 10 }, (_, group) => style.getPropertyValue(`--group-${group}`));
-  const size = Math.max(1.5, Math.min(7, (70 / Math.sqrt(points.n + 1)) * Math.sqrt(view.zoom)));
+  const size = Math.max(1.5, Math.min(9, (120 / Math.sqrt(points.n + 1)) * Math.sqrt(view.zoom)));
   const dim = found.size > 0;
   for (let group = 0; group < colours.length; group += 1) {
     brush.fillStyle = colours[group];
@@ -105,7 +128,9 @@ function paint() {
       if (points.groups[i] !== group || !isShown(i) || found.has(points.rows[i])) continue;
       const [x, y] = onScreen(i);
       if (x > -size && y > -size && x < width + size && y < height + size) {
-        brush.fillRect(x - size / 2, y - size / 2, size, size);
+        // Squares are faster; where papers are few enough to be seen one by one, dots are nicer.
+        if (size < 4) brush.fillRect(x - size / 2, y - size / 2, size, size);
+        else dot(i, size / 2, colours[group]);
       }
     }
   }
@@ -161,12 +186,12 @@ async function open(i) {
 
 function zoomAt(x, y, factor) {
   const zoom = Math.max(1, Math.min(MAX_ZOOM, view.zoom * factor));
-  const before = unit();
-  const [mx, my] = [(x - canvas.clientWidth / 2) / before + view.x, view.y - (y - canvas.clientHeight / 2) / before];
+  const [dx, dy] = [x - canvas.clientWidth / 2, y - canvas.clientHeight / 2];
+  const before = units();
   view.zoom = zoom;
-  const after = unit();
-  view.x = mx - (x - canvas.clientWidth / 2) / after;
-  view.y = my + (y - canvas.clientHeight / 2) / after;
+  const after = units();
+  view.x += dx / before[0] - dx / after[0];
+  view.y -= dy / before[1] - dy / after[1];
   draw();
 }
 
@@ -175,7 +200,7 @@ function zoomMiddle(factor) {
 }
 
 function showAll() {
-  view = { zoom: 1, x: 0, y: 0 };
+  view = { zoom: 1, x: extent.x, y: extent.y };
   draw();
 }
 
@@ -220,8 +245,8 @@ canvas.addEventListener("pointermove", (event) => {
     const spread = (point) => Math.hypot(point[0] - other[0], point[1] - other[1]);
     zoomAt((at[0] + other[0]) / 2, (at[1] + other[1]) / 2, spread(at) / Math.max(1, spread(last)));
   } else {
-    view.x -= (at[0] - last[0]) / unit();
-    view.y += (at[1] - last[1]) / unit();
+    view.x -= (at[0] - last[0]) / scale[0];
+    view.y += (at[1] - last[1]) / scale[1];
     draw();
   }
   moved += Math.hypot(at[0] - last[0], at[1] - last[1]);

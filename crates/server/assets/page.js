@@ -304,6 +304,12 @@ function useKeys() {
 
 // ---- A paper's own page.
 
+/** A day is gone to when it is chosen. */
+function goToDay() {
+  const day = document.getElementById("date");
+  day?.addEventListener("change", () => day.value && day.form.requestSubmit());
+}
+
 function makeCopier() {
   const text = document.getElementById("bibtex");
   if (!text || !navigator.clipboard) return;
@@ -331,11 +337,13 @@ function enliven(root) {
   }
 }
 
+document.documentElement.classList.add("scripted");
 showLibrary();
 if (location.pathname === "/library") makeLibrary();
 else enliven(document);
 useKeys();
 makeCopier();
+goToDay();
 if (location.pathname === "/search") searchAsTyped();
 const sheet = document.querySelector(".sheet");
 if (sheet) see(sheet.dataset.id);

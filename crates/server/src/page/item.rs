@@ -141,6 +141,12 @@ impl Item {
         }
     }
 
+    /// With the whole abstract at once.
+    pub(super) fn in_full(mut self) -> Self {
+        self.excerpt = Marked { before: self.abstract_text.before.clone(), ..Marked::default() };
+        self
+    }
+
     /// Every author of a paper.
     pub(super) fn all_authors(paper: &Paper) -> Vec<Link> {
         paper.authors.iter().map(|name| Link::to_papers_with("author", name.clone())).collect()
@@ -185,7 +191,7 @@ fn cut(text: &str, n_chars: usize) -> String {
     let Some((end, _)) = text.char_indices().nth(n_chars) else { return text.to_owned() };
     let head = &text[..end];
     let head = head.rfind(char::is_whitespace).map_or(head, |space| &head[..space]);
-    format!("{} …", head.trim_end())
+    format!("{}\u{a0}…", head.trim_end())
 }
 
 /// The last characters of a text, from the beginning of a word.
@@ -224,9 +230,9 @@ mod tests {
 
     #[test]
     fn texts_are_cut_at_words() {
-        assert_eq!(cut("one two three", 9), "one two …");
+        assert_eq!(cut("one two three", 9), "one two\u{a0}…");
         assert_eq!(cut("one two three", 13), "one two three");
-        assert_eq!(cut("überall", 3), "übe …");
+        assert_eq!(cut("überall", 3), "übe\u{a0}…");
         assert_eq!(cut_front("one two three ", 8), "… three ");
         assert_eq!(cut_front("one", 8), "one");
     }

@@ -13,7 +13,7 @@ use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use cognate_engine::{MAX_MAP_GROUPS, Map};
+use cognate_engine::{MAX_MAP_GROUPS, Map, MapPoint};
 use serde::Serialize;
 
 use super::address::Address;
@@ -24,7 +24,7 @@ use crate::error::ApiError;
 use crate::routes::{App, off_thread, off_thread_while_wanted};
 
 /// Hits of a search that are shown.
-const MAX_FOUND: usize = 500;
+const MAX_FOUND: usize = 50;
 /// Points of the picture for browsers without script.
 const PICTURE_POINTS: usize = 1_500;
 /// From the middle of the map to its rim, where places are whole numbers.
@@ -83,7 +83,7 @@ fn status(map: &Map, found: &[u32]) -> String {
 /// places along each axis as i16 (from −32,000 to 32,000), and n colours as u8.
 pub(super) async fn points(State(app): State<Arc<App>>) -> Result<Response, ApiError> {
     let map = off_thread(&app, |app| Ok(app.engine.map()?)).await?;
-    let places = |part: fn(&cognate_engine::MapPoint) -> f32| {
+    let places = |part: fn(&MapPoint) -> f32| {
         map.points.iter().flat_map(move |point| ((part(point) * SCALE) as i16).to_le_bytes())
     };
     let mut bytes = (map.points.len() as u32).to_le_bytes().to_vec();

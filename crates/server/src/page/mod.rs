@@ -12,6 +12,7 @@ mod library;
 mod map;
 mod paper;
 mod search;
+mod today;
 
 use std::sync::Arc;
 
@@ -33,6 +34,7 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; i
 /// All pages.
 pub(crate) fn routes() -> Router<Arc<App>> {
     Router::new()
+        .route("/", get(today::show))
         .route("/search", get(search::show))
         .route("/papers/{*key}", get(paper::show))
         .route("/library", get(library::show).post(library::show))

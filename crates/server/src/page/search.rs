@@ -10,7 +10,7 @@ use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use axum::response::Response;
-use cognate_engine::{Cancel, Facet, FacetField, SearchPath, SearchResponse};
+use cognate_engine::{Cancel, Facet, FacetField, SearchResponse};
 use serde::Deserialize;
 
 use super::address::Address;
@@ -224,14 +224,8 @@ fn list_of(params: &Params, like: Option<Link>, response: SearchResponse) -> Lis
         0 if offset > 0 => "Nothing more.".to_owned(),
         0 => "No paper fits. Take a filter away, or ask in other words.".to_owned(),
         n => {
-            let path = if meta.path == SearchPath::Exact { "all compared" } else { "found by graph" };
             let took = meta.took.as_secs_f64() * 1e3;
-            format!(
-                "{} to {} of {}, {how}, {path}, in {took:.0} ms",
-                offset + 1,
-                offset + n,
-                counted(total, "paper")
-            )
+            format!("{} to {} of {}, {how}, in {took:.0} ms", offset + 1, offset + n, counted(total, "paper"))
         }
     };
     let like_is_none = like.is_none();
