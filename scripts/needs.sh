@@ -59,6 +59,25 @@ need_requirements() {
     cp "$1" "$installed"
 }
 
+# A Node that runs the browser tests, with npm, and Chromium.
+need_browser() {
+    command -v npm >/dev/null || need_packages nodejs npm
+    local version
+    version=$(node --version)
+    version=${version#v}
+    ((${version%%.*} >= 20)) || die "expected Node 20 or later, found $version; install a newer one"
+    command -v chromium >/dev/null || need_packages chromium fonts-noto-core
+}
+
+# need_npm FOLDER: the packages that FOLDER/package-lock.json names, installed when it changes.
+need_npm() {
+    local installed=$1/node_modules/package-lock.json
+    cmp -s "$1/package-lock.json" "$installed" && return
+    npm ci --prefix "$1" --no-audit --no-fund --loglevel=error >&2
+    # Last, so that half an installation is done again.
+    cp "$1/package-lock.json" "$installed"
+}
+
 fetch_model() {
     target/venv/bin/python scripts/fetch-model
 }

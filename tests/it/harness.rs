@@ -145,8 +145,23 @@ pub(crate) struct Answer {
     pub(crate) body: Value,
 }
 
+/// A page of the server.
+pub(crate) struct Page {
+    pub(crate) status: u16,
+    /// What the browser may load.
+    pub(crate) policy: String,
+    pub(crate) html: String,
+}
+
+fn page_of(mut response: ureq::http::Response<ureq::Body>) -> Page {
+    let status = response.status().as_u16();
+    let policy = response.headers().get("content-security-policy");
+    let policy = policy.map(|policy| policy.to_str().unwrap().to_owned()).unwrap_or_default();
+    Page { status, policy, html: response.body_mut().read_to_string().unwrap() }
+}
+
 impl Server {
-    fn start(mut command: Command) -> Self {
+    pub(crate) fn start(mut command: Command) -> Self {
         let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
@@ -181,6 +196,22 @@ impl Server {
         let mut response = self.agent.get(format!("{}{path}", self.address)).call().unwrap();
         let media_type = response.headers()["content-type"].to_str().unwrap().to_owned();
         (media_type, response.body_mut().read_to_string().unwrap())
+    }
+
+    /// A page, as a browser gets it.
+    pub(crate) fn page(&self, path: &str) -> Page {
+        page_of(self.agent.get(format!("{}{path}", self.address)).call().unwrap())
+    }
+
+    /// An answer's bytes.
+    pub(crate) fn bytes(&self, path: &str) -> Vec<u8> {
+        self.agent.get(format!("{}{path}", self.address)).call().unwrap().body_mut().read_to_vec().unwrap()
+    }
+
+    /// The page that a form leads to.
+    pub(crate) fn submit(&self, path: &str, form: &[(&str, &str)]) -> Page {
+        let request = self.agent.post(format!("{}{path}", self.address));
+        page_of(request.send_form(form.iter().copied()).unwrap())
     }
 
     /// The lines of a streamed answer, each a JSON value.

@@ -17,6 +17,7 @@ mod documents;
 mod eval;
 mod harness;
 mod http;
+mod page;
 mod search;
 mod store_versions;
 mod two_processes;

@@ -67,7 +67,11 @@ fn serve(embed: &dyn Fn(&[&str]) -> Result<Vec<UnitVector>, EmbedError>, queue: 
     while let Ok(first) = queue.recv() {
         let mut batch = vec![first];
         batch.extend(queue.try_iter().take(MAX_BATCH - 1));
+        let n_waiting = batch.len();
         batch.retain(|waiting| !waiting.cancel.is_cancelled());
+        if batch.len() < n_waiting {
+            tracing::debug!("passed over {} superseded queries", n_waiting - batch.len());
+        }
         if batch.is_empty() {
             continue;
         }
