@@ -289,6 +289,8 @@ impl Engine {
     /// # Errors
     /// [`EngineError`] if store or index cannot be read or written.
     pub fn persist_index(&self) -> Result<(), EngineError> {
+        // Building the graph needs the most memory of all, and no model; the next search loads it again.
+        *lock(&self.model) = None;
         self.view()?.map_or(Ok(()), |view| view.persist(&self.store, true))
     }
 

@@ -1,16 +1,25 @@
-//! AVX-512 with VNNI: sixteen numbers are one register.
+//! AVX-512 with VNNI, and with AMX where a machine has it: sixteen numbers are one register.
 #![allow(unsafe_code, reason = "SIMD intrinsics")]
 
+use std::arch::asm;
 use std::arch::x86_64::*;
 
 use super::isa::{Isa, Stage, Tile};
 use super::lanes::Lanes;
+use super::tiles::Tiles;
 
-/// Proof that this machine has AVX-512 F, BW, DQ, VL and VNNI.
+/// Proof that this machine has AVX-512 F, BW, DQ, VL and VNNI; `Tiles` in place of `()`, that it has AMX too.
 #[derive(Clone, Copy)]
-pub(crate) struct Avx512(());
+pub(crate) struct Avx512<T>(T);
 
-impl Avx512 {
+impl Avx512<Tiles> {
+    pub(crate) fn detect_with_tiles() -> Option<Self> {
+        Avx512::detect()?;
+        Tiles::detect().map(Self)
+    }
+}
+
+impl Avx512<()> {
     pub(crate) fn detect() -> Option<Self> {
         let found = is_x86_feature_detected!("avx512f")
             && is_x86_feature_detected!("avx512bw")
@@ -24,13 +33,45 @@ impl Avx512 {
 }
 
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma")]
-fn run<T: Stage>(isa: Avx512, stage: T) -> T::Output {
+fn run<M: MayHaveTiles, T: Stage>(isa: Avx512<M>, stage: T) -> T::Output {
     stage.run(isa)
+}
+
+/// The intrinsic becomes two instructions, `vpmaddwd` and `vpaddd`, where the compiler takes that to be sooner
+/// done; here it is not.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma")]
+fn dot16(mut acc: __m512i, a: __m512i, b: __m512i) -> __m512i {
+    // SAFETY: the instruction exists where this function may be called, and touches no memory.
+    unsafe {
+        asm!("vpdpwssd {}, {}, {}", inout(zmm_reg) acc, in(zmm_reg) a, in(zmm_reg) b,
+            options(pure, nomem, nostack, preserves_flags));
+    }
+    acc
+}
+
+/// `Tiles` or `()`.
+pub(crate) trait MayHaveTiles: Copy + Send + Sync + 'static {
+    fn tiles(self) -> Option<Tiles>;
+}
+
+impl MayHaveTiles for Tiles {
+    #[inline(always)]
+    fn tiles(self) -> Option<Tiles> {
+        Some(self)
+    }
+}
+
+impl MayHaveTiles for () {
+    #[inline(always)]
+    fn tiles(self) -> Option<Tiles> {
+        None
+    }
 }
 
 // SAFETY of every block below: the instructions exist, since `self` does; the intrinsics touch no memory
 // other than the references, which are aligned and as long as what is loaded or stored.
-impl Isa for Avx512 {
+impl<M: MayHaveTiles> Isa for Avx512<M> {
     type F = __m512;
     type I = __m512i;
 
@@ -40,6 +81,11 @@ impl Isa for Avx512 {
     #[inline(always)]
     fn run<T: Stage>(self, stage: T) -> T::Output {
         unsafe { run(self, stage) }
+    }
+
+    #[inline(always)]
+    fn tiles(self) -> Option<Tiles> {
+        self.0.tiles()
     }
 
     #[inline(always)]
@@ -180,7 +226,7 @@ impl Isa for Avx512 {
 
     #[inline(always)]
     fn dot16(self, acc: __m512i, a: __m512i, b: __m512i) -> __m512i {
-        unsafe { _mm512_dpwssd_epi32(acc, a, b) }
+        unsafe { dot16(acc, a, b) }
     }
 
     #[inline(always)]

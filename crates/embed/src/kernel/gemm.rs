@@ -9,6 +9,7 @@
 
 use super::isa::{Isa, Tile};
 use super::lanes::{Lanes, Word};
+use super::tiles;
 
 /// How words are multiplied.
 pub(crate) trait Product: Copy {
@@ -104,13 +105,19 @@ integer_product!(Int16, dot16);
 /// The left side: rows of words.
 #[derive(Clone, Copy)]
 pub(crate) struct Rows<'a, W> {
-    /// Row i starts at `i * stride`.
+    /// Row i starts at `i * stride`; there may be more than `n_rows`.
     pub(crate) words: &'a [W],
     pub(crate) stride: usize,
     pub(crate) n_rows: usize,
 }
 
-impl<'a, W> Rows<'a, W> {
+impl<'a, W: Word> Rows<'a, W> {
+    /// The rows from `start` on.
+    #[inline(always)]
+    pub(super) fn from(&self, start: usize) -> Self {
+        Self { words: &self.words[start * self.stride..], n_rows: self.n_rows - start, ..*self }
+    }
+
     #[inline(always)]
     fn row(&self, row: usize, depth: usize) -> &'a [W] {
         &self.words[row * self.stride..][..depth]
@@ -126,7 +133,7 @@ pub(crate) struct Panels<'a, W> {
 
 impl<'a, W> Panels<'a, W> {
     #[inline(always)]
-    fn panel(&self, panel: usize) -> &'a [Lanes<W>] {
+    pub(super) fn panel(&self, panel: usize) -> &'a [Lanes<W>] {
         &self.words[panel * self.depth..][..self.depth]
     }
 }
@@ -135,6 +142,20 @@ impl<'a, W> Panels<'a, W> {
 pub(crate) trait Epilogue<P: Product> {
     /// `sums` belong to `row`, and to the columns `16 * panel` and on.
     fn put<S: Isa>(&mut self, isa: S, row: usize, panel: usize, sums: P::Sums<S>);
+}
+
+/// As [`multiply`], for 8-bit numbers, in tiles where the path has them.
+#[inline(always)]
+pub(crate) fn multiply8<S: Isa>(
+    isa: S,
+    rows: Rows<'_, i32>,
+    panels: Panels<'_, i32>,
+    epilogue: &mut impl Epilogue<Int8>,
+) {
+    match isa.tiles() {
+        Some(tiles) if tiles::take(rows, panels) => tiles.multiply(isa, rows, panels, epilogue),
+        _ => multiply(isa, Int8, rows, panels, epilogue),
+    }
 }
 
 /// Computes every row with every panel.

@@ -1,6 +1,7 @@
 //! What every path can do with sixteen numbers at a time.
 
 use super::lanes::Lanes;
+use super::tiles::Tiles;
 
 /// A set of instructions. A value of such a type is the proof that this machine has them.
 ///
@@ -21,6 +22,13 @@ pub(crate) trait Isa: Copy + Send + Sync + 'static {
 
     /// Runs `stage` as code that may use these instructions.
     fn run<T: Stage>(self, stage: T) -> T::Output;
+
+    /// Registers that take 8-bit products by the thousand, where this path has them; it then has a
+    /// [`GROUP8`](Self::GROUP8) of 4.
+    #[inline(always)]
+    fn tiles(self) -> Option<Tiles> {
+        None
+    }
 
     fn splat(self, x: f32) -> Self::F;
     fn load(self, x: &Lanes<f32>) -> Self::F;

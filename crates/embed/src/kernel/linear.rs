@@ -1,6 +1,6 @@
 //! Linear layers: a packed matrix of weights in either precision, and its product with rows.
 
-use super::gemm::{Epilogue, Float, Int8, Panels, Rows, multiply};
+use super::gemm::{Epilogue, Float, Int8, Panels, Rows, multiply, multiply8};
 use super::isa::{Isa, Stage};
 use super::lanes::{LANES, Lanes, flat, flat_mut, lanes_for};
 use super::quantize::Quantized;
@@ -166,10 +166,10 @@ impl<const ADD: bool> Stage for ApplyInt8<'_, ADD> {
     #[inline(always)]
     fn run<S: Isa>(self, isa: S) {
         let depth = self.layer.depth;
-        let rows = Rows { words: &self.input.words, stride: depth, n_rows: self.input.n_rows };
+        let rows = Rows { words: flat(&self.input.words), stride: depth, n_rows: self.input.n_rows };
         let panels = self.layer.panels();
         let mut epilogue = Dequantized { layer: self.layer, input: self.input, output: self.output };
-        multiply(isa, Int8, rows, panels, &mut epilogue);
+        multiply8(isa, rows, panels, &mut epilogue);
     }
 }
 

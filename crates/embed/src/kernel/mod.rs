@@ -2,7 +2,7 @@
 //!
 //! All of it is written once, over [`Isa`]: sixteen numbers at a time. The paths differ in what that
 //! trait's operations are made of, and in how many registers a matrix product may use. `unsafe` is in
-//! `lanes`, `avx512` and `avx2` only.
+//! `lanes`, `gemm`, `avx512`, `avx2` and `tiles` only.
 #![allow(
     clippy::needless_range_loop,
     reason = "zipped chunks are not always inlined, and a call in a hot loop spills every register"
@@ -29,6 +29,7 @@ mod rotation;
 mod rows;
 #[cfg(test)]
 mod tests;
+mod tiles;
 
 use crate::EmbedError;
 
@@ -46,7 +47,9 @@ pub(crate) use rows::{ActivateRows, Norm, NormRows};
 #[derive(Clone, Copy)]
 pub(crate) enum Kernel {
     #[cfg(target_arch = "x86_64")]
-    Avx512(avx512::Avx512),
+    Amx(avx512::Avx512<tiles::Tiles>),
+    #[cfg(target_arch = "x86_64")]
+    Avx512(avx512::Avx512<()>),
     #[cfg(target_arch = "x86_64")]
     AvxVnni(avx2::Avx2<true>),
     #[cfg(target_arch = "x86_64")]
@@ -58,6 +61,8 @@ pub(crate) enum Kernel {
 macro_rules! with_isa {
     ($kernel:expr, $isa:ident => $body:expr) => {
         match $kernel {
+            #[cfg(target_arch = "x86_64")]
+            $crate::kernel::Kernel::Amx($isa) => $body,
             #[cfg(target_arch = "x86_64")]
             $crate::kernel::Kernel::Avx512($isa) => $body,
             #[cfg(target_arch = "x86_64")]
@@ -76,6 +81,7 @@ impl Kernel {
         let mut kernels = Vec::new();
         #[cfg(target_arch = "x86_64")]
         {
+            kernels.extend(avx512::Avx512::detect_with_tiles().map(Self::Amx));
             kernels.extend(avx512::Avx512::detect().map(Self::Avx512));
             kernels.extend(avx2::Avx2::detect().map(Self::AvxVnni));
             kernels.extend(avx2::Avx2::detect().map(Self::Avx2));
@@ -100,6 +106,8 @@ impl Kernel {
     /// As it is called in `COGNATE_KERNEL`.
     pub(crate) fn name(self) -> &'static str {
         match self {
+            #[cfg(target_arch = "x86_64")]
+            Self::Amx(_) => "amx",
             #[cfg(target_arch = "x86_64")]
             Self::Avx512(_) => "avx512",
             #[cfg(target_arch = "x86_64")]

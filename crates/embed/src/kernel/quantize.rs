@@ -1,7 +1,7 @@
 //! Rounding rows to 8 bits. Each row is computed by itself.
 
 use super::isa::{Isa, Stage, largest, smallest};
-use super::lanes::{LANES, Lanes, first};
+use super::lanes::{LANES, Lanes, first, flat_mut, lanes_for};
 use super::math::Activate;
 use super::rotation::Rotation;
 
@@ -14,8 +14,8 @@ const STEPS: f32 = 254.9;
 #[derive(Default)]
 pub(crate) struct Quantized {
     pub(crate) n_rows: usize,
-    /// `[n_rows][words]`, as the path's 8-bit dot product takes them.
-    pub(crate) words: Vec<i32>,
+    /// `[n_rows][words]`, as the path's 8-bit dot product takes them, and on to a multiple of sixteen rows.
+    pub(crate) words: Vec<Lanes<i32>>,
     pub(crate) scales: Vec<f32>,
     pub(crate) zeros: Vec<i32>,
     /// A row before rounding, `[width]`.
@@ -52,7 +52,8 @@ impl<A: Activate> Stage for QuantizeRows<'_, A> {
         let group = LANES / S::GROUP8;
         let n_rows = rows.len() / width;
         to.n_rows = n_rows;
-        let words = first(&mut to.words, n_rows * width * group, 0);
+        let n_words = n_rows.next_multiple_of(LANES) * width * group;
+        let words = flat_mut(first(&mut to.words, lanes_for(n_words), Lanes::ZERO));
         let scales = first(&mut to.scales, n_rows, 0.0);
         let zeros = first(&mut to.zeros, n_rows, 0);
         let row = first(&mut to.row, width, Lanes::ZERO);

@@ -1,8 +1,10 @@
 //! Each path against plain arithmetic.
 
 use proptest::prelude::*;
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
 
-use super::gemm::{Epilogue, Int8, Int16, Panels, Product, Rows, multiply};
+use super::gemm::{Epilogue, Int16, Panels, Product, Rows, multiply, multiply8};
 use super::isa::Stage;
 use super::math::Activate;
 use super::quantize::{Identity, QuantizeRows, Quantized};
@@ -36,7 +38,7 @@ impl Stage for Products8<'_> {
     fn run<S: Isa>(self, isa: S) -> Self::Output {
         let Panels { words: panels, depth } = self.layer.panels();
         let group = LANES / S::GROUP8;
-        let mut words = vec![0; self.rows.len() * depth];
+        let mut words = vec![0; self.rows.len().next_multiple_of(LANES) * depth];
         for (row, words) in self.rows.iter().zip(words.chunks_exact_mut(depth)) {
             for (numbers, words) in row.chunks(LANES).zip(words.chunks_exact_mut(group)) {
                 let mut lanes = Lanes::ZERO;
@@ -49,7 +51,7 @@ impl Stage for Products8<'_> {
         let n_panels = panels.len() / depth;
         let mut raw = Raw { sums: vec![Lanes::ZERO; self.rows.len() * n_panels], n_panels };
         let rows = Rows { words: &words, stride: depth, n_rows: self.rows.len() };
-        multiply(isa, Int8, rows, Panels { words: panels, depth }, &mut raw);
+        multiply8(isa, rows, Panels { words: panels, depth }, &mut raw);
         raw.sums.chunks_exact(n_panels).map(|row| flat(row).to_vec()).collect()
     }
 }
@@ -108,6 +110,30 @@ where
     })
 }
 
+/// Compares the products on every path with plain arithmetic. The largest weight of each output must be 127, so
+/// that its scale is 1.
+fn check_products_in_8_bits(rows: &[Vec<u8>], weights: &[Vec<i32>]) -> Result<(), TestCaseError> {
+    let product =
+        |row: &[u8], weights: &[i32]| row.iter().zip(weights).map(|(&x, &w)| i32::from(x) * w).sum();
+    let expected: Vec<Vec<i32>> =
+        rows.iter().map(|row| weights.iter().map(|weights| product(row, weights)).collect()).collect();
+    let dense = Dense {
+        n_in: weights[0].len(),
+        n_out: weights.len(),
+        weight: weights.iter().flatten().map(|&w| w as f32).collect(),
+        bias: vec![0.0; weights.len()],
+    };
+    for kernel in Kernel::available() {
+        let layer = LinearInt8::pack(&dense, Rotation::NONE, kernel);
+        let found = with_isa!(kernel, isa => isa.run(Products8 { layer: &layer, rows }));
+        for (found, expected) in found.iter().zip(&expected) {
+            prop_assert_eq!(&found[..expected.len()], &expected[..], "{}", kernel.name());
+            prop_assert!(found[expected.len()..].iter().all(|&x| x == 0));
+        }
+    }
+    Ok(())
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
 
@@ -119,23 +145,22 @@ proptest! {
     ) {
         // The largest weight of an output is then 127, and its scale 1.
         weights.iter_mut().for_each(|row| row[0] = 127);
-        let expected: Vec<Vec<i32>> = rows.iter().map(|row| weights.iter().map(|weights| {
-            row.iter().zip(weights).map(|(&x, &w)| i32::from(x) * w).sum()
-        }).collect()).collect();
-        let dense = Dense {
-            n_in: weights[0].len(),
-            n_out: weights.len(),
-            weight: weights.iter().flatten().map(|&w| w as f32).collect(),
-            bias: vec![0.0; weights.len()],
-        };
-        for kernel in Kernel::available() {
-            let layer = LinearInt8::pack(&dense, Rotation::NONE, kernel);
-            let found = with_isa!(kernel, isa => isa.run(Products8 { layer: &layer, rows: &rows }));
-            for (found, expected) in found.iter().zip(&expected) {
-                prop_assert_eq!(&found[..expected.len()], &expected[..], "{}", kernel.name());
-                prop_assert!(found[expected.len()..].iter().all(|&x| x == 0));
-            }
-        }
+        check_products_in_8_bits(&rows, &weights)?;
+    }
+
+    /// Deep enough for tiles, where a path has them, with rows and panels that fill them and that do not.
+    #[test]
+    fn products_in_8_bits_are_exact_in_tiles(
+        n_rows in 1..80_usize, depth in 1..4_usize, n_out in 1..100_usize, seed in any::<u64>(),
+    ) {
+        let mut numbers = StdRng::seed_from_u64(seed);
+        let mut row = |_| (0..depth * 64).map(|_| numbers.random()).collect();
+        let rows: Vec<Vec<u8>> = (0..n_rows).map(&mut row).collect();
+        let weight = |number: u8| i32::from(number).max(1) - 128;
+        let mut weights: Vec<Vec<i32>> =
+            (0..n_out).map(|out| row(out).into_iter().map(weight).collect()).collect();
+        weights.iter_mut().for_each(|row| row[0] = 127);
+        check_products_in_8_bits(&rows, &weights)?;
     }
 
     #[test]
@@ -228,7 +253,7 @@ proptest! {
             with_isa!(kernel, isa => isa.run(stage));
             let group = kernel.group8();
             let bits = 32 / group;
-            let number = |i: usize| (to.words[i / group] >> (i % group * bits)) & ((1 << bits) - 1);
+            let number = |i: usize| (flat(&to.words)[i / group] >> (i % group * bits)) & ((1 << bits) - 1);
             let values: Vec<f32> =
                 (0..row.len()).map(|i| (number(i) - to.zeros[0]) as f32 * to.scales[0]).collect();
             for (value, x) in values.iter().zip(&row) {
