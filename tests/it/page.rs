@@ -10,7 +10,8 @@ const JSON: &str = "application/json";
 
 #[test]
 fn texts_are_texts_and_nothing_is_loaded_from_elsewhere() {
-    let server = Cognate::with_demo().serve(&[]);
+    let cognate = Cognate::with_demo();
+    let server = cognate.serve(&[]);
     let odd = r#"{"id": "odd/<i>", "title": "<script>alert('1')</script> & \"x\"", "authors": ["<b>Ann</b>"],
         "abstract": "On $a<b$ & others.", "url": "javascript:alert(1)", "categories": ["<u>"], "venue": "\"><img>",
         "publication_date": "2031-01-02"}"#;
@@ -38,7 +39,8 @@ fn texts_are_texts_and_nothing_is_loaded_from_elsewhere() {
 
 #[test]
 fn a_search_comes_whole_or_in_parts() {
-    let server = Cognate::with_demo().serve(&[]);
+    let cognate = Cognate::with_demo();
+    let server = cognate.serve(&[]);
     let n_papers = |html: &str| html.matches("<article class=\"paper\"").count();
     let whole = server.page("/search?q=sleep+and+memory").html;
     assert_eq!(n_papers(&whole), 20);
@@ -94,7 +96,8 @@ fn days_lead_to_one_another() {
 
 #[test]
 fn a_bibliography_becomes_seeds() {
-    let server = Cognate::with_demo().serve(&[]);
+    let cognate = Cognate::with_demo();
+    let server = cognate.serve(&[]);
     let own = server.get("/v1/papers/demo-002").body;
     let title = own["title"].as_str().unwrap();
     let bibliography = format!(
@@ -121,7 +124,8 @@ fn a_bibliography_becomes_seeds() {
 
 #[test]
 fn the_points_of_the_map_are_where_the_papers_are() {
-    let server = Cognate::with_demo().serve(&[]);
+    let cognate = Cognate::with_demo();
+    let server = cognate.serve(&[]);
     let bytes = server.bytes("/map/points");
     let n = u32::from_le_bytes(bytes[..4].try_into().unwrap()) as usize;
     assert_eq!((n, bytes.len()), (148, 4 + 9 * 148));

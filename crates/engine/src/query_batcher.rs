@@ -39,7 +39,7 @@ impl QueryBatcher {
         let (waiting, queue) = unbounded();
         thread::Builder::new()
             .name("query-embedder".to_owned())
-            .spawn(move || serve(&embed, &queue))
+            .spawn(move || serve(embed, &queue))
             .map_err(|_| EngineError::ThreadGone { thread: "query embedding" })?;
         Ok(Self { waiting })
     }
@@ -63,7 +63,10 @@ impl QueryBatcher {
     }
 }
 
-fn serve(embed: &dyn Fn(&[&str]) -> Result<Vec<UnitVector>, EmbedError>, queue: &Receiver<Waiting>) {
+fn serve<F>(embed: F, queue: &Receiver<Waiting>)
+where
+    F: Fn(&[&str]) -> Result<Vec<UnitVector>, EmbedError>,
+{
     while let Ok(first) = queue.recv() {
         let mut batch = vec![first];
         batch.extend(queue.try_iter().take(MAX_BATCH - 1));

@@ -78,7 +78,7 @@ function hideSeen() {
     if (box.checked) memory.read("seen").forEach((id) => fields.append("hide", id));
     fields.append("part", "list");
     try {
-      const part = await fetchPart("/library", { method: "POST", body: fields, signal: newRequest() });
+      const part = await fetchPart("/library", { method: "POST", body: fields, signal: newRequest("list") });
       takeParts(part, ["status", "list"]);
     } catch (error) {
       if (error.name !== "AbortError") tell(`The list could not be fetched: ${error.message}`);
@@ -143,12 +143,15 @@ function makeKeepers(root) {
 
 // ---- Parts of pages, fetched; a newer request takes the place of the one before.
 
-let pending = new AbortController();
+const pending = { list: new AbortController(), why: new AbortController() };
 
-function newRequest() {
-  pending.abort();
-  pending = new AbortController();
-  return pending.signal;
+/** The signal of a new request, which ends the one before of its kind; a new list ends the asking for reasons too. */
+function newRequest(kind) {
+  for (const ended of kind === "list" ? ["list", "why"] : [kind]) {
+    pending[ended].abort();
+    pending[ended] = new AbortController();
+  }
+  return pending[kind].signal;
 }
 
 async function fetchPart(address, options) {
@@ -182,7 +185,8 @@ function withPart(address, part) {
 }
 
 async function search(address, remember) {
-  const signal = newRequest();
+  clearTimeout(whyTimer);
+  const signal = newRequest("list");
   const found = document.querySelector(".found");
   found.classList.add("is-waiting");
   try {
@@ -239,6 +243,8 @@ const watcher = new IntersectionObserver((entries) => {
 });
 
 async function askWhy() {
+  // The list is about to be another.
+  if (document.querySelector(".is-waiting")) return;
   const hits = [...document.querySelectorAll("#list .papers > li")];
   const wanting = (hit) => hit.isConnected && inView.has(hit) && hit.querySelector("a.ask-why");
   const first = hits.findIndex(wanting);
@@ -251,7 +257,7 @@ async function askWhy() {
     address.searchParams.set(name, value);
   }
   try {
-    const part = await fetchPart(address, { signal: newRequest() });
+    const part = await fetchPart(address, { signal: newRequest("why") });
     for (const why of part.querySelectorAll("article")) {
       const hit = hits.slice(first, first + n).find((hit) => hit.querySelector("article").dataset.id === why.dataset.id);
       if (hit) takeWhy(hit, why);

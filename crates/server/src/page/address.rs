@@ -32,7 +32,7 @@ impl Address {
         self
     }
 
-    pub(super) fn to_text(self) -> String {
+    pub(super) fn into_text(self) -> String {
         self.text
     }
 }
@@ -49,7 +49,7 @@ mod tests {
 
     #[test]
     fn addresses_are_encoded() {
-        let check = |address: Address, expected: &str| assert_eq!(address.to_text(), expected);
+        let check = |address: Address, expected: &str| assert_eq!(address.into_text(), expected);
         check(Address::new("/search"), "/search");
         check(Address::new("/search").with("q", " "), "/search");
         check(

@@ -25,7 +25,7 @@ impl Link {
     fn to_papers_with(field: &str, text: String) -> Self {
         // The filter says which papers, the same words as a query in which order.
         let address = Address::new("/search").with("q", &text).with(field, &text);
-        Self { href: address.with("sort", "newest").to_text(), text }
+        Self { href: address.with("sort", "newest").into_text(), text }
     }
 }
 
@@ -110,8 +110,8 @@ impl Item {
         let n_shown = if n_more_authors == 1 { authors.len() } else { MAX_AUTHORS };
         Self {
             href: address::paper(&id),
-            like_href: Address::new("/search").with("like", &id).to_text(),
-            keep_href: Address::new("/library").with("seed", &id).to_text(),
+            like_href: Address::new("/search").with("like", &id).into_text(),
+            keep_href: Address::new("/library").with("seed", &id).into_text(),
             title: title.unwrap_or_else(|| format!("Untitled: {id}")),
             n_more_authors: if n_more_authors == 1 { 0 } else { n_more_authors },
             authors: authors

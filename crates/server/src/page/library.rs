@@ -119,7 +119,7 @@ impl Params {
         for list in [&mut next.seeds, &mut next.less, &mut next.texts] {
             list.retain(|own| own != name);
         }
-        next.address().to_text()
+        next.address().into_text()
     }
 }
 
@@ -138,7 +138,7 @@ pub(super) async fn show(
             0 => params.address(),
             n => params.address().with("left_out", n.to_string()),
         };
-        return Ok(Redirect::to(&address.to_text()).into_response());
+        return Ok(Redirect::to(&address.into_text()).into_response());
     }
     let asked = params.clone();
     let library = off_thread(&app, move |app| Ok(Library::of(&app.engine, &asked)?)).await?;
@@ -240,13 +240,16 @@ impl Library {
                 let mut item = Item::of_hit(hit);
                 item.note = nearest.map(|title| format!("Nearest to “{title}”"));
                 item.level = 3;
-                item.keep_href = params.address().with("seed", &item.id).to_text();
+                item.keep_href = params.address().with("seed", &item.id).into_text();
                 item.acts = vec![
                     Link {
-                        href: params.address().with("less", &item.id).to_text(),
+                        href: params.address().with("less", &item.id).into_text(),
                         text: "Less like this".to_owned(),
                     },
-                    Link { href: params.address().with("hide", &item.id).to_text(), text: "Hide".to_owned() },
+                    Link {
+                        href: params.address().with("hide", &item.id).into_text(),
+                        text: "Hide".to_owned(),
+                    },
                 ];
                 item
             })
@@ -258,7 +261,7 @@ impl Library {
                 format!("{first} to {} of {}", params.offset + n, counted(response.total, "paper"))
             }
         });
-        let page_at = |offset: usize| params.address().with("offset", offset.to_string()).to_text();
+        let page_at = |offset: usize| params.address().with("offset", offset.to_string()).into_text();
         library.previous = (params.offset > 0).then(|| page_at(params.offset.saturating_sub(LIMIT)));
         library.next = (n_hits == LIMIT && ((params.offset + n_hits) as u64) < response.total)
             .then(|| page_at(params.offset + LIMIT));
@@ -347,7 +350,7 @@ mod tests {
             hide: vec!["e".to_owned()],
             ..Params::default()
         };
-        let address = params.address().to_text();
+        let address = params.address().into_text();
         assert_eq!(Params::parse(address.strip_prefix("/library?").unwrap().as_bytes()).unwrap(), params);
         assert!(!params.without("d").contains("less="));
         let twice = Params::parse(b"seed=a&seed=a&seed=+&offset=20").unwrap();

@@ -54,7 +54,7 @@ pub(super) async fn show(
         href: group
             .name
             .as_ref()
-            .map(|name| Address::new("/map").with("q", name).with("categories", name).to_text()),
+            .map(|name| Address::new("/map").with("q", name).with("categories", name).into_text()),
         n_papers: group.n_papers,
     });
     let title = if found.is_empty() { "Map".to_owned() } else { format!("Map of “{}”", params.query()) };
@@ -62,8 +62,8 @@ pub(super) async fn show(
     let page_ = MapPage {
         frame,
         status: status(&map, &found),
-        list_href: (!found.is_empty()).then(|| params.address().to_text()),
-        found_href: (!found.is_empty()).then(|| params.address_at("/map/found").to_text()),
+        list_href: (!found.is_empty()).then(|| params.address().into_text()),
+        found_href: (!found.is_empty()).then(|| params.address_at("/map/found").into_text()),
         legend: legend.collect(),
         picture: picture(&map, &found),
     };

@@ -8,7 +8,7 @@ use axum::http::{StatusCode, Uri};
 use axum::response::Response;
 use cognate_corpus::export::{ExportFormat, Exported, FeedMeta, export};
 use cognate_corpus::{IdentifierKind, Paper};
-use cognate_engine::{Page, SearchOptions, StoredPaper};
+use cognate_engine::{Hit, Page, SearchOptions, StoredPaper};
 use jiff::Timestamp;
 use percent_encoding::percent_decode_str;
 
@@ -19,6 +19,8 @@ use crate::routes::{App, off_thread};
 
 /// Similar papers that are shown.
 const N_SIMILAR: usize = 8;
+/// The cosine from which abstracts tell of the same work, as for finding near-duplicates.
+const SAME_WORK: f32 = 0.95;
 
 /// `GET /papers/{id}`: the id as for `GET /v1/papers/{id}`.
 pub(super) async fn show(State(app): State<Arc<App>>, uri: Uri) -> Result<Response, PageError> {
@@ -42,10 +44,18 @@ pub(super) async fn show(State(app): State<Arc<App>>, uri: Uri) -> Result<Respon
             SearchOptions { page: Page::new(Some(N_SIMILAR), None, None)?, ..SearchOptions::default() };
         Ok(app.engine.similar(&id, &options)?)
     });
-    let similar = similar.await?.hits.into_iter().map(|hit| Item { level: 3, ..Item::of_hit(hit) }).collect();
+    let (twins, similar): (Vec<Hit>, Vec<Hit>) =
+        similar.await?.hits.into_iter().partition(|hit| hit.score >= SAME_WORK);
+    let lists = [("Perhaps the same", twins), ("Similar papers", similar)].into_iter();
+    let lists = lists
+        .filter(|(_, hits)| !hits.is_empty())
+        .map(|(name, hits)| (name, hits.into_iter().map(Item::of_hit).collect()));
     let details = Details::of(paper)?;
     let item = Item::new(paper.paper.clone());
-    Ok(page(StatusCode::OK, &PaperPage { frame: Frame::new(&item.title, ""), item, details, similar }))
+    Ok(page(
+        StatusCode::OK,
+        &PaperPage { frame: Frame::new(&item.title, ""), item, details, lists: lists.collect() },
+    ))
 }
 
 /// What only the paper's own page says.
@@ -103,7 +113,8 @@ struct PaperPage {
     frame: Frame,
     item: Item,
     details: Details,
-    similar: Vec<Item>,
+    /// Papers near it, under headings.
+    lists: Vec<(&'static str, Vec<Item>)>,
 }
 
 /// Several papers carry the identifier.

@@ -204,7 +204,7 @@ fn find(app: &App, cancel: &Cancel, params: &Params) -> Result<List, ApiError> {
 fn list_of(params: &Params, like: Option<Link>, response: SearchResponse) -> List {
     let n_hits = response.hits.len();
     let SearchResponse { total, offset, hits, facets, meta } = response;
-    let page_at = |offset: usize| params.address().with("offset", offset.to_string()).to_text();
+    let page_at = |offset: usize| params.address().with("offset", offset.to_string()).into_text();
     let active = params.filters().into_iter().filter(|(_, _, value)| !value.trim().is_empty());
     let mut items: Vec<Item> = hits.into_iter().map(Item::of_hit).collect();
     for (place, item) in items.iter_mut().enumerate() {
@@ -212,7 +212,7 @@ fn list_of(params: &Params, like: Option<Link>, response: SearchResponse) -> Lis
         if item.why.is_some() {
             continue;
         }
-        let here = params.address().with("offset", offset.to_string()).with("why", "1").to_text();
+        let here = params.address().with("offset", offset.to_string()).with("why", "1").into_text();
         item.why_href = Some(format!("{here}#hit-{}", offset + place + 1));
     }
     let how = match (&like, params.mode.as_str()) {
@@ -235,14 +235,14 @@ fn list_of(params: &Params, like: Option<Link>, response: SearchResponse) -> Lis
         status: Some(status),
         active: active
             .map(|(name, label, value)| Link {
-                href: params.address_with("/search", (name, "")).to_text(),
+                href: params.address_with("/search", (name, "")).into_text(),
                 text: format!("{label}: {value}"),
             })
             .collect(),
         items,
         first: offset + 1,
         facets: facets.into_iter().filter_map(|facet| facet_view(params, facet)).collect(),
-        map: (n_hits > 0 && like_is_none).then(|| params.address_at("/map").to_text()),
+        map: (n_hits > 0 && like_is_none).then(|| params.address_at("/map").into_text()),
         previous: (offset > 0).then(|| page_at(offset.saturating_sub(LIMIT))),
         next: (n_hits == LIMIT && ((offset + n_hits) as u64) < total).then(|| page_at(offset + LIMIT)),
     }
@@ -264,7 +264,7 @@ fn facet_view(params: &Params, facet: Facet) -> Option<FacetView> {
         .map(|count| {
             let is_active = count.value == *own;
             let value = if is_active { "" } else { count.value.as_str() };
-            let href = params.address_with("/search", (field, value)).to_text();
+            let href = params.address_with("/search", (field, value)).into_text();
             FacetValue { n_papers: count.n_papers, is_active, link: Link { href, text: count.value } }
         })
         .collect();
@@ -327,12 +327,12 @@ mod tests {
             offset: Some(20),
             ..Params::default()
         };
-        assert_eq!(params.address().to_text(), "/search?q=ice+%26+snow&year=2020-&categories=a%2Cb");
+        assert_eq!(params.address().into_text(), "/search?q=ice+%26+snow&year=2020-&categories=a%2Cb");
         assert_eq!(
-            params.address_with("/search", ("year", "")).to_text(),
+            params.address_with("/search", ("year", "")).into_text(),
             "/search?q=ice+%26+snow&categories=a%2Cb"
         );
-        let again = params.address_with("/search", ("venue", "Ice Letters")).to_text();
+        let again = params.address_with("/search", ("venue", "Ice Letters")).into_text();
         assert!(again.ends_with("&venue=Ice+Letters"), "{again}");
     }
 }

@@ -84,7 +84,7 @@ struct PeriodView {
 impl PeriodView {
     fn new(params: &Params, period: Period, found: &DayPage) -> Self {
         let to = |near: Period| Link {
-            href: params.address(&near.to_string(), &params.sort).to_text(),
+            href: params.address(&near.to_string(), &params.sort).into_text(),
             text: short_name_of(near),
         };
         // From a month to one of its days: that of the first paper shown.
@@ -93,8 +93,9 @@ impl PeriodView {
         let orders = [("New", ""), ("Trending", "trending")];
         let date = period.to_string();
         let n_shown = found.papers.len();
-        let page_at =
-            |offset: usize| params.address(&date, &params.sort).with("offset", offset.to_string()).to_text();
+        let page_at = |offset: usize| {
+            params.address(&date, &params.sort).with("offset", offset.to_string()).into_text()
+        };
         let status = match (found.total, n_shown) {
             (0, _) => "No papers.".to_owned(),
             (total, n) if total == n as u64 => counted(total, "paper"),
@@ -117,7 +118,7 @@ impl PeriodView {
             orders: orders
                 .into_iter()
                 .map(|(text, sort)| {
-                    let href = params.address(&date, sort).to_text();
+                    let href = params.address(&date, sort).into_text();
                     (
                         Link { href, text: text.to_owned() },
                         sort == params.sort || (sort, params.sort.as_str()) == ("", "new"),
