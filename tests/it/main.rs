@@ -12,6 +12,7 @@
 mod browser;
 mod cli;
 mod crash;
+mod dedup;
 mod derived;
 mod documents;
 mod eval;

@@ -225,10 +225,84 @@ pub(crate) struct PaperArgs {
 }
 
 #[derive(Debug, ClapArgs)]
+#[command(
+    args_conflicts_with_subcommands = true,
+    after_help = "\
+Examples:
+  cognate dedup                                     duplicates among all papers, with reasons
+  cognate dedup --keep published_first --json       of each cluster, the published article stays
+  cognate dedup check export.ris                    which of these records are in the store already?
+  cognate dedup check-pairs pairs.jsonl             judge pairs of records: {\"a\": {…}, \"b\": {…}} a line"
+)]
 pub(crate) struct DedupArgs {
-    /// Lowest cosine of a pair, from 0.5 to 1 [default: 0.95]
+    #[command(flatten)]
+    pub(crate) find: DedupFindArgs,
+    #[command(subcommand)]
+    pub(crate) command: Option<DedupCommand>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct DedupFindArgs {
+    /// Lowest cosine at which meaning alone makes two papers candidates, from 0.5 to 1 [default: 0.6]
     #[arg(long, value_name = "COSINE")]
     pub(crate) threshold: Option<f32>,
+    #[command(flatten)]
+    pub(crate) judging: JudgingArgs,
+    /// What links the members of a cluster: `complete`, each matches the kept paper, or `connected`, by a chain
+    /// [default: complete]
+    #[arg(long, value_name = "HOW")]
+    pub(crate) clusters: Option<String>,
+    /// Which record stays: `best_metadata`, `newest`, `oldest`, `published_first`, `source:NAME`
+    /// [default: best_metadata]
+    #[arg(long, value_name = "POLICY")]
+    pub(crate) keep: Option<String>,
+    /// Give each cluster a record of the best fields of those that it drops
+    #[arg(long)]
+    pub(crate) merge: bool,
+    /// Write every pair that is not surely of two papers to this file, a line of JSON each
+    #[arg(long, value_name = "FILE")]
+    pub(crate) pairs: Option<PathBuf>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct JudgingArgs {
+    /// Lowest probability of a duplicate; below it, a person decides [default: 0.9]
+    #[arg(long, value_name = "P")]
+    pub(crate) min_probability: Option<f64>,
+    /// Whether preprint and article, or a paper in two years, are the `same` or `distinct` [default: same]
+    #[arg(long, value_name = "same|distinct")]
+    pub(crate) versions: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum DedupCommand {
+    /// Say which records of files are in the store already; nothing is added
+    Check(CheckArgs),
+    /// Judge pairs of records in a file, one `{"a": {…}, "b": {…}}` a line
+    CheckPairs(CheckPairsArgs),
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct CheckArgs {
+    /// Files of records, in any format that `index` reads; `-` is standard input
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
+    /// The format, where it cannot be detected
+    #[arg(long, value_enum, default_value_t = FormatArg::Auto)]
+    pub(crate) format: FormatArg,
+    #[command(flatten)]
+    pub(crate) judging: JudgingArgs,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct CheckPairsArgs {
+    /// The file; `-` is standard input
+    pub(crate) file: PathBuf,
+    #[command(flatten)]
+    pub(crate) judging: JudgingArgs,
+    /// Print what the model is fitted on, too
+    #[arg(long, hide = true)]
+    pub(crate) features: bool,
 }
 
 #[derive(Debug, ClapArgs)]

@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 use regex::Regex;
 use serde_json::Value;
 
+use crate::matching::decode_entities;
 use crate::reading::{Reading, describe};
 use crate::tex;
 use crate::text::is_filler;
@@ -64,7 +65,7 @@ fn read_list(elements: &[Value]) -> Reading<Vec<String>> {
 /// Separators within braces or parentheses do not count; affiliations in parentheses are left out. A name
 /// that is all in braces is what is in them.
 fn split_names(text: &str) -> Vec<String> {
-    let text = without_parentheses(text);
+    let text = without_parentheses(&decode_entities(text));
     let by_semicolon = split_outside_braces(&text, ';');
     let names: Vec<String> = if by_semicolon.len() > 1 {
         by_semicolon
@@ -128,7 +129,10 @@ fn split_at_commas(text: &str) -> Vec<String> {
         return parts.chunks(2).map(|pair| pair.join(", ")).collect();
     }
     // "van der Berg, Jan Peter" is a surname with its particle, then the given names.
-    let one_inverted = parts.len() == 2 && parts[0].starts_with(char::is_lowercase);
+    // In a list all in lower case that would be said of every name.
+    let one_inverted = parts.len() == 2
+        && parts[0].starts_with(char::is_lowercase)
+        && parts[1].starts_with(char::is_uppercase);
     let n_whole = parts.iter().filter(|part| is_whole_name(part)).count();
     // In a longer list a few may have but one name; in one of two, "Smith, John Paul" is likelier.
     let are_names = n_whole == parts.len() || (parts.len() >= 3 && 3 * n_whole >= 2 * parts.len());

@@ -21,6 +21,7 @@ mod input;
 mod json;
 mod jsonl;
 mod lines;
+pub mod matching;
 mod nbib;
 mod paper;
 mod person;

@@ -28,7 +28,11 @@ pub use catalog::{
     MAX_FILTER_DEPTH, YearRange,
 };
 pub use days::{DayOrder, DayPage, DayRequest, Period, Span};
-pub use dedup::{Action, Cluster, DedupReport, DedupRequest, DedupStats, Member};
+pub use dedup::{
+    Action, AuthorEvidence, CheckedRecord, Cluster, ClusterMode, DedupReport, DedupRequest, DedupStats,
+    Evidence, Found, JudgedPair, Judging, Judgment, KeepPolicy, Kind, Match, Member, OnProgress, PairJudge,
+    ScoredPair, TextEvidence, TitleEvidence, VenueEvidence, Verdict, Versions, named_features,
+};
 pub use doctor::{Check, examine};
 pub use engine::{DEFAULT_MODEL, Engine, EngineOptions, IndexStatus, ModelChoice, Stats};
 pub use error::{EngineError, Fault};

@@ -1,7 +1,7 @@
 //! The routes: request in, engine call, body out.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use axum::body::Bytes;
 use axum::extract::rejection::{BytesRejection, JsonRejection, QueryRejection};
@@ -12,7 +12,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get, post};
 use axum::{Json, Router};
 use cognate_corpus::{Format, ReadOptions, Source};
-use cognate_engine::{Cancel, DedupRequest, Engine, IngestEvent, Ingestion};
+use cognate_engine::{Cancel, Engine, IngestEvent, Ingestion};
 use percent_encoding::percent_decode_str;
 use tokio::sync::Semaphore;
 use tower_http::catch_panic::CatchPanicLayer;
@@ -23,8 +23,9 @@ use crate::guard::Guard;
 use crate::page;
 use crate::serve::ServeOptions;
 use crate::wire::{
-    BatchBody, BatchParams, DedupBody, DedupParams, HealthBody, IngestBody, PaperBody, RangeParams,
-    RecommendParams, RecordErrorBody, SearchBody, SearchParams, SimilarParams, StatsBody,
+    BatchBody, BatchParams, CheckBody, CheckParams, CheckedBody, DedupBody, DedupParams, HealthBody,
+    IngestBody, PaperBody, RangeParams, RecommendParams, RecordErrorBody, SearchBody, SearchParams,
+    SimilarParams, StatsBody, to_judging,
 };
 
 /// Largest body of `POST /v1/papers`: some 30,000 abstracts.
@@ -76,6 +77,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         // Ids hold slashes, so everything below this path is one id, taken raw or percent-encoded.
         .route("/v1/papers/{*key}", any(paper))
         .route("/v1/dedup", post(dedup))
+        .route("/v1/dedup/check", post(check).layer(DefaultBodyLimit::max(MAX_PAPERS_BODY_BYTES)))
         .route("/v1/stats", get(stats))
         .route("/health", get(health))
         .merge(page::routes())
@@ -121,7 +123,7 @@ fn announced_length(request: &Request) -> usize {
 
 /// The largest body accepted at `path`.
 fn body_limit(path: &str) -> usize {
-    if path == "/v1/papers" { MAX_PAPERS_BODY_BYTES } else { MAX_BODY_BYTES }
+    if matches!(path, "/v1/papers" | "/v1/dedup/check") { MAX_PAPERS_BODY_BYTES } else { MAX_BODY_BYTES }
 }
 
 /// Runs engine work off the async threads.
@@ -330,9 +332,53 @@ async fn dedup(
         let Json(params) = Json::from_bytes(&body)?;
         params
     };
-    let request = DedupRequest::new(params.threshold)?;
+    let request = params.to_request()?;
     let _permit = heavy(&app)?;
-    off_thread(&app, move |app| Ok(Json(DedupBody::from(app.engine.dedup(request)?)))).await
+    off_thread(&app, move |app| {
+        Ok(Json(DedupBody::from(app.engine.dedup(&request, &app.stopping, &mut |_, _, _| {})?)))
+    })
+    .await
+}
+
+/// Records that `POST /v1/dedup/check` compares at a time: their texts and vectors are held.
+const CHECK_WINDOW: usize = 256;
+
+/// `POST /v1/dedup/check`: records as for `POST /v1/papers`, compared with the store, not added.
+async fn check(
+    State(app): State<Arc<App>>,
+    params: Result<Query<CheckParams>, QueryRejection>,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Json<CheckBody>, ApiError> {
+    let Query(params) = params?;
+    let judging = to_judging(params.min_probability, params.versions.as_deref())?;
+    let body = body?;
+    let _permit = heavy(&app)?;
+    off_thread(&app, move |app| {
+        let options = ReadOptions { format: Format::Json, ..ReadOptions::default() };
+        let source = Source::from_reader("request body", std::io::Cursor::new(body));
+        let (mut papers, mut errors) = (Vec::new(), Vec::new());
+        for record in source.records(&options).map_err(cognate_engine::EngineError::from)? {
+            match record.map_err(cognate_engine::EngineError::from)? {
+                Ok(parsed) => papers.push(parsed.paper),
+                Err(error) => errors.push(RecordErrorBody::from(&error)),
+            }
+        }
+        if papers.is_empty() && errors.is_empty() {
+            return Err(ApiError::bad_request(
+                "no_papers",
+                "expected at least one paper in the body, found none",
+            ));
+        }
+        let mut results = Vec::with_capacity(papers.len());
+        for window in papers.chunks(CHECK_WINDOW) {
+            if app.stopping.load(Ordering::Relaxed) {
+                return Err(cognate_engine::EngineError::Interrupted.into());
+            }
+            results.extend(app.engine.check(window, &judging)?.into_iter().map(CheckedBody::from));
+        }
+        Ok(Json(CheckBody { results, errors }))
+    })
+    .await
 }
 
 fn heavy(app: &Arc<App>) -> Result<tokio::sync::SemaphorePermit<'_>, ApiError> {

@@ -74,7 +74,12 @@ fn read_options(args: &IndexArgs) -> anyhow::Result<ReadOptions> {
             InvalidInput(format!("--date: expected a date such as 2025-07-30, found {text:?}"))
         })?),
     };
-    let format = match args.format {
+    Ok(ReadOptions { format: format(args.format), day })
+}
+
+/// The corpus's name for a format given on the command line.
+pub(super) fn format(named: FormatArg) -> Format {
+    match named {
         FormatArg::Auto => Format::Auto,
         FormatArg::Jsonl => Format::Jsonl,
         FormatArg::Json => Format::Json,
@@ -84,8 +89,7 @@ fn read_options(args: &IndexArgs) -> anyhow::Result<ReadOptions> {
         FormatArg::Ris => Format::Ris,
         FormatArg::Nbib => Format::Nbib,
         FormatArg::DailyPapers => Format::DailyPapers,
-    };
-    Ok(ReadOptions { format, day })
+    }
 }
 
 fn tell(progress: &Progress, n_told: &mut u64, line: &str) {
@@ -108,7 +112,7 @@ fn counts_in_words(report: &IngestReport, elapsed: Duration) -> String {
 }
 
 /// Every record of several files, one file after another.
-struct Files {
+pub(super) struct Files {
     waiting: std::vec::IntoIter<PathBuf>,
     current: Option<Records>,
     options: ReadOptions,
@@ -119,7 +123,7 @@ struct Files {
 }
 
 impl Files {
-    fn new(paths: &[PathBuf], options: ReadOptions) -> Self {
+    pub(super) fn new(paths: &[PathBuf], options: ReadOptions) -> Self {
         Self {
             waiting: Vec::from(paths).into_iter(),
             current: None,

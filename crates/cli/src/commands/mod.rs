@@ -1,5 +1,6 @@
 //! One module per command that has something to do; the short ones are here.
 
+mod dedup;
 mod demo;
 mod embed;
 mod eval;
@@ -13,15 +14,13 @@ use std::sync::atomic::AtomicBool;
 
 use clap::CommandFactory;
 use cognate_corpus::export::ExportFormat;
-use cognate_engine::{DedupRequest, Engine, IndexStatus, SearchPath, SearchResponse, examine};
+use cognate_engine::{Engine, IndexStatus, SearchPath, SearchResponse, examine};
 use cognate_server::exported;
-use cognate_server::wire::{
-    DedupBody, OneOrMany, PaperBody, SearchBody, SearchParams, SimilarParams, StatsBody,
-};
+use cognate_server::wire::{OneOrMany, PaperBody, SearchBody, SearchParams, SimilarParams, StatsBody};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::args::{Args, Command, DedupArgs, PaperArgs, SearchArgs, SimilarArgs};
+use crate::args::{Args, Command, PaperArgs, SearchArgs, SimilarArgs};
 use crate::config::Config;
 use crate::output::{self, Output};
 
@@ -43,7 +42,7 @@ pub(crate) fn run(args: Args, output: &Output) -> anyhow::Result<()> {
         Command::Similar(similar) => run_similar(&config, output, similar),
         Command::Get(paper) => get(&config, output, &paper),
         Command::Delete(paper) => delete(&config, output, &paper),
-        Command::Dedup(dedup) => run_dedup(&config, output, &dedup),
+        Command::Dedup(args) => dedup::run(&config, output, args),
         Command::Serve(serve) => serve::run(&config, &serve),
         Command::Eval(eval) => eval::run(&config, output, &eval),
         Command::Embed(embed) => embed::run(&config, output, &embed),
@@ -148,26 +147,6 @@ fn get(config: &Config, output: &Output, args: &PaperArgs) -> anyhow::Result<()>
 fn delete(config: &Config, output: &Output, args: &PaperArgs) -> anyhow::Result<()> {
     let id = Engine::open(config.engine_options())?.delete(&args.id)?;
     output.print(&json!({ "deleted": id }), |_| format!("deleted {id}"))
-}
-
-fn run_dedup(config: &Config, output: &Output, args: &DedupArgs) -> anyhow::Result<()> {
-    let request = DedupRequest::new(args.threshold)?;
-    let report = Engine::open(config.engine_options())?.dedup(request)?;
-    let mut text = String::new();
-    for cluster in &report.clusters {
-        text.push_str(&format!("keep   {}\n", cluster.keep));
-        for member in cluster.members.iter().skip(1) {
-            let action = if member.action == cognate_engine::Action::Drop { "drop" } else { "review" };
-            text.push_str(&format!("{action:<6} {}: {}\n", member.id, member.reason));
-        }
-        text.push('\n');
-    }
-    let stats = report.stats;
-    text.push_str(&format!(
-        "{} papers, {} clusters at cosine {} or above: {} to drop, {} to review; nothing was changed",
-        stats.n_papers, stats.n_clusters, stats.threshold, stats.n_drop, stats.n_review
-    ));
-    output.print(&DedupBody::from(report), |_| text)
 }
 
 fn stats(config: &Config, output: &Output) -> anyhow::Result<()> {

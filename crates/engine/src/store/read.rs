@@ -113,6 +113,15 @@ impl Reader<'_> {
         Ok(categories)
     }
 
+    /// As [`ids`](Self::ids), proven.
+    pub(crate) fn paper_ids(&self, rows: &[u32]) -> Result<HashMap<u32, PaperId>, EngineError> {
+        let proven = self.ids(rows)?.into_iter().map(|(row, id)| {
+            let id = PaperId::new(id.as_str()).map_err(|source| EngineError::DamagedId { id, source })?;
+            Ok((row, id))
+        });
+        proven.collect()
+    }
+
     /// The rows of those of `ids` that are there.
     pub(crate) fn rows(&self, ids: &[PaperId]) -> Result<Vec<u32>, EngineError> {
         let mut statement = self.prepare_cached("SELECT row FROM papers WHERE deleted = 0 AND id = ?1")?;

@@ -126,6 +126,20 @@ impl Snapshot {
     /// # Errors
     /// [`IndexError::Io`], or that a file is damaged.
     pub fn pairs_at_least(&self, min_score: f32) -> Result<Vec<(u32, u32, f32)>, IndexError> {
+        self.pairs_at_least_if(min_score, &|_, _, _| true)
+    }
+
+    /// As [`pairs_at_least`](Self::pairs_at_least), without the pairs that `wanted` refuses. It is asked with
+    /// the rows of a pair, in any order, and a number that its score is not above, before the score is
+    /// computed: what it refuses costs neither time nor memory.
+    ///
+    /// # Errors
+    /// As for [`pairs_at_least`](Self::pairs_at_least).
+    pub fn pairs_at_least_if(
+        &self,
+        min_score: f32,
+        wanted: &(dyn Fn(u32, u32, f32) -> bool + Sync),
+    ) -> Result<Vec<(u32, u32, f32)>, IndexError> {
         self.check_damage()?;
         let tiles: Vec<Tile> = self
             .segments()
@@ -141,7 +155,7 @@ impl Snapshot {
             .map(|first| {
                 let mut pairs = Vec::new();
                 for second in first..tiles.len() {
-                    self.pairs_of_tiles((tiles[first], tiles[second]), min_score, &mut pairs)?;
+                    self.pairs_of_tiles((tiles[first], tiles[second]), (min_score, wanted), &mut pairs)?;
                 }
                 Ok(pairs)
             })
@@ -154,7 +168,7 @@ impl Snapshot {
     fn pairs_of_tiles(
         &self,
         (left, right): (Tile, Tile),
-        min_score: f32,
+        (min_score, wanted): (f32, &(dyn Fn(u32, u32, f32) -> bool + Sync)),
         pairs: &mut Pairs,
     ) -> Result<(), IndexError> {
         let (a, b) = (&self.segments()[left.0], &self.segments()[right.0]);
@@ -175,6 +189,10 @@ impl Snapshot {
             dots_i8(a.segment.vector(i), &rows[skipped * stride..], &mut dots[skipped..]);
             for (j, &dot) in (from..right.2).zip(&dots[skipped..]) {
                 if i64::from(dot) >= bar && !b.dead.contains(j) {
+                    let upper = dot as f32 * scale + error;
+                    if !wanted(a.segment.rows()[i], b.segment.rows()[j], upper) {
+                        continue;
+                    }
                     let (mut low, mut high) = ((&a.segment, i), (&b.segment, j));
                     if low.0.rows()[i] > high.0.rows()[j] {
                         std::mem::swap(&mut low, &mut high);

@@ -1,14 +1,91 @@
 //! Deduplication.
 
-use cognate_engine::{Action, DedupReport};
+use std::collections::BTreeMap;
+use std::str::FromStr;
+
+use cognate_corpus::{Paper, PaperId};
+use cognate_engine::{
+    CheckedRecord, DedupReport, DedupRequest, EngineError, JudgedPair, Judging, Member, ScoredPair,
+};
 use serde::{Deserialize, Serialize};
+
+use super::papers::RecordErrorBody;
 
 /// Body of `POST /v1/dedup`.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DedupParams {
-    /// Lowest cosine of a pair.
+    /// Lowest cosine at which meaning alone makes two papers candidates.
     pub threshold: Option<f32>,
+    /// Lowest probability of a duplicate.
+    pub min_probability: Option<f64>,
+    /// `same` or `distinct`.
+    pub versions: Option<String>,
+    /// `complete` or `connected`.
+    pub clusters: Option<String>,
+    /// `best_metadata`, `newest`, `oldest`, `published_first` or `source:NAME`.
+    pub keep: Option<String>,
+    /// Give each cluster a record of the best fields of those that it drops.
+    pub merge: Option<bool>,
+}
+
+impl DedupParams {
+    /// The request that they are.
+    ///
+    /// # Errors
+    /// [`EngineError::InvalidRequest`] that names the parameter.
+    pub fn to_request(&self) -> Result<DedupRequest, EngineError> {
+        let request = DedupRequest::new(
+            self.threshold,
+            to_judging(self.min_probability, self.versions.as_deref())?,
+            parsed(self.clusters.as_deref())?,
+            parsed(self.keep.as_deref())?,
+        )?;
+        Ok(if self.merge.unwrap_or_default() { request.merging() } else { request })
+    }
+}
+
+/// Parameters of `POST /v1/dedup/check`, in its query string: the body has the records.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CheckParams {
+    /// Lowest probability of a duplicate.
+    pub min_probability: Option<f64>,
+    /// `same` or `distinct`.
+    pub versions: Option<String>,
+}
+
+/// The rules by which a pair is judged.
+///
+/// # Errors
+/// [`EngineError::InvalidRequest`] that names the parameter.
+pub fn to_judging(min_probability: Option<f64>, versions: Option<&str>) -> Result<Judging, EngineError> {
+    Judging::new(min_probability, parsed(versions)?)
+}
+
+fn parsed<T: Default + FromStr<Err = EngineError>>(text: Option<&str>) -> Result<T, EngineError> {
+    text.map_or_else(|| Ok(T::default()), str::parse)
+}
+
+/// What was found about a pair of records.
+#[derive(Debug, Clone, Serialize)]
+pub struct PairBody {
+    verdict: &'static str,
+    probability: f64,
+    kind: &'static str,
+    reason: String,
+}
+
+impl From<JudgedPair> for PairBody {
+    fn from(judged: JudgedPair) -> Self {
+        let JudgedPair { judgment, reason } = judged;
+        Self {
+            verdict: judgment.verdict.name(),
+            probability: judgment.probability,
+            kind: judgment.kind.name(),
+            reason,
+        }
+    }
 }
 
 /// Answer of `POST /v1/dedup`.
@@ -16,21 +93,52 @@ pub struct DedupParams {
 pub struct DedupBody {
     clusters: Vec<ClusterBody>,
     stats: DedupStatsBody,
+    /// Wall time of each step; on the command line only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub seconds: Option<BTreeMap<&'static str, f64>>,
+}
+
+/// Two stored papers that were compared.
+#[derive(Debug, Clone, Serialize)]
+pub struct ScoredPairBody {
+    a: PaperId,
+    b: PaperId,
+    score: f32,
+    probability: f64,
+    kind: &'static str,
+    verdict: &'static str,
+}
+
+impl From<&ScoredPair> for ScoredPairBody {
+    fn from(pair: &ScoredPair) -> Self {
+        Self {
+            a: pair.a.clone(),
+            b: pair.b.clone(),
+            score: pair.score,
+            probability: pair.probability,
+            kind: pair.kind.name(),
+            verdict: pair.verdict.name(),
+        }
+    }
 }
 
 #[derive(Debug, Clone, Serialize)]
 struct ClusterBody {
-    keep: String,
+    keep: PaperId,
     members: Vec<MemberBody>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    merged: Option<Paper>,
 }
 
 #[derive(Debug, Clone, Serialize)]
 struct MemberBody {
-    id: String,
+    id: PaperId,
     action: &'static str,
     reason: String,
     score: f32,
-    matched_to: Option<String>,
+    probability: f64,
+    kind: Option<&'static str>,
+    matched_to: Option<PaperId>,
 }
 
 #[derive(Debug, Clone, Serialize)]
@@ -41,35 +149,124 @@ struct DedupStatsBody {
     n_drop: usize,
     n_review: usize,
     threshold: f32,
+    min_probability: f64,
+    generation: u64,
+}
+
+impl From<Member> for MemberBody {
+    fn from(member: Member) -> Self {
+        let Member { id, action, found } = member;
+        let action = action.name();
+        match found {
+            Some(found) => Self {
+                id,
+                action,
+                reason: format!("matches {}: {}", found.matched_to, found.reason),
+                score: found.score,
+                probability: found.probability,
+                kind: Some(found.kind.name()),
+                matched_to: Some(found.matched_to),
+            },
+            None => Self {
+                id,
+                action,
+                reason: "the record to keep of this cluster".to_owned(),
+                score: 1.0,
+                probability: 1.0,
+                kind: None,
+                matched_to: None,
+            },
+        }
+    }
 }
 
 impl From<DedupReport> for DedupBody {
     fn from(report: DedupReport) -> Self {
-        let member = |m: cognate_engine::Member| MemberBody {
-            id: m.id,
-            action: match m.action {
-                Action::Keep => "keep",
-                Action::Drop => "drop",
-                Action::Review => "review",
-            },
-            reason: m.reason,
-            score: m.score,
-            matched_to: m.matched_to,
-        };
         let clusters = report.clusters.into_iter().map(|cluster| ClusterBody {
             keep: cluster.keep,
-            members: cluster.members.into_iter().map(member).collect(),
+            members: cluster.members.into_iter().map(MemberBody::from).collect(),
+            merged: cluster.merged,
         });
+        let stats = report.stats;
         Self {
             clusters: clusters.collect(),
             stats: DedupStatsBody {
-                n_papers: report.stats.n_papers,
-                n_pairs: report.stats.n_pairs,
-                n_clusters: report.stats.n_clusters,
-                n_drop: report.stats.n_drop,
-                n_review: report.stats.n_review,
-                threshold: report.stats.threshold,
+                n_papers: stats.n_papers,
+                n_pairs: stats.n_pairs,
+                n_clusters: stats.n_clusters,
+                n_drop: stats.n_drop,
+                n_review: stats.n_review,
+                threshold: stats.threshold,
+                min_probability: stats.min_probability,
+                generation: stats.generation,
             },
+            seconds: None,
+        }
+    }
+}
+
+/// Answer of `POST /v1/dedup/check`.
+#[derive(Debug, Clone, Serialize)]
+pub struct CheckBody {
+    /// For each good record, in their order, what it matches.
+    pub results: Vec<CheckedBody>,
+    /// The bad records.
+    pub errors: Vec<RecordErrorBody>,
+}
+
+/// What was found about one record; a line of `cognate dedup check`.
+#[derive(Debug, Clone, Serialize)]
+pub struct CheckedBody {
+    id: PaperId,
+    verdict: &'static str,
+    matched_to: Option<PaperId>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    matches: Vec<FoundBody>,
+}
+
+#[derive(Debug, Clone, Serialize)]
+struct FoundBody {
+    id: PaperId,
+    verdict: &'static str,
+    score: f32,
+    probability: f64,
+    kind: &'static str,
+    reason: String,
+}
+
+impl CheckedBody {
+    /// For people: the record, and what it matches.
+    #[must_use]
+    pub fn in_words(&self) -> String {
+        let mut text = format!("{:<9} {}", self.verdict, self.id);
+        for found in &self.matches {
+            text.push_str(&format!(
+                "\n          {} {:.2} {}: {}",
+                found.id, found.probability, found.kind, found.reason
+            ));
+        }
+        text
+    }
+}
+
+impl From<CheckedRecord> for CheckedBody {
+    fn from(checked: CheckedRecord) -> Self {
+        let CheckedRecord { id, verdict, matches } = checked;
+        Self {
+            id,
+            verdict: verdict.name(),
+            matched_to: matches.first().map(|found| found.id.clone()),
+            matches: matches
+                .into_iter()
+                .map(|found| FoundBody {
+                    id: found.id,
+                    verdict: found.verdict.name(),
+                    score: found.score,
+                    probability: found.probability,
+                    kind: found.kind.name(),
+                    reason: found.reason,
+                })
+                .collect(),
         }
     }
 }

@@ -10,7 +10,9 @@ mod stats;
 
 use serde::Serialize;
 
-pub use dedup::{DedupBody, DedupParams};
+pub use dedup::{
+    CheckBody, CheckParams, CheckedBody, DedupBody, DedupParams, PairBody, ScoredPairBody, to_judging,
+};
 pub use filter::{OneOrMany, filter_of};
 pub(crate) use hit::checked_fields;
 pub use hit::{BatchBody, FieldNames, HIT_FIELDS, HitBody, RangeHeadBody, SearchBody};

@@ -1,0 +1,240 @@
+//! `cognate dedup`: duplicates among the papers, and records judged in pairs.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
+use std::path::Path;
+use std::sync::atomic::Ordering;
+use std::time::Instant;
+
+use anyhow::Context;
+use cognate_corpus::{Paper, Place, ReadOptions, paper_from_json};
+use cognate_engine::{DedupReport, Engine, EngineError, Match, Member, PairJudge, named_features};
+use cognate_server::wire::{CheckedBody, DedupBody, DedupParams, PairBody, ScoredPairBody, to_judging};
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+use super::index::{self, Files};
+use super::{InvalidInput, stop_flag};
+use crate::args::{CheckArgs, CheckPairsArgs, DedupArgs, DedupCommand, DedupFindArgs};
+use crate::config::Config;
+use crate::output::Output;
+use crate::progress::Progress;
+
+/// Pairs judged at a time: their texts and vectors are held.
+const WINDOW_PAIRS: usize = 1024;
+/// Records checked at a time.
+const WINDOW_RECORDS: usize = 256;
+/// Longest line accepted, in bytes: two records, each with an abstract of the longest accepted.
+const MAX_LINE_BYTES: u64 = 4 << 20;
+
+pub(crate) fn run(config: &Config, output: &Output, args: DedupArgs) -> anyhow::Result<()> {
+    match args.command {
+        None => find(config, output, args.find),
+        Some(DedupCommand::Check(args)) => check(config, output, args),
+        Some(DedupCommand::CheckPairs(args)) => check_pairs(config, output, args),
+    }
+}
+
+fn find(config: &Config, output: &Output, args: DedupFindArgs) -> anyhow::Result<()> {
+    let params = DedupParams {
+        threshold: args.threshold,
+        min_probability: args.judging.min_probability,
+        versions: args.judging.versions,
+        clusters: args.clusters,
+        keep: args.keep,
+        merge: Some(args.merge),
+    };
+    let request = params.to_request()?;
+    let stop = stop_flag()?;
+    let mut progress = Progress::start("dedup", None);
+    let mut seconds: BTreeMap<&'static str, f64> = BTreeMap::new();
+    let mut current: Option<(&'static str, Instant)> = None;
+    let mut enter = |next: Option<&'static str>| {
+        if let Some((step, since)) = current.take() {
+            *seconds.entry(step).or_default() += since.elapsed().as_secs_f64();
+        }
+        current = next.map(|step| (step, Instant::now()));
+    };
+    let report = Engine::open(config.engine_options())?.dedup(&request, &stop, &mut |step, done, total| {
+        enter(Some(step));
+        progress.update(done as u64, &format!("{step}: {done} of {total}"));
+    });
+    enter(None);
+    progress.finish();
+    let report = report?;
+    if let Some(path) = &args.pairs {
+        write_pairs(path, &report).with_context(|| format!("could not write `{}`", path.display()))?;
+    }
+    let text = in_words(&report);
+    output.print(&DedupBody { seconds: Some(seconds), ..DedupBody::from(report) }, |_| text)
+}
+
+fn write_pairs(path: &Path, report: &DedupReport) -> anyhow::Result<()> {
+    let mut file = BufWriter::new(File::create(path)?);
+    for pair in &report.pairs {
+        serde_json::to_writer(&mut file, &ScoredPairBody::from(pair))?;
+        file.write_all(b"\n")?;
+    }
+    Ok(file.flush()?)
+}
+
+fn in_words(report: &DedupReport) -> String {
+    let mut text = String::new();
+    for cluster in &report.clusters {
+        text.push_str(&format!("keep   {}\n", cluster.keep));
+        for member in &cluster.members {
+            let Some(found) = &member.found else { continue };
+            let Match { matched_to, probability, kind, reason, .. } = found;
+            let Member { id, action, .. } = member;
+            let action = action.name();
+            let to = if *matched_to == cluster.keep { String::new() } else { format!(" (by {matched_to})") };
+            text.push_str(&format!("{action:<6} {id}{to}: {probability:.2} {kind}: {reason}\n"));
+        }
+        text.push('\n');
+    }
+    let stats = report.stats;
+    text.push_str(&format!(
+        "{} papers, {} pairs compared, {} clusters: {} to drop, {} to review; nothing was changed",
+        stats.n_papers, stats.n_pairs, stats.n_clusters, stats.n_drop, stats.n_review
+    ));
+    text
+}
+
+/// Records of files against the store, a line each.
+fn check(config: &Config, output: &Output, args: CheckArgs) -> anyhow::Result<()> {
+    let judging = to_judging(args.judging.min_probability, args.judging.versions.as_deref())?;
+    let stop = stop_flag()?;
+    let engine = Engine::open(config.engine_options())?;
+    let options = ReadOptions { format: index::format(args.format), ..ReadOptions::default() };
+    let progress = Progress::start("check", None);
+    let mut n_bad = 0_usize;
+    let mut n_by_verdict: BTreeMap<&str, usize> =
+        ["duplicate", "review", "nothing"].map(|name| (name, 0)).into();
+    let mut records = Files::new(&args.files, options);
+    loop {
+        let mut papers = Vec::with_capacity(WINDOW_RECORDS);
+        for record in records.by_ref() {
+            match record.map_err(EngineError::from)? {
+                Ok(parsed) => papers.push(parsed.paper),
+                Err(error) => {
+                    n_bad += 1;
+                    progress.line(&format!("skipped {error}"));
+                }
+            }
+            if papers.len() == WINDOW_RECORDS {
+                break;
+            }
+        }
+        if papers.is_empty() {
+            break;
+        }
+        for checked in engine.check(&papers, &judging)? {
+            *n_by_verdict.entry(checked.verdict.name()).or_default() += 1;
+            output.print(&CheckedBody::from(checked), CheckedBody::in_words)?;
+        }
+        if stop.load(Ordering::Relaxed) {
+            return Err(EngineError::Interrupted.into());
+        }
+    }
+    progress.finish();
+    let n_checked: usize = n_by_verdict.values().sum();
+    if n_checked == 0 {
+        return Err(InvalidInput("no record could be read; see the messages above".to_owned()).into());
+    }
+    let counts = json!({ "checked": n_checked, "skipped": n_bad, "duplicate": n_by_verdict["duplicate"],
+        "review": n_by_verdict["review"], "nothing": n_by_verdict["nothing"] });
+    output.print(&counts, |_| {
+        format!(
+            "{n_checked} records: {} are in the store, {} to review, {} are new",
+            n_by_verdict["duplicate"], n_by_verdict["review"], n_by_verdict["nothing"]
+        )
+    })
+}
+
+/// A line of the file.
+#[derive(Deserialize)]
+struct PairLine {
+    a: Value,
+    b: Value,
+}
+
+fn check_pairs(config: &Config, output: &Output, args: CheckPairsArgs) -> anyhow::Result<()> {
+    let judging = to_judging(args.judging.min_probability, args.judging.versions.as_deref())?;
+    let mut judge = PairJudge::new(judging, config.model.clone());
+    let mut lines = Lines::open(&args.file)?;
+    loop {
+        let pairs = lines.next_pairs()?;
+        if pairs.is_empty() {
+            return Ok(());
+        }
+        for judged in judge.judge(&pairs)? {
+            let features: Option<Map<String, Value>> = args.features.then(|| {
+                named_features(&judged.judgment.evidence)
+                    .map(|(name, value)| (name.to_owned(), json!(value)))
+                    .collect()
+            });
+            let mut body = serde_json::to_value(PairBody::from(judged))?;
+            if let (Some(features), Value::Object(body)) = (features, &mut body) {
+                body.insert("features".to_owned(), features.into());
+            }
+            output.line(&body.to_string())?;
+        }
+    }
+}
+
+/// The file's pairs, line by line.
+struct Lines {
+    reader: Box<dyn BufRead>,
+    name: String,
+    n_lines: u64,
+}
+
+impl Lines {
+    fn open(path: &Path) -> anyhow::Result<Self> {
+        if path == Path::new("-") {
+            let reader = Box::new(io::stdin().lock());
+            return Ok(Self { reader, name: "standard input".to_owned(), n_lines: 0 });
+        }
+        let name = path.display().to_string();
+        let file = File::open(path).map_err(|error| InvalidInput(format!("`{name}`: {error}")))?;
+        Ok(Self { reader: Box::new(BufReader::new(file)), name, n_lines: 0 })
+    }
+
+    /// The next pairs; none at the end. Blank lines are passed over.
+    fn next_pairs(&mut self) -> anyhow::Result<Vec<(Paper, Paper)>> {
+        let mut pairs = Vec::new();
+        let mut line = Vec::new();
+        while pairs.len() < WINDOW_PAIRS {
+            line.clear();
+            if Read::take(&mut self.reader, MAX_LINE_BYTES).read_until(b'\n', &mut line)? == 0 {
+                break;
+            }
+            self.n_lines += 1;
+            if line.len() as u64 == MAX_LINE_BYTES && !line.ends_with(b"\n") {
+                return Err(self.bad(&format!("the line is longer than {MAX_LINE_BYTES} bytes")));
+            }
+            if line.iter().all(u8::is_ascii_whitespace) {
+                continue;
+            }
+            let pair: PairLine =
+                serde_json::from_slice(&line).map_err(|error| self.bad(&format!("found {error}")))?;
+            let place = Place { file: self.name.as_str().into(), line: self.n_lines };
+            let paper = |record: Value| {
+                paper_from_json(record, &place)
+                    .map(|parsed| parsed.paper)
+                    .map_err(|error| InvalidInput(error.to_string()))
+            };
+            pairs.push((paper(pair.a)?, paper(pair.b)?));
+        }
+        Ok(pairs)
+    }
+
+    fn bad(&self, found: &str) -> anyhow::Error {
+        let Self { name, n_lines, .. } = self;
+        InvalidInput(format!(
+            "{name}, line {n_lines}: expected an object with the records `a` and `b`; {found}"
+        ))
+        .into()
+    }
+}

@@ -1,0 +1,130 @@
+//! Pairs worth a judgment: of the same identifier, title or nearly the same words, or near in meaning.
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use cognate_corpus::Paper;
+use rayon::prelude::*;
+
+use super::sketch::{BANDS, Sketch};
+use crate::error::EngineError;
+use crate::store::Reader;
+
+/// Papers sketched at a time.
+const BATCH: usize = 4_096;
+/// From this cosine on, two papers are candidates without an author in common.
+pub(super) const WITHOUT_AUTHOR: f32 = 0.85;
+/// All pairs of a group of this size are candidates; of a larger one, those with its first paper and those that
+/// follow one another.
+const MAX_GROUP: usize = 64;
+/// Pairs by meaning that are held: 240 MB of them.
+const MAX_PAIRS: usize = 20_000_000;
+
+/// Two rows, the smaller first, and their cosine where it is known.
+pub(super) type Pair = (u32, u32, Option<f32>);
+
+/// Sketches of every paper, in order of row.
+pub(super) fn sketches(reader: &Reader<'_>, stop: &AtomicBool) -> Result<Vec<Sketch>, EngineError> {
+    let mut sketches = Vec::new();
+    let mut batch: Vec<(u32, Paper)> = Vec::with_capacity(BATCH);
+    let mut sketch = |batch: &mut Vec<(u32, Paper)>| {
+        sketches.par_extend(batch.par_iter().map(|(row, paper)| Sketch::new(*row, paper)));
+        batch.clear();
+    };
+    reader.for_each_paper(&mut |stored| {
+        batch.push((stored.row, stored.paper));
+        if batch.len() == BATCH {
+            sketch(&mut batch);
+        }
+        if stop.load(Ordering::Relaxed) { Err(EngineError::Interrupted) } else { Ok(()) }
+    })?;
+    sketch(&mut batch);
+    Ok(sketches)
+}
+
+/// All candidates in order of row, each once. `threshold` is the lowest cosine of those by meaning.
+pub(super) fn candidates(
+    sketches: &[Sketch],
+    vectors: &cognate_index::Snapshot,
+    threshold: f32,
+) -> Result<Vec<Pair>, EngineError> {
+    let mut pairs = by_equal_keys(sketches);
+    let by_meaning = by_meaning(sketches, vectors, threshold)?;
+    pairs.extend(by_meaning.into_iter().map(|(a, b, cosine)| (a, b, Some(cosine))));
+    // Of a pair that several signals found, the one that knows the cosine.
+    pairs.par_sort_unstable_by_key(|&(a, b, cosine)| (a, b, cosine.is_none()));
+    pairs.dedup_by_key(|&mut (a, b, _)| (a, b));
+    Ok(pairs)
+}
+
+/// Pairs with an identifier, the title or a band of words in common.
+pub(super) fn by_equal_keys(sketches: &[Sketch]) -> Vec<Pair> {
+    let mut pairs = Vec::new();
+    let index = || sketches.iter().enumerate().map(|(place, sketch)| (place as u32, sketch));
+    let identifiers =
+        index().flat_map(|(place, sketch)| sketch.identifiers.iter().map(move |key| (*key, place)));
+    join(sketches, identifiers.collect(), &mut pairs);
+    let titles = index().filter_map(|(place, sketch)| Some((sketch.title?, place)));
+    join(sketches, titles.collect(), &mut pairs);
+    for band in 0..BANDS {
+        let keys = index().filter_map(|(place, sketch)| Some((u64::from(*sketch.bands.get(band)?), place)));
+        join(sketches, keys.collect(), &mut pairs);
+        if band % 8 == 7 {
+            pairs.par_sort_unstable_by_key(|&(a, b, _)| (a, b));
+            pairs.dedup_by_key(|&mut (a, b, _)| (a, b));
+        }
+    }
+    pairs
+}
+
+/// Adds the pairs of places with an equal key.
+fn join(sketches: &[Sketch], mut keys: Vec<(u64, u32)>, pairs: &mut Vec<Pair>) {
+    keys.par_sort_unstable();
+    keys.dedup();
+    for group in keys.chunk_by(|a, b| a.0 == b.0).filter(|group| group.len() > 1) {
+        let mut members: Vec<&Sketch> = group.iter().map(|&(_, place)| &sketches[place as usize]).collect();
+        if members.len() <= MAX_GROUP {
+            for (n, a) in members.iter().enumerate() {
+                pairs.extend(members[n + 1..].iter().map(|b| pair(a, b)));
+            }
+        } else {
+            // By id, which does not depend on the order in which papers came.
+            members.sort_by(|a, b| a.id.cmp(&b.id));
+            pairs.extend(members[1..].iter().map(|other| pair(members[0], other)));
+            pairs.extend(members.windows(2).map(|two| pair(two[0], two[1])));
+        }
+    }
+}
+
+fn pair(a: &Sketch, b: &Sketch) -> Pair {
+    (a.row.min(b.row), a.row.max(b.row), None)
+}
+
+/// Pairs near in meaning: with an author in common from `threshold` on, others from [`WITHOUT_AUTHOR`] on.
+fn by_meaning(
+    sketches: &[Sketch],
+    vectors: &cognate_index::Snapshot,
+    threshold: f32,
+) -> Result<Vec<(u32, u32, f32)>, EngineError> {
+    let n_pairs = AtomicUsize::new(0);
+    // By row, because this is asked for millions of pairs.
+    let mut places = vec![u32::MAX; sketches.last().map_or(0, |last| last.row as usize + 1)];
+    for (place, sketch) in (0..).zip(sketches) {
+        places[sketch.row as usize] = place;
+    }
+    let of_row = |row: u32| sketches.get(*places.get(row as usize)? as usize);
+    let share_author = |a: u32, b: u32| of_row(a).zip(of_row(b)).is_some_and(|(a, b)| a.shares_author(b));
+    let wanted = |a: u32, b: u32, upper: f32| {
+        let is_wanted = upper >= WITHOUT_AUTHOR || share_author(a, b);
+        is_wanted && n_pairs.fetch_add(1, Ordering::Relaxed) < MAX_PAIRS
+    };
+    let mut pairs = vectors.pairs_at_least_if(threshold, &wanted)?;
+    if n_pairs.into_inner() > MAX_PAIRS {
+        return Err(EngineError::InvalidRequest {
+            parameter: "threshold",
+            expected: format!("one that at most {MAX_PAIRS} pairs of papers reach"),
+            found: format!("more of them at {threshold}; raise it"),
+        });
+    }
+    pairs.retain(|&(a, b, cosine)| cosine >= WITHOUT_AUTHOR || share_author(a, b));
+    Ok(pairs)
+}

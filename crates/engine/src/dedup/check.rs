@@ -1,0 +1,126 @@
+//! Records against the store: which of them are there already. Nothing is added.
+
+use std::collections::BTreeMap;
+
+use cognate_corpus::{ExternalId, Lookup, Paper, PaperId};
+use cognate_index::SearchParams;
+use cognate_keyword::Query;
+use cognate_vector::UnitVector;
+use rayon::prelude::*;
+
+use super::evidence::Evidence;
+use super::profile::Profile;
+use super::request::Judging;
+use super::verdict::{Judgment, Kind, Verdict, reason};
+use crate::engine::Engine;
+use crate::error::EngineError;
+use crate::recipe::embedded_text;
+use crate::view::Snapshot;
+
+/// Papers compared with a record: the nearest in meaning, and those whose words fit its title best.
+const N_NEAREST: usize = 20;
+const N_BY_TITLE: usize = 10;
+/// Matches that are told of a record.
+const MAX_MATCHES: usize = 10;
+
+/// A stored paper that a record matches.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Found {
+    /// The stored paper's id.
+    pub id: PaperId,
+    /// What is to be done about the two: duplicate or review.
+    pub verdict: Verdict,
+    /// Their cosine, in `[-1, 1]`.
+    pub score: f32,
+    /// That both are of the same paper, from 0 to 1.
+    pub probability: f64,
+    /// How they are alike.
+    pub kind: Kind,
+    /// Why, in words.
+    pub reason: String,
+}
+
+/// What was found about a record.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CheckedRecord {
+    /// The record's own id.
+    pub id: PaperId,
+    /// That of its best match: `Distinct` where there is none.
+    pub verdict: Verdict,
+    /// Papers that it matches, the likeliest first, ties by id; at most 10.
+    pub matches: Vec<Found>,
+}
+
+impl Engine {
+    /// Checks records against the store, in their order.
+    ///
+    /// # Errors
+    /// [`EngineError`] if model, store or index cannot be read.
+    pub fn check(&self, records: &[Paper], judging: &Judging) -> Result<Vec<CheckedRecord>, EngineError> {
+        let nothing = |record: &Paper| CheckedRecord {
+            id: record.id.clone(),
+            verdict: Verdict::Distinct,
+            matches: Vec::new(),
+        };
+        let Some(view) = self.view()? else { return Ok(records.iter().map(nothing).collect()) };
+        view.catch_up(&self.store)?;
+        let snapshot = view.snapshot();
+        let texts: Vec<String> = records.iter().map(embedded_text).collect();
+        let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+        let vectors = self.model()?.encoder.embed_passages(&texts)?;
+        let check = |(record, vector): (&Paper, &UnitVector)| {
+            self.check_one(record, &vector.rounded_to_f16(), (&snapshot, judging))
+        };
+        records.par_iter().zip(&vectors).map(check).collect()
+    }
+
+    fn check_one(
+        &self,
+        record: &Paper,
+        vector: &UnitVector,
+        (snapshot, judging): (&Snapshot, &Judging),
+    ) -> Result<CheckedRecord, EngineError> {
+        let reader = self.store.reader()?;
+        let mut candidates: BTreeMap<PaperId, (u32, Paper)> = BTreeMap::new();
+        let identifiers =
+            record.external_ids.iter().filter_map(|(kind, value)| ExternalId::new(*kind, value));
+        for stored in reader.look_up(&Lookup { id: None, identifiers: identifiers.collect() })? {
+            candidates.insert(stored.paper.id.clone(), (stored.row, stored.paper));
+        }
+        for stored in reader.look_up(&Lookup { id: Some(record.id.clone()), identifiers: Vec::new() })? {
+            candidates.insert(stored.paper.id.clone(), (stored.row, stored.paper));
+        }
+        let params = SearchParams { exact: true, ..SearchParams::new(N_NEAREST) };
+        let nearest = snapshot.vectors.search(vector, &params)?;
+        let mut rows: Vec<u32> = nearest.hits.iter().map(|hit| hit.row).collect();
+        if let Some(title) = &record.title {
+            // Without quotation marks, which would make phrases.
+            let query = Query::parse(&title.replace(['"', '“', '”'], " "));
+            if !query.is_empty() {
+                let found = snapshot.keywords.search(&query, N_BY_TITLE, None)?;
+                rows.extend(found.into_iter().map(|(row, _)| row));
+            }
+        }
+        for stored in reader.papers(&rows)?.into_values() {
+            candidates.insert(stored.paper.id.clone(), (stored.row, stored.paper));
+        }
+
+        let profile = Profile::new(record);
+        let mut matches = Vec::new();
+        for (id, (row, paper)) in candidates {
+            let Some(score) = snapshot.vectors.score(vector, row)? else { continue };
+            let other = Profile::new(&paper);
+            let judgment = Judgment::new(Evidence::new(&profile, &other, Some(score)), judging);
+            if judgment.verdict != Verdict::Distinct {
+                let reason = reason(&judgment.evidence, (&profile, &other));
+                let Judgment { verdict, probability, kind, .. } = judgment;
+                matches.push(Found { id, verdict, score, probability, kind, reason });
+            }
+        }
+        // Stable, so that ties stay in order of id.
+        matches.sort_by(|a, b| b.probability.total_cmp(&a.probability));
+        matches.truncate(MAX_MATCHES);
+        let verdict = matches.first().map_or(Verdict::Distinct, |found| found.verdict);
+        Ok(CheckedRecord { id: record.id.clone(), verdict, matches })
+    }
+}

@@ -1,0 +1,51 @@
+//! The coefficients of the model, as `scripts/fit-dedup` wrote them: change them there.
+
+/// The log-odds of two records that have nothing to compare.
+pub(super) const BIAS: f64 = -4.0;
+
+/// In the order of the features. "+" speaks for a duplicate, "-" against one; "-title_known" and the like are the
+/// price of having something to compare, which likeness pays back.
+pub(super) const COEFFICIENTS: [(&str, f64); 42] = [
+    ("+shared_identifier", 9.0),
+    ("-conflicting_identifier", -2.0),
+    ("-title_known", 0.0),
+    ("+title_equal", 0.0),
+    ("+title_equal_and_long", 0.0),
+    ("+title_similarity_30", 0.0),
+    ("+title_similarity_60", 0.0),
+    ("+title_similarity_80", 0.0),
+    ("+title_containment_50", 0.0),
+    ("+title_containment_80", 0.0),
+    ("-title_generic", -3.0),
+    ("-title_numbers_differ", -3.0),
+    ("-title_numbers_added", -1.0),
+    ("-notice_differs", -4.0),
+    ("-authors_known", 0.0),
+    ("+author_overlap", 0.0),
+    ("+author_jaccard", 0.0),
+    ("+author_jaccard_50", 0.0),
+    ("+authors_equal", 0.0),
+    ("+author_shared", 0.0),
+    ("+authors_shared_2", 0.0),
+    ("+authors_shared_5", 0.0),
+    ("+years_known", 0.0),
+    ("-year_gap_1", 0.0),
+    ("-year_gap_2", 0.0),
+    ("-year_gap_4", 0.0),
+    ("+venue_agrees", 0.0),
+    ("-venue_kind_differs", 0.0),
+    ("-text_known", 0.0),
+    ("+text_jaccard", 0.0),
+    ("+text_jaccard_10", 0.0),
+    ("+text_jaccard_50", 0.0),
+    ("+text_containment_20", 0.0),
+    ("+text_containment_60", 0.0),
+    ("+word_jaccard_15", 0.0),
+    ("+word_jaccard_40", 0.0),
+    ("-text_numbers_differ", 0.0),
+    ("-cosine_known", 0.0),
+    ("+cosine_50", 0.0),
+    ("+cosine_70", 0.0),
+    ("+cosine_85", 0.0),
+    ("+cosine_and_authors", 0.0),
+];

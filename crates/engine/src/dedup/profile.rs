@@ -1,0 +1,118 @@
+//! A paper as it is compared: words, names and shingles, without what sources write differently.
+
+use std::collections::BTreeMap;
+
+use cognate_corpus::matching::{self, NameKey};
+use cognate_corpus::{IdentifierKind, Paper};
+use xxhash_rust::xxh3::xxh3_64;
+
+use super::evidence::is_preprint_doi;
+use super::title::Title;
+use super::venue::{Venue, VenueKind};
+
+/// Words of a shingle: with two, a changed word changes two shingles.
+const SHINGLE_WORDS: usize = 2;
+/// Authors compared; a collaboration's first hundred tell it from others.
+const MAX_AUTHORS: usize = 100;
+
+/// What of a paper is compared.
+#[derive(Debug, Clone)]
+pub(crate) struct Profile {
+    pub(crate) identifiers: BTreeMap<IdentifierKind, String>,
+    pub(crate) title: Option<Title>,
+    pub(crate) authors: Vec<NameKey>,
+    pub(crate) year: Option<i16>,
+    pub(crate) venue: Option<Venue>,
+    pub(crate) text: Option<Text>,
+}
+
+/// An abstract's words, as sets of hashes in ascending order.
+#[derive(Debug, Clone)]
+pub(crate) struct Text {
+    pub(crate) words: Vec<u32>,
+    pub(crate) shingles: Vec<u32>,
+    /// Its numbers: in abstracts made after a template, all that differs.
+    pub(crate) numbers: Vec<u32>,
+}
+
+impl Profile {
+    pub(crate) fn new(paper: &Paper) -> Self {
+        let authors = paper.authors.iter().take(MAX_AUTHORS).filter_map(|name| NameKey::new(name)).collect();
+        Self {
+            identifiers: paper.external_ids.clone(),
+            title: paper.title.as_deref().and_then(Title::new),
+            authors,
+            year: paper.year,
+            venue: paper.venue.as_deref().and_then(Venue::new),
+            text: paper.abstract_text.as_deref().and_then(Text::new),
+        }
+    }
+}
+
+impl Profile {
+    /// Whether the record is of a preprint: by its venue, its DOI, or an arXiv id where nothing says that it was
+    /// published.
+    pub(crate) fn is_preprint(&self) -> bool {
+        match self.identifiers.get(&IdentifierKind::Doi) {
+            _ if self.venue.as_ref().is_some_and(|venue| venue.kind == Some(VenueKind::Preprint)) => true,
+            Some(doi) => is_preprint_doi(doi),
+            None => self.venue.is_none() && self.identifiers.contains_key(&IdentifierKind::Arxiv),
+        }
+    }
+}
+
+impl Text {
+    fn new(abstract_text: &str) -> Option<Self> {
+        let words = matching::words(without_notices(abstract_text));
+        if words.is_empty() {
+            return None;
+        }
+        let is_number = |word: &&String| word.bytes().any(|byte| byte.is_ascii_digit());
+        let numbers = words.iter().filter(is_number).map(|word| hash(word.as_bytes())).collect();
+        let shingles = shingles(&words);
+        let words = words.iter().map(|word| hash(word.as_bytes())).collect();
+        Some(Self { words: set(words), shingles: set(shingles), numbers: set(numbers) })
+    }
+}
+
+/// Hashes of every run of [`SHINGLE_WORDS`] words, in their order; of a shorter text, its one run.
+pub(crate) fn shingles(words: &[String]) -> Vec<u32> {
+    if words.len() < SHINGLE_WORDS {
+        return vec![hash(words.join(" ").as_bytes())];
+    }
+    words.windows(SHINGLE_WORDS).map(|run| hash(run.join(" ").as_bytes())).collect()
+}
+
+/// An abstract without the publisher's notice at its end ("© 2019 Elsevier B.V. All rights reserved.").
+pub(crate) fn without_notices(text: &str) -> &str {
+    /// Notices are shorter than this; a sign further in front belongs to the text.
+    const MAX_NOTICE_BYTES: usize = 300;
+    const STARTS: [&str; 5] = ["©", "(c) 19", "(c) 20", "(C) 19", "(C) 20"];
+    let tail = text.floor_char_boundary(text.len().saturating_sub(MAX_NOTICE_BYTES));
+    let starts = STARTS.iter().filter_map(|sign| text[tail..].find(sign));
+    match starts.min() {
+        Some(at) if tail + at > text.len() / 2 => &text[..tail + at],
+        _ => text,
+    }
+}
+
+pub(crate) fn hash(bytes: &[u8]) -> u32 {
+    xxh3_64(bytes) as u32
+}
+
+pub(crate) fn set(mut hashes: Vec<u32>) -> Vec<u32> {
+    hashes.sort_unstable();
+    hashes.dedup();
+    hashes
+}
+
+/// How many elements two sets (ascending) or multisets have in common.
+pub(crate) fn n_common(a: &[u32], b: &[u32]) -> usize {
+    let (mut i, mut j, mut n) = (0, 0, 0);
+    while let (Some(x), Some(y)) = (a.get(i), b.get(j)) {
+        i += usize::from(x <= y);
+        j += usize::from(y <= x);
+        n += usize::from(x == y);
+    }
+    n
+}

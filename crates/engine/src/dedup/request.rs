@@ -1,0 +1,176 @@
+//! What to look for, and by which rules. Valid once made.
+
+use std::str::FromStr;
+
+use crate::error::EngineError;
+
+/// The lowest cosine at which meaning alone makes two papers candidates, when the request names none.
+const DEFAULT_THRESHOLD: f32 = 0.6;
+/// The lowest threshold accepted: below it, the number of pairs grows towards all of them.
+const MIN_THRESHOLD: f32 = 0.5;
+/// The lowest probability of a duplicate, when the request names none.
+const DEFAULT_MIN_PROBABILITY: f64 = 0.9;
+/// Pairs from this probability on are shown to a person.
+const REVIEW_FROM: f64 = 0.3;
+
+/// Whether two versions of a work are duplicates.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Versions {
+    /// Preprint and article, or a paper of two years, are the same paper.
+    #[default]
+    Same,
+    /// They are two papers.
+    Distinct,
+}
+
+impl FromStr for Versions {
+    type Err = EngineError;
+
+    fn from_str(name: &str) -> Result<Self, EngineError> {
+        match name {
+            "same" => Ok(Self::Same),
+            "distinct" => Ok(Self::Distinct),
+            _ => Err(EngineError::InvalidRequest {
+                parameter: "versions",
+                expected: "`same` or `distinct`".to_owned(),
+                found: format!("{name:?}"),
+            }),
+        }
+    }
+}
+
+/// How pairs become clusters.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum ClusterMode {
+    /// Every member matches the kept paper.
+    #[default]
+    Complete,
+    /// Members are linked by a chain of matches.
+    Connected,
+}
+
+impl FromStr for ClusterMode {
+    type Err = EngineError;
+
+    fn from_str(name: &str) -> Result<Self, EngineError> {
+        match name {
+            "complete" => Ok(Self::Complete),
+            "connected" => Ok(Self::Connected),
+            _ => Err(EngineError::InvalidRequest {
+                parameter: "clusters",
+                expected: "`complete` or `connected`".to_owned(),
+                found: format!("{name:?}"),
+            }),
+        }
+    }
+}
+
+/// Which record of a cluster is kept. Ties go to the fuller record, then by id.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum KeepPolicy {
+    /// The record with the most fields filled in.
+    #[default]
+    BestMetadata,
+    /// The latest publication.
+    Newest,
+    /// The earliest publication.
+    Oldest,
+    /// A published article before a preprint.
+    PublishedFirst,
+    /// A record of this source, as its field `source` has it.
+    Source(String),
+}
+
+impl FromStr for KeepPolicy {
+    type Err = EngineError;
+
+    fn from_str(name: &str) -> Result<Self, EngineError> {
+        Ok(match name {
+            "best_metadata" => Self::BestMetadata,
+            "newest" => Self::Newest,
+            "oldest" => Self::Oldest,
+            "published_first" => Self::PublishedFirst,
+            _ => match name.strip_prefix("source:") {
+                Some(source) if !source.trim().is_empty() => Self::Source(source.trim().to_owned()),
+                _ => {
+                    return Err(EngineError::InvalidRequest {
+                        parameter: "keep",
+                        expected: "`best_metadata`, `newest`, `oldest`, `published_first` or `source:NAME`"
+                            .to_owned(),
+                        found: format!("{name:?}"),
+                    });
+                }
+            },
+        })
+    }
+}
+
+/// By which rules a pair is judged.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Judging {
+    pub(crate) min_probability: f64,
+    pub(crate) versions: Versions,
+}
+
+impl Judging {
+    /// `min_probability`, above 0 and at most 1 (default 0.9), makes a pair a duplicate.
+    ///
+    /// # Errors
+    /// [`EngineError::InvalidRequest`] if it is outside.
+    pub fn new(min_probability: Option<f64>, versions: Versions) -> Result<Self, EngineError> {
+        let min_probability = min_probability.unwrap_or(DEFAULT_MIN_PROBABILITY);
+        if !(min_probability > 0.0 && min_probability <= 1.0) {
+            return Err(EngineError::InvalidRequest {
+                parameter: "min_probability",
+                expected: "a probability above 0 and at most 1".to_owned(),
+                found: min_probability.to_string(),
+            });
+        }
+        Ok(Self { min_probability, versions })
+    }
+
+    /// The probability from which a person decides.
+    pub(crate) fn review_from(&self) -> f64 {
+        REVIEW_FROM.min(self.min_probability)
+    }
+}
+
+/// What to look for in a store.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DedupRequest {
+    pub(crate) threshold: f32,
+    pub(crate) judging: Judging,
+    pub(crate) clusters: ClusterMode,
+    pub(crate) keep: KeepPolicy,
+    pub(crate) merge: bool,
+}
+
+impl DedupRequest {
+    /// Validates the threshold: the lowest cosine, from 0.5 to 1 (default 0.6), at which meaning alone makes two
+    /// papers candidates.
+    ///
+    /// # Errors
+    /// [`EngineError::InvalidRequest`] if it is outside.
+    pub fn new(
+        threshold: Option<f32>,
+        judging: Judging,
+        clusters: ClusterMode,
+        keep: KeepPolicy,
+    ) -> Result<Self, EngineError> {
+        let threshold = threshold.unwrap_or(DEFAULT_THRESHOLD);
+        if !(MIN_THRESHOLD..=1.0).contains(&threshold) {
+            return Err(EngineError::InvalidRequest {
+                parameter: "threshold",
+                expected: format!("a cosine from {MIN_THRESHOLD} to 1"),
+                found: threshold.to_string(),
+            });
+        }
+        Ok(Self { threshold, judging, clusters, keep, merge: false })
+    }
+
+    /// The same, and each cluster has a record of the best fields of all that it merges.
+    #[must_use]
+    pub fn merging(self) -> Self {
+        Self { merge: true, ..self }
+    }
+}

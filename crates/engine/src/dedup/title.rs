@@ -1,0 +1,280 @@
+//! A title as it is compared, and what tells two titles that look alike apart.
+
+use cognate_corpus::matching;
+
+use super::profile::{hash, n_common};
+
+/// A title's words and what of them names a part, a number or a notice.
+#[derive(Debug, Clone)]
+pub(crate) struct Title {
+    /// All words without spaces between, so that "market places" is "marketplaces".
+    pub(crate) key: String,
+    pub(crate) words: Vec<String>,
+    /// Hashes of the words with weights, ascending; long words weigh more.
+    weighted: Vec<(u32, u32)>,
+    /// Runs of three characters in the key, as an ascending multiset.
+    trigrams: Vec<u32>,
+    /// Numbers in their order: digits, Roman ones where they number a part, and those spelled out.
+    pub(crate) numbers: Vec<String>,
+    pub(crate) notice: Option<Notice>,
+}
+
+/// A publication about another one that carries its title.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Notice {
+    /// Erratum, corrigendum, correction, addendum.
+    Correction,
+    /// A comment on a paper.
+    Comment,
+    /// An answer to a comment.
+    Reply,
+    /// A notice of retraction.
+    Retraction,
+}
+
+/// Of two titles.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Likeness {
+    /// Dice coefficient of the runs of three characters, from 0 to 1.
+    pub(crate) similarity: f32,
+    /// Part of the shorter title's words that the other has, by weight, from 0 to 1.
+    pub(crate) containment: f32,
+}
+
+impl Title {
+    pub(crate) fn new(title: &str) -> Option<Self> {
+        let mut words = matching::words(title);
+        // A retracted paper is the paper itself, with a mark.
+        if words.first().is_some_and(|word| word == "retracted") && words.len() > 2 {
+            let is_label = matches!(words[1].as_str(), "article" | "paper");
+            words.drain(..if is_label { 2 } else { 1 });
+        }
+        if words.is_empty() {
+            return None;
+        }
+        let key = words.concat();
+        let mut weighted: Vec<(u32, u32)> =
+            words.iter().map(|word| (hash(word.as_bytes()), word.chars().count().min(8) as u32)).collect();
+        weighted.sort_unstable();
+        Some(Self {
+            trigrams: trigrams(&key),
+            numbers: numbers(&words),
+            notice: notice(&words),
+            key,
+            words,
+            weighted,
+        })
+    }
+
+    pub(crate) fn is_equal(&self, other: &Self) -> bool {
+        self.key == other.key
+    }
+
+    pub(crate) fn likeness(&self, other: &Self) -> Likeness {
+        let n_trigrams = self.trigrams.len() + other.trigrams.len();
+        let similarity = 2.0 * n_common(&self.trigrams, &other.trigrams) as f32 / n_trigrams.max(1) as f32;
+        let weight = |words: &[(u32, u32)]| words.iter().map(|(_, weight)| weight).sum::<u32>();
+        let shorter = weight(&self.weighted).min(weight(&other.weighted));
+        let containment = common_weight(&self.weighted, &other.weighted) as f32 / shorter.max(1) as f32;
+        if self.is_equal(other) {
+            return Likeness { similarity: 1.0, containment: 1.0 };
+        }
+        Likeness { similarity, containment }
+    }
+
+    /// Whether it is of those that many papers have, so that two of the same are often two papers.
+    pub(crate) fn is_generic(&self) -> bool {
+        #[rustfmt::skip]
+        const WORDS: [&str; 44] = [
+            "a", "abstracts", "address", "an", "announcement", "announcements", "board", "book", "books", "call",
+            "chair", "column", "conference", "contents", "contributors", "correspondence", "editor", "editorial",
+            "editors", "for", "foreword", "from", "guest", "introduction", "invited", "issue", "keynote", "letter",
+            "letters", "message", "news", "note", "obituary", "of", "panel", "preface", "program", "report", "review",
+            "reviews", "special", "table", "the", "to",
+        ];
+        self.words.iter().all(|word| WORDS.contains(&word.as_str()))
+    }
+
+    /// Whether both have numbers that the other has not: "Part I" and "Part II", two years of a series.
+    pub(crate) fn has_other_numbers(&self, other: &Self) -> bool {
+        let lacks = |a: &[String], b: &[String]| a.iter().any(|number| !b.contains(number));
+        lacks(&self.numbers, &other.numbers) && lacks(&other.numbers, &self.numbers)
+    }
+
+    /// Whether one has numbers and the other none: "X" and "X, Part II".
+    pub(crate) fn has_more_numbers(&self, other: &Self) -> bool {
+        self.numbers.is_empty() != other.numbers.is_empty()
+    }
+}
+
+fn common_weight(a: &[(u32, u32)], b: &[(u32, u32)]) -> u32 {
+    let (mut i, mut j, mut sum) = (0, 0, 0);
+    while let (Some(x), Some(y)) = (a.get(i), b.get(j)) {
+        i += usize::from(x <= y);
+        j += usize::from(y <= x);
+        sum += if x == y { x.1 } else { 0 };
+    }
+    sum
+}
+
+fn trigrams(key: &str) -> Vec<u32> {
+    let padded: Vec<char> = "  ".chars().chain(key.chars()).chain("  ".chars()).collect();
+    let runs = padded.windows(3).map(|run| hash(run.iter().collect::<String>().as_bytes()));
+    let mut trigrams: Vec<u32> = runs.collect();
+    trigrams.sort_unstable();
+    trigrams
+}
+
+fn numbers(words: &[String]) -> Vec<String> {
+    let mut numbers = Vec::new();
+    for (index, word) in words.iter().enumerate() {
+        let after_part = index > 0 && is_part(&words[index - 1]);
+        let is_last = index > 0 && index + 1 == words.len();
+        if word.bytes().any(|byte| byte.is_ascii_digit()) {
+            numbers.push(word.clone());
+        } else if let Some(number) = roman(word).filter(|_| word.len() > 1 || after_part || is_last) {
+            numbers.push(number.to_string());
+        } else if after_part && word.len() == 1 {
+            numbers.push(word.clone());
+        } else if let Some(number) = spelled(word) {
+            numbers.push(number.to_string());
+        }
+    }
+    numbers
+}
+
+fn is_part(word: &str) -> bool {
+    matches!(
+        word,
+        "part"
+            | "pt"
+            | "volume"
+            | "vol"
+            | "chapter"
+            | "section"
+            | "paper"
+            | "number"
+            | "no"
+            | "phase"
+            | "study"
+            | "type"
+    )
+}
+
+fn roman(word: &str) -> Option<u32> {
+    const NUMERALS: [&str; 20] = [
+        "i", "ii", "iii", "iv", "v", "vi", "vii", "viii", "ix", "x", "xi", "xii", "xiii", "xiv", "xv", "xvi",
+        "xvii", "xviii", "xix", "xx",
+    ];
+    (1..).zip(NUMERALS).find(|(_, numeral)| *numeral == word).map(|(number, _)| number)
+}
+
+fn spelled(word: &str) -> Option<u32> {
+    Some(match word {
+        "one" | "first" | "1st" => 1,
+        "two" | "second" | "2nd" => 2,
+        "three" | "third" | "3rd" => 3,
+        "four" | "fourth" | "4th" => 4,
+        "five" | "fifth" | "5th" => 5,
+        "six" | "sixth" => 6,
+        "seven" | "seventh" => 7,
+        "eight" | "eighth" => 8,
+        "nine" | "ninth" => 9,
+        "ten" | "tenth" => 10,
+        _ => return None,
+    })
+}
+
+/// Notices say what they are at the start ("Erratum to: …", "Comment on …") or at the end ("… Erratum").
+fn notice(words: &[String]) -> Option<Notice> {
+    let of = |word: &str, follows: Option<&str>| match word {
+        "erratum" | "errata" | "corrigendum" | "corrigenda" | "addendum" => Some(Notice::Correction),
+        "correction" | "corrections" if matches!(follows, None | Some("to" | "for")) => {
+            Some(Notice::Correction)
+        }
+        "comment" | "comments" if matches!(follows, None | Some("on")) => Some(Notice::Comment),
+        "reply" | "rejoinder" if matches!(follows, None | Some("to")) => Some(Notice::Reply),
+        "response" if follows == Some("to") => Some(Notice::Reply),
+        "retraction" if matches!(follows, None | Some("notice" | "note" | "of" | "to")) => {
+            Some(Notice::Retraction)
+        }
+        _ => None,
+    };
+    if words.len() < 2 {
+        return None;
+    }
+    let start = usize::from(matches!(words[0].as_str(), "a" | "author" | "authors" | "publisher"));
+    let at_start = words.get(start).and_then(|word| {
+        let follows = words.get(start + 1).map(String::as_str);
+        // "Correction: …" has its title behind; so "Comments" alone would be any title's word.
+        of(word, follows).or_else(|| of(word, None).filter(|notice| *notice == Notice::Correction))
+    });
+    // Not "correction": quantum errors have one.
+    let last = words.last().filter(|word| !word.starts_with("correction"));
+    at_start.or_else(|| last.and_then(|word| of(word, None)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn title(text: &str) -> Title {
+        Title::new(text).unwrap()
+    }
+
+    #[test]
+    fn parts_and_numbers_tell_titles_apart() {
+        fn check(a: &str, b: &str, expected: bool) {
+            assert_eq!(title(a).has_other_numbers(&title(b)), expected, "{a} / {b}");
+        }
+        check("Cluster validity methods: Part I", "Clustering validity checking methods: Part II", true);
+        check("Cluster validity methods: Part 2", "Cluster validity methods, part II", false);
+        check("Part One of a story", "Part Two of a story", true);
+        check("Vitamin B12 levels", "Vitamin B6 levels", true);
+        check("A survey", "A survey II", false);
+        check("Do I need it", "Do you need it", false);
+        check("Proceedings of the 3rd Workshop", "Proceedings of the third workshop", true);
+        assert!(title("A survey").has_more_numbers(&title("A survey II")));
+    }
+
+    #[test]
+    fn titles_that_many_papers_have_are_known() {
+        assert!(title("Guest Editorial").is_generic());
+        assert!(title("Book review column").is_generic());
+        assert!(!title("A review of graph search").is_generic());
+    }
+
+    #[test]
+    fn notices_are_told_from_papers() {
+        fn check(text: &str, expected: Option<Notice>) {
+            assert_eq!(title(text).notice, expected, "{text}");
+        }
+        check("Erratum: On the mass of stars", Some(Notice::Correction));
+        check("On the mass of stars (Erratum)", Some(Notice::Correction));
+        check("Author correction: On the mass of stars", Some(Notice::Correction));
+        check("Comment on \"On the mass of stars\"", Some(Notice::Comment));
+        check("Reply to Comment on the mass", Some(Notice::Reply));
+        check("Retraction notice to the mass of stars", Some(Notice::Retraction));
+        check("RETRACTED ARTICLE: On the mass of stars", None);
+        check("Comments in source code", None);
+        check("Response of cells to light", None);
+        check("Quantum error correction", None);
+    }
+
+    #[test]
+    fn likeness_is_by_letters_and_by_words() {
+        let likeness = |a: &str, b: &str| title(a).likeness(&title(b));
+        assert_eq!(likeness("Market places", "Marketplaces").similarity, 1.0);
+        let cut = likeness(
+            "Starts: Stanford proposal for searching (experience paper)",
+            "Starts: Stanford proposal for searching",
+        );
+        assert!(cut.containment == 1.0 && cut.similarity > 0.75, "{cut:?}");
+        let typo = likeness(
+            "Efficient and tunable similar set retrieval",
+            "Efficient and tumble similar set retrieval",
+        );
+        assert!(typo.similarity > 0.85, "{typo:?}");
+        assert!(likeness("Dark matter halos", "Bat echolocation").similarity < 0.2);
+    }
+}

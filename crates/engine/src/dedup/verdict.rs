@@ -1,0 +1,194 @@
+//! From a probability to what is to be done about a pair, of which kind it is, and why.
+
+use std::fmt;
+
+use cognate_corpus::IdentifierKind;
+
+use super::evidence::{Evidence, TitleEvidence};
+use super::model;
+use super::profile::Profile;
+use super::request::{Judging, Versions};
+
+/// What is to be done about a pair.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// Act on it: two records of the same paper.
+    Duplicate,
+    /// A person decides.
+    Review,
+    /// Nothing: two papers.
+    Distinct,
+}
+
+impl Verdict {
+    /// Its name on the wire.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Duplicate => "duplicate",
+            Self::Review => "review",
+            Self::Distinct => "nothing",
+        }
+    }
+}
+
+/// How two records are alike.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Two records of one publication: the same identifier, or the same title and authors.
+    SameRecord,
+    /// Two publications of one work: preprint and article, two years, two venues.
+    Version,
+    /// Nearly the same words.
+    NearText,
+    /// The same meaning in other words.
+    Semantic,
+}
+
+impl Kind {
+    /// Its name on the wire.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::SameRecord => "same_record",
+            Self::Version => "version",
+            Self::NearText => "near_text",
+            Self::Semantic => "semantic",
+        }
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// What was found about two records.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Judgment {
+    /// What is to be done.
+    pub verdict: Verdict,
+    /// That they are of the same paper, from 0 to 1.
+    pub probability: f64,
+    /// How they are alike.
+    pub kind: Kind,
+    /// Everything that they were compared by.
+    pub evidence: Evidence,
+}
+
+impl Judgment {
+    /// Judges two records by their evidence.
+    pub(crate) fn new(evidence: Evidence, judging: &Judging) -> Self {
+        let probability = model::probability(&evidence);
+        let kind = kind(&evidence);
+        let verdict = if kind == Kind::Version && judging.versions == Versions::Distinct {
+            Verdict::Distinct
+        } else if probability >= judging.min_probability {
+            Verdict::Duplicate
+        } else if probability >= judging.review_from() {
+            Verdict::Review
+        } else {
+            Verdict::Distinct
+        };
+        Self { verdict, probability, kind, evidence }
+    }
+}
+
+/// From here on, abstracts have so many words in common that they are one text, edited.
+const NEAR_TEXT: f32 = 0.3;
+/// The same for titles, where there are no abstracts to compare.
+const NEAR_TITLE: f32 = 0.8;
+
+fn kind(evidence: &Evidence) -> Kind {
+    let title_is_equal = evidence.title.is_some_and(|title| title.is_equal);
+    let near_title = evidence.title.is_some_and(|title| title.similarity >= NEAR_TITLE);
+    let has_common_author = evidence.authors.is_none_or(|authors| authors.n_shared > 0);
+    if is_version(evidence) {
+        Kind::Version
+    } else if !evidence.shared_identifiers.is_empty() || (title_is_equal && has_common_author) {
+        Kind::SameRecord
+    } else if evidence.text.map_or(near_title, |text| text.jaccard >= NEAR_TEXT) {
+        Kind::NearText
+    } else {
+        Kind::Semantic
+    }
+}
+
+/// Whether what the records say of their publication cannot be said of one.
+fn is_version(evidence: &Evidence) -> bool {
+    // These name one publication; an arXiv id names all versions of a preprint.
+    let names_publication = |kind: &IdentifierKind| *kind != IdentifierKind::Arxiv;
+    !evidence.shared_identifiers.iter().any(names_publication)
+        && (evidence.year_gap.is_some_and(|gap| gap > 0)
+            || evidence.is_preprint_of_other
+            || evidence.venue.is_some_and(|venue| venue.kind_differs)
+            || evidence.conflicting_identifiers.iter().any(names_publication))
+}
+
+/// What speaks for a pair, then what speaks against it, in words.
+pub(crate) fn reason(evidence: &Evidence, (a, b): (&Profile, &Profile)) -> String {
+    let mut reasons = Vec::new();
+    for kind in &evidence.shared_identifiers {
+        let value = a.identifiers.get(kind).map_or("", String::as_str);
+        reasons.push(format!("the same {} {value}", kind.name()));
+    }
+    if let Some(title) = evidence.title {
+        reasons.push(title_reason(&title));
+    }
+    if let Some(authors) = evidence.authors {
+        let n = authors.n_shared;
+        reasons.push(match n {
+            0 => "no author in common".to_owned(),
+            _ if authors.jaccard >= 0.999 => "the same authors".to_owned(),
+            1 => "1 author in common".to_owned(),
+            _ => format!("{n} authors in common"),
+        });
+    }
+    if let Some(text) = evidence.text {
+        reasons.push(format!("{:.0} % of the words of both abstracts in common", 100.0 * text.word_jaccard));
+    }
+    if let Some(cosine) = evidence.cosine {
+        reasons.push(format!("cosine {cosine:.3}"));
+    }
+    if let Some(gap) = evidence.year_gap {
+        reasons.push(match gap {
+            0 => "the same year".to_owned(),
+            1 => "1 year apart".to_owned(),
+            gap => format!("{gap} years apart"),
+        });
+    }
+    if evidence.is_preprint_of_other {
+        reasons.push("one is a preprint".to_owned());
+    } else if evidence.venue.is_some_and(|venue| venue.kind_differs) {
+        reasons.push("two sorts of venue".to_owned());
+    }
+    for kind in &evidence.conflicting_identifiers {
+        let value = |of: &Profile| of.identifiers.get(kind).cloned().unwrap_or_default();
+        reasons.push(format!("but two {}s, {} and {}", kind.name(), value(a), value(b)));
+    }
+    if reasons.is_empty() {
+        return "nothing to compare".to_owned();
+    }
+    reasons.join("; ")
+}
+
+fn title_reason(title: &TitleEvidence) -> String {
+    let likeness = if title.is_equal {
+        "the same title".to_owned()
+    } else if title.containment >= 0.999 {
+        "one title is part of the other".to_owned()
+    } else {
+        format!("titles {:.0} % alike", 100.0 * title.similarity)
+    };
+    let against = if title.notice_differs {
+        ", but one is a notice about the other"
+    } else if title.is_generic {
+        ", but one that many papers have"
+    } else if title.numbers_differ {
+        ", but with other numbers"
+    } else {
+        ""
+    };
+    likeness + against
+}

@@ -1,0 +1,187 @@
+//! Duplicates: pairs judged, clusters with a kept record, records checked against the store.
+
+use serde_json::{Value, json};
+
+use crate::harness::{Cognate, demo_corpus};
+
+const JSON: &str = "application/json";
+
+fn check_pairs(cognate: &Cognate, pairs: &[(Value, Value)], flags: &[&str]) -> Vec<Value> {
+    let lines: Vec<String> = pairs.iter().map(|(a, b)| json!({ "a": a, "b": b }).to_string()).collect();
+    let file = cognate.file("pairs.jsonl", &(lines.join("\n") + "\n"));
+    let output = cognate.run(&[&["dedup", "check-pairs", &file], flags].concat());
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let text = String::from_utf8(output.stdout).unwrap();
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+/// A record as dblp has it: no abstract.
+fn record(title: &str, authors: &str, year: i32) -> Value {
+    json!({ "title": title, "authors": authors, "venue": "SIGMOD Conference", "year": year })
+}
+
+#[test]
+fn pairs_are_judged_by_all_that_their_records_say() {
+    let cognate = Cognate::new();
+    let one = || record("Efficient retrieval of similar sets", "Ada Eno , Bo Li", 2001);
+    let check = |other: Value, verdict: &str, kind: &str| {
+        let judged = &check_pairs(&cognate, &[(one(), other.clone())], &[])[0];
+        assert_eq!(
+            (&judged["verdict"], &judged["kind"]),
+            (&json!(verdict), &json!(kind)),
+            "{other}: {judged}"
+        );
+        assert!(judged["reason"].as_str().is_some_and(|reason| !reason.is_empty()));
+        let probability = judged["probability"].as_f64().unwrap();
+        assert!((0.0..=1.0).contains(&probability));
+    };
+    check(one(), "duplicate", "same_record");
+    check(
+        record("Efficient Retrieval of {S}imilar Sets.", "Eno, A.; Li, B.", 2001),
+        "duplicate",
+        "same_record",
+    );
+    check(record("Efficient retreival of similar sets", "Ada Eno , Bo Li", 2001), "duplicate", "near_text");
+    check(record("Efficient retrieval of similar sets", "Ada Eno , Bo Li", 2003), "duplicate", "version");
+    check(record("Transaction logs in real-time systems", "Cy Young", 2001), "nothing", "semantic");
+    let erratum = &check_pairs(
+        &cognate,
+        &[(one(), record("Erratum: Efficient retrieval of similar sets", "Ada Eno , Bo Li", 2001))],
+        &[],
+    )[0];
+    assert_ne!(erratum["verdict"], "duplicate", "{erratum}");
+    let parts = [
+        (
+            record("Cluster validity methods: part I", "Ada Eno", 2002),
+            record("Cluster validity methods: part II", "Ada Eno", 2002),
+        ),
+        (
+            record("Cluster validity methods: part 2", "Ada Eno", 2002),
+            record("Cluster validity methods: part II", "Ada Eno", 2002),
+        ),
+    ];
+    let judged = check_pairs(&cognate, &parts, &[]);
+    assert_ne!(judged[0]["verdict"], "duplicate", "{}", judged[0]);
+    assert_eq!(judged[1]["verdict"], "duplicate", "{}", judged[1]);
+}
+
+#[test]
+fn versions_are_duplicates_or_not_as_asked() {
+    let cognate = Cognate::new();
+    let pair = [(
+        record("Efficient retrieval of similar sets", "Ada Eno , Bo Li", 2001),
+        record("Efficient retrieval of similar sets", "Ada Eno , Bo Li", 2003),
+    )];
+    assert_eq!(check_pairs(&cognate, &pair, &["--versions", "same"])[0]["verdict"], "duplicate");
+    let distinct = &check_pairs(&cognate, &pair, &["--versions", "distinct"])[0];
+    assert_eq!((&distinct["verdict"], &distinct["kind"]), (&json!("nothing"), &json!("version")));
+    // A DOI names one publication, whatever the years say.
+    let doi = |form: &str, year: i32| json!({ "title": "Similar sets", "doi": form, "year": year });
+    let same = [(doi("https://doi.org/10.5555/AB\\_C", 2001), doi("doi:10.5555/ab_c", 2002))];
+    let judged = &check_pairs(&cognate, &same, &["--versions", "distinct"])[0];
+    assert_eq!((&judged["verdict"], &judged["kind"]), (&json!("duplicate"), &json!("same_record")));
+    assert!(judged["reason"].as_str().unwrap().contains("the same doi 10.5555/ab_c"));
+}
+
+#[test]
+fn wrong_files_of_pairs_are_told_by_line() {
+    let cognate = Cognate::new();
+    let check = |content: &str, words: &str| {
+        let file = cognate.file("wrong.jsonl", content);
+        let message = cognate.failure(&["dedup", "check-pairs", &file], 2);
+        assert!(message.contains(words), "{message}");
+    };
+    check("{\"a\": {\"title\": \"x\"}}\n", "line 1");
+    check("{\"a\": {\"title\": \"x\"}, \"b\": {\"title\": \"y\"}}\n\nnonsense\n", "line 3");
+    check("{\"a\": {\"title\": \"x\"}, \"b\": {}}\n", "title or an abstract");
+    cognate.failure(&["dedup", "check-pairs", "missing.jsonl"], 2);
+    cognate.failure(&["dedup", "check-pairs", "-", "--versions", "some"], 2);
+    cognate.failure(&["dedup", "check-pairs", "-", "--min-probability", "1.5"], 2);
+}
+
+#[test]
+fn clusters_do_not_depend_on_the_order_of_papers() {
+    let demo = Cognate::with_demo();
+    let corpus = std::fs::read_to_string(demo_corpus().join("corpus.jsonl")).unwrap();
+    let reversed: Vec<&str> = corpus.lines().rev().collect();
+    let other = Cognate::new();
+    let file = other.file("reversed.jsonl", &reversed.join("\n"));
+    other.json(&["index", &file]);
+    for flags in [&["--clusters", "complete"][..], &["--clusters", "connected", "--keep", "newest"]] {
+        let clusters = |cognate: &Cognate| cognate.json(&[&["dedup"], flags].concat())["clusters"].clone();
+        let found = clusters(&demo);
+        assert_eq!(found, clusters(&other));
+        assert!(found.as_array().unwrap().len() >= 10);
+    }
+}
+
+#[test]
+fn the_policy_says_which_record_is_kept() {
+    let cognate = Cognate::with_demo();
+    let kept_of_pair = |policy: &str, a: &str, b: &str| {
+        let report = cognate.json(&["dedup", "--keep", policy]);
+        let clusters = report["clusters"].as_array().unwrap().clone();
+        let kept = clusters.iter().find(|cluster| cluster["keep"] == a || cluster["keep"] == b);
+        kept.unwrap_or_else(|| panic!("{a} and {b} are in no cluster"))["keep"].as_str().unwrap().to_owned()
+    };
+    // An article of 2022 and its preprint of 2021.
+    assert_eq!(kept_of_pair("newest", "demo-042", "demo-014"), "demo-042");
+    assert_eq!(kept_of_pair("oldest", "demo-042", "demo-014"), "demo-014");
+    assert_eq!(kept_of_pair("published_first", "demo-042", "demo-014"), "demo-042");
+    let message = cognate.failure(&["dedup", "--keep", "best"], 2);
+    assert!(message.contains("published_first"), "{message}");
+
+    let merged = cognate.json(&["dedup", "--keep", "oldest", "--merge"]);
+    let clusters = merged["clusters"].as_array().unwrap();
+    let cluster = clusters.iter().find(|cluster| cluster["keep"] == "demo-014").unwrap();
+    assert_eq!(
+        cluster["merged"]["external_ids"]["doi"], "10.5555/cognate.demo.42",
+        "taken over from the article"
+    );
+    assert_eq!(cluster["merged"]["venue"], "arXiv", "its own");
+}
+
+#[test]
+fn records_are_checked_against_the_store_and_not_added() {
+    let cognate = Cognate::with_demo();
+    let before = cognate.json(&["stats"])["n_papers"].clone();
+    let records = json!([
+        { "id": "mine-1", "title": "DriftEns: distilled ensembles that stay calibrated when inputs shift",
+          "authors": ["Nwosu, A.", "van Houten, P.", "Ferrándiz, L.", "Moriyama, S."], "year": 2022 },
+        { "id": "mine-2", "doi": "https://doi.org/10.5555/COGNATE.demo.42", "title": "DriftEns" },
+        { "id": "mine-3", "title": "A history of lighthouses", "abstract": "Lamps, lenses and keepers along northern coasts.",
+          "authors": ["Zoe Quist"] },
+        { "id": "mine-4" },
+    ]);
+    let file = cognate.file("mine.json", &records.to_string());
+    let output = cognate.run(&["--json", "dedup", "check", &file]);
+    let text = String::from_utf8(output.stdout).unwrap();
+    let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(lines.len(), 4, "three records and the counts");
+    assert_eq!(
+        (&lines[0]["id"], &lines[0]["verdict"]),
+        (&json!("mine-1"), &json!("duplicate")),
+        "{}",
+        lines[0]
+    );
+    let matched = |line: &Value| line["matched_to"].as_str().map(str::to_owned);
+    assert!(["demo-042", "demo-014"].contains(&matched(&lines[0]).unwrap().as_str()));
+    assert_eq!(matched(&lines[1]).as_deref(), Some("demo-042"), "by its DOI");
+    assert_eq!((&lines[2]["verdict"], &lines[2]["matched_to"]), (&json!("nothing"), &Value::Null));
+    assert_eq!((&lines[3]["checked"], &lines[3]["skipped"]), (&json!(3), &json!(1)));
+    assert_eq!(cognate.json(&["stats"])["n_papers"], before);
+
+    let server = cognate.serve(&[]);
+    let answer = server.post("/v1/dedup/check?versions=same", JSON, &records.to_string());
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    assert_eq!(answer.body["results"][0], lines[0]);
+    assert_eq!(answer.body["errors"][0]["id"], "mine-4");
+    assert_eq!(server.post("/v1/dedup/check?versions=none", JSON, "[]").status, 400);
+    assert_eq!(server.post("/v1/dedup/check", JSON, "[]").status, 400);
+
+    let by_http = server.post("/v1/dedup", JSON, r#"{"min_probability": 0.8, "keep": "newest"}"#);
+    assert_eq!(by_http.status, 200);
+    let by_command = cognate.json(&["dedup", "--min-probability", "0.8", "--keep", "newest"]);
+    assert_eq!(by_http.body["clusters"], by_command["clusters"]);
+    assert_eq!(server.post("/v1/dedup", JSON, r#"{"clusters": "some"}"#).status, 400);
+}
