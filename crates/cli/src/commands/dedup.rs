@@ -67,7 +67,7 @@ fn find(config: &Config, output: &Output, args: DedupFindArgs) -> anyhow::Result
         write_pairs(path, &report).with_context(|| format!("could not write `{}`", path.display()))?;
     }
     let text = in_words(&report);
-    output.print(&DedupBody { seconds: Some(seconds), ..DedupBody::from(report) }, |_| text)
+    output.print(&DedupBody::from(report).with_seconds(seconds), |_| text)
 }
 
 fn write_pairs(path: &Path, report: &DedupReport) -> anyhow::Result<()> {

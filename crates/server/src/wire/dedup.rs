@@ -95,7 +95,15 @@ pub struct DedupBody {
     stats: DedupStatsBody,
     /// Wall time of each step; on the command line only.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub seconds: Option<BTreeMap<&'static str, f64>>,
+    seconds: Option<BTreeMap<&'static str, f64>>,
+}
+
+impl DedupBody {
+    /// The same, with the wall time of each step.
+    #[must_use]
+    pub fn with_seconds(self, seconds: BTreeMap<&'static str, f64>) -> Self {
+        Self { seconds: Some(seconds), ..self }
+    }
 }
 
 /// Two stored papers that were compared.
