@@ -12,6 +12,7 @@
 mod browser;
 mod cli;
 mod crash;
+mod decisions;
 mod dedup;
 mod derived;
 mod documents;

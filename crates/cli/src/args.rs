@@ -62,7 +62,7 @@ pub(crate) enum Command {
     Get(PaperArgs),
     /// Delete a paper
     Delete(PaperArgs),
-    /// Find near-duplicates; nothing is changed
+    /// Find near-duplicates; nothing is changed without --apply
     Dedup(DedupArgs),
     /// Answer over HTTP
     Serve(ServeArgs),
@@ -115,6 +115,9 @@ pub(crate) struct IndexArgs {
     /// Stop at the first bad record instead of skipping it
     #[arg(long)]
     pub(crate) strict: bool,
+    /// Bring back papers that were dropped as duplicates
+    #[arg(long)]
+    pub(crate) restore: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -231,6 +234,9 @@ pub(crate) struct PaperArgs {
 Examples:
   cognate dedup                                     duplicates among all papers, with reasons
   cognate dedup --keep published_first --json       of each cluster, the published article stays
+  cognate dedup --apply                             drop them from every answer; `dedup undo` takes it back
+  cognate dedup --apply --format ris > kept.ris     and give the records that are left
+  cognate dedup label demo-001 demo-002 no          these are two papers: respected for ever
   cognate dedup check export.ris                    which of these records are in the store already?
   cognate dedup check-pairs pairs.jsonl             judge pairs of records: {\"a\": {…}, \"b\": {…}} a line"
 )]
@@ -256,6 +262,15 @@ pub(crate) struct DedupFindArgs {
     /// [default: best_metadata]
     #[arg(long, value_name = "POLICY")]
     pub(crate) keep: Option<String>,
+    /// Drop the duplicates from every answer; they keep their rows, and `dedup undo` brings them back
+    #[arg(long)]
+    pub(crate) apply: bool,
+    /// Change nothing, which is the default
+    #[arg(long, conflicts_with = "apply")]
+    pub(crate) dry_run: bool,
+    /// Print the papers that stay, in place of the report: json, jsonl, csv, bibtex, ris or atom
+    #[arg(long, value_name = "FORMAT")]
+    pub(crate) format: Option<String>,
     /// Give each cluster a record of the best fields of those that it drops
     #[arg(long)]
     pub(crate) merge: bool,
@@ -276,10 +291,83 @@ pub(crate) struct JudgingArgs {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum DedupCommand {
+    /// As `dedup`, but only from the pairs that it scored last: another cut, and nothing compared again
+    Rethreshold(DedupFindArgs),
+    /// Bring back what was dropped: by the latest application, unless another or papers are named
+    Undo(UndoArgs),
+    /// List the applications of duplicates
+    Runs,
+    /// List the papers that are dropped, with what each matched and why
+    Dropped,
+    /// Say of two papers whether they are duplicates; every later run respects it
+    Label(LabelArgs),
+    /// List what was said of pairs
+    Labels,
+    /// Say how many of the scored pairs have which score, and how precise a cut is by what was said of them
+    Histogram(HistogramArgs),
+    /// List the pairs of which a label would tell most: those nearest to a cut
+    Pairs(PairsArgs),
     /// Say which records of files are in the store already; nothing is added
     Check(CheckArgs),
     /// Judge pairs of records in a file, one `{"a": {…}, "b": {…}}` a line
     CheckPairs(CheckPairsArgs),
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct UndoArgs {
+    /// The application's number, as `dedup runs` lists them
+    pub(crate) run: Option<u64>,
+    /// A paper to bring back; may be repeated
+    #[arg(long, value_name = "ID", conflicts_with = "run")]
+    pub(crate) paper: Vec<String>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct CutArgs {
+    /// What pairs are placed by: probability, or score, the cosine [default: probability]
+    #[arg(long, value_name = "probability|score")]
+    pub(crate) by: Option<String>,
+    /// The cut, from 0 to 1 [default: 0.9]
+    #[arg(long, value_name = "VALUE")]
+    pub(crate) at: Option<f64>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct HistogramArgs {
+    #[command(flatten)]
+    pub(crate) cut: CutArgs,
+    /// Bins from 0 to 1 [default: 20]
+    #[arg(long, value_name = "N")]
+    pub(crate) bins: Option<usize>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct PairsArgs {
+    #[command(flatten)]
+    pub(crate) cut: CutArgs,
+    /// Pairs to show [default: 20]
+    #[arg(long, value_name = "N")]
+    pub(crate) limit: Option<usize>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct LabelArgs {
+    /// A paper's id, or a DOI, arXiv id, PMID, PMCID or ACL id
+    pub(crate) a: String,
+    /// Another paper's
+    pub(crate) b: String,
+    /// Duplicates, or not; `none` takes back what was said
+    pub(crate) label: LabelArg,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LabelArg {
+    /// Duplicates
+    Yes,
+    /// Two papers
+    No,
+    /// No word on them
+    None,
 }
 
 #[derive(Debug, ClapArgs)]

@@ -166,6 +166,6 @@ fn facet(counts: &Value) -> String {
 }
 
 /// White space and control characters folded to single spaces, so that a text cannot move the cursor.
-fn one_line(text: &str) -> String {
+pub(crate) fn one_line(text: &str) -> String {
     cognate_corpus::text::normalize(text)
 }

@@ -35,8 +35,8 @@ impl Check {
 
 const MADE_ANEW: &str = "nothing to do: the next search or `cognate serve` makes it anew from the store";
 
-/// Examines a data folder and its model: the folder, the store's format and integrity, papers and
-/// vectors, the derived files, the model's files. Reads everything, changes nothing but what opening
+/// Examines a data folder and its model: the folder, the store's format and integrity, papers, dropped
+/// duplicates and vectors, the derived files, the model's files. Reads everything, changes nothing but what opening
 /// a store changes (an earlier schema version is migrated).
 #[must_use]
 pub fn examine(data_dir: &Path, model: &ModelChoice) -> Vec<Check> {
@@ -70,6 +70,7 @@ pub fn examine(data_dir: &Path, model: &ModelChoice) -> Vec<Check> {
         Ok(reader) => {
             checks.push(examine_integrity(&reader));
             checks.push(examine_papers(&reader));
+            checks.push(examine_drops(&reader));
             let stored = reader.model();
             match stored {
                 Ok(Some(stored)) => {
@@ -103,13 +104,30 @@ fn examine_integrity(connection: &Connection) -> Check {
 
 fn examine_papers(reader: &Reader<'_>) -> Check {
     let mut n_papers = 0_u64;
-    let result = reader.for_each_paper(&mut |_| {
+    let result: Result<(), EngineError> = reader.for_each_paper(&mut |_| {
         n_papers += 1;
         Ok(())
     });
     match result {
         Ok(()) => Check::well("papers", format!("{n_papers} papers, all readable")),
         Err(error) => Check::ill("papers", with_causes(&error), RESTORE),
+    }
+}
+
+fn examine_drops(reader: &Reader<'_>) -> Check {
+    let name = "duplicates";
+    let unexplained = reader.query_row(
+        "SELECT count(*) FROM papers p LEFT JOIN drops d ON d.row = p.row AND d.ended IS NULL \
+         WHERE (p.deleted = 2) != (d.row IS NOT NULL)",
+        [],
+        |r| r.get::<_, u64>(0),
+    );
+    match (unexplained.map_err(EngineError::from), reader.n_dropped()) {
+        (Ok(0), Ok(n_dropped)) => {
+            Check::well(name, format!("{n_dropped} papers are dropped, each with what it matched"))
+        }
+        (Ok(n), Ok(_)) => Check::ill(name, format!("{n} papers are dropped without a record of it"), RESTORE),
+        (Err(error), _) | (_, Err(error)) => Check::ill(name, with_causes(&error), RESTORE),
     }
 }
 
@@ -128,7 +146,7 @@ fn examine_vectors(reader: &Reader<'_>, dim: usize) -> Check {
     let name = "vectors";
     let count = |sql: &str| reader.query_row(sql, [], |r| r.get::<_, i64>(0));
     let missing = count(
-        "SELECT count(*) FROM papers p LEFT JOIN vectors v ON v.row = p.row WHERE p.deleted = 0 AND v.row IS NULL",
+        "SELECT count(*) FROM papers p LEFT JOIN vectors v ON v.row = p.row WHERE p.deleted != 1 AND v.row IS NULL",
     );
     let wrong = count(&format!("SELECT count(*) FROM vectors WHERE length(vector) != {}", 2 * dim));
     let orphans = count(

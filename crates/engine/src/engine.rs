@@ -100,7 +100,7 @@ pub struct IndexStatus {
 /// Counts and names that describe a data folder.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Stats {
-    /// Papers that are not deleted.
+    /// Papers that are neither deleted nor dropped.
     pub n_papers: u64,
     /// The generation of the last commit.
     pub generation: u64,
@@ -163,19 +163,18 @@ impl Engine {
     /// DOI, arXiv id, PMID, PMCID or ACL id that it names (with prefix, bare, or as a URL).
     ///
     /// # Errors
-    /// [`EngineError::PaperNotFound`] if there is none.
+    /// [`EngineError::PaperNotFound`] if there is none, [`EngineError::PaperDropped`] if only a dropped
+    /// duplicate fits.
     pub fn papers(&self, key: &str) -> Result<Vec<StoredPaper>, EngineError> {
-        let papers = self.store.reader()?.look_up(&identifier::lookup(key))?;
-        if papers.is_empty() {
-            return Err(EngineError::PaperNotFound { key: key.to_owned() });
-        }
-        Ok(papers)
+        let reader = self.store.reader()?;
+        let papers = reader.look_up(&identifier::lookup(key))?;
+        if papers.is_empty() { Err(self.not_found(&reader, key)?) } else { Ok(papers) }
     }
 
     /// The one paper meant by `key`, as for [`Engine::papers`].
     ///
     /// # Errors
-    /// [`EngineError::PaperNotFound`], or [`EngineError::AmbiguousPaper`] if there are several.
+    /// As [`Engine::papers`], or [`EngineError::AmbiguousPaper`] if there are several.
     pub fn paper(&self, key: &str) -> Result<StoredPaper, EngineError> {
         let mut papers = self.papers(key)?;
         if papers.len() > 1 {
@@ -185,13 +184,13 @@ impl Engine {
         Ok(papers.remove(0))
     }
 
-    /// Deletes the one paper meant by `key`. When this returns, the deletion is on disk and no later
-    /// search finds the paper.
+    /// Deletes the one paper meant by `key`, which may be a dropped duplicate. When this returns, the deletion
+    /// is on disk and no later search finds the paper. Papers that were dropped in its favour come back.
     ///
     /// # Errors
     /// As [`Engine::paper`].
     pub fn delete(&self, key: &str) -> Result<PaperId, EngineError> {
-        let id = self.paper(key)?.paper.id;
+        let id = self.id_of(key)?;
         if !self.store.delete(&id)? {
             return Err(EngineError::PaperNotFound { key: key.to_owned() });
         }

@@ -129,6 +129,30 @@ pub enum EngineError {
         /// What was asked for.
         key: String,
     },
+    /// The paper that fits what was asked for was dropped as a duplicate.
+    #[error(
+        "{key:?} names {id}, which was dropped as a duplicate of {kept}; `cognate dedup undo --paper {id}` brings it back"
+    )]
+    PaperDropped {
+        /// What was asked for.
+        key: String,
+        /// The dropped paper's id.
+        id: String,
+        /// The id of the paper that stays for it.
+        kept: String,
+    },
+    /// No application of duplicates has this number.
+    #[error("there is no application {run} of duplicates; `cognate dedup runs` lists them")]
+    RunNotFound {
+        /// What was asked for.
+        run: u64,
+    },
+    /// The papers changed since pairs were last scored, or never were.
+    #[error("no scored pairs are kept of the papers as they are now; `cognate dedup` scores them")]
+    NoScoredPairs,
+    /// There is nothing to undo.
+    #[error("no paper is dropped as a duplicate at this moment")]
+    NothingDropped,
     /// Several papers carry the identifier, and the operation needs one.
     #[error("{key:?} names {} papers ({}); name one of them by its own id", ids.len(), ids.join(", "))]
     AmbiguousPaper {
@@ -175,10 +199,14 @@ impl EngineError {
             Self::InvalidRequest { .. } | Self::Read(_) | Self::BadRecord(_) | Self::Superseded => {
                 Fault::Caller
             }
-            Self::PaperNotFound { .. } => Fault::NotFound,
-            Self::AmbiguousPaper { .. } | Self::ModelMismatch { .. } | Self::IndexInUse { .. } => {
-                Fault::Conflict
-            }
+            Self::PaperNotFound { .. }
+            | Self::PaperDropped { .. }
+            | Self::RunNotFound { .. }
+            | Self::NothingDropped => Fault::NotFound,
+            Self::AmbiguousPaper { .. }
+            | Self::ModelMismatch { .. }
+            | Self::IndexInUse { .. }
+            | Self::NoScoredPairs => Fault::Conflict,
             Self::NoStore { .. }
             | Self::NotAStore { .. }
             | Self::StoreTooNew { .. }

@@ -8,7 +8,7 @@ use cognate_vector::UnitVector;
 
 use crate::engine::{Engine, Model};
 use crate::error::EngineError;
-use crate::store::{Incoming, Outcome, Plan};
+use crate::store::{CommitOptions, Incoming, Outcome, Plan};
 
 /// A batch is committed when its papers to embed reach this many tokens: at most so much is computed
 /// twice after a kill, and memory stays bounded whatever the file's size.
@@ -51,6 +51,10 @@ pub enum IngestEvent<'a> {
 pub struct Ingestion<'a> {
     /// End with the first bad record, after committing what came before it.
     pub strict: bool,
+    /// Bring back papers that were dropped as duplicates, where their records come again; they count as
+    /// updated. Else such a record leaves its paper dropped: the same one counts as unchanged, and what a
+    /// changed one says is stored, to come back with the paper.
+    pub restore: bool,
     /// Set it to stop after the current batch.
     pub stop: &'a AtomicBool,
     /// Told of every commit and every bad record.
@@ -118,6 +122,7 @@ impl Run<'_, '_> {
     /// Embeds what the batch needs and commits it.
     fn commit(&mut self, batch: Batch) -> Result<(), EngineError> {
         let Batch { mut papers, mut plans, .. } = batch;
+        let options = CommitOptions { restore: self.ingestion.restore };
         while !papers.is_empty() {
             let n_to_embed = plans.iter().filter(|plan| **plan == Plan::Embed).count();
             tracing::debug!("embedding {n_to_embed} of a batch of {} papers", papers.len());
@@ -126,7 +131,7 @@ impl Run<'_, '_> {
             self.report.encoding += started.elapsed();
             self.report.embedded += n_to_embed as u64;
             let attempt: Vec<(Incoming, Option<UnitVector>)> = papers.into_iter().zip(vectors).collect();
-            let outcomes = self.engine.store.commit(&self.model.identity, &attempt)?;
+            let outcomes = self.engine.store.commit(&self.model.identity, &attempt, options)?;
             papers = Vec::new();
             for ((incoming, _), outcome) in attempt.into_iter().zip(outcomes) {
                 match outcome {

@@ -7,6 +7,7 @@
 mod cancel;
 mod catalog;
 mod days;
+mod decisions;
 mod dedup;
 mod doctor;
 mod engine;
@@ -28,6 +29,10 @@ pub use catalog::{
     MAX_FILTER_DEPTH, YearRange,
 };
 pub use days::{DayOrder, DayPage, DayRequest, Period, Span};
+pub use decisions::{
+    Application, Bin, Cut, DroppedPapers, Histogram, Labelled, PairScore, PairToLabel, Precision, Stratum,
+    Undo, Undone,
+};
 pub use dedup::{
     Action, AuthorEvidence, CheckedRecord, Cluster, ClusterMode, DedupReport, DedupRequest, DedupStats,
     Evidence, Found, JudgedPair, Judging, Judgment, KeepPolicy, Kind, Match, Member, OnProgress, PairJudge,
@@ -47,7 +52,7 @@ pub use search::{
     Mode, Page, Part, RangeHits, RangeRequest, RecommendRequest, Scores, SearchOptions, SearchRequest,
     SearchResponse, Seed, SemanticRatio, Sort, Strategy,
 };
-pub use store::{STORE_FILE, StoredModel, StoredPaper};
+pub use store::{DropRun, DroppedPaper, Label, STORE_FILE, StoredModel, StoredPaper};
 
 pub use cognate_index::{SearchPath, SegmentStatus};
 pub use cognate_keyword::{Field, MatchedTerm, Status as KeywordStatus};

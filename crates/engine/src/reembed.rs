@@ -15,7 +15,7 @@ const BATCH_PAPERS: usize = 64;
 /// What a re-embedding did.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct ReembedReport {
-    /// Papers in the store.
+    /// Papers in the store: dropped duplicates too, so that they can come back.
     pub n_papers: u64,
     /// Papers embedded by this run; fewer than `n_papers` if an earlier run was stopped.
     pub embedded: u64,
@@ -37,7 +37,7 @@ impl Engine {
         let store = Store::open(&options.data_dir)?;
         let model = Model::start(options.model.load(None)?)?;
         store.begin_reembedding(&model.identity)?;
-        let n_papers = store.reader()?.n_papers()?;
+        let n_papers = store.reader()?.n_vectors()?;
         let mut report = ReembedReport { n_papers, embedded: 0 };
         loop {
             let pending = store.reader()?.papers_to_reembed(BATCH_PAPERS)?;

@@ -56,16 +56,22 @@ impl List<'_> {
 /// None but a defect: memory takes everything that is written.
 pub fn exported(hits: Vec<Hit>, format: ExportFormat, about: &str) -> Result<Vec<u8>, std::io::Error> {
     let indexed = |hit: &Hit| hit.paper.first_indexed.parse::<Timestamp>().ok();
-    let meta = FeedMeta {
-        title: format!("cognate: {about}"),
-        id: format!("urn:x-cognate:papers:{}", utf8_percent_encode(about, NON_ALPHANUMERIC)),
-        link: None,
-        updated: hits.iter().filter_map(indexed).max().unwrap_or(Timestamp::UNIX_EPOCH),
-    };
+    let meta = feed_meta(about, hits.iter().filter_map(indexed).max());
     let mut bytes = Vec::new();
     let papers = hits.into_iter().map(|hit| Exported { paper: hit.paper.paper, score: Some(hit.score) });
     export(format, &mut bytes, papers, &meta)?;
     Ok(bytes)
+}
+
+/// What a feed `about` something says of itself.
+#[must_use]
+pub fn feed_meta(about: &str, updated: Option<Timestamp>) -> FeedMeta {
+    FeedMeta {
+        title: format!("cognate: {about}"),
+        id: format!("urn:x-cognate:papers:{}", utf8_percent_encode(about, NON_ALPHANUMERIC)),
+        link: None,
+        updated: updated.unwrap_or(Timestamp::UNIX_EPOCH),
+    }
 }
 
 /// Everything above a score: a line with the total, then one for each hit. A failure after the first line

@@ -4,6 +4,7 @@
 //! an engine call on a blocking thread, and its answer into a body of [`wire`].
 
 mod answer;
+mod decisions;
 mod error;
 mod guard;
 mod page;
@@ -11,6 +12,6 @@ mod routes;
 mod serve;
 pub mod wire;
 
-pub use answer::exported;
+pub use answer::{exported, feed_meta};
 pub use guard::Guard;
 pub use serve::{ServeError, ServeOptions, serve};

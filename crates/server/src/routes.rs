@@ -14,10 +14,12 @@ use axum::{Json, Router};
 use cognate_corpus::{Format, ReadOptions, Source};
 use cognate_engine::{Cancel, Engine, IngestEvent, Ingestion};
 use percent_encoding::percent_decode_str;
+use serde::de::DeserializeOwned;
 use tokio::sync::Semaphore;
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::answer;
+use crate::decisions;
 use crate::error::ApiError;
 use crate::guard::Guard;
 use crate::page;
@@ -25,7 +27,7 @@ use crate::serve::ServeOptions;
 use crate::wire::{
     BatchBody, BatchParams, CheckBody, CheckParams, CheckedBody, DedupBody, DedupParams, HealthBody,
     IngestBody, PaperBody, RangeParams, RecommendParams, RecordErrorBody, SearchBody, SearchParams,
-    SimilarParams, StatsBody, to_judging,
+    SimilarParams, StatsBody, UpsertParams, asks_to_restore, to_judging,
 };
 
 /// Largest body of `POST /v1/papers`: some 30,000 abstracts.
@@ -45,7 +47,7 @@ pub(crate) struct App {
     requests: Semaphore,
     heavy_requests: Semaphore,
     /// Ends ingestions after their current batch; set when the server is told to stop.
-    stopping: Arc<AtomicBool>,
+    pub(crate) stopping: Arc<AtomicBool>,
 }
 
 impl App {
@@ -78,6 +80,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/v1/papers/{*key}", any(paper))
         .route("/v1/dedup", post(dedup))
         .route("/v1/dedup/check", post(check).layer(DefaultBodyLimit::max(MAX_PAPERS_BODY_BYTES)))
+        .merge(decisions::router())
         .route("/v1/stats", get(stats))
         .route("/health", get(health))
         .merge(page::routes())
@@ -287,11 +290,14 @@ async fn paper(
 /// `POST /v1/papers`: one object, an array, `{"papers": […]}`, or NDJSON.
 async fn upsert(
     State(app): State<Arc<App>>,
+    params: Result<Query<UpsertParams>, QueryRejection>,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<(StatusCode, Json<IngestBody>), ApiError> {
+    let Query(UpsertParams { restore }) = params?;
     let body = body?;
     let _permit = heavy(&app)?;
     off_thread(&app, move |app| {
+        let restore = restore || asks_to_restore(&body);
         let options = ReadOptions { format: Format::Json, ..ReadOptions::default() };
         let source = Source::from_reader("request body", std::io::Cursor::new(body));
         let records = source.records(&options).map_err(cognate_engine::EngineError::from)?;
@@ -300,6 +306,7 @@ async fn upsert(
             records,
             Ingestion {
                 strict: false,
+                restore,
                 stop: &app.stopping,
                 on_event: &mut |event| {
                     if let IngestEvent::Skipped(error) = event {
@@ -325,13 +332,7 @@ async fn dedup(
     State(app): State<Arc<App>>,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Json<DedupBody>, ApiError> {
-    let body = body?;
-    let params: DedupParams = if body.is_empty() {
-        DedupParams::default()
-    } else {
-        let Json(params) = Json::from_bytes(&body)?;
-        params
-    };
+    let params: DedupParams = json_or_default(&body?)?;
     let request = params.to_request()?;
     let _permit = heavy(&app)?;
     off_thread(&app, move |app| {
@@ -381,7 +382,16 @@ async fn check(
     .await
 }
 
-fn heavy(app: &Arc<App>) -> Result<tokio::sync::SemaphorePermit<'_>, ApiError> {
+/// The parameters in a body; without a body, those by default.
+pub(crate) fn json_or_default<T: DeserializeOwned + Default>(body: &Bytes) -> Result<T, ApiError> {
+    if body.is_empty() {
+        return Ok(T::default());
+    }
+    let Json(params) = Json::from_bytes(body)?;
+    Ok(params)
+}
+
+pub(crate) fn heavy(app: &Arc<App>) -> Result<tokio::sync::SemaphorePermit<'_>, ApiError> {
     app.heavy_requests.try_acquire().map_err(|_| {
         ApiError::busy(format!(
             "{MAX_HEAVY_REQUESTS} ingestions or deduplications are running; try again later"

@@ -8,14 +8,19 @@ use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use anyhow::Context;
+use cognate_corpus::export::{ExportFormat, UnknownExportFormat};
 use cognate_corpus::{Paper, Place, ReadOptions, paper_from_json};
-use cognate_engine::{DedupReport, Engine, EngineError, Match, Member, PairJudge, named_features};
-use cognate_server::wire::{CheckedBody, DedupBody, DedupParams, PairBody, ScoredPairBody, to_judging};
+use cognate_engine::{
+    Application, DedupReport, DedupRequest, Engine, EngineError, Match, Member, PairJudge, named_features,
+};
+use cognate_server::wire::{
+    ApplyBody, CheckedBody, DedupBody, DedupParams, PairBody, ScoredPairBody, recorded_parameters, to_judging,
+};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::index::{self, Files};
-use super::{InvalidInput, stop_flag};
+use super::{InvalidInput, decisions, stop_flag};
 use crate::args::{CheckArgs, CheckPairsArgs, DedupArgs, DedupCommand, DedupFindArgs};
 use crate::config::Config;
 use crate::output::Output;
@@ -30,13 +35,29 @@ const MAX_LINE_BYTES: u64 = 4 << 20;
 
 pub(crate) fn run(config: &Config, output: &Output, args: DedupArgs) -> anyhow::Result<()> {
     match args.command {
-        None => find(config, output, args.find),
+        None => find(config, output, args.find, Pairs::ScoredWhereNeeded),
+        Some(DedupCommand::Rethreshold(args)) => find(config, output, args, Pairs::Kept),
+        Some(DedupCommand::Undo(args)) => decisions::undo(config, output, args),
+        Some(DedupCommand::Runs) => decisions::runs(config, output),
+        Some(DedupCommand::Dropped) => decisions::dropped(config, output),
+        Some(DedupCommand::Label(args)) => decisions::label(config, output, &args),
+        Some(DedupCommand::Labels) => decisions::labels(config, output),
+        Some(DedupCommand::Histogram(args)) => decisions::histogram(config, output, args),
+        Some(DedupCommand::Pairs(args)) => decisions::pairs(config, output, args),
         Some(DedupCommand::Check(args)) => check(config, output, args),
         Some(DedupCommand::CheckPairs(args)) => check_pairs(config, output, args),
     }
 }
 
-fn find(config: &Config, output: &Output, args: DedupFindArgs) -> anyhow::Result<()> {
+/// Where scored pairs come from.
+enum Pairs {
+    /// Those kept, else scored now.
+    ScoredWhereNeeded,
+    /// Those kept, else an error.
+    Kept,
+}
+
+fn find(config: &Config, output: &Output, args: DedupFindArgs, pairs: Pairs) -> anyhow::Result<()> {
     let params = DedupParams {
         threshold: args.threshold,
         min_probability: args.judging.min_probability,
@@ -46,7 +67,13 @@ fn find(config: &Config, output: &Output, args: DedupFindArgs) -> anyhow::Result
         merge: Some(args.merge),
     };
     let request = params.to_request()?;
+    let format: Option<ExportFormat> = args
+        .format
+        .map(|name| name.parse())
+        .transpose()
+        .map_err(|error: UnknownExportFormat| InvalidInput(format!("--format: {error}")))?;
     let stop = stop_flag()?;
+    let engine = Engine::open(config.engine_options())?;
     let mut progress = Progress::start("dedup", None);
     let mut seconds: BTreeMap<&'static str, f64> = BTreeMap::new();
     let mut current: Option<(&'static str, Instant)> = None;
@@ -56,23 +83,45 @@ fn find(config: &Config, output: &Output, args: DedupFindArgs) -> anyhow::Result
         }
         current = next.map(|step| (step, Instant::now()));
     };
-    let report = Engine::open(config.engine_options())?.dedup(&request, &stop, &mut |step, done, total| {
-        enter(Some(step));
-        progress.update(done as u64, &format!("{step}: {done} of {total}"));
-    });
+    let report = match pairs {
+        Pairs::Kept => engine.rethreshold(&request),
+        Pairs::ScoredWhereNeeded => engine.dedup(&request, &stop, &mut |step, done, total| {
+            enter(Some(step));
+            progress.update(done as u64, &format!("{step}: {done} of {total}"));
+        }),
+    };
     enter(None);
     progress.finish();
     let report = report?;
     if let Some(path) = &args.pairs {
-        write_pairs(path, &report).with_context(|| format!("could not write `{}`", path.display()))?;
+        write_pairs(path, &engine, &request)
+            .with_context(|| format!("could not write `{}`", path.display()))?;
+    }
+    let application =
+        if args.apply { Some(engine.drop_duplicates(&report, &recorded_parameters(&params))?) } else { None };
+    if let Some(format) = format {
+        // Once they are dropped, the papers that stay are all there are.
+        return decisions::print_kept(&engine, (!args.apply).then_some(&report), format);
     }
     let text = in_words(&report);
-    output.print(&DedupBody::from(report).with_seconds(seconds), |_| text)
+    let report = DedupBody::from(report).with_seconds(seconds);
+    let Some(application) = application else {
+        return output.print(&report, |_| text + "nothing was changed");
+    };
+    output.print(&ApplyBody::new(report, application), |_| text + &applied_in_words(&application))
 }
 
-fn write_pairs(path: &Path, report: &DedupReport) -> anyhow::Result<()> {
+/// What an application did.
+fn applied_in_words(application: &Application) -> String {
+    let Application { run, n_dropped, n_left } = application;
+    let Some(run) = run else { return "nothing was dropped".to_owned() };
+    let left = if *n_left > 0 { format!(", {n_left} left since they changed") } else { String::new() };
+    format!("{n_dropped} dropped{left}. `cognate dedup undo {run}` brings them back")
+}
+
+fn write_pairs(path: &Path, engine: &Engine, request: &DedupRequest) -> anyhow::Result<()> {
     let mut file = BufWriter::new(File::create(path)?);
-    for pair in &report.pairs {
+    for pair in &engine.scored_by_id(request)? {
         serde_json::to_writer(&mut file, &ScoredPairBody::from(pair))?;
         file.write_all(b"\n")?;
     }
@@ -95,7 +144,7 @@ fn in_words(report: &DedupReport) -> String {
     }
     let stats = report.stats;
     text.push_str(&format!(
-        "{} papers, {} pairs compared, {} clusters: {} to drop, {} to review; nothing was changed",
+        "{} papers, {} pairs compared, {} clusters: {} to drop, {} to review; ",
         stats.n_papers, stats.n_pairs, stats.n_clusters, stats.n_drop, stats.n_review
     ));
     text

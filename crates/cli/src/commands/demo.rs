@@ -36,6 +36,7 @@ pub(crate) fn run(config: &Config, output: &Output) -> anyhow::Result<()> {
         Source::from_reader("demo corpus", CORPUS.as_bytes()).records(&options)?,
         Ingestion {
             strict: true,
+            restore: false,
             stop: &stop,
             on_event: &mut |event| {
                 if let IngestEvent::Committed(counts) = event {

@@ -80,6 +80,7 @@ pub(crate) fn run(config: &Config, output: &Output, args: &EvalArgs) -> anyhow::
         },
         Ingestion {
             strict: false,
+            restore: false,
             stop: &stop,
             on_event: &mut |event| match event {
                 IngestEvent::Committed(counts) => {

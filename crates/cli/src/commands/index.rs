@@ -36,6 +36,7 @@ pub(crate) fn run(config: &Config, output: &Output, args: &IndexArgs) -> anyhow:
         files,
         Ingestion {
             strict: args.strict,
+            restore: args.restore,
             stop: &stop,
             on_event: &mut |event| match event {
                 IngestEvent::Committed(counts) => {

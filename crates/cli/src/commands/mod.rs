@@ -1,5 +1,6 @@
 //! One module per command that has something to do; the short ones are here.
 
+mod decisions;
 mod dedup;
 mod demo;
 mod embed;

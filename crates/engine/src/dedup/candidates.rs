@@ -19,8 +19,19 @@ const MAX_GROUP: usize = 64;
 /// Pairs by meaning that are held: 240 MB of them.
 const MAX_PAIRS: usize = 20_000_000;
 
-/// Two rows, the smaller first, and their cosine where it is known.
-pub(super) type Pair = (u32, u32, Option<f32>);
+/// Two rows, the smaller first.
+type Pair = (u32, u32);
+
+/// Two papers to compare.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Candidate {
+    /// Rows, the smaller first.
+    pub(super) rows: Pair,
+    /// Their cosine, where it is known.
+    pub(super) cosine: Option<f32>,
+    /// They have an identifier, the title or words in common, and so are candidates whatever the threshold.
+    pub(super) has_key: bool,
+}
 
 /// Sketches of every paper, in order of row.
 pub(super) fn sketches(reader: &Reader<'_>, stop: &AtomicBool) -> Result<Vec<Sketch>, EngineError> {
@@ -46,18 +57,24 @@ pub(super) fn candidates(
     sketches: &[Sketch],
     vectors: &cognate_index::Snapshot,
     threshold: f32,
-) -> Result<Vec<Pair>, EngineError> {
-    let mut pairs = by_equal_keys(sketches);
+) -> Result<Vec<Candidate>, EngineError> {
+    let with_key = |rows| Candidate { rows, cosine: None, has_key: true };
+    let mut pairs: Vec<Candidate> = by_equal_keys(sketches).into_iter().map(with_key).collect();
     let by_meaning = by_meaning(sketches, vectors, threshold)?;
-    pairs.extend(by_meaning.into_iter().map(|(a, b, cosine)| (a, b, Some(cosine))));
-    // Of a pair that several signals found, the one that knows the cosine.
-    pairs.par_sort_unstable_by_key(|&(a, b, cosine)| (a, b, cosine.is_none()));
-    pairs.dedup_by_key(|&mut (a, b, _)| (a, b));
+    let near = |(a, b, cosine)| Candidate { rows: (a, b), cosine: Some(cosine), has_key: false };
+    pairs.extend(by_meaning.into_iter().map(near));
+    // Of a pair that several signals found, first the one that knows the cosine.
+    pairs.par_sort_unstable_by_key(|pair| (pair.rows, pair.cosine.is_none()));
+    pairs.dedup_by(|next, first| {
+        let is_same = next.rows == first.rows;
+        first.has_key |= is_same && next.has_key;
+        is_same
+    });
     Ok(pairs)
 }
 
 /// Pairs with an identifier, the title or a band of words in common.
-pub(super) fn by_equal_keys(sketches: &[Sketch]) -> Vec<Pair> {
+fn by_equal_keys(sketches: &[Sketch]) -> Vec<Pair> {
     let mut pairs = Vec::new();
     let index = || sketches.iter().enumerate().map(|(place, sketch)| (place as u32, sketch));
     let identifiers =
@@ -69,8 +86,8 @@ pub(super) fn by_equal_keys(sketches: &[Sketch]) -> Vec<Pair> {
         let keys = index().filter_map(|(place, sketch)| Some((u64::from(*sketch.bands.get(band)?), place)));
         join(sketches, keys.collect(), &mut pairs);
         if band % 8 == 7 {
-            pairs.par_sort_unstable_by_key(|&(a, b, _)| (a, b));
-            pairs.dedup_by_key(|&mut (a, b, _)| (a, b));
+            pairs.par_sort_unstable();
+            pairs.dedup();
         }
     }
     pairs
@@ -96,7 +113,7 @@ fn join(sketches: &[Sketch], mut keys: Vec<(u64, u32)>, pairs: &mut Vec<Pair>) {
 }
 
 fn pair(a: &Sketch, b: &Sketch) -> Pair {
-    (a.row.min(b.row), a.row.max(b.row), None)
+    (a.row.min(b.row), a.row.max(b.row))
 }
 
 /// Pairs near in meaning: with an author in common from `threshold` on, others from [`WITHOUT_AUTHOR`] on.

@@ -110,7 +110,15 @@ impl Engine {
         for (id, (row, paper)) in candidates {
             let Some(score) = snapshot.vectors.score(vector, row)? else { continue };
             let other = Profile::new(&paper);
-            let judgment = Judgment::new(Evidence::new(&profile, &other, Some(score)), judging);
+            // What a person said goes before everything else.
+            let label = reader.label(&record.id, &id)?;
+            if label == Some(false) {
+                continue;
+            }
+            let mut judgment = Judgment::new(Evidence::new(&profile, &other, Some(score)), judging);
+            if label == Some(true) {
+                (judgment.verdict, judgment.probability) = (Verdict::Duplicate, 1.0);
+            }
             if judgment.verdict != Verdict::Distinct {
                 let reason = reason(&judgment.evidence, (&profile, &other));
                 let Judgment { verdict, probability, kind, .. } = judgment;

@@ -36,10 +36,11 @@ pub use report::{Action, Cluster, DedupReport, DedupStats, Match, Member, Scored
 pub use request::{ClusterMode, DedupRequest, Judging, KeepPolicy, Versions};
 pub use verdict::{Judgment, Kind, Verdict};
 
-use candidates::Pair;
+use candidates::Candidate;
 use cluster::{Group, Link};
 use profile::Profile;
 
+use crate::decisions::{self, RowPair, RowPairs};
 use crate::engine::Engine;
 use crate::error::EngineError;
 use crate::store::Reader;
@@ -52,15 +53,23 @@ const SURELY_DISTINCT: f64 = 0.01;
 /// Progress of a run: a step in words, how much of it is done, and of how much.
 pub type OnProgress<'a> = &'a mut dyn FnMut(&'static str, usize, usize);
 
-/// A pair of rows as judged.
+/// Changes whenever a pair may be scored differently, so that scores of earlier rules are not used.
+pub(crate) const RULES_VERSION: u32 = 1;
+
+/// A pair of rows, and what is to be done about it.
 struct JudgedRows {
     rows: (u32, u32),
     score: f32,
-    judgment: Judgment,
+    probability: f64,
+    kind: Kind,
+    verdict: Verdict,
+    /// What a person said, which goes before everything else.
+    label: Option<bool>,
 }
 
 impl Engine {
-    /// Finds the duplicates among all papers. `stop` ends the run; `on_progress` is told how far it is.
+    /// Finds the duplicates among all papers. `stop` ends the run; `on_progress` is told how far it is. Pairs are
+    /// scored once for each generation and kept, so that another run with another cut is quick.
     ///
     /// # Errors
     /// [`EngineError::Interrupted`] if stopped, [`EngineError::InvalidRequest`] if there are too many pairs above the
@@ -71,40 +80,109 @@ impl Engine {
         stop: &AtomicBool,
         on_progress: OnProgress<'_>,
     ) -> Result<DedupReport, EngineError> {
-        let stats = DedupStats {
-            threshold: request.threshold,
-            min_probability: request.judging.min_probability,
-            ..DedupStats::default()
-        };
         let Some(view) = self.view()? else {
-            return Ok(DedupReport { clusters: Vec::new(), pairs: Vec::new(), stats });
+            let (threshold, min_probability) = (request.threshold, request.judging.min_probability);
+            let stats = DedupStats { threshold, min_probability, ..DedupStats::default() };
+            return Ok(DedupReport { clusters: Vec::new(), stats });
         };
         view.catch_up(&self.store)?;
         let vectors = view.snapshot().vectors;
         let reader = self.store.reader()?;
+        let file = self.pairs_file(view.model());
+        let kept = file.read().filter(|pairs| pairs.generation == vectors.generation());
+        let scored = match kept.and_then(|pairs| pairs.from_threshold(request.threshold)) {
+            Some(scored) => scored,
+            None => {
+                let scored = score(&reader, &vectors, request.threshold, (stop, &mut *on_progress))?;
+                if let Err(error) = file.write(&scored) {
+                    tracing::warn!("{error}: the next run scores all pairs again");
+                }
+                scored
+            }
+        };
+        on_progress("making clusters", 0, scored.pairs.len());
+        self.report(&reader, &scored, request)
+    }
 
-        on_progress("reading", 0, vectors.len());
-        let sketches = candidates::sketches(&reader, stop)?;
-        on_progress("looking for candidates", 0, sketches.len());
-        let pairs = candidates::candidates(&sketches, &vectors, request.threshold)?;
-        let n_papers = sketches.len();
-        drop(sketches);
-        let judged = judge(&reader, &vectors, &pairs, &request.judging, (stop, &mut *on_progress))?;
-        on_progress("making clusters", 0, judged.len());
-        let clusters = clusters(&reader, &judged, request)?;
+    /// As [`Engine::dedup`], from the pairs that were scored last, with another cut: nothing is compared again.
+    ///
+    /// # Errors
+    /// [`EngineError::NoScoredPairs`] unless the papers are as that run found them, and its threshold was not
+    /// higher, or a failure of the store.
+    pub fn rethreshold(&self, request: &DedupRequest) -> Result<DedupReport, EngineError> {
+        let reader = self.store.reader()?;
+        let scored = self.scored_pairs(&reader)?.from_threshold(request.threshold);
+        self.report(&reader, &scored.ok_or(EngineError::NoScoredPairs)?, request)
+    }
 
+    /// The pairs that were scored last, with their verdicts: those that are not surely two papers (a probability
+    /// of 0.01 or a cosine of 0.85 at least), in order of `a`, then `b`.
+    ///
+    /// # Errors
+    /// As [`Engine::rethreshold`].
+    pub fn scored_by_id(&self, request: &DedupRequest) -> Result<Vec<ScoredPair>, EngineError> {
+        let reader = self.store.reader()?;
+        let scored = self.scored_pairs(&reader)?.from_threshold(request.threshold);
+        let judged = with_labels(&reader, &scored.ok_or(EngineError::NoScoredPairs)?, &request.judging)?;
+        let mut rows: Vec<u32> = judged.iter().flat_map(|pair| [pair.rows.0, pair.rows.1]).collect();
+        rows.sort_unstable();
+        rows.dedup();
+        let ids = reader.paper_ids(&rows)?;
+        let with_ids = judged.into_iter().filter_map(|pair| {
+            let (a, b) = ids.get(&pair.rows.0).zip(ids.get(&pair.rows.1))?;
+            let (a, b) = if a <= b { (a, b) } else { (b, a) };
+            let JudgedRows { score, probability, kind, verdict, .. } = pair;
+            Some(ScoredPair { a: a.clone(), b: b.clone(), score, probability, kind, verdict })
+        });
+        let mut pairs: Vec<ScoredPair> = with_ids.collect();
+        pairs.par_sort_unstable_by(|x, y| (&x.a, &x.b).cmp(&(&y.a, &y.b)));
+        Ok(pairs)
+    }
+
+    /// What scored pairs and people's labels come to.
+    fn report(
+        &self,
+        reader: &Reader<'_>,
+        scored: &RowPairs,
+        request: &DedupRequest,
+    ) -> Result<DedupReport, EngineError> {
+        let judged = with_labels(reader, scored, &request.judging)?;
+        let clusters = clusters(reader, &judged, request)?;
         let count = |action| clusters.iter().flat_map(|c| &c.members).filter(|m| m.action == action).count();
         let stats = DedupStats {
-            n_papers,
-            n_pairs: pairs.len(),
+            n_papers: scored.n_papers as usize,
+            n_pairs: scored.n_judged as usize,
             n_clusters: clusters.len(),
             n_drop: count(Action::Drop),
             n_review: count(Action::Review),
-            generation: vectors.generation(),
-            ..stats
+            threshold: request.threshold,
+            min_probability: request.judging.min_probability,
+            generation: scored.generation,
         };
-        Ok(DedupReport { clusters, pairs: scored(&reader, judged)?, stats })
+        Ok(DedupReport { clusters, stats })
     }
+}
+
+/// Scores every pair that may be one paper.
+fn score(
+    reader: &Reader<'_>,
+    vectors: &cognate_index::Snapshot,
+    threshold: f32,
+    (stop, on_progress): (&AtomicBool, OnProgress<'_>),
+) -> Result<RowPairs, EngineError> {
+    on_progress("reading", 0, vectors.len());
+    let sketches = candidates::sketches(reader, stop)?;
+    on_progress("looking for candidates", 0, sketches.len());
+    let candidates = candidates::candidates(&sketches, vectors, threshold)?;
+    let n_papers = sketches.len();
+    drop(sketches);
+    Ok(RowPairs {
+        generation: vectors.generation(),
+        n_papers: n_papers as u64,
+        n_judged: candidates.len() as u64,
+        threshold,
+        pairs: judge(reader, vectors, &candidates, (stop, on_progress))?,
+    })
 }
 
 /// Judges every pair, and gives those that are not surely two papers. Holds the words of [`MAX_PROFILES`] papers
@@ -112,10 +190,9 @@ impl Engine {
 fn judge(
     reader: &Reader<'_>,
     vectors: &cognate_index::Snapshot,
-    pairs: &[Pair],
-    judging: &Judging,
-    (stop, on_progress): (&AtomicBool, &mut dyn FnMut(&'static str, usize, usize)),
-) -> Result<Vec<JudgedRows>, EngineError> {
+    pairs: &[Candidate],
+    (stop, on_progress): (&AtomicBool, OnProgress<'_>),
+) -> Result<Vec<RowPair>, EngineError> {
     let mut judged = Vec::new();
     let mut start = 0;
     while start < pairs.len() {
@@ -124,8 +201,8 @@ fn judge(
         }
         on_progress("comparing", start, pairs.len());
         let mut rows = BTreeSet::new();
-        let fits = |pair: &&Pair| {
-            rows.extend([pair.0, pair.1]);
+        let fits = |pair: &&Candidate| {
+            rows.extend([pair.rows.0, pair.rows.1]);
             rows.len() <= MAX_PROFILES
         };
         let n = pairs[start..].iter().take_while(fits).count();
@@ -133,9 +210,9 @@ fn judge(
         start += n;
         let rows: Vec<u32> = rows.into_iter().collect();
         let profiles = profiles(reader, &rows)?;
-        let found: Vec<Option<JudgedRows>> = chunk
+        let found: Vec<Option<RowPair>> = chunk
             .par_iter()
-            .map(|&(a, b, cosine)| {
+            .map(|&Candidate { rows: (a, b), cosine, has_key }| {
                 let Some((first, second)) = profiles.get(&a).zip(profiles.get(&b)) else { return Ok(None) };
                 let score = match cosine {
                     Some(cosine) => cosine,
@@ -144,9 +221,11 @@ fn judge(
                         None => return Ok(None),
                     },
                 };
-                let judgment = Judgment::new(Evidence::new(first, second, Some(score)), judging);
-                let is_kept = judgment.probability >= SURELY_DISTINCT || score >= candidates::WITHOUT_AUTHOR;
-                Ok(is_kept.then_some(JudgedRows { rows: (a, b), score, judgment }))
+                let evidence = Evidence::new(first, second, Some(score));
+                let probability = model::probability(&evidence);
+                let kind = verdict::kind(&evidence);
+                let is_kept = probability >= SURELY_DISTINCT || score >= candidates::WITHOUT_AUTHOR;
+                Ok(is_kept.then_some(RowPair { rows: (a, b), score, probability, kind, has_key }))
             })
             .collect::<Result<_, EngineError>>()?;
         judged.extend(found.into_iter().flatten());
@@ -165,15 +244,49 @@ fn profiles(reader: &Reader<'_>, rows: &[u32]) -> Result<HashMap<u32, Profile>, 
     Ok(profiles)
 }
 
+/// The pairs with what is to be done about them. What a person said goes before every rule: pairs said to be
+/// duplicates are so with certainty, also where nothing else found them.
+fn with_labels(
+    reader: &Reader<'_>,
+    scored: &RowPairs,
+    judging: &Judging,
+) -> Result<Vec<JudgedRows>, EngineError> {
+    let mut labels = decisions::labels_by_rows(reader)?;
+    let judged = |pair: &RowPair, label: Option<bool>| JudgedRows {
+        rows: pair.rows,
+        score: pair.score,
+        probability: label.map_or(pair.probability, |is_duplicate| f64::from(u8::from(is_duplicate))),
+        kind: pair.kind,
+        verdict: match label {
+            Some(true) => Verdict::Duplicate,
+            Some(false) => Verdict::Distinct,
+            None => judging.verdict(pair.probability, pair.kind),
+        },
+        label,
+    };
+    let mut all: Vec<JudgedRows> =
+        scored.pairs.iter().map(|pair| judged(pair, labels.remove(&pair.rows))).collect();
+    for (rows, is_duplicate) in labels {
+        let papers = reader.papers(&[rows.0, rows.1])?;
+        let Some((a, b)) = papers.get(&rows.0).zip(papers.get(&rows.1)) else { continue };
+        let Some((a_vector, b_vector)) = reader.vector(rows.0)?.zip(reader.vector(rows.1)?) else { continue };
+        let score = a_vector.cosine(&b_vector);
+        let evidence = Evidence::new(&Profile::new(&a.paper), &Profile::new(&b.paper), Some(score));
+        let kind = verdict::kind(&evidence);
+        let pair = RowPair { rows, score, probability: 0.0, kind, has_key: false };
+        all.push(judged(&pair, Some(is_duplicate)));
+    }
+    Ok(all)
+}
+
 /// Clusters of the pairs that are duplicates or to be reviewed.
 fn clusters(
     reader: &Reader<'_>,
     judged: &[JudgedRows],
     request: &DedupRequest,
 ) -> Result<Vec<Cluster>, EngineError> {
-    let judged: Vec<&JudgedRows> =
-        judged.iter().filter(|pair| pair.judgment.verdict != Verdict::Distinct).collect();
-    let mut rows: Vec<u32> = judged.iter().flat_map(|pair| [pair.rows.0, pair.rows.1]).collect();
+    let matches = judged.iter().filter(|pair| pair.verdict != Verdict::Distinct);
+    let mut rows: Vec<u32> = matches.flat_map(|pair| [pair.rows.0, pair.rows.1]).collect();
     rows.sort_unstable();
     rows.dedup();
     let papers = reader.papers(&rows)?;
@@ -183,13 +296,13 @@ fn clusters(
     let places: HashMap<u32, usize> =
         records.iter().enumerate().map(|(place, record)| (record.0, place)).collect();
 
-    let mut found: HashMap<(usize, usize), &JudgedRows> = HashMap::with_capacity(judged.len());
-    let mut links = Vec::with_capacity(judged.len());
-    for pair in judged {
+    let mut found: HashMap<(usize, usize), &JudgedRows> = HashMap::new();
+    let mut links = Vec::new();
+    for pair in judged.iter().filter(|pair| pair.verdict != Verdict::Distinct || pair.label.is_some()) {
         let Some((&a, &b)) = places.get(&pair.rows.0).zip(places.get(&pair.rows.1)) else { continue };
         let (a, b) = (a.min(b), a.max(b));
-        let Judgment { probability, verdict, .. } = pair.judgment;
-        links.push(Link { a, b, probability, verdict, is_forbidden: false });
+        let is_forbidden = pair.label == Some(false);
+        links.push(Link { a, b, probability: pair.probability, verdict: pair.verdict, is_forbidden });
         found.insert((a, b), pair);
     }
     let groups = cluster::groups(records.len(), &links, request.clusters);
@@ -211,18 +324,18 @@ fn described(
     for other in &group.others {
         let ends = (other.place.min(other.matched_to), other.place.max(other.matched_to));
         let Some(pair) = found.get(&ends) else { continue };
-        let judgment = &pair.judgment;
-        let reason =
-            verdict::reason(&judgment.evidence, (&records[other.place].2, &records[other.matched_to].2));
+        let ends = (&records[other.place].2, &records[other.matched_to].2);
+        let reason = verdict::reason(&Evidence::new(ends.0, ends.1, Some(pair.score)), ends);
+        let said = if pair.label.is_some() { "a person said that they are duplicates; " } else { "" };
         others.push(Member {
             id: id(other.place),
             action: if other.verdict == Verdict::Duplicate { Action::Drop } else { Action::Review },
             found: Some(Match {
                 matched_to: id(other.matched_to),
                 score: pair.score,
-                probability: judgment.probability,
-                kind: judgment.kind,
-                reason,
+                probability: pair.probability,
+                kind: pair.kind,
+                reason: format!("{said}{reason}"),
             }),
         });
     }
@@ -241,27 +354,8 @@ fn described(
     Cluster { keep: id(group.keep), members: [vec![kept], others].concat(), merged }
 }
 
-/// The pairs by id.
-fn scored(reader: &Reader<'_>, judged: Vec<JudgedRows>) -> Result<Vec<ScoredPair>, EngineError> {
-    let mut rows: Vec<u32> = judged.iter().flat_map(|pair| [pair.rows.0, pair.rows.1]).collect();
-    rows.sort_unstable();
-    rows.dedup();
-    let ids = reader.paper_ids(&rows)?;
-    let with_ids = judged.into_iter().filter_map(|pair| {
-        let (a, b) = ids.get(&pair.rows.0).zip(ids.get(&pair.rows.1))?;
-        let (a, b) = if a <= b { (a, b) } else { (b, a) };
-        let Judgment { verdict, probability, kind, evidence } = pair.judgment;
-        Some(ScoredPair {
-            a: a.clone(),
-            b: b.clone(),
-            score: pair.score,
-            probability,
-            kind,
-            verdict,
-            evidence,
-        })
-    });
-    let mut pairs: Vec<ScoredPair> = with_ids.collect();
-    pairs.par_sort_unstable_by(|x, y| (&x.a, &x.b).cmp(&(&y.a, &y.b)));
-    Ok(pairs)
+/// What speaks for and against a pair, in words.
+pub(crate) fn reason_of(a: &Paper, b: &Paper, score: f32) -> String {
+    let (a, b) = (Profile::new(a), Profile::new(b));
+    verdict::reason(&Evidence::new(&a, &b, Some(score)), (&a, &b))
 }

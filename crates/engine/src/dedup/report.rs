@@ -2,7 +2,6 @@
 
 use cognate_corpus::{Paper, PaperId};
 
-use super::evidence::Evidence;
 use super::verdict::{Kind, Verdict};
 
 /// What to do with a member of a cluster.
@@ -80,8 +79,6 @@ pub struct ScoredPair {
     pub kind: Kind,
     /// What is to be done about them.
     pub verdict: Verdict,
-    /// Everything that they were compared by.
-    pub evidence: Evidence,
 }
 
 /// Counts of a deduplication.
@@ -89,7 +86,7 @@ pub struct ScoredPair {
 pub struct DedupStats {
     /// Papers compared.
     pub n_papers: usize,
-    /// Pairs that were judged.
+    /// Pairs that were judged, by the run that scored them.
     pub n_pairs: usize,
     /// Clusters.
     pub n_clusters: usize,
@@ -110,9 +107,6 @@ pub struct DedupStats {
 pub struct DedupReport {
     /// In ascending order of the kept paper's id.
     pub clusters: Vec<Cluster>,
-    /// The pairs that were judged, without those that are surely two papers (a probability below 0.01 and a cosine
-    /// below 0.85), in order of `a`, then `b`.
-    pub pairs: Vec<ScoredPair>,
     /// Counts.
     pub stats: DedupStats,
 }

@@ -77,21 +77,27 @@ pub struct Judgment {
     pub evidence: Evidence,
 }
 
+impl Judging {
+    /// What is to be done about a pair.
+    pub(crate) fn verdict(&self, probability: f64, kind: Kind) -> Verdict {
+        if kind == Kind::Version && self.versions == Versions::Distinct {
+            Verdict::Distinct
+        } else if probability >= self.min_probability {
+            Verdict::Duplicate
+        } else if probability >= self.review_from() {
+            Verdict::Review
+        } else {
+            Verdict::Distinct
+        }
+    }
+}
+
 impl Judgment {
     /// Judges two records by their evidence.
     pub(crate) fn new(evidence: Evidence, judging: &Judging) -> Self {
         let probability = model::probability(&evidence);
         let kind = kind(&evidence);
-        let verdict = if kind == Kind::Version && judging.versions == Versions::Distinct {
-            Verdict::Distinct
-        } else if probability >= judging.min_probability {
-            Verdict::Duplicate
-        } else if probability >= judging.review_from() {
-            Verdict::Review
-        } else {
-            Verdict::Distinct
-        };
-        Self { verdict, probability, kind, evidence }
+        Self { verdict: judging.verdict(probability, kind), probability, kind, evidence }
     }
 }
 
@@ -100,7 +106,8 @@ const NEAR_TEXT: f32 = 0.3;
 /// The same for titles, where there are no abstracts to compare.
 const NEAR_TITLE: f32 = 0.8;
 
-fn kind(evidence: &Evidence) -> Kind {
+/// How two records are alike.
+pub(crate) fn kind(evidence: &Evidence) -> Kind {
     let title_is_equal = evidence.title.is_some_and(|title| title.is_equal);
     let near_title = evidence.title.is_some_and(|title| title.similarity >= NEAR_TITLE);
     let has_common_author = evidence.authors.is_none_or(|authors| authors.n_shared > 0);

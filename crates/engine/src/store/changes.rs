@@ -15,7 +15,7 @@ pub(crate) struct Changes<T> {
     pub(crate) generation: u64,
     /// Rows that are new or changed, with what was asked for of each.
     pub(crate) upserts: Vec<(u32, T)>,
-    /// Rows deleted.
+    /// Rows deleted or dropped.
     pub(crate) deletes: Vec<u32>,
 }
 
@@ -32,6 +32,9 @@ pub(crate) struct Attributes {
     pub(crate) first_indexed: Date,
     pub(crate) upvotes: Option<i64>,
 }
+
+/// The vectors of papers that are not dropped: a dropped paper keeps its own, to come back with.
+const NOT_DROPPED: &str = "row NOT IN (SELECT row FROM drops WHERE ended IS NULL)";
 
 /// A table whose rows are stamped, and how one of them is read.
 struct Stamped<T> {
@@ -51,7 +54,7 @@ impl Reader<'_> {
             let row = row.get(0)?;
             UnitVector::from_f16_le_bytes(bytes).map_err(|source| EngineError::DamagedVector { row, source })
         };
-        let vectors = Stamped { table: "vectors", columns: "row, vector", condition: "1", read };
+        let vectors = Stamped { table: "vectors", columns: "row, vector", condition: NOT_DROPPED, read };
         changes_since(self, &vectors, since, about)
     }
 
@@ -113,7 +116,7 @@ fn changes_since<T>(
     }
     let deletes = transaction
         .prepare_cached(
-            "SELECT row FROM papers WHERE generation > ?1 AND generation <= ?2 AND deleted = 1 ORDER BY row",
+            "SELECT row FROM papers WHERE generation > ?1 AND generation <= ?2 AND deleted != 0 ORDER BY row",
         )?
         .query_map([since, until], |row| row.get(0))?
         .collect::<Result<_, _>>()?;

@@ -1,11 +1,14 @@
 //! The store: papers and their vectors in one SQLite file, the only truth in a data folder.
 //!
 //! Every write transaction takes the next generation and stamps the rows that it touches; a delete
-//! leaves a stamped row behind. Whatever is derived from the store asks the functions of `changes`.
+//! leaves a stamped row behind, and so does dropping a duplicate (`drops`), which can be undone. What people
+//! say of pairs (`labels`) changes no paper, and takes no generation. Whatever is derived from the store asks the functions of `changes`.
 //! WAL mode lets any number of processes read while one writes; `synchronous=FULL` means that a
 //! returned commit survives a power cut.
 
 mod changes;
+mod drops;
+mod labels;
 mod model;
 mod read;
 mod schema;
@@ -22,16 +25,24 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags};
 
 pub(crate) use changes::Attributes;
+pub(crate) use drops::{BringBack, NewDrop};
+pub use drops::{DropRun, DroppedPaper};
+pub use labels::Label;
 pub use model::StoredModel;
 pub(crate) use read::Reader;
 pub use read::StoredPaper;
 pub(crate) use schema::SCHEMA_VERSION;
-pub(crate) use write::{Incoming, Outcome, Plan};
+pub(crate) use write::{CommitOptions, Incoming, Outcome, Plan};
 
 use crate::error::EngineError;
 
 /// The store's file name inside a data folder.
 pub const STORE_FILE: &str = "papers.sqlite3";
+
+/// `papers.deleted`, which is 0 for a paper in the answers: its content is gone.
+const DELETED: u8 = 1;
+/// `papers.deleted`: kept whole, but out of every answer until it is brought back.
+const DROPPED: u8 = 2;
 
 /// How long a write waits for another process's transaction: far longer than one batch takes.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(60);

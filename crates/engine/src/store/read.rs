@@ -70,16 +70,25 @@ impl Reader<'_> {
         model::load(self, "model")
     }
 
-    /// Papers that are not deleted.
+    /// Papers that are neither deleted nor dropped, as are all that the functions below give.
     pub(crate) fn n_papers(&self) -> Result<u64, EngineError> {
         let n: i64 = self.query_row("SELECT count(*) FROM papers WHERE deleted = 0", [], |r| r.get(0))?;
         Ok(n.unsigned_abs())
     }
 
-    /// The papers of `rows` that are not deleted, by row.
+    /// Papers that have a vector: dropped ones too.
+    pub(crate) fn n_vectors(&self) -> Result<u64, EngineError> {
+        Ok(self.query_row("SELECT count(*) FROM vectors", [], |r| r.get(0))?)
+    }
+
+    /// The papers of `rows`, by row.
     pub(crate) fn papers(&self, rows: &[u32]) -> Result<HashMap<u32, StoredPaper>, EngineError> {
+        self.papers_where("deleted = 0", rows)
+    }
+
+    fn papers_where(&self, condition: &str, rows: &[u32]) -> Result<HashMap<u32, StoredPaper>, EngineError> {
         let sql = format!(
-            "SELECT {PAPER_COLUMNS} FROM papers WHERE deleted = 0 AND row IN (SELECT value FROM json_each(?1))"
+            "SELECT {PAPER_COLUMNS} FROM papers WHERE {condition} AND row IN (SELECT value FROM json_each(?1))"
         );
         let mut statement = self.prepare_cached(&sql)?;
         let mut found = statement.query([json_list(rows)])?;
@@ -91,7 +100,7 @@ impl Reader<'_> {
         Ok(papers)
     }
 
-    /// The ids of `rows` that are not deleted, by row.
+    /// The ids of `rows`, by row.
     pub(crate) fn ids(&self, rows: &[u32]) -> Result<HashMap<u32, String>, EngineError> {
         let mut statement = self.prepare_cached(
             "SELECT row, id FROM papers WHERE deleted = 0 AND row IN (SELECT value FROM json_each(?1))",
@@ -127,6 +136,21 @@ impl Reader<'_> {
         let mut statement = self.prepare_cached("SELECT row FROM papers WHERE deleted = 0 AND id = ?1")?;
         let rows = ids.iter().map(|id| statement.query_row([id.as_str()], |row| row.get(0)).optional());
         Ok(rows.filter_map(Result::transpose).collect::<Result<_, _>>()?)
+    }
+
+    /// The rows of those of `ids` that are there, by id.
+    pub(crate) fn rows_of<'a>(
+        &self,
+        ids: impl Iterator<Item = &'a str>,
+    ) -> Result<HashMap<String, u32>, EngineError> {
+        let mut statement = self.prepare_cached("SELECT row FROM papers WHERE deleted = 0 AND id = ?1")?;
+        let mut rows = HashMap::new();
+        for id in ids {
+            if let Some(row) = statement.query_row([id], |row| row.get(0)).optional()? {
+                rows.insert(id.to_owned(), row);
+            }
+        }
+        Ok(rows)
     }
 
     /// The papers that a person or a client may have meant, in order of id: the one of exactly this
@@ -169,24 +193,24 @@ impl Reader<'_> {
             .map_err(|source| EngineError::DamagedVector { row, source })
     }
 
-    /// Calls `visit` with every paper that is not deleted, in order of row.
-    pub(crate) fn for_each_paper(
+    /// Calls `visit` with every paper, in order of row.
+    pub(crate) fn for_each_paper<E: From<EngineError>>(
         &self,
-        visit: &mut dyn FnMut(StoredPaper) -> Result<(), EngineError>,
-    ) -> Result<(), EngineError> {
+        visit: &mut dyn FnMut(StoredPaper) -> Result<(), E>,
+    ) -> Result<(), E> {
         let sql = format!("SELECT {PAPER_COLUMNS} FROM papers WHERE deleted = 0 ORDER BY row");
-        let mut statement = self.prepare_cached(&sql)?;
-        let mut rows = statement.query([])?;
-        while let Some(row) = rows.next()? {
+        let mut statement = self.prepare_cached(&sql).map_err(EngineError::from)?;
+        let mut rows = statement.query([]).map_err(EngineError::from)?;
+        while let Some(row) = rows.next().map_err(EngineError::from)? {
             visit(paper_of(row)?)?;
         }
         Ok(())
     }
 }
 
-/// Papers whose new vector is missing, or of an earlier text.
+/// Papers whose new vector is missing, or of an earlier text. Dropped papers get one too, to come back with.
 const WANTS_NEXT_VECTOR: &str = "papers p LEFT JOIN vectors_next n ON n.row = p.row AND n.text_hash = p.text_hash \
-     WHERE p.deleted = 0 AND n.row IS NULL";
+     WHERE p.deleted != 1 AND n.row IS NULL";
 
 /// Papers waiting to be embedded anew.
 pub(crate) struct ToReembed {
@@ -202,7 +226,7 @@ impl Reader<'_> {
         let sql = format!("SELECT p.row FROM {WANTS_NEXT_VECTOR} ORDER BY p.row LIMIT ?1");
         let rows: Vec<u32> =
             self.prepare_cached(&sql)?.query_map([limit], |r| r.get(0))?.collect::<Result<_, _>>()?;
-        let mut papers: Vec<StoredPaper> = self.papers(&rows)?.into_values().collect();
+        let mut papers: Vec<StoredPaper> = self.papers_where("deleted != 1", &rows)?.into_values().collect();
         papers.sort_by_key(|stored| stored.row);
         Ok(ToReembed { papers, n_left: n_to_reembed(self)? })
     }

@@ -10,10 +10,12 @@ use crate::error::EngineError;
 pub(super) const APPLICATION_ID: i32 = 0x636f_676e;
 
 /// The version that this build reads and writes; SQLite's `user_version` holds a store's own.
-pub(crate) const SCHEMA_VERSION: i32 = 1;
+pub(crate) const SCHEMA_VERSION: i32 = 2;
 
 /// `MIGRATIONS[v]` turns a store of version `v` into one of version `v + 1`; version 0 is an empty file.
-const MIGRATIONS: [&str; SCHEMA_VERSION as usize] = ["
+const MIGRATIONS: [&str; SCHEMA_VERSION as usize] = [VERSION_1, VERSION_2];
+
+const VERSION_1: &str = "
     CREATE TABLE meta (
         key   TEXT PRIMARY KEY,
         value TEXT NOT NULL
@@ -65,7 +67,40 @@ const MIGRATIONS: [&str; SCHEMA_VERSION as usize] = ["
         PRIMARY KEY (kind, value, row)
     ) STRICT, WITHOUT ROWID;
     CREATE INDEX identifiers_by_row ON identifiers (row);
-"];
+";
+
+/// What people decide: duplicates dropped from every answer (`papers.deleted` is 2 for them), and labels.
+const VERSION_2: &str = "
+    CREATE TABLE dedup_runs (
+        run        INTEGER PRIMARY KEY AUTOINCREMENT,
+        applied    TEXT    NOT NULL,
+        parameters TEXT    NOT NULL
+    ) STRICT;
+
+    CREATE TABLE drops (
+        run         INTEGER NOT NULL REFERENCES dedup_runs (run),
+        row         INTEGER NOT NULL REFERENCES papers (row),
+        kept        INTEGER NOT NULL REFERENCES papers (row),
+        matched     INTEGER NOT NULL REFERENCES papers (row),
+        score       REAL    NOT NULL,
+        probability REAL    NOT NULL,
+        kind        TEXT    NOT NULL,
+        reason      TEXT    NOT NULL,
+        ended       TEXT,
+        PRIMARY KEY (run, row)
+    ) STRICT, WITHOUT ROWID;
+    CREATE UNIQUE INDEX drops_by_row ON drops (row) WHERE ended IS NULL;
+    CREATE INDEX drops_by_kept ON drops (kept) WHERE ended IS NULL;
+
+    CREATE TABLE labels (
+        a            TEXT    NOT NULL,
+        b            TEXT    NOT NULL,
+        is_duplicate INTEGER NOT NULL,
+        labelled     TEXT    NOT NULL,
+        PRIMARY KEY (a, b),
+        CHECK (a < b)
+    ) STRICT, WITHOUT ROWID;
+";
 
 /// Brings the store behind `connection` to [`SCHEMA_VERSION`], in one transaction.
 ///

@@ -4,7 +4,8 @@ use cognate_corpus::{Paper, Place, paper_from_json};
 use cognate_vector::UnitVector;
 use serde_json::json;
 
-use super::{Incoming, Outcome, Plan, Store, StoredModel};
+use super::drops::Applied;
+use super::{CommitOptions, Incoming, NewDrop, Outcome, Plan, Store, StoredModel};
 
 pub(crate) fn model() -> StoredModel {
     StoredModel {
@@ -33,8 +34,34 @@ pub(crate) fn vector_of(text: &str) -> UnitVector {
 
 /// Commits one paper as an ingestion does.
 pub(crate) fn put(store: &Store, paper: Paper) -> Outcome {
+    put_with(store, paper, CommitOptions::default())
+}
+
+/// As [`put`], with options.
+pub(crate) fn put_with(store: &Store, paper: Paper, options: CommitOptions) -> Outcome {
     let incoming = Incoming::new(paper).unwrap();
     let plan = store.plan(&incoming, &[]).unwrap();
     let vector = (plan == Plan::Embed).then(|| vector_of(&incoming.text));
-    store.commit(&model(), &[(incoming, vector)]).unwrap()[0]
+    store.commit(&model(), &[(incoming, vector)], options).unwrap()[0]
+}
+
+/// Drops papers in favour of others, by id.
+pub(crate) fn drop_for(store: &Store, pairs: &[(&str, &str)]) -> Applied {
+    let reader = store.reader().unwrap();
+    let rows = reader.rows_of(pairs.iter().flat_map(|(id, kept)| [*id, *kept])).unwrap();
+    let drops: Vec<NewDrop> = pairs
+        .iter()
+        .filter_map(|(id, kept)| {
+            Some(NewDrop {
+                row: *rows.get(*id)?,
+                kept: *rows.get(*kept)?,
+                matched: *rows.get(*kept)?,
+                score: 0.98,
+                probability: 0.99,
+                kind: "near_text",
+                reason: format!("like {kept}"),
+            })
+        })
+        .collect();
+    store.apply("{}", reader.generation().unwrap(), &drops).unwrap()
 }

@@ -5,7 +5,8 @@ use cognate_vector::UnitVector;
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 use sha2::{Digest, Sha256};
 
-use super::{Store, StoredModel, StoredPaper, model, read};
+use super::drops::{self, BringBack};
+use super::{DELETED, DROPPED, Store, StoredModel, StoredPaper, model, read};
 use crate::error::EngineError;
 use crate::recipe;
 
@@ -45,16 +46,36 @@ pub(crate) enum Outcome {
 /// What the store holds of an id.
 struct Existing {
     row: u32,
-    deleted: bool,
+    /// 0, `DELETED` or `DROPPED`.
+    deleted: u8,
     content_hash: Vec<u8>,
     text_hash: Vec<u8>,
 }
 
 /// What every row of one transaction is marked with.
-struct Stamp {
-    generation: u64,
+pub(super) struct Stamp {
+    pub(super) generation: u64,
     /// RFC 3339, UTC.
-    now: String,
+    pub(super) now: String,
+}
+
+impl Stamp {
+    /// The stamp of the transaction under way.
+    pub(super) fn next(transaction: &Transaction<'_>) -> Result<Self, EngineError> {
+        Ok(Self { generation: read::generation(transaction)? + 1, now: now() })
+    }
+}
+
+/// RFC 3339, UTC, to the second.
+pub(super) fn now() -> String {
+    jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+}
+
+/// How a batch is committed.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct CommitOptions {
+    /// Bring back the papers of the batch that were dropped as duplicates.
+    pub(crate) restore: bool,
 }
 
 impl Incoming {
@@ -86,12 +107,14 @@ impl Store {
         if let Some(earlier) = pending.iter().rev().find(|earlier| earlier.paper.id == incoming.paper.id) {
             return Ok(incoming.plan(Some((&earlier.content_hash, &earlier.text_hash))));
         }
-        let existing = find(&*self.reader()?, &incoming.paper.id)?.filter(|existing| !existing.deleted);
+        let existing =
+            find(&*self.reader()?, &incoming.paper.id)?.filter(|existing| existing.deleted != DELETED);
         Ok(incoming.plan(existing.as_ref().map(|e| (&*e.content_hash, &*e.text_hash))))
     }
 
     /// Commits `batch` in order, in one transaction: when this returns, it is on disk. A vector is
-    /// needed where the text differs from what is stored at that moment.
+    /// needed where the text differs from what is stored at that moment. A dropped paper stays dropped, with
+    /// whatever is new in its record, unless it is to be restored.
     ///
     /// # Errors
     /// [`EngineError::ModelMismatch`] if the store's vectors come from another model;
@@ -100,43 +123,45 @@ impl Store {
         &self,
         model: &StoredModel,
         batch: &[(Incoming, Option<UnitVector>)],
+        options: CommitOptions,
     ) -> Result<Vec<Outcome>, EngineError> {
         let mut connection = self.writer();
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         require_model(&transaction, model)?;
-        let generation = read::generation(&transaction)? + 1;
-        let stamp =
-            Stamp { generation, now: jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string() };
+        let stamp = Stamp::next(&transaction)?;
         let outcomes = batch
             .iter()
-            .map(|(incoming, vector)| put(&transaction, &stamp, incoming, vector.as_ref()))
+            .map(|(incoming, vector)| put(&transaction, &stamp, incoming, vector.as_ref(), options))
             .collect::<Result<Vec<_>, _>>()?;
         if outcomes.iter().any(|o| matches!(o, Outcome::Added | Outcome::Updated)) {
-            set_generation(&transaction, generation)?;
+            set_generation(&transaction, stamp.generation)?;
             transaction.commit()?;
         }
         Ok(outcomes)
     }
 
-    /// Deletes a paper: its content and vector go, a stamped row stays. `false` if there was none.
+    /// Deletes a paper: its content and vector go, a stamped row stays. Papers that were dropped in its favour
+    /// come back, since nothing else stands for them. `false` if there was none.
     pub(crate) fn delete(&self, id: &PaperId) -> Result<bool, EngineError> {
         let mut connection = self.writer();
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let Some(existing) = find(&transaction, id)?.filter(|existing| !existing.deleted) else {
+        let Some(existing) = find(&transaction, id)?.filter(|existing| existing.deleted != DELETED) else {
             return Ok(false);
         };
-        let generation = read::generation(&transaction)? + 1;
+        let stamp = Stamp::next(&transaction)?;
+        drops::bring_back(&transaction, &stamp, &BringBack::DroppedFor(existing.row))?;
+        drops::bring_back(&transaction, &stamp, &BringBack::Row(existing.row))?;
         transaction.execute(
             "UPDATE papers SET generation = ?2, deleted = 1, title = NULL, abstract = NULL, authors = '[]', \
              year = NULL, publication_date = NULL, venue = NULL, categories = '[]', external_ids = '{}', \
              url = NULL, source = NULL, upvotes = NULL, extra = '{}', content_hash = x'', text_hash = x'' \
              WHERE row = ?1",
-            params![existing.row, generation],
+            params![existing.row, stamp.generation],
         )?;
         transaction.execute("DELETE FROM vectors WHERE row = ?1", [existing.row])?;
         transaction.execute("DELETE FROM vectors_next WHERE row = ?1", [existing.row])?;
         transaction.execute("DELETE FROM identifiers WHERE row = ?1", [existing.row])?;
-        set_generation(&transaction, generation)?;
+        set_generation(&transaction, stamp.generation)?;
         transaction.commit()?;
         Ok(true)
     }
@@ -173,15 +198,20 @@ fn put(
     stamp: &Stamp,
     incoming: &Incoming,
     vector: Option<&UnitVector>,
+    options: CommitOptions,
 ) -> Result<Outcome, EngineError> {
     let existing = find(transaction, &incoming.paper.id)?;
-    let live = existing.as_ref().filter(|e| !e.deleted);
-    let plan = incoming.plan(live.map(|e| (&*e.content_hash, &*e.text_hash)));
-    if plan == Plan::Unchanged {
-        return Ok(Outcome::Unchanged);
-    }
+    let there = existing.as_ref().filter(|e| e.deleted != DELETED);
+    let plan = incoming.plan(there.map(|e| (&*e.content_hash, &*e.text_hash)));
     if plan == Plan::Embed && vector.is_none() {
         return Ok(Outcome::NeedsVector);
+    }
+    let dropped = there.filter(|e| e.deleted == DROPPED && options.restore);
+    if let Some(dropped) = dropped {
+        drops::bring_back(transaction, stamp, &BringBack::Row(dropped.row))?;
+    }
+    if plan == Plan::Unchanged {
+        return Ok(if dropped.is_some() { Outcome::Updated } else { Outcome::Unchanged });
     }
 
     let paper = &incoming.paper;
@@ -190,8 +220,8 @@ fn put(
             "INSERT INTO papers (id, generation, first_indexed, title, abstract, authors, year, publication_date, \
              venue, categories, external_ids, url, source, upvotes, extra, content_hash, text_hash) \
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17) \
-             ON CONFLICT (id) DO UPDATE SET generation = ?2, first_indexed = iif(deleted, ?3, first_indexed), \
-             deleted = 0, title = ?4, abstract = ?5, authors = ?6, year = ?7, publication_date = ?8, venue = ?9, \
+             ON CONFLICT (id) DO UPDATE SET generation = ?2, first_indexed = iif(deleted = 1, ?3, first_indexed), \
+             deleted = iif(deleted = 2, 2, 0), title = ?4, abstract = ?5, authors = ?6, year = ?7, publication_date = ?8, venue = ?9, \
              categories = ?10, external_ids = ?11, url = ?12, source = ?13, upvotes = ?14, extra = ?15, \
              content_hash = ?16, text_hash = ?17",
         )?
@@ -232,7 +262,7 @@ fn put(
             .prepare_cached("INSERT OR IGNORE INTO identifiers (kind, value, row) VALUES (?1, ?2, ?3)")?
             .execute(params![kind.name(), value, row])?;
     }
-    Ok(if live.is_some() { Outcome::Updated } else { Outcome::Added })
+    Ok(if there.is_some() { Outcome::Updated } else { Outcome::Added })
 }
 
 fn json<T: serde::Serialize>(paper: &Paper, value: &T) -> Result<String, EngineError> {
@@ -267,7 +297,7 @@ impl Store {
             transaction
                 .prepare_cached(
                     "INSERT OR REPLACE INTO vectors_next (row, text_hash, vector) \
-                     SELECT row, ?2, ?3 FROM papers WHERE row = ?1 AND deleted = 0",
+                     SELECT row, ?2, ?3 FROM papers WHERE row = ?1 AND deleted != 1",
                 )?
                 .execute(params![stored.row, text_hash.as_slice(), vector.to_f16_le_bytes()])?;
         }

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::papers::RecordErrorBody;
 
 /// Body of `POST /v1/dedup`.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct DedupParams {
     /// Lowest cosine at which meaning alone makes two papers candidates.

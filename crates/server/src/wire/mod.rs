@@ -1,26 +1,36 @@
 //! The bodies of requests and answers, as JSON. Field names here are the public contract; the engine's
 //! own types are free to change.
 
+mod decisions;
 mod dedup;
 mod filter;
 mod hit;
 mod papers;
 mod search;
 mod stats;
+mod threshold;
 
 use serde::Serialize;
 
+pub use decisions::{
+    ApplyBody, DroppedBody, DroppedPaperBody, DroppedParams, LabelBody, LabelParams, LabelledBody,
+    LabelsBody, RunBody, RunsBody, UndoParams, UndoneBody, UnlabelParams, recorded_parameters,
+};
 pub use dedup::{
     CheckBody, CheckParams, CheckedBody, DedupBody, DedupParams, PairBody, ScoredPairBody, to_judging,
 };
 pub use filter::{OneOrMany, filter_of};
 pub(crate) use hit::checked_fields;
 pub use hit::{BatchBody, FieldNames, HIT_FIELDS, HitBody, RangeHeadBody, SearchBody};
-pub use papers::{IngestBody, PaperBody, RecordErrorBody};
+pub use papers::{IngestBody, PaperBody, RecordErrorBody, UpsertParams, asks_to_restore};
 pub use search::{
     BatchParams, MAX_BATCH, RangeParams, RecommendParams, SearchParams, SeedParam, SimilarParams,
 };
 pub use stats::StatsBody;
+pub use threshold::{
+    BinBody, CountsBody, HistogramBody, HistogramParams, PairPaperBody, PairToLabelBody, PairsBody,
+    PairsParams, PrecisionBody,
+};
 
 /// Answer of `GET /health`.
 #[derive(Debug, Clone, Serialize)]

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use cognate_corpus::{Paper, RecordError};
 use cognate_engine::{IngestReport, StoredPaper};
-use serde::Serialize;
+use serde::de::IgnoredAny;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::hit::{AuthorBody, author_bodies, external_ids};
@@ -64,6 +65,28 @@ impl PaperBody {
         let first = matches.first()?.clone();
         Some(if matches.len() > 1 { Self { matches, ..first } } else { first })
     }
+}
+
+/// Parameters of `POST /v1/papers`.
+#[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct UpsertParams {
+    /// Bring back papers that were dropped as duplicates.
+    #[serde(default)]
+    pub restore: bool,
+}
+
+/// Whether a body `{"papers": […], "restore": true}` asks to bring back dropped papers.
+#[must_use]
+pub fn asks_to_restore(body: &[u8]) -> bool {
+    #[derive(Deserialize)]
+    struct Wrapper {
+        #[serde(rename = "papers")]
+        _papers: IgnoredAny,
+        restore: bool,
+    }
+    let first = serde_json::Deserializer::from_slice(body).into_iter::<Wrapper>().next();
+    matches!(first, Some(Ok(Wrapper { restore: true, .. })))
 }
 
 /// Counts of an ingestion, as `cognate index` prints them; over HTTP, with the bad records.

@@ -1,0 +1,162 @@
+//! `cognate dedup undo`, `runs`, `dropped`, `label`, `labels`, `histogram` and `pairs`: what people decide about
+//! duplicates, and what helps them to.
+
+use std::io::{self, Write};
+
+use cognate_corpus::export::{ExportFormat, Exporter};
+use cognate_engine::{DedupReport, Engine, StoredPaper, Undo};
+use cognate_server::feed_meta;
+use cognate_server::wire::{
+    BinBody, CountsBody, DroppedBody, HistogramBody, HistogramParams, LabelledBody, LabelsBody,
+    PairPaperBody, PairsBody, PairsParams, RunsBody, UndoneBody,
+};
+
+use crate::args::{HistogramArgs, LabelArg, LabelArgs, PairsArgs, UndoArgs};
+use crate::config::Config;
+use crate::output::{Output, one_line};
+
+/// Dropped papers that are read from the store at a time.
+const PORTION: usize = 10_000;
+
+pub(crate) fn undo(config: &Config, output: &Output, args: UndoArgs) -> anyhow::Result<()> {
+    let undo = match args.run {
+        Some(run) => Undo::Run(run),
+        None if args.paper.is_empty() => Undo::Latest,
+        None => Undo::Papers(args.paper),
+    };
+    let undone = Engine::open(config.engine_options())?.undo(&undo)?;
+    let of_run = undone.run.map_or_else(String::new, |run| format!(" that application {run} had dropped"));
+    let text = format!("{} papers are back{of_run}", undone.n_restored);
+    output.print(&UndoneBody::from(undone), |_| text)
+}
+
+pub(crate) fn runs(config: &Config, output: &Output) -> anyhow::Result<()> {
+    let runs = RunsBody::from(Engine::open(config.engine_options())?.drop_runs()?);
+    output.print(&runs, |body| {
+        let lines = body.runs.iter().map(|run| {
+            format!(
+                "{:>4}  {}  {} dropped, {} of them still; {}",
+                run.run, run.applied, run.dropped, run.standing, run.parameters
+            )
+        });
+        or_none(lines.collect::<Vec<_>>().join("\n"), "No duplicates were dropped yet.")
+    })
+}
+
+pub(crate) fn dropped(config: &Config, output: &Output) -> anyhow::Result<()> {
+    let engine = Engine::open(config.engine_options())?;
+    let mut body = DroppedBody::from(engine.dropped(0, PORTION)?);
+    loop {
+        let next = DroppedBody::from(engine.dropped(body.data.len(), PORTION)?);
+        if next.data.is_empty() {
+            break;
+        }
+        body.data.extend(next.data);
+    }
+    output.print(&body, |body| {
+        let lines = body.data.iter().map(|paper| {
+            let title =
+                paper.title.as_deref().map_or_else(String::new, |title| format!("  {}", one_line(title)));
+            format!(
+                "{}{title}\n      the same as {}, by application {}: {}\n",
+                paper.id, paper.matched_to, paper.run, paper.reason
+            )
+        });
+        or_none(lines.collect(), "No paper is dropped.")
+    })
+}
+
+pub(crate) fn label(config: &Config, output: &Output, args: &LabelArgs) -> anyhow::Result<()> {
+    let is_duplicate = match args.label {
+        LabelArg::Yes => Some(true),
+        LabelArg::No => Some(false),
+        LabelArg::None => None,
+    };
+    let labelled = Engine::open(config.engine_options())?.label(&args.a, &args.b, is_duplicate)?;
+    let (a, b) = &labelled.pair;
+    let said = match is_duplicate {
+        Some(true) => "are duplicates",
+        Some(false) => "are two papers",
+        None => "have no label any more",
+    };
+    let back = if labelled.n_restored > 0 { "; the dropped one is back" } else { "" };
+    let text = format!("{a} and {b} {said}{back}");
+    output.print(&LabelledBody::new(labelled, is_duplicate), |_| text)
+}
+
+pub(crate) fn labels(config: &Config, output: &Output) -> anyhow::Result<()> {
+    let labels = LabelsBody::from(Engine::open(config.engine_options())?.labels()?);
+    output.print(&labels, |body| {
+        let lines = body.labels.iter().map(|label| {
+            format!("{:<3}  {}  {}", if label.duplicate { "yes" } else { "no" }, label.a, label.b)
+        });
+        or_none(lines.collect::<Vec<_>>().join("\n"), "No pair is labelled yet.")
+    })
+}
+
+pub(crate) fn histogram(config: &Config, output: &Output, args: HistogramArgs) -> anyhow::Result<()> {
+    let params = HistogramParams { by: args.cut.by, at: args.cut.at, bins: args.bins };
+    let cut = params.cut()?;
+    let histogram = Engine::open(config.engine_options())?.dedup_histogram(cut, params.bins)?;
+    output.print(&HistogramBody::from(histogram), |body| {
+        let mut text = format!("{:<13} {:>8} {:>5} {:>5}  precision\n", body.by, "pairs", "yes", "no");
+        for bin in body.bins.iter().rev() {
+            let BinBody { from, to, counts } = bin;
+            text.push_str(&format!("{from:.3} {to:.3}   {}\n", counts_in_words(counts)));
+        }
+        text + &format!("{:.3} or above {}", body.at, counts_in_words(&body.above))
+    })
+}
+
+fn counts_in_words(counts: &CountsBody) -> String {
+    let CountsBody { n_pairs, yes, no, precision } = counts;
+    let precision = precision.estimate.map_or_else(String::new, |estimate| {
+        format!("  {estimate:.3} (95 %: {:.3} to {:.3})", precision.low, precision.high)
+    });
+    format!("{n_pairs:>8} {yes:>5} {no:>5}{precision}")
+}
+
+pub(crate) fn pairs(config: &Config, output: &Output, args: PairsArgs) -> anyhow::Result<()> {
+    let params = PairsParams { by: args.cut.by, at: args.cut.at, limit: args.limit };
+    let cut = params.cut()?;
+    let pairs = Engine::open(config.engine_options())?.pairs_to_label(cut, params.limit())?;
+    output.print(&PairsBody::from(pairs), |body| {
+        let lines = body.pairs.iter().map(|pair| {
+            let paper = |paper: &PairPaperBody| {
+                let title = paper.title.as_deref().map_or_else(String::new, one_line);
+                format!("       {}  {title}\n", paper.id)
+            };
+            let what = format!("{:.3}  {}: {}\n", pair.probability, pair.kind, pair.reason);
+            what + &paper(&pair.a) + &paper(&pair.b)
+        });
+        or_none(lines.collect(), "Every pair is labelled, or there are none.")
+    })
+}
+
+fn or_none(text: String, none: &str) -> String {
+    if text.is_empty() { none.to_owned() } else { text }
+}
+
+/// Prints the papers that stay if `report` is acted on, else all, in the order in which they were first indexed.
+pub(crate) fn print_kept(
+    engine: &Engine,
+    report: Option<&DedupReport>,
+    format: ExportFormat,
+) -> anyhow::Result<()> {
+    let out = io::BufWriter::new(io::stdout().lock());
+    let mut exporter = Exporter::new(format, out, &feed_meta("papers without duplicates", None))?;
+    let written = engine
+        .for_each_kept(report, &mut |StoredPaper { paper, .. }| {
+            exporter.write(&paper, None).map_err(anyhow::Error::from)
+        })
+        .and_then(|()| exporter.finish()?.flush().map_err(anyhow::Error::from));
+    match written {
+        // A reader that has gone away is no error.
+        Err(error)
+            if error.downcast_ref::<io::Error>().is_some_and(|e| e.kind() == io::ErrorKind::BrokenPipe) =>
+        {
+            Ok(())
+        }
+        written => written,
+    }
+}

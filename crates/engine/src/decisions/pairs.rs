@@ -1,0 +1,218 @@
+//! The scored pairs of the last deduplication, in a file, so that another cut needs no second run.
+//!
+//! `docs/format.md` specifies the file. It is derived: of another store, model, rules or generation, damaged or
+//! missing, it is no use, and the next deduplication writes it anew. It is replaced as a whole, by whichever
+//! process deduplicates.
+
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest, Sha256};
+use xxhash_rust::xxh3::xxh3_64;
+
+use crate::dedup::Kind;
+use crate::error::EngineError;
+use crate::store::{Store, StoredModel};
+use crate::view::INDEX_DIR;
+
+/// The file's name inside [`INDEX_DIR`].
+const PAIRS_FILE: &str = "pairs";
+const MAGIC: [u8; 8] = *b"COGNPAI\n";
+const VERSION: u32 = 1;
+const HEADER_LEN: usize = 88;
+const PAIR_LEN: usize = 24;
+const KINDS: [Kind; 4] = [Kind::SameRecord, Kind::Version, Kind::NearText, Kind::Semantic];
+
+/// Two papers that were compared.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct RowPair {
+    /// Rows, the smaller first.
+    pub(crate) rows: (u32, u32),
+    /// Cosine, in `[-1, 1]`.
+    pub(crate) score: f32,
+    /// That they are of the same paper, from 0 to 1.
+    pub(crate) probability: f64,
+    pub(crate) kind: Kind,
+    /// They have an identifier, the title or words in common, and so are scored whatever the threshold.
+    pub(crate) has_key: bool,
+}
+
+/// All pairs that a deduplication scored, but for those that are surely two papers.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct RowPairs {
+    /// The generation of the papers.
+    pub(crate) generation: u64,
+    /// Papers compared.
+    pub(crate) n_papers: u64,
+    /// Pairs compared, with those that are surely two papers.
+    pub(crate) n_judged: u64,
+    /// The lowest cosine at which meaning alone made two papers candidates.
+    pub(crate) threshold: f32,
+    /// In order of rows.
+    pub(crate) pairs: Vec<RowPair>,
+}
+
+impl RowPairs {
+    /// The pairs that a deduplication with this threshold would have scored; `None` if it may have scored more.
+    pub(crate) fn from_threshold(mut self, threshold: f32) -> Option<Self> {
+        if threshold < self.threshold {
+            return None;
+        }
+        self.pairs.retain(|pair| pair.has_key || pair.score >= threshold);
+        Some(Self { threshold, ..self })
+    }
+
+    fn encode(&self, binding: &[u8; 32]) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(HEADER_LEN + PAIR_LEN * self.pairs.len() + 8);
+        bytes.extend_from_slice(&MAGIC);
+        bytes.extend_from_slice(&VERSION.to_le_bytes());
+        bytes.extend_from_slice(&(HEADER_LEN as u32).to_le_bytes());
+        bytes.extend_from_slice(binding);
+        bytes.extend_from_slice(&self.generation.to_le_bytes());
+        bytes.extend_from_slice(&self.n_papers.to_le_bytes());
+        bytes.extend_from_slice(&self.n_judged.to_le_bytes());
+        bytes.extend_from_slice(&(self.pairs.len() as u64).to_le_bytes());
+        bytes.extend_from_slice(&self.threshold.to_le_bytes());
+        bytes.extend_from_slice(&[0; 4]);
+        for pair in &self.pairs {
+            bytes.extend_from_slice(&pair.probability.to_le_bytes());
+            bytes.extend_from_slice(&pair.rows.0.to_le_bytes());
+            bytes.extend_from_slice(&pair.rows.1.to_le_bytes());
+            bytes.extend_from_slice(&pair.score.to_le_bytes());
+            let kind = KINDS.iter().position(|kind| *kind == pair.kind).unwrap_or(0);
+            bytes.extend_from_slice(&[kind as u8, u8::from(pair.has_key), 0, 0]);
+        }
+        bytes.extend_from_slice(&xxh3_64(&bytes).to_le_bytes());
+        bytes
+    }
+
+    /// `None` for bytes that are not what [`encode`](Self::encode) makes with this binding.
+    fn decode(bytes: &[u8], binding: &[u8; 32]) -> Option<Self> {
+        let (body, seal) = bytes.split_last_chunk::<8>()?;
+        let (header, pairs) = body.split_at_checked(HEADER_LEN)?;
+        let is_ours = header[..8] == MAGIC
+            && u32_at(header, 8)? == VERSION
+            && header[16..48] == *binding
+            && xxh3_64(body) == u64::from_le_bytes(*seal);
+        if !is_ours || pairs.len() as u64 != u64_at(header, 72)?.checked_mul(PAIR_LEN as u64)? {
+            return None;
+        }
+        let pair = |bytes: &[u8]| {
+            Some(RowPair {
+                probability: f64::from_bits(u64_at(bytes, 0)?),
+                rows: (u32_at(bytes, 8)?, u32_at(bytes, 12)?),
+                score: f32::from_bits(u32_at(bytes, 16)?),
+                kind: *KINDS.get(usize::from(*bytes.get(20)?))?,
+                has_key: *bytes.get(21)? == 1,
+            })
+        };
+        Some(Self {
+            generation: u64_at(header, 48)?,
+            n_papers: u64_at(header, 56)?,
+            n_judged: u64_at(header, 64)?,
+            threshold: f32::from_bits(u32_at(header, 80)?),
+            pairs: pairs.chunks_exact(PAIR_LEN).map(pair).collect::<Option<_>>()?,
+        })
+    }
+}
+
+fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
+    Some(u32::from_le_bytes(*bytes.get(at..)?.first_chunk()?))
+}
+
+fn u64_at(bytes: &[u8], at: usize) -> Option<u64> {
+    Some(u64::from_le_bytes(*bytes.get(at..)?.first_chunk()?))
+}
+
+/// Where the pairs of a store are kept, and what tells them from any others.
+pub(crate) struct PairsFile {
+    path: PathBuf,
+    binding: [u8; 32],
+}
+
+impl PairsFile {
+    /// The file of a store. `rules` is a number that changes whenever a pair may be scored differently.
+    pub(crate) fn of(store: &Store, data_dir: &Path, model: &StoredModel, rules: u32) -> Self {
+        let mut hasher = Sha256::new();
+        for part in [store.store_id(), &model.weights_sha256, &model.precision] {
+            hasher.update(part.as_bytes());
+            hasher.update([0]);
+        }
+        hasher.update(model.recipe.to_le_bytes());
+        hasher.update(rules.to_le_bytes());
+        Self { path: data_dir.join(INDEX_DIR).join(PAIRS_FILE), binding: hasher.finalize().into() }
+    }
+
+    /// What the file holds; `None` if that is of no use.
+    pub(crate) fn read(&self) -> Option<RowPairs> {
+        RowPairs::decode(&fs::read(&self.path).ok()?, &self.binding)
+    }
+
+    /// Replaces the file.
+    ///
+    /// # Errors
+    /// [`EngineError::Io`] if it cannot be written; what was there before stays then.
+    pub(crate) fn write(&self, pairs: &RowPairs) -> Result<(), EngineError> {
+        // Of this process alone, since two may deduplicate at the same time.
+        let temporary = self.path.with_extension(format!("{}.tmp", std::process::id()));
+        let written = fs::File::create(&temporary)
+            .and_then(|mut file| file.write_all(&pairs.encode(&self.binding)))
+            .and_then(|()| fs::rename(&temporary, &self.path));
+        written.map_err(|source| {
+            // The first failure is what is told.
+            let _ = fs::remove_file(&temporary);
+            EngineError::Io { action: "write", path: self.path.clone(), source }
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::{KINDS, Kind, RowPair, RowPairs};
+
+    const BINDING: [u8; 32] = [7; 32];
+
+    fn pairs() -> impl Strategy<Value = RowPairs> {
+        let pair = (any::<(u32, u32)>(), -1.0..=1.0_f32, 0.0..=1.0, 0..KINDS.len(), any::<bool>());
+        let pair = pair.prop_map(|(rows, score, probability, kind, has_key)| RowPair {
+            rows,
+            score,
+            probability,
+            kind: KINDS[kind],
+            has_key,
+        });
+        (any::<[u32; 3]>(), 0.5..1.0_f32, prop::collection::vec(pair, 0..20)).prop_map(
+            |([generation, n_papers, n_judged], threshold, pairs)| RowPairs {
+                generation: generation.into(),
+                n_papers: n_papers.into(),
+                n_judged: n_judged.into(),
+                threshold,
+                pairs,
+            },
+        )
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_is_read_and_nothing_else(pairs in pairs(), at in any::<prop::sample::Index>()) {
+            let bytes = pairs.encode(&BINDING);
+            prop_assert_eq!(RowPairs::decode(&bytes, &BINDING), Some(pairs));
+            prop_assert_eq!(RowPairs::decode(&bytes, &[8; 32]), None);
+            let at = at.index(bytes.len());
+            prop_assert_eq!(RowPairs::decode(&bytes[..at], &BINDING), None);
+            let mut flipped = bytes;
+            flipped[at] ^= 0x10;
+            prop_assert_eq!(RowPairs::decode(&flipped, &BINDING), None);
+        }
+    }
+
+    #[test]
+    fn every_kind_has_a_number() {
+        for kind in [Kind::SameRecord, Kind::Version, Kind::NearText, Kind::Semantic] {
+            assert!(KINDS.contains(&kind));
+        }
+    }
+}
