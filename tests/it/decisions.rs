@@ -8,6 +8,25 @@ use crate::harness::{Cognate, Server, demo_corpus, ids, timeless, wait_for};
 
 const JSON: &str = "application/json";
 
+/// The demo corpus with twelve of its papers twice more, under a DOI that each two share; and the file.
+fn with_duplicates() -> (Cognate, String) {
+    let cognate = Cognate::with_demo();
+    let mut lines = std::fs::read_to_string(demo_corpus().join("corpus.jsonl")).unwrap();
+    let papers: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    for (n, paper) in papers.iter().skip(40).take(12).enumerate() {
+        for copy in ["one", "two"] {
+            let mut record = paper.clone();
+            record["_id"] = format!("{copy}-{n:02}").into();
+            record["doi"] = format!("10.5555/copies.{n}").into();
+            record["source"] = copy.into();
+            lines.push_str(&format!("{record}\n"));
+        }
+    }
+    let file = cognate.file("corpus.jsonl", &lines);
+    assert_eq!(cognate.json(&["index", &file])["added"], 24);
+    (cognate, file)
+}
+
 /// The ids that a report says to drop, each with the one that stays for it.
 fn to_drop(report: &Value) -> Vec<(String, String)> {
     let mut dropped = Vec::new();
@@ -39,10 +58,12 @@ fn answers(server: &Server) -> Vec<(String, Value)> {
     }
     let filtered = "/v1/search?q=models&year=2020-2022&limit=20&sort=newest";
     keep(filtered, server.get(filtered).body);
-    for n in 1..=148 {
-        let paper = format!("/v1/papers/demo-{n:03}");
+    let of_demo = (1..=148).map(|n| format!("demo-{n:03}"));
+    let copies = (0..12).flat_map(|n| [format!("one-{n:02}"), format!("two-{n:02}")]);
+    for (n, id) in of_demo.chain(copies).enumerate() {
+        let paper = format!("/v1/papers/{id}");
         keep(&paper, server.get(&paper).body);
-        if n % 7 == 0 {
+        if n % 7 == 0 || n > 150 {
             let similar = format!("{paper}/similar?limit=1000");
             keep(&similar, server.get(&similar).body);
         }
@@ -60,7 +81,7 @@ fn answers(server: &Server) -> Vec<(String, Value)> {
 
 #[test]
 fn what_is_dropped_is_in_no_answer_and_comes_back_exactly() {
-    let cognate = Cognate::with_demo();
+    let (cognate, _) = with_duplicates();
     let server = cognate.serve(&[]);
     let before = answers(&server);
     let n_before = server.get("/v1/stats").body["n_papers"].as_u64().unwrap();
@@ -113,9 +134,8 @@ fn what_is_dropped_is_in_no_answer_and_comes_back_exactly() {
 
 #[test]
 fn a_record_that_comes_again_stays_dropped_unless_it_is_to_be_restored() {
-    let cognate = Cognate::with_demo();
-    let corpus = demo_corpus().join("corpus.jsonl");
-    let corpus = corpus.to_str().unwrap();
+    let (cognate, corpus) = with_duplicates();
+    let corpus = &*corpus;
     let applied = cognate.json(&["dedup", "--apply"]);
     let n_dropped = applied["applied"]["dropped"].as_u64().unwrap();
     let again = cognate.json(&["index", corpus]);
@@ -156,7 +176,7 @@ fn a_record_that_comes_again_stays_dropped_unless_it_is_to_be_restored() {
 
 #[test]
 fn labels_are_respected_and_last() {
-    let cognate = Cognate::with_demo();
+    let (cognate, corpus) = with_duplicates();
     let report = cognate.json(&["dedup"]);
     let (id, kept) = to_drop(&report)[0].clone();
     let labelled = cognate.json(&["dedup", "label", &id, &kept, "no"]);
@@ -182,8 +202,7 @@ fn labels_are_respected_and_last() {
         cognate.json(&["delete", id]);
     }
     assert_eq!(cognate.json(&["dedup", "labels"])["labels"].as_array().unwrap().len(), 2);
-    let corpus = demo_corpus().join("corpus.jsonl");
-    assert_eq!(cognate.json(&["index", corpus.to_str().unwrap()])["added"], 2);
+    assert_eq!(cognate.json(&["index", &corpus])["added"], 2);
     let report = cognate.json(&["dedup"]);
     assert!(together(&report, "demo-001", "demo-002") && !together(&report, &id, &kept));
 
@@ -207,7 +226,7 @@ fn labels_are_respected_and_last() {
 
 #[test]
 fn a_cut_is_moved_without_comparing_again_and_labels_say_how_precise_it_is() {
-    let cognate = Cognate::with_demo();
+    let (cognate, _) = with_duplicates();
     let server = cognate.serve(&[]);
     assert_eq!(server.get("/v1/dedup/histogram").status, 409, "nothing is scored yet");
     cognate.failure(&["dedup", "rethreshold"], 2);
@@ -268,7 +287,7 @@ fn a_cut_is_moved_without_comparing_again_and_labels_say_how_precise_it_is() {
 
 #[test]
 fn the_papers_that_stay_are_written_in_any_format() {
-    let cognate = Cognate::with_demo();
+    let (cognate, _) = with_duplicates();
     let n_before = cognate.json(&["stats"])["n_papers"].as_u64().unwrap() as usize;
     let n_dropped = to_drop(&cognate.json(&["dedup"])).len();
     let written = |args: &[&str]| String::from_utf8(cognate.run(args).stdout).unwrap();
@@ -285,6 +304,14 @@ fn the_papers_that_stay_are_written_in_any_format() {
     assert!(cognate.failure(&["dedup", "--format", "pdf"], 2).contains("bibtex"));
     assert_eq!(cognate.run(&["dedup", "--apply", "--dry-run"]).status.code(), Some(2));
 
+    let table = cognate.folder.path().join("report.csv");
+    let report = cognate.json(&["dedup", "--table", table.to_str().unwrap()]);
+    let table = std::fs::read_to_string(table).unwrap();
+    let clusters = report["clusters"].as_array().unwrap();
+    let n_members: usize = clusters.iter().map(|cluster| cluster["members"].as_array().unwrap().len()).sum();
+    assert_eq!(table.lines().count(), 1 + n_members);
+    assert!(table.starts_with("keep,id,action,matched_to,") && table.contains(",drop,"), "{table}");
+
     let kept = written(&["dedup", "--apply", "--format", "csv"]);
     assert!(kept.lines().count() > n_before - n_dropped);
     assert_eq!(cognate.json(&["stats"])["n_papers"], n_before - n_dropped);
@@ -292,7 +319,7 @@ fn the_papers_that_stay_are_written_in_any_format() {
 
 #[test]
 fn an_application_killed_at_any_moment_is_whole_or_not_at_all() {
-    let cognate = Cognate::with_demo();
+    let (cognate, _) = with_duplicates();
     let n_dropped = to_drop(&cognate.json(&["dedup"])).len() as u64;
     let pairs = cognate.data().join("index/pairs");
     for n in 0..6 {

@@ -268,6 +268,9 @@ pub(crate) struct DedupFindArgs {
     /// Change nothing, which is the default
     #[arg(long, conflicts_with = "apply")]
     pub(crate) dry_run: bool,
+    /// Write the report as a table to this CSV file, a line for each member of each cluster
+    #[arg(long, value_name = "FILE")]
+    pub(crate) table: Option<PathBuf>,
     /// Print the papers that stay, in place of the report: json, jsonl, csv, bibtex, ris or atom
     #[arg(long, value_name = "FORMAT")]
     pub(crate) format: Option<String>,

@@ -2,9 +2,10 @@
 //! duplicates, and what helps them to.
 
 use std::io::{self, Write};
+use std::path::Path;
 
 use cognate_corpus::export::{ExportFormat, Exporter};
-use cognate_engine::{DedupReport, Engine, StoredPaper, Undo};
+use cognate_engine::{DedupReport, Engine, Member, StoredPaper, Undo};
 use cognate_server::feed_meta;
 use cognate_server::wire::{
     BinBody, CountsBody, DroppedBody, HistogramBody, HistogramParams, LabelledBody, LabelsBody,
@@ -135,6 +136,29 @@ pub(crate) fn pairs(config: &Config, output: &Output, args: PairsArgs) -> anyhow
 
 fn or_none(text: String, none: &str) -> String {
     if text.is_empty() { none.to_owned() } else { text }
+}
+
+/// Writes a report as CSV.
+pub(crate) fn write_table(path: &Path, report: &DedupReport) -> anyhow::Result<()> {
+    let mut table = csv::Writer::from_path(path)?;
+    table.write_record(["keep", "id", "action", "matched_to", "probability", "score", "kind", "reason"])?;
+    for cluster in &report.clusters {
+        for Member { id, action, found } in &cluster.members {
+            let mut line = vec![cluster.keep.to_string(), id.to_string(), action.name().to_owned()];
+            match found {
+                Some(found) => line.extend([
+                    found.matched_to.to_string(),
+                    found.probability.to_string(),
+                    found.score.to_string(),
+                    found.kind.name().to_owned(),
+                    found.reason.clone(),
+                ]),
+                None => line.extend([const { String::new() }; 5]),
+            }
+            table.write_record(&line)?;
+        }
+    }
+    Ok(table.flush()?)
 }
 
 /// Prints the papers that stay if `report` is acted on, else all, in the order in which they were first indexed.

@@ -97,6 +97,10 @@ fn find(config: &Config, output: &Output, args: DedupFindArgs, pairs: Pairs) -> 
         write_pairs(path, &engine, &request)
             .with_context(|| format!("could not write `{}`", path.display()))?;
     }
+    if let Some(path) = &args.table {
+        decisions::write_table(path, &report)
+            .with_context(|| format!("could not write `{}`", path.display()))?;
+    }
     let application =
         if args.apply { Some(engine.drop_duplicates(&report, &recorded_parameters(&params))?) } else { None };
     if let Some(format) = format {

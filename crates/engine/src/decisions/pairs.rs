@@ -133,7 +133,7 @@ pub(crate) struct PairsFile {
 
 impl PairsFile {
     /// The file of a store. `rules` is a number that changes whenever a pair may be scored differently.
-    pub(crate) fn of(store: &Store, data_dir: &Path, model: &StoredModel, rules: u32) -> Self {
+    pub(crate) fn of(store: &Store, data_dir: &Path, model: &StoredModel, rules: u64) -> Self {
         let mut hasher = Sha256::new();
         for part in [store.store_id(), &model.weights_sha256, &model.precision] {
             hasher.update(part.as_bytes());

@@ -226,7 +226,7 @@ impl Engine {
 
     /// Where scored pairs are kept.
     pub(crate) fn pairs_file(&self, model: &crate::store::StoredModel) -> PairsFile {
-        PairsFile::of(&self.store, &self.data_dir, model, dedup::RULES_VERSION)
+        PairsFile::of(&self.store, &self.data_dir, model, dedup::rules())
     }
 }
 

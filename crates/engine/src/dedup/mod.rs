@@ -27,6 +27,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use cognate_corpus::Paper;
 use rayon::prelude::*;
+use xxhash_rust::xxh3::xxh3_64;
 
 pub use check::{CheckedRecord, Found};
 pub use evidence::{AuthorEvidence, Evidence, TextEvidence, TitleEvidence, VenueEvidence};
@@ -38,6 +39,7 @@ pub use verdict::{Judgment, Kind, Verdict};
 
 use candidates::Candidate;
 use cluster::{Group, Link};
+use coefficients::{BIAS, COEFFICIENTS};
 use profile::Profile;
 
 use crate::decisions::{self, RowPair, RowPairs};
@@ -53,8 +55,15 @@ const SURELY_DISTINCT: f64 = 0.01;
 /// Progress of a run: a step in words, how much of it is done, and of how much.
 pub type OnProgress<'a> = &'a mut dyn FnMut(&'static str, usize, usize);
 
-/// Changes whenever a pair may be scored differently, so that scores of earlier rules are not used.
-pub(crate) const RULES_VERSION: u32 = 1;
+/// Raised whenever the same pair may get other evidence than before.
+const EVIDENCE_VERSION: u64 = 1;
+
+/// A number that differs whenever a pair may be scored differently, so that scores of earlier rules are not used.
+pub(crate) fn rules() -> u64 {
+    let numbers = COEFFICIENTS.iter().map(|(_, coefficient)| coefficient.to_bits());
+    let numbers = numbers.chain([BIAS.to_bits(), EVIDENCE_VERSION]);
+    xxh3_64(&numbers.flat_map(u64::to_le_bytes).collect::<Vec<u8>>())
+}
 
 /// A pair of rows, and what is to be done about it.
 struct JudgedRows {
