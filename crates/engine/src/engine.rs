@@ -290,7 +290,7 @@ impl Engine {
     pub fn persist_index(&self) -> Result<(), EngineError> {
         // Building the graph needs the most memory of all, and no model; the next search loads it again.
         *lock(&self.model) = None;
-        self.view()?.map_or(Ok(()), |view| view.persist(&self.store, true))
+        self.opened_view()?.map_or(Ok(()), |view| view.persist(&self.store, true))
     }
 
     /// Makes the index one segment, as far as memory allows, which is the fastest to search.
@@ -299,7 +299,8 @@ impl Engine {
     /// [`EngineError::IndexInUse`] while another process keeps the files, else as
     /// [`Engine::persist_index`].
     pub fn optimize(&self) -> Result<IndexStatus, EngineError> {
-        let view = self.view()?.ok_or_else(|| EngineError::NoStore { data_dir: self.data_dir.clone() })?;
+        let view =
+            self.opened_view()?.ok_or_else(|| EngineError::NoStore { data_dir: self.data_dir.clone() })?;
         if !view.optimize(&self.store)? {
             return Err(EngineError::IndexInUse { data_dir: self.data_dir.clone() });
         }
@@ -351,13 +352,23 @@ impl Engine {
 
     /// The searchable vectors and texts, opened at the first call; `None` while the store has no model.
     pub(crate) fn view(&self) -> Result<Option<Arc<View>>, EngineError> {
+        let is_open = lock(&self.view).is_some();
+        let view = self.opened_view()?;
+        if let Some(view) = &view
+            && !is_open
+        {
+            view.persist(&self.store, false)?;
+        }
+        Ok(view)
+    }
+
+    /// The same, with the files as they are.
+    fn opened_view(&self) -> Result<Option<Arc<View>>, EngineError> {
         let mut slot = lock(&self.view);
         if slot.is_none()
             && let Some(model) = self.store.reader()?.model()?
         {
-            let view = View::open(&self.store, &self.data_dir, model)?;
-            view.persist(&self.store, false)?;
-            *slot = Some(Arc::new(view));
+            *slot = Some(Arc::new(View::open(&self.store, &self.data_dir, model)?));
         }
         Ok(slot.clone())
     }
