@@ -14,7 +14,6 @@ from collections import defaultdict
 
 SEED = 7
 HELD_OUT = 0.3
-MONTHS = "January February March April May June July August September October November December".split()
 
 
 # ---- reading ----------------------------------------------------------------------------------------------
@@ -255,26 +254,6 @@ def look_alikes(papers, n, rng):
                 side["id"] = f"x-{side['id']}"
                 side.pop("doi", None)
         yield {**pair, "label": 0, "group": "look-alike", "part": part}
-
-
-def neighbours(papers, vectors, n, rng):
-    """The pairs of greatest cosine among papers that are not the same: by [n, dim] float32 of unit length."""
-    import numpy as np
-    best = []
-    for start in range(0, len(vectors), 1000):
-        scores = vectors[start:start + 1000] @ vectors.T
-        for row, values in enumerate(scores, start):
-            values[:row + 1] = -1
-            for other in np.argpartition(-values, 5)[:5]:
-                best.append((float(values[other]), row, int(other)))
-    best.sort(reverse=True)
-    picked = best[:n // 2] + rng.sample(best[n // 2:n * 6], n // 2)
-    for _, a, b in picked:
-        a, b = papers[a], papers[b]
-        if title_key(a["title"]) == title_key(b["title"]):
-            continue
-        part = part_of(a["id"])
-        yield {"a": without(a, rng, 0.45), "b": without(b, rng, 0.45), "label": 0, "group": "neighbour", "part": part}
 
 
 def series(papers, n, rng):

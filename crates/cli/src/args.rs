@@ -284,7 +284,7 @@ pub(crate) struct DedupFindArgs {
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct JudgingArgs {
-    /// Lowest probability of a duplicate; below it, a person decides [default: 0.9]
+    /// Lowest probability of a duplicate; below it, a person decides [default: 0.7]
     #[arg(long, value_name = "P")]
     pub(crate) min_probability: Option<f64>,
     /// Whether preprint and article, or a paper in two years, are the `same` or `distinct` [default: same]

@@ -109,7 +109,8 @@ pub(crate) fn decode_entities(text: &str) -> Cow<'_, str> {
         };
         let after = &rest[length..];
         let cuts_word = c.is_alphabetic() && decoded.ends_with(' ') && after.starts_with(' ');
-        if cuts_word {
+        // A capital begins a word.
+        if cuts_word && !c.is_uppercase() {
             decoded.truncate(decoded.trim_end().len());
         }
         decoded.push(c);
@@ -283,6 +284,7 @@ mod tests {
         check("Hong Su", "Su Hong", true);
         check("H. Garcia-Molina", "h &#233; ctor garc &#237; a-molina", true);
         check("K. K\\\"onig-Ries", "K König-Ries", true);
+        check("M. Tamer Özsu", "m. tamer &#214; zsu", true);
         check("Martin Luther King Jr.", "King, Martin", true);
         check("S. Chaudhuri", "S. Chaudhury", true);
         check("J. Smith", "J. Smyth", false);

@@ -39,11 +39,9 @@ fn features(evidence: &Evidence) -> [f64; N_FEATURES] {
     let title = evidence.title;
     let of_title = |of: &dyn Fn(super::evidence::TitleEvidence) -> f64| title.map_or(0.0, of);
     put(yes(title.is_some()));
-    put(of_title(&|t| yes(t.is_equal)));
     put(of_title(&|t| yes(t.is_equal) * (t.n_words.min(8) as f64 / 8.0)));
     put(of_title(&|t| beyond(t.similarity, 0.3)));
     put(of_title(&|t| beyond(t.similarity, 0.6)));
-    put(of_title(&|t| beyond(t.similarity, 0.8)));
     put(of_title(&|t| beyond(t.containment, 0.5)));
     put(of_title(&|t| beyond(t.containment, 0.8)));
     put(of_title(&|t| yes(t.is_generic && evidence.text.is_none())));
@@ -54,27 +52,22 @@ fn features(evidence: &Evidence) -> [f64; N_FEATURES] {
     let authors = evidence.authors;
     let of_authors = |of: &dyn Fn(super::evidence::AuthorEvidence) -> f64| authors.map_or(0.0, of);
     put(yes(authors.is_some()));
-    put(of_authors(&|a| f64::from(a.overlap)));
     put(of_authors(&|a| f64::from(a.jaccard)));
     put(of_authors(&|a| beyond(a.jaccard, 0.5)));
     put(of_authors(&|a| yes(a.jaccard >= 0.999)));
-    put(of_authors(&|a| yes(a.n_shared >= 1)));
     put(of_authors(&|a| yes(a.n_shared >= 2)));
     put(of_authors(&|a| a.n_shared.min(5) as f64 / 5.0));
 
     let gap = |at_least: u16| evidence.year_gap.map_or(0.0, |gap| yes(gap >= at_least));
-    put(yes(evidence.year_gap.is_some()));
     put(gap(1));
     put(gap(2));
     put(gap(4));
 
     put(yes(evidence.venue.is_some_and(|venue| venue.agrees)));
-    put(yes(evidence.venue.is_some_and(|venue| venue.kind_differs)));
 
     let text = evidence.text;
     let of_text = |of: &dyn Fn(super::evidence::TextEvidence) -> f64| text.map_or(0.0, of);
     put(yes(text.is_some()));
-    put(of_text(&|t| f64::from(t.jaccard)));
     put(of_text(&|t| beyond(t.jaccard, 0.1)));
     put(of_text(&|t| beyond(t.jaccard, 0.5)));
     put(of_text(&|t| beyond(t.containment, 0.2)));
@@ -85,11 +78,8 @@ fn features(evidence: &Evidence) -> [f64; N_FEATURES] {
 
     let cosine = evidence.cosine;
     let of_cosine = |of: &dyn Fn(f32) -> f64| cosine.map_or(0.0, of);
-    put(yes(cosine.is_some()));
     put(of_cosine(&|c| beyond(c, 0.5)));
     put(of_cosine(&|c| beyond(c, 0.7)));
     put(of_cosine(&|c| beyond(c, 0.85)));
-    // Two kinds of evidence that agree are worth more than their sum.
-    put(of_cosine(&|c| of_authors(&|a| beyond(c, 0.5) * f64::from(a.overlap))));
     values
 }

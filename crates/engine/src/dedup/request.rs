@@ -9,9 +9,9 @@ const DEFAULT_THRESHOLD: f32 = 0.6;
 /// The lowest threshold accepted: below it, the number of pairs grows towards all of them.
 const MIN_THRESHOLD: f32 = 0.5;
 /// The lowest probability of a duplicate, when the request names none.
-const DEFAULT_MIN_PROBABILITY: f64 = 0.9;
+const DEFAULT_MIN_PROBABILITY: f64 = 0.7;
 /// Pairs from this probability on are shown to a person.
-const REVIEW_FROM: f64 = 0.3;
+const REVIEW_FROM: f64 = 0.2;
 
 /// Whether two versions of a work are duplicates.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -113,7 +113,7 @@ pub struct Judging {
 }
 
 impl Judging {
-    /// `min_probability`, above 0 and at most 1 (default 0.9), makes a pair a duplicate.
+    /// `min_probability`, above 0 and at most 1 (default 0.7), makes a pair a duplicate.
     ///
     /// # Errors
     /// [`EngineError::InvalidRequest`] if it is outside.

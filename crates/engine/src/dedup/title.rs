@@ -131,7 +131,7 @@ fn numbers(words: &[String]) -> Vec<String> {
         let after_part = index > 0 && is_part(&words[index - 1]);
         let is_last = index > 0 && index + 1 == words.len();
         if word.bytes().any(|byte| byte.is_ascii_digit()) {
-            numbers.push(word.clone());
+            numbers.push(without_ordinal(word).to_owned());
         } else if let Some(number) = roman(word).filter(|_| word.len() > 1 || after_part || is_last) {
             numbers.push(number.to_string());
         } else if after_part && word.len() == 1 {
@@ -141,6 +141,13 @@ fn numbers(words: &[String]) -> Vec<String> {
         }
     }
     numbers
+}
+
+/// "4" of "4th".
+fn without_ordinal(word: &str) -> &str {
+    let digits = word.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let is_ordinal = matches!(&word[digits.len()..], "st" | "nd" | "rd" | "th");
+    if is_ordinal && digits.bytes().all(|byte| byte.is_ascii_digit()) { digits } else { word }
 }
 
 fn is_part(word: &str) -> bool {
@@ -171,11 +178,11 @@ fn roman(word: &str) -> Option<u32> {
 
 fn spelled(word: &str) -> Option<u32> {
     Some(match word {
-        "one" | "first" | "1st" => 1,
-        "two" | "second" | "2nd" => 2,
-        "three" | "third" | "3rd" => 3,
-        "four" | "fourth" | "4th" => 4,
-        "five" | "fifth" | "5th" => 5,
+        "one" | "first" => 1,
+        "two" | "second" => 2,
+        "three" | "third" => 3,
+        "four" | "fourth" => 4,
+        "five" | "fifth" => 5,
         "six" | "sixth" => 6,
         "seven" | "seventh" => 7,
         "eight" | "eighth" => 8,
@@ -233,7 +240,7 @@ mod tests {
         check("Vitamin B12 levels", "Vitamin B6 levels", true);
         check("A survey", "A survey II", false);
         check("Do I need it", "Do you need it", false);
-        check("Proceedings of the 3rd Workshop", "Proceedings of the third workshop", true);
+        check("Proceedings of the 3rd Workshop", "Proceedings of the third workshop", false);
         assert!(title("A survey").has_more_numbers(&title("A survey II")));
     }
 
