@@ -55,7 +55,7 @@ pub(crate) struct RowPairs {
 
 impl RowPairs {
     /// The pairs that a deduplication with this threshold would have scored; `None` if it may have scored more.
-    pub(crate) fn from_threshold(mut self, threshold: f32) -> Option<Self> {
+    pub(crate) fn at_threshold(mut self, threshold: f32) -> Option<Self> {
         if threshold < self.threshold {
             return None;
         }

@@ -99,7 +99,7 @@ impl Engine {
         let reader = self.store.reader()?;
         let file = self.pairs_file(view.model());
         let kept = file.read().filter(|pairs| pairs.generation == vectors.generation());
-        let scored = match kept.and_then(|pairs| pairs.from_threshold(request.threshold)) {
+        let scored = match kept.and_then(|pairs| pairs.at_threshold(request.threshold)) {
             Some(scored) => scored,
             None => {
                 let scored = score(&reader, &vectors, request.threshold, (stop, &mut *on_progress))?;
@@ -120,7 +120,7 @@ impl Engine {
     /// higher, or a failure of the store.
     pub fn rethreshold(&self, request: &DedupRequest) -> Result<DedupReport, EngineError> {
         let reader = self.store.reader()?;
-        let scored = self.scored_pairs(&reader)?.from_threshold(request.threshold);
+        let scored = self.scored_pairs(&reader)?.at_threshold(request.threshold);
         self.report(&reader, &scored.ok_or(EngineError::NoScoredPairs)?, request)
     }
 
@@ -131,7 +131,7 @@ impl Engine {
     /// As [`Engine::rethreshold`].
     pub fn scored_by_id(&self, request: &DedupRequest) -> Result<Vec<ScoredPair>, EngineError> {
         let reader = self.store.reader()?;
-        let scored = self.scored_pairs(&reader)?.from_threshold(request.threshold);
+        let scored = self.scored_pairs(&reader)?.at_threshold(request.threshold);
         let judged = with_labels(&reader, &scored.ok_or(EngineError::NoScoredPairs)?, &request.judging)?;
         let mut rows: Vec<u32> = judged.iter().flat_map(|pair| [pair.rows.0, pair.rows.1]).collect();
         rows.sort_unstable();

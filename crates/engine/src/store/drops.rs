@@ -109,7 +109,7 @@ impl Store {
         let run = transaction.last_insert_rowid().unsigned_abs();
         let mut dropped = Vec::new();
         for drop in drops {
-            let Some(judged_ids) = judged_ids(&transaction, drop, judged)? else { continue };
+            let Some(judged_ids) = judged_ids(&transaction, drop, (run, judged))? else { continue };
             if labels::forbid(&transaction, &judged_ids)? {
                 continue;
             }
@@ -186,21 +186,21 @@ pub(super) fn bring_back(
 }
 
 /// The ids of the paper, the one that stays for it, and its match, if they are as they were judged: none has
-/// changed, and none has gone, but that the match may have been dropped by the same application.
+/// changed after `judged`, and none has gone, but that the match may have been dropped by the same `run`.
 fn judged_ids(
     transaction: &Transaction<'_>,
     drop: &NewDrop,
-    judged: u64,
+    (run, judged): (u64, u64),
 ) -> Result<Option<[String; 3]>, EngineError> {
     let ids = transaction
         .prepare_cached(
             "SELECT p.id, k.id, m.id FROM papers p, papers k, papers m \
              WHERE p.row = ?1 AND k.row = ?2 AND m.row = ?3 AND p.row NOT IN (k.row, m.row) \
              AND p.deleted = 0 AND k.deleted = 0 AND p.generation <= ?4 AND k.generation <= ?4 \
-             AND (m.generation <= ?4 AND m.deleted = 0 OR m.row IN \
-             (SELECT row FROM drops WHERE run = (SELECT max(run) FROM dedup_runs)))",
+             AND (m.generation <= ?4 AND m.deleted = 0 \
+             OR EXISTS (SELECT 1 FROM drops WHERE run = ?5 AND row = m.row))",
         )?
-        .query_row(params![drop.row, drop.kept, drop.matched, judged], |r| {
+        .query_row(params![drop.row, drop.kept, drop.matched, judged, run], |r| {
             Ok([r.get(0)?, r.get(1)?, r.get(2)?])
         })
         .optional()?;

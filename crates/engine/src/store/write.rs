@@ -131,7 +131,7 @@ impl Store {
         let stamp = Stamp::next(&transaction)?;
         let outcomes = batch
             .iter()
-            .map(|(incoming, vector)| put(&transaction, &stamp, incoming, vector.as_ref(), options))
+            .map(|paper| put(&transaction, &stamp, paper, options))
             .collect::<Result<Vec<_>, _>>()?;
         if outcomes.iter().any(|o| matches!(o, Outcome::Added | Outcome::Updated)) {
             set_generation(&transaction, stamp.generation)?;
@@ -196,8 +196,7 @@ fn find(connection: &Connection, id: &PaperId) -> Result<Option<Existing>, Engin
 fn put(
     transaction: &Transaction<'_>,
     stamp: &Stamp,
-    incoming: &Incoming,
-    vector: Option<&UnitVector>,
+    (incoming, vector): &(Incoming, Option<UnitVector>),
     options: CommitOptions,
 ) -> Result<Outcome, EngineError> {
     let existing = find(transaction, &incoming.paper.id)?;
