@@ -311,7 +311,25 @@ describe("the map", () => {
     }));
 });
 
+describe("duplicates", () => {
+  test("are compared, and answered with yes or no", () =>
+    onPage({}, async (page) => {
+      await page.goto("/duplicates");
+      await page.getByRole("button", { name: "Compare all papers" }).click();
+      await page.locator(".pair").first().waitFor();
+      const n_pairs = await page.locator(".pair").count();
+      await page.screenshot({ path: `${SCREENSHOTS}/duplicates.png` });
+      await page.getByRole("button", { name: /^No/ }).first().click();
+      await page.waitForFunction((n) => document.querySelectorAll(".pair").length === n, n_pairs - 1);
+      await page.locator(".distinct button").click();
+      await page.waitForFunction((n) => document.querySelectorAll(".pair").length === n, n_pairs);
+      await page.getByRole("button", { name: /^Yes/ }).first().click();
+      await page.getByText("You said that they are the same").first().waitFor();
+    }));
+});
+
 const PAGES = [
+  ["duplicates", "/duplicates"],
   ["today", "/?date=2023-05"],
   ["search", "/search?q=ice+sheets"],
   ["search-start", "/search"],

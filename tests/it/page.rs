@@ -123,6 +123,34 @@ fn a_bibliography_becomes_seeds() {
 }
 
 #[test]
+fn people_say_what_is_a_duplicate() {
+    let cognate = Cognate::with_demo();
+    let server = cognate.serve(&[]);
+    assert!(server.page("/duplicates").html.contains("Compare all papers"));
+    let compared = server.submit("/duplicates", &[("label", "compare")]);
+    assert_eq!(compared.status, 200, "{}", compared.html);
+    let n_pairs = |html: &str| html.matches("class=\"pair\"").count();
+    let n_all = n_pairs(&compared.html);
+    assert!(n_all >= 5, "{}", compared.html);
+    let field = |html: &str, name: &str| {
+        let value = html.split(&format!("name=\"{name}\" value=\"")).nth(1).unwrap();
+        value.split('"').next().unwrap().to_owned()
+    };
+    let (a, b) = (field(&compared.html, "a"), field(&compared.html, "b"));
+    let say = |label: &str| server.submit("/duplicates", &[("a", &a), ("b", &b), ("label", label)]).html;
+    let no = say("no");
+    assert_eq!(n_pairs(&no), n_all - 1);
+    assert!(no.contains("You said that these are two papers each"));
+    let back = say("neither");
+    assert_eq!(n_pairs(&back), n_all);
+    assert!(!back.contains("You said"));
+    let yes = say("yes");
+    assert_eq!(n_pairs(&yes), n_all);
+    assert!(yes.contains("You said that they are the same"));
+    assert_eq!(server.submit("/duplicates", &[("label", "maybe")]).status, 400);
+}
+
+#[test]
 fn the_points_of_the_map_are_where_the_papers_are() {
     let cognate = Cognate::with_demo();
     let server = cognate.serve(&[]);

@@ -7,6 +7,7 @@
 
 mod address;
 mod assets;
+mod duplicates;
 mod item;
 mod library;
 mod map;
@@ -42,6 +43,7 @@ pub(crate) fn routes() -> Router<Arc<App>> {
         .route("/map/points", get(map::points))
         .route("/map/found", get(map::found))
         .route("/map/paper/{row}", get(map::paper))
+        .route("/duplicates", get(duplicates::show).post(duplicates::say))
         .route("/assets/{version}/{name}", get(assets::serve))
         .layer(middleware::from_fn(protect))
 }

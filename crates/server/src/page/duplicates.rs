@@ -1,0 +1,232 @@
+//! Duplicates: what a deduplication found, for people to say yes or no to.
+//!
+//! Nothing is dropped here. What people say is stored and respected by every later deduplication.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use askama::Template;
+use axum::body::Bytes;
+use axum::extract::rejection::{BytesRejection, QueryRejection};
+use axum::extract::{Query, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Redirect, Response};
+use cognate_engine::{Action, Cluster, Engine, EngineError, Label};
+use serde::Deserialize;
+
+use super::address::Address;
+use super::item::Item;
+use super::search::counted;
+use super::{Frame, PageError, page};
+use crate::error::ApiError;
+use crate::routes::{App, heavy, off_thread};
+use crate::wire::DedupParams;
+
+/// Clusters on a page.
+const LIMIT: usize = 20;
+/// Pairs that people said are two papers, of which the latest are shown.
+const MAX_DISTINCT: usize = 50;
+
+/// The state of the page.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Params {
+    offset: usize,
+}
+
+/// `GET /duplicates`
+pub(super) async fn show(
+    State(app): State<Arc<App>>,
+    params: Result<Query<Params>, QueryRejection>,
+) -> Result<Response, PageError> {
+    let Query(params) = params?;
+    let offset = params.offset;
+    let found = off_thread(&app, move |app| Ok(Found::of(&app.engine, offset)?)).await?;
+    let frame = Frame::new("Duplicates", "duplicates");
+    Ok(page(StatusCode::OK, &DuplicatesPage { frame, offset, found }))
+}
+
+/// What a form of the page asks for.
+#[derive(Debug, PartialEq, Eq)]
+enum Said {
+    /// Compare all papers.
+    Compare,
+    /// Of two papers: that they are duplicates, that they are not, or neither.
+    Pair { a: String, b: String, is_duplicate: Option<bool> },
+}
+
+impl Said {
+    /// Reads the body of a form, and the offset of the page that it was on.
+    fn parse(form: &[u8]) -> Result<(Self, usize), ApiError> {
+        let mut fields: HashMap<String, String> = form_urlencoded::parse(form).into_owned().collect();
+        let offset = fields.remove("offset").and_then(|offset| offset.parse().ok()).unwrap_or(0);
+        let said = match (fields.remove("a"), fields.remove("b"), fields.remove("label").as_deref()) {
+            (None, None, Some("compare")) => Self::Compare,
+            (Some(a), Some(b), Some("yes")) => Self::Pair { a, b, is_duplicate: Some(true) },
+            (Some(a), Some(b), Some("no")) => Self::Pair { a, b, is_duplicate: Some(false) },
+            (Some(a), Some(b), Some("neither")) => Self::Pair { a, b, is_duplicate: None },
+            (_, _, label) => {
+                let expected =
+                    "`label`: expected `yes`, `no` or `neither` with `a` and `b`, or `compare` alone";
+                let message = format!("{expected}, found {:?}", label.unwrap_or_default());
+                return Err(ApiError::bad_request("invalid_parameter", message));
+            }
+        };
+        Ok((said, offset))
+    }
+}
+
+/// `POST /duplicates`
+pub(super) async fn say(
+    State(app): State<Arc<App>>,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Response, PageError> {
+    let (said, offset) = Said::parse(&body?)?;
+    match said {
+        Said::Compare => {
+            let request = DedupParams::default().to_request()?;
+            let _permit = heavy(&app)?;
+            off_thread(&app, move |app| Ok(app.engine.dedup(&request, &app.stopping, &mut |_, _, _| {})?))
+                .await?;
+        }
+        Said::Pair { a, b, is_duplicate } => {
+            off_thread(&app, move |app| Ok(app.engine.label(&a, &b, is_duplicate)?)).await?;
+        }
+    }
+    let offset = if offset > 0 { offset.to_string() } else { String::new() };
+    let address = Address::new("/duplicates").with("offset", offset).into_text();
+    Ok(Redirect::to(&address).into_response())
+}
+
+/// A pair of a cluster: a paper, and the one that it was matched to.
+struct PairView {
+    paper: Item,
+    matched_to: String,
+    /// `duplicate`, or `perhaps`.
+    verdict: &'static str,
+    percent: String,
+    cosine: String,
+    reason: String,
+    /// Whether a person said that they are the same.
+    is_said: bool,
+}
+
+/// Papers that are perhaps the same.
+struct ClusterView {
+    keep: Item,
+    pairs: Vec<PairView>,
+}
+
+/// What the last comparison found.
+#[derive(Default)]
+struct Found {
+    /// What there is to say of it; `None` if the papers have changed since, or were never compared.
+    status: Option<String>,
+    clusters: Vec<ClusterView>,
+    previous: Option<String>,
+    next: Option<String>,
+    /// Pairs that people said are two papers, the latest first.
+    distinct: Vec<Label>,
+}
+
+impl Found {
+    fn of(engine: &Engine, offset: usize) -> Result<Self, EngineError> {
+        let labels = engine.labels()?;
+        let mut distinct: Vec<Label> = labels.iter().filter(|label| !label.is_duplicate).cloned().collect();
+        distinct.sort_by(|a, b| b.labelled.cmp(&a.labelled));
+        distinct.truncate(MAX_DISTINCT);
+        let report = match engine.rethreshold(&DedupParams::default().to_request()?) {
+            Ok(report) => report,
+            Err(EngineError::NoScoredPairs) => return Ok(Self { distinct, ..Self::default() }),
+            Err(error) => return Err(error),
+        };
+        let is_said = |a: &str, b: &str| {
+            let (a, b) = if a < b { (a, b) } else { (b, a) };
+            labels.iter().any(|label| label.is_duplicate && label.a == a && label.b == b)
+        };
+        let mut clusters = report.clusters;
+        let n_undecided = |cluster: &Cluster| {
+            let members = cluster.members.iter().filter(|member| member.action == Action::Review);
+            members.count()
+        };
+        // What needs a person comes first; the sort is stable.
+        clusters.sort_by_key(|cluster| n_undecided(cluster) == 0);
+        let n_clusters = clusters.len();
+        let mut views = Vec::new();
+        for cluster in clusters.into_iter().skip(offset).take(LIMIT) {
+            views.extend(ClusterView::of(engine, cluster, &is_said)?);
+        }
+        let n_shown = offset.saturating_add(LIMIT).min(n_clusters);
+        let at = |offset: usize| Address::new("/duplicates").with("offset", offset.to_string()).into_text();
+        Ok(Self {
+            status: Some(format!(
+                "{} in which papers are alike: {} surely a duplicate, {} to be decided",
+                counted(n_clusters as u64, "group"),
+                counted(report.stats.n_drop as u64, "paper"),
+                report.stats.n_review
+            )),
+            clusters: views,
+            previous: (offset > 0).then(|| at(offset.saturating_sub(LIMIT))),
+            next: (n_shown < n_clusters).then(|| at(n_shown)),
+            distinct,
+        })
+    }
+}
+
+impl ClusterView {
+    /// `None` if its papers went meanwhile.
+    fn of(
+        engine: &Engine,
+        cluster: Cluster,
+        is_said: &dyn Fn(&str, &str) -> bool,
+    ) -> Result<Option<Self>, EngineError> {
+        let item = |id: &str| match engine.paper(id) {
+            Ok(stored) => Ok(Some(Item::new(stored.paper))),
+            Err(EngineError::PaperNotFound { .. } | EngineError::PaperDropped { .. }) => Ok(None),
+            Err(error) => Err(error),
+        };
+        let Some(keep) = item(cluster.keep.as_str())? else { return Ok(None) };
+        let mut pairs = Vec::new();
+        for member in cluster.members {
+            let (Some(found), Some(paper)) = (member.found, item(member.id.as_str())?) else { continue };
+            pairs.push(PairView {
+                is_said: is_said(member.id.as_str(), found.matched_to.as_str()),
+                matched_to: found.matched_to.to_string(),
+                verdict: if member.action == Action::Drop { "Duplicate" } else { "Perhaps" },
+                percent: format!("{:.0} %", found.probability * 100.0),
+                cosine: format!("{:.2}", found.score),
+                reason: found.reason,
+                paper,
+            });
+        }
+        Ok((!pairs.is_empty()).then_some(Self { keep, pairs }))
+    }
+}
+
+#[derive(Template)]
+#[template(path = "duplicates.html", whitespace = "minimize")]
+struct DuplicatesPage {
+    frame: Frame,
+    offset: usize,
+    found: Found,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn forms_say_what_they_mean() {
+        let check = |form: &str, expected: Option<(Said, usize)>| {
+            assert_eq!(Said::parse(form.as_bytes()).ok(), expected, "{form}");
+        };
+        let pair = |is_duplicate| Said::Pair { a: "x/1".to_owned(), b: "y".to_owned(), is_duplicate };
+        check("label=compare", Some((Said::Compare, 0)));
+        check("a=x%2F1&b=y&label=yes&offset=20", Some((pair(Some(true)), 20)));
+        check("a=x/1&b=y&label=no", Some((pair(Some(false)), 0)));
+        check("a=x/1&b=y&label=neither", Some((pair(None), 0)));
+        check("a=x/1&label=no", None);
+        check("a=x/1&b=y&label=maybe", None);
+        check("a=x/1&b=y&label=compare", None);
+    }
+}
