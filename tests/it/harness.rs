@@ -30,6 +30,12 @@ pub(crate) fn demo_corpus() -> PathBuf {
     root().join("crates/cli/demo")
 }
 
+/// The first lines of a zstd-compressed file.
+pub(crate) fn head_of(path: &Path, n_lines: usize) -> String {
+    let file = BufReader::new(zstd::Decoder::new(std::fs::File::open(path).unwrap()).unwrap());
+    file.lines().take(n_lines).map(|line| line.unwrap() + "\n").collect()
+}
+
 /// A data folder of its own and the binary to use on it.
 pub(crate) struct Cognate {
     pub(crate) folder: TempDir,

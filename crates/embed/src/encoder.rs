@@ -12,7 +12,7 @@ use crate::batch::{chunk_budget, chunks};
 use crate::bert::Bert;
 use crate::config::{ModelConfig, Pooling};
 use crate::kernel::Kernel;
-use crate::tokenize::TextTokenizer;
+use crate::tokenize::{SpecialTokens, TextTokenizer, Token};
 use crate::{EmbedError, ModelFolder, ModelManifest, Precision};
 
 /// Texts whose tokens are held at once: memory is bounded by it, and enough that texts of a length meet.
@@ -185,6 +185,14 @@ impl Encoder {
             next = following;
         }
         Ok(vectors)
+    }
+
+    /// The tokens of a text as given, all of them: also those past `max_tokens`, which the model never gets.
+    ///
+    /// # Errors
+    /// [`EmbedError::Tokenize`] if the tokenizer refuses the text.
+    pub fn tokens(&self, text: &str, special: SpecialTokens) -> Result<Vec<Token>, EmbedError> {
+        self.tokenizer.tokens(text, special).map_err(|source| EmbedError::Tokenize { position: 0, source })
     }
 
     fn tokenize(&self, prefix: &str, (position, text): (usize, &str)) -> Result<Vec<u32>, EmbedError> {

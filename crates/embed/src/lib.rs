@@ -31,3 +31,4 @@ pub use error::EmbedError;
 pub use folder::{ModelFolder, ModelRoots};
 pub use manifest::{HubSource, ManifestFile, ModelManifest, PypiSource};
 pub use precision::Precision;
+pub use tokenize::{SpecialTokens, Token};

@@ -1,7 +1,9 @@
 //! Texts to token ids, cut to the model's length.
 
 use std::error::Error;
+use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::OnceLock;
 
 use tokenizers::{Tokenizer, TruncationParams};
 
@@ -10,9 +12,33 @@ use crate::{EmbedError, ModelFolder};
 
 type BoxError = Box<dyn Error + Send + Sync>;
 
+/// A token of a text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Token {
+    /// Its number in the model's vocabulary.
+    pub id: u32,
+    /// As the vocabulary has it: `##ing` goes on with the word before, in WordPiece.
+    pub text: String,
+    /// Whether the model adds it to every text, such as `[CLS]`.
+    pub is_special: bool,
+    /// Where it stands in the text, in Unicode scalar values; empty for a special one.
+    pub chars: Range<usize>,
+}
+
+/// Whether the special tokens that a model adds to every text are wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SpecialTokens {
+    /// As the model gets a text.
+    Add,
+    /// Only the text's own.
+    Omit,
+}
+
 /// The model's own tokenizer, with the model's own length.
 pub(crate) struct TextTokenizer {
     tokenizer: Tokenizer,
+    /// The same without truncation, made when first needed.
+    whole: OnceLock<Tokenizer>,
     max_tokens: usize,
     lowercase: bool,
 }
@@ -44,7 +70,12 @@ impl TextTokenizer {
         let truncation = TruncationParams { max_length: config.max_tokens, ..TruncationParams::default() };
         guarded(|| tokenizer.with_truncation(Some(truncation)).map(|_| ())).map_err(unusable)?;
 
-        let loaded = Self { tokenizer, max_tokens: config.max_tokens, lowercase: config.lowercase };
+        let loaded = Self {
+            tokenizer,
+            whole: OnceLock::new(),
+            max_tokens: config.max_tokens,
+            lowercase: config.lowercase,
+        };
         // A word in the vocabulary, and one that is in none: what is wrong with the unknown token shows
         // here, not at some later paper.
         loaded.encode("a \u{e000}").map_err(unusable)?;
@@ -69,6 +100,33 @@ impl TextTokenizer {
             return Err("expected token type 0 throughout a single text, found another".into());
         }
         Ok(ids.to_vec())
+    }
+
+    /// The tokens of the whole text, also of one that the model gets only the beginning of.
+    pub(crate) fn tokens(&self, text: &str, special: SpecialTokens) -> Result<Vec<Token>, BoxError> {
+        let lowercased;
+        let text = if self.lowercase {
+            lowercased = text.to_lowercase();
+            &lowercased
+        } else {
+            text
+        };
+        let whole = self.whole.get_or_init(|| {
+            let mut whole = self.tokenizer.clone();
+            // Only setting a truncation can fail.
+            let _ = whole.with_truncation(None);
+            whole
+        });
+        let encoding = guarded(|| whole.encode_char_offsets(text, special == SpecialTokens::Add))?;
+        let texts = encoding.get_tokens().iter().zip(encoding.get_offsets());
+        let ids = encoding.get_ids().iter().zip(encoding.get_special_tokens_mask());
+        let tokens = ids.zip(texts).map(|((&id, &mark), (text, &(start, end)))| Token {
+            id,
+            text: text.clone(),
+            is_special: mark == 1,
+            chars: start..end,
+        });
+        Ok(tokens.collect())
     }
 }
 

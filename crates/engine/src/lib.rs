@@ -10,6 +10,7 @@ mod days;
 mod decisions;
 mod dedup;
 mod doctor;
+mod embedding;
 mod engine;
 mod error;
 mod eval;
@@ -39,6 +40,7 @@ pub use dedup::{
     ScoredPair, TextEvidence, TitleEvidence, VenueEvidence, Verdict, Versions, named_features,
 };
 pub use doctor::{Check, examine};
+pub use embedding::{Embedded, Role};
 pub use engine::{DEFAULT_MODEL, Engine, EngineOptions, IndexStatus, ModelChoice, Stats};
 pub use error::{EngineError, Fault};
 pub use eval::{Approximation, EvalReport, EvalRequest, ModeReport, RunLine, evaluate, measure_run};
@@ -54,5 +56,6 @@ pub use search::{
 };
 pub use store::{DropRun, DroppedPaper, Label, STORE_FILE, StoredModel, StoredPaper};
 
+pub use cognate_embed::{SpecialTokens, Token, UnitVector};
 pub use cognate_index::{SearchPath, SegmentStatus};
 pub use cognate_keyword::{Field, MatchedTerm, Status as KeywordStatus};

@@ -28,6 +28,17 @@ impl ApiError {
         &self.message
     }
 
+    /// A stable name for the error.
+    pub(crate) fn code(&self) -> &'static str {
+        self.code
+    }
+
+    /// The answer with a body of another shape.
+    pub(crate) fn with_body(&self, body: impl serde::Serialize) -> Response {
+        let retry = (self.status == StatusCode::TOO_MANY_REQUESTS).then_some([(header::RETRY_AFTER, "1")]);
+        (self.status, retry.map(axum::response::AppendHeaders), Json(body)).into_response()
+    }
+
     pub(crate) fn bad_request(code: &'static str, message: impl Into<String>) -> Self {
         Self { status: StatusCode::BAD_REQUEST, code, kind: "invalid_request", message: message.into() }
     }
@@ -49,16 +60,22 @@ impl ApiError {
         }
     }
 
-    pub(crate) fn body_too_large() -> Self {
-        let limit = crate::routes::MAX_PAPERS_BODY_BYTES >> 20;
+    pub(crate) fn too_large(message: impl Into<String>) -> Self {
         Self {
             status: StatusCode::PAYLOAD_TOO_LARGE,
             code: "body_too_large",
             kind: "limit",
-            message: format!(
-                "expected a body of at most {limit} MiB for papers, 1 MiB elsewhere; send it in parts"
-            ),
+            message: message.into(),
         }
+    }
+
+    pub(crate) fn body_too_large() -> Self {
+        let papers = crate::routes::MAX_PAPERS_BODY_BYTES >> 20;
+        let texts = crate::routes::MAX_TEXTS_BODY_BYTES >> 20;
+        Self::too_large(format!(
+            "expected a body of at most {papers} MiB for papers, {texts} MiB for texts to embed, 1 MiB elsewhere; \
+             send it in parts"
+        ))
     }
 
     pub(crate) fn busy(message: impl Into<String>) -> Self {
@@ -89,14 +106,12 @@ impl ApiError {
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
-        let retry = (self.status == StatusCode::TOO_MANY_REQUESTS).then_some([(header::RETRY_AFTER, "1")]);
-        let body = ErrorBody {
+        self.with_body(ErrorBody {
             error: self.message.clone(),
-            message: self.message,
+            message: self.message.clone(),
             code: self.code,
             kind: self.kind,
-        };
-        (self.status, retry.map(axum::response::AppendHeaders), Json(body)).into_response()
+        })
     }
 }
 

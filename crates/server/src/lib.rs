@@ -4,6 +4,7 @@
 //! an engine call on a blocking thread, and its answer into a body of [`wire`].
 
 mod answer;
+mod compat;
 mod decisions;
 mod error;
 mod guard;

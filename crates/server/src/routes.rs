@@ -19,6 +19,7 @@ use tokio::sync::Semaphore;
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::answer;
+use crate::compat;
 use crate::decisions;
 use crate::error::ApiError;
 use crate::guard::Guard;
@@ -32,11 +33,13 @@ use crate::wire::{
 
 /// Largest body of `POST /v1/papers`: some 30,000 abstracts.
 pub(crate) const MAX_PAPERS_BODY_BYTES: usize = 64 << 20;
+/// Largest body of texts to be embedded.
+pub(crate) const MAX_TEXTS_BODY_BYTES: usize = 8 << 20;
 /// Largest body of every other request.
 const MAX_BODY_BYTES: usize = 1 << 20;
 /// Requests worked on or waiting at one time; each holds a thread while it waits for the model.
-const MAX_REQUESTS: usize = 256;
-/// Ingestions and deduplications at one time; each uses every core.
+pub(crate) const MAX_REQUESTS: usize = 256;
+/// Ingestions, deduplications and embeddings of many texts at one time; each uses every core.
 const MAX_HEAVY_REQUESTS: usize = 4;
 
 /// What every handler needs.
@@ -83,6 +86,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .merge(decisions::router())
         .route("/v1/stats", get(stats))
         .route("/health", get(health))
+        .merge(compat::routes())
         .merge(page::routes())
         .fallback(|uri: Uri| async move {
             ApiError::not_found(format!(
@@ -126,7 +130,11 @@ fn announced_length(request: &Request) -> usize {
 
 /// The largest body accepted at `path`.
 fn body_limit(path: &str) -> usize {
-    if matches!(path, "/v1/papers" | "/v1/dedup/check") { MAX_PAPERS_BODY_BYTES } else { MAX_BODY_BYTES }
+    match path {
+        "/v1/papers" | "/v1/dedup/check" => MAX_PAPERS_BODY_BYTES,
+        "/v1/embeddings" | "/embed" | "/similarity" | "/tokenize" => MAX_TEXTS_BODY_BYTES,
+        _ => MAX_BODY_BYTES,
+    }
 }
 
 /// Runs engine work off the async threads.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use askama::Template;
 use axum::extract::State;
 use axum::http::{StatusCode, Uri};
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use cognate_corpus::export::{ExportFormat, Exported, FeedMeta, export};
 use cognate_corpus::{IdentifierKind, Paper};
 use cognate_engine::{Hit, Page, SearchOptions, StoredPaper};
@@ -14,6 +14,7 @@ use percent_encoding::percent_decode_str;
 
 use super::item::{Item, Link};
 use super::{Frame, PageError, page};
+use crate::compat::hugging_face;
 use crate::error::ApiError;
 use crate::routes::{App, off_thread};
 
@@ -22,9 +23,13 @@ const N_SIMILAR: usize = 8;
 /// The cosine from which abstracts tell of the same work, as for finding near-duplicates.
 const SAME_WORK: f32 = 0.95;
 
-/// `GET /papers/{id}`: the id as for `GET /v1/papers/{id}`.
+/// `GET /papers/{id}`: the id as for `GET /v1/papers/{id}`. With `.md` after it, it is Markdown for the clients of
+/// the Hugging Face hub.
 pub(super) async fn show(State(app): State<Arc<App>>, uri: Uri) -> Result<Response, PageError> {
     let path = uri.path().strip_prefix("/papers/").unwrap_or_default();
+    if let Some(path) = path.strip_suffix(".md") {
+        return Ok(hugging_face::read(&app, path).await.into_response());
+    }
     let key = percent_decode_str(path)
         .decode_utf8()
         .map_err(|_| ApiError::bad_request("invalid_id", "expected an id in percent-encoded UTF-8"))?

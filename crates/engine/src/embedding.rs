@@ -1,0 +1,61 @@
+//! The model by itself: vectors and tokens of any text.
+
+use cognate_embed::{SpecialTokens, Token, UnitVector};
+
+use crate::engine::Engine;
+use crate::error::EngineError;
+
+/// What a text is to the model, which decides what is put before it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Role {
+    /// Nothing is put before it.
+    #[default]
+    AsGiven,
+    /// A question.
+    Query,
+    /// What is searched in, such as an abstract.
+    Passage,
+}
+
+/// Vectors of texts, and what they took.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Embedded {
+    /// Unit vectors, `f32 [n_texts, dim]`, in the order of the texts.
+    pub vectors: Vec<UnitVector>,
+    /// Tokens that the model was given, special ones included.
+    pub n_tokens: usize,
+}
+
+impl Engine {
+    /// Embeds texts with the model of this data folder; what is longer than the model takes is cut.
+    ///
+    /// # Errors
+    /// As [`Engine::load_model`].
+    pub fn embed(&self, texts: &[&str], role: Role) -> Result<Embedded, EngineError> {
+        let model = self.model()?;
+        let encoder = &model.encoder;
+        let (vectors, prefix) = match role {
+            Role::AsGiven => (encoder.embed_raw(texts)?, ""),
+            Role::Query => (encoder.embed_queries(texts)?, encoder.identity().query_prefix.as_str()),
+            Role::Passage => (encoder.embed_passages(texts)?, encoder.identity().passage_prefix.as_str()),
+        };
+        let n_tokens = texts.iter().map(|text| encoder.count_tokens(&format!("{prefix}{text}"))).sum();
+        Ok(Embedded { vectors, n_tokens })
+    }
+
+    /// The tokens of a text as given, also those past what the model takes.
+    ///
+    /// # Errors
+    /// As [`Engine::load_model`].
+    pub fn tokens(&self, text: &str, special: SpecialTokens) -> Result<Vec<Token>, EngineError> {
+        Ok(self.model()?.encoder.tokens(text, special)?)
+    }
+
+    /// The stored vector of the paper in `row`; `None` if it has gone.
+    ///
+    /// # Errors
+    /// [`EngineError`] if the store cannot be read.
+    pub fn vector_of(&self, row: u32) -> Result<Option<UnitVector>, EngineError> {
+        self.store.reader()?.vector(row)
+    }
+}

@@ -1,0 +1,254 @@
+//! The Hugging Face hub's papers, for `huggingface_hub`: `hf papers`, `HfApi().list_papers` and its like.
+
+use std::sync::Arc;
+
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Query, State};
+use axum::http::{Uri, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use axum::{Json, Router};
+use cognate_corpus::Paper;
+use cognate_engine::{
+    DayOrder, DayRequest, EngineError, Page, Period, SearchOptions, SearchRequest, Span, StoredPaper,
+};
+use serde::{Deserialize, Serialize};
+
+use super::{decoded, id_after};
+use crate::error::ApiError;
+use crate::routes::{App, off_thread, off_thread_while_wanted};
+
+/// Papers of a list when the request does not say.
+const DEFAULT_LIMIT: usize = 50;
+
+/// `/papers/{id}.md` is reached through the page's `/papers/{id}`; see [`read`].
+pub(super) fn routes() -> Router<Arc<App>> {
+    Router::new()
+        .route("/api/papers/search", get(search))
+        .route("/api/papers/{*id}", get(info))
+        .route("/api/daily_papers", get(daily))
+}
+
+/// A paper as the hub gives it.
+#[derive(Serialize)]
+struct PaperBody {
+    id: String,
+    title: String,
+    summary: String,
+    #[serde(rename = "publishedAt")]
+    published_at: String,
+    authors: Vec<AuthorBody>,
+    upvotes: i64,
+}
+
+#[derive(Serialize)]
+struct AuthorBody {
+    name: String,
+    hidden: bool,
+}
+
+/// A paper in a list: clients read some fields from within, some from here.
+#[derive(Serialize)]
+struct ItemBody {
+    paper: PaperBody,
+    #[serde(rename = "publishedAt")]
+    appeared_at: String,
+    title: String,
+    summary: String,
+    #[serde(rename = "numComments")]
+    n_comments: u64,
+}
+
+/// A paper by itself.
+#[derive(Serialize)]
+struct InfoBody {
+    #[serde(flatten)]
+    paper: PaperBody,
+    #[serde(rename = "submittedOnDailyAt")]
+    appeared_at: String,
+    #[serde(rename = "numComments")]
+    n_comments: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    source: Option<String>,
+}
+
+impl From<StoredPaper> for PaperBody {
+    /// Clients take neither a missing list nor a date without `Z`.
+    fn from(stored: StoredPaper) -> Self {
+        let Paper { id, title, abstract_text, authors, year, publication_date, upvotes, .. } = stored.paper;
+        let published = match (publication_date, year) {
+            (Some(date), _) => Some(date.to_string()),
+            (None, Some(year)) => Some(format!("{year:04}-01-01")),
+            (None, None) => None,
+        };
+        Self {
+            id: id.into(),
+            title: title.unwrap_or_default(),
+            summary: abstract_text.unwrap_or_default(),
+            published_at: published
+                .map_or_else(|| stored.first_indexed, |date| format!("{date}T00:00:00.000Z")),
+            authors: authors.into_iter().map(|name| AuthorBody { name, hidden: false }).collect(),
+            upvotes: upvotes.unwrap_or(0),
+        }
+    }
+}
+
+impl From<StoredPaper> for ItemBody {
+    fn from(stored: StoredPaper) -> Self {
+        let appeared_at = stored.first_indexed.clone();
+        let paper = PaperBody::from(stored);
+        let (title, summary) = (paper.title.clone(), paper.summary.clone());
+        Self { paper, appeared_at, title, summary, n_comments: 0 }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SearchParams {
+    q: Option<String>,
+    limit: Option<usize>,
+}
+
+/// `GET /api/papers/search`: without a query, the latest papers.
+async fn search(
+    State(app): State<Arc<App>>,
+    params: Result<Query<SearchParams>, QueryRejection>,
+) -> Result<Json<Vec<ItemBody>>, ApiError> {
+    let Query(SearchParams { q, limit }) = params?;
+    let limit = limit.unwrap_or(DEFAULT_LIMIT);
+    let Some(query) = q else {
+        return papers_of(&app, DayRequest::new(None, DayOrder::New, limit, 0)?).await;
+    };
+    let options = SearchOptions { page: Page::new(Some(limit), None, None)?, ..SearchOptions::default() };
+    let request = SearchRequest::new(query, options)?;
+    let found =
+        off_thread_while_wanted(&app, move |app, cancel| Ok(app.engine.search_unless(cancel, &request)?));
+    Ok(Json(found.await?.hits.into_iter().map(|hit| ItemBody::from(hit.paper)).collect()))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct DailyParams {
+    date: Option<String>,
+    week: Option<String>,
+    month: Option<String>,
+    submitter: Option<String>,
+    sort: Option<String>,
+    p: Option<usize>,
+    limit: Option<usize>,
+}
+
+impl DailyParams {
+    fn to_request(&self) -> Result<DayRequest, ApiError> {
+        let spans = [
+            ("date", &self.date, Span::Day),
+            ("week", &self.week, Span::Week),
+            ("month", &self.month, Span::Month),
+        ];
+        let mut given =
+            spans.iter().filter_map(|(name, text, span)| text.as_ref().map(|text| (name, text, span)));
+        let period = match (given.next(), given.next()) {
+            (None, _) => None,
+            (Some((name, text, span)), None) => {
+                let period: Period = text.parse()?;
+                if period.span() != *span {
+                    let message = format!("`{name}`: expected a {name}, found {text:?}");
+                    return Err(ApiError::bad_request("invalid_parameter", message));
+                }
+                Some(period)
+            }
+            (Some(_), Some(_)) => {
+                let message = "expected one of `date`, `week` and `month`, found several";
+                return Err(ApiError::bad_request("invalid_parameter", message));
+            }
+        };
+        let order = match self.sort.as_deref() {
+            None | Some("publishedAt") => DayOrder::New,
+            Some("trending") => DayOrder::Upvotes,
+            Some(other) => {
+                let message = format!("`sort`: expected `publishedAt` or `trending`, found {other:?}");
+                return Err(ApiError::bad_request("invalid_parameter", message));
+            }
+        };
+        let limit = self.limit.unwrap_or(DEFAULT_LIMIT);
+        Ok(DayRequest::new(period, order, limit, self.p.unwrap_or(0).saturating_mul(limit))?)
+    }
+}
+
+/// `GET /api/daily_papers`: without a date, those of the latest day that has papers.
+async fn daily(
+    State(app): State<Arc<App>>,
+    params: Result<Query<DailyParams>, QueryRejection>,
+) -> Result<Json<Vec<ItemBody>>, ApiError> {
+    let Query(params) = params?;
+    let request = params.to_request()?;
+    // Nobody submits papers here.
+    if params.submitter.is_some() {
+        return Ok(Json(Vec::new()));
+    }
+    papers_of(&app, request).await
+}
+
+async fn papers_of(app: &Arc<App>, request: DayRequest) -> Result<Json<Vec<ItemBody>>, ApiError> {
+    let day = off_thread(app, move |app| Ok(app.engine.day(&request)?)).await?;
+    Ok(Json(day.papers.into_iter().map(ItemBody::from).collect()))
+}
+
+/// `GET /api/papers/{id}`
+async fn info(State(app): State<Arc<App>>, uri: Uri) -> Result<Json<InfoBody>, ApiError> {
+    let stored = first(&app, id_after("/api/papers/", &uri)?).await?;
+    let (appeared_at, source) = (stored.first_indexed.clone(), stored.paper.source.clone());
+    Ok(Json(InfoBody { paper: PaperBody::from(stored), appeared_at, n_comments: 0, source }))
+}
+
+/// `GET /papers/{id}.md`: the paper as Markdown. `path` is the id as it stands in the path.
+pub(crate) async fn read(app: &Arc<App>, path: &str) -> Result<Response, ApiError> {
+    let stored = first(app, decoded(path)?).await?;
+    Ok(([(header::CONTENT_TYPE, "text/markdown; charset=utf-8")], markdown(&stored.paper)).into_response())
+}
+
+/// The first paper in order of id that `key` means.
+async fn first(app: &Arc<App>, key: String) -> Result<StoredPaper, ApiError> {
+    let papers = off_thread(app, {
+        let key = key.clone();
+        move |app| Ok(app.engine.papers(&key)?)
+    });
+    papers.await?.into_iter().next().ok_or_else(|| EngineError::PaperNotFound { key }.into())
+}
+
+fn markdown(paper: &Paper) -> String {
+    let folded = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let title = paper.title.as_deref().map_or_else(|| paper.id.to_string(), folded);
+    let mut details: Vec<(&str, String)> = Vec::new();
+    if !paper.authors.is_empty() {
+        details.push(("Authors", paper.authors.join(", ")));
+    }
+    let published = paper.publication_date.map(|date| date.to_string());
+    if let Some(published) = published.or(paper.year.map(|year| year.to_string())) {
+        details.push(("Published", published));
+    }
+    if let Some(venue) = &paper.venue {
+        details.push(("Venue", folded(venue)));
+    }
+    if !paper.categories.is_empty() {
+        details.push(("Categories", paper.categories.join(", ")));
+    }
+    let identifiers = paper.external_ids.iter().map(|(kind, id)| format!("{}:{id}", kind.name()));
+    let identifiers: Vec<String> = identifiers.collect();
+    if !identifiers.is_empty() {
+        details.push(("Identifiers", identifiers.join(", ")));
+    }
+    if let Some(url) = &paper.url {
+        details.push(("URL", format!("<{url}>")));
+    }
+    let mut text = format!("# {title}\n");
+    for (name, value) in details {
+        text.push_str(&format!("\n**{name}:** {value}  "));
+    }
+    if let Some(abstract_text) = &paper.abstract_text {
+        text.push_str(&format!("\n\n## Abstract\n\n{}\n", abstract_text.trim()));
+    } else {
+        text.push('\n');
+    }
+    text
+}
