@@ -23,4 +23,5 @@ mod http;
 mod page;
 mod search;
 mod store_versions;
+mod trends;
 mod two_processes;

@@ -64,6 +64,8 @@ pub(crate) enum Command {
     Delete(PaperArgs),
     /// Find near-duplicates; nothing is changed without --apply
     Dedup(DedupArgs),
+    /// Show what is trending: by votes, or by how fast a neighbourhood grows
+    Trends(TrendsArgs),
     /// Answer over HTTP
     Serve(ServeArgs),
     /// Measure search quality on a collection with judgments
@@ -225,6 +227,26 @@ pub(crate) struct SimilarArgs {
 pub(crate) struct PaperArgs {
     /// The paper's id, or a DOI, arXiv id, PMID, PMCID or ACL id, with prefix or as a URL
     pub(crate) id: String,
+}
+
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "\
+Examples:
+  cognate trends                              the last week against the 90 days before
+  cognate trends --days 30 --history 365      the last month against the year before")]
+pub(crate) struct TrendsArgs {
+    /// Last day of the window [form: YYYY-MM-DD; default: the latest day that has papers]
+    #[arg(long, value_name = "DATE")]
+    pub(crate) date: Option<String>,
+    /// Days of the window [default: 7]
+    #[arg(long, value_name = "N")]
+    pub(crate) days: Option<u16>,
+    /// Days of the history before it [default: 90]
+    #[arg(long, value_name = "N")]
+    pub(crate) history: Option<u16>,
+    /// Papers to show [default: 10]
+    #[arg(long, value_name = "N")]
+    pub(crate) limit: Option<usize>,
 }
 
 #[derive(Debug, ClapArgs)]

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use cognate_server::wire::{ErrorBody, SearchBody};
+use cognate_server::wire::{ErrorBody, SearchBody, TrendsBody};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -87,6 +87,23 @@ pub(crate) fn hits(body: &SearchBody) -> String {
         "\n{} papers, {} ({}), {:.0} ms",
         body.total, body.meta.mode, body.meta.path, body.meta.took_ms
     ));
+    text
+}
+
+/// What is trending, for people.
+pub(crate) fn trends(body: &TrendsBody) -> String {
+    let mut text = String::new();
+    for (label, n_papers, ratio) in body.groups() {
+        let label = one_line(&label.join(", "));
+        text.push_str(&format!("{n_papers:>4} papers, {ratio:.1} times as many as before: {label}\n"));
+    }
+    if text.is_empty() {
+        text.push_str("No group of papers grows more than chance would have it.\n");
+    }
+    text.push('\n');
+    for (score, title) in body.papers() {
+        text.push_str(&format!("{score:>7.1}  {}\n", one_line(title)));
+    }
     text
 }
 

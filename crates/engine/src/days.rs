@@ -3,7 +3,6 @@
 //! A paper's day is that of its publication; where that is not known to the day, the day on which the
 //! paper was first indexed.
 
-use std::cmp::Reverse;
 use std::fmt;
 use std::str::FromStr;
 
@@ -14,6 +13,7 @@ use crate::engine::Engine;
 use crate::error::EngineError;
 use crate::search::{MAX_LIMIT, MAX_OFFSET};
 use crate::store::StoredPaper;
+use crate::trends::TrendRequest;
 
 /// How many days belong together.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -119,8 +119,9 @@ pub enum DayOrder {
     /// that they came from.
     #[default]
     New,
-    /// Most upvotes first, those without any last; equal ones as for [`DayOrder::New`].
-    Upvotes,
+    /// What trends first, as of the period's last day (see [`Engine::trends`]); equal ones as for
+    /// [`DayOrder::New`].
+    Trending,
 }
 
 /// Which papers of which period.
@@ -179,9 +180,8 @@ impl Engine {
     /// [`EngineError`] if the store cannot be read.
     pub fn day(&self, request: &DayRequest) -> Result<DayPage, EngineError> {
         let catalog = self.catalog()?;
-        let latest = || catalog.listed().map(|listed| listed.day).max();
-        let Some(period) = request.period.or_else(|| Some(Period::containing(date_of(latest()?), Span::Day)))
-        else {
+        let latest = || catalog.listed().map(|listed| date_of(listed.day)).max();
+        let Some(period) = request.period.or_else(|| Some(Period::containing(latest()?, Span::Day))) else {
             return Ok(DayPage { period: None, total: 0, papers: Vec::new(), previous: None, next: None });
         };
         let (first, last) = (days(period.first), days(period.last));
@@ -196,12 +196,14 @@ impl Engine {
                 papers.push(listed);
             }
         }
-        papers.sort_unstable_by_key(|listed| {
-            let votes = match request.order {
-                DayOrder::New => None,
-                DayOrder::Upvotes => listed.upvotes,
-            };
-            (Reverse(votes), Reverse(listed.day), listed.row)
+        let scores = match request.order {
+            DayOrder::New => None,
+            DayOrder::Trending => Some(self.trend_scores(&TrendRequest::of(period, latest()))?),
+        };
+        let score = |row: u32| scores.as_ref().map_or(0.0, |scores| scores.of(row));
+        papers.sort_by(|a, b| {
+            let newest = b.day.cmp(&a.day).then(a.row.cmp(&b.row));
+            score(b.row).total_cmp(&score(a.row)).then(newest)
         });
         let rows: Vec<u32> =
             papers.iter().skip(request.offset).take(request.limit).map(|listed| listed.row).collect();
@@ -288,9 +290,9 @@ mod tests {
         };
         check(None, DayOrder::New, ("2020-05-31 2020-03-03 ", "d"));
         check(Some("2020-03-02"), DayOrder::New, ("2020-03-02  2020-03-03", "b a"));
-        check(Some("2020-03-02"), DayOrder::Upvotes, ("2020-03-02  2020-03-03", "a b"));
+        check(Some("2020-03-02"), DayOrder::Trending, ("2020-03-02  2020-03-03", "a b"));
         check(Some("2020-W10"), DayOrder::New, ("2020-W10  2020-W22", "c b a"));
-        check(Some("2020-03"), DayOrder::Upvotes, ("2020-03  2020-05", "a b c"));
+        check(Some("2020-03"), DayOrder::Trending, ("2020-03  2020-05", "a b c"));
         check(Some("2020-04"), DayOrder::New, ("2020-04 2020-03 2020-05", ""));
 
         // Only its year is known: listed under the day on which it came.

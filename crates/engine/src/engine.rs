@@ -15,6 +15,7 @@ use crate::error::EngineError;
 use crate::map::Map;
 use crate::query_batcher::QueryBatcher;
 use crate::store::{Store, StoredModel, StoredPaper};
+use crate::trends;
 use crate::view::View;
 
 /// How often a running server looks whether another process has committed: well under the second
@@ -119,6 +120,7 @@ pub struct Engine {
     view: Mutex<Option<Arc<View>>>,
     catalog: Mutex<Arc<Catalog>>,
     pub(crate) map: Mutex<Option<Arc<Map>>>,
+    pub(crate) trends: Mutex<Vec<Arc<trends::Scores>>>,
 }
 
 impl Engine {
@@ -156,6 +158,7 @@ impl Engine {
             view: Mutex::new(None),
             catalog: Mutex::default(),
             map: Mutex::default(),
+            trends: Mutex::default(),
         }
     }
 

@@ -22,6 +22,7 @@ mod recipe;
 mod reembed;
 mod search;
 mod store;
+mod trends;
 mod view;
 
 pub use cancel::Cancel;
@@ -55,6 +56,10 @@ pub use search::{
     SearchResponse, Seed, SemanticRatio, Sort, Strategy,
 };
 pub use store::{DropRun, DroppedPaper, Label, STORE_FILE, StoredModel, StoredPaper};
+pub use trends::{
+    BURST_SCORE, Growth, HALF_LIFE_DAYS, MAX_HISTORY_DAYS, MAX_WINDOW_DAYS, TrendBasis, TrendGroup,
+    TrendReport, TrendRequest, Trending,
+};
 
 pub use cognate_embed::{SpecialTokens, Token, UnitVector};
 pub use cognate_index::{SearchPath, SegmentStatus};

@@ -44,6 +44,7 @@ mod snapshot;
 mod top;
 mod writer;
 
+pub use analysis::{TextWord, words_of};
 pub use document::{Document, Field};
 pub use error::KeywordError;
 pub use explain::MatchedTerm;

@@ -28,7 +28,7 @@ use crate::serve::ServeOptions;
 use crate::wire::{
     BatchBody, BatchParams, CheckBody, CheckParams, CheckedBody, DedupBody, DedupParams, HealthBody,
     IngestBody, PaperBody, RangeParams, RecommendParams, RecordErrorBody, SearchBody, SearchParams,
-    SimilarParams, StatsBody, UpsertParams, asks_to_restore, to_judging,
+    SimilarParams, StatsBody, TrendParams, TrendsBody, UpsertParams, asks_to_restore, to_judging,
 };
 
 /// Largest body of `POST /v1/papers`: some 30,000 abstracts.
@@ -84,6 +84,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/v1/dedup", post(dedup))
         .route("/v1/dedup/check", post(check).layer(DefaultBodyLimit::max(MAX_PAPERS_BODY_BYTES)))
         .merge(decisions::router())
+        .route("/v1/trends", get(trends))
         .route("/v1/stats", get(stats))
         .route("/health", get(health))
         .merge(compat::routes())
@@ -405,6 +406,15 @@ pub(crate) fn heavy(app: &Arc<App>) -> Result<tokio::sync::SemaphorePermit<'_>, 
             "{MAX_HEAVY_REQUESTS} ingestions or deduplications are running; try again later"
         ))
     })
+}
+
+async fn trends(
+    State(app): State<Arc<App>>,
+    params: Result<Query<TrendParams>, QueryRejection>,
+) -> Result<Json<TrendsBody>, ApiError> {
+    let Query(params) = params?;
+    let (request, limit) = params.to_request()?;
+    off_thread(&app, move |app| Ok(Json(TrendsBody::from(app.engine.trends(&request, limit)?)))).await
 }
 
 async fn stats(State(app): State<Arc<App>>) -> Result<Json<StatsBody>, ApiError> {

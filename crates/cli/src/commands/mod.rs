@@ -17,11 +17,13 @@ use clap::CommandFactory;
 use cognate_corpus::export::ExportFormat;
 use cognate_engine::{Engine, IndexStatus, SearchPath, SearchResponse, examine};
 use cognate_server::exported;
-use cognate_server::wire::{OneOrMany, PaperBody, SearchBody, SearchParams, SimilarParams, StatsBody};
+use cognate_server::wire::{
+    OneOrMany, PaperBody, SearchBody, SearchParams, SimilarParams, StatsBody, TrendParams, TrendsBody,
+};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::args::{Args, Command, PaperArgs, SearchArgs, SimilarArgs};
+use crate::args::{Args, Command, PaperArgs, SearchArgs, SimilarArgs, TrendsArgs};
 use crate::config::Config;
 use crate::output::{self, Output};
 
@@ -44,6 +46,7 @@ pub(crate) fn run(args: Args, output: &Output) -> anyhow::Result<()> {
         Command::Get(paper) => get(&config, output, &paper),
         Command::Delete(paper) => delete(&config, output, &paper),
         Command::Dedup(args) => dedup::run(&config, output, args),
+        Command::Trends(args) => trends(&config, output, args),
         Command::Serve(serve) => serve::run(&config, &serve),
         Command::Eval(eval) => eval::run(&config, output, &eval),
         Command::Embed(embed) => embed::run(&config, output, &embed),
@@ -148,6 +151,13 @@ fn get(config: &Config, output: &Output, args: &PaperArgs) -> anyhow::Result<()>
 fn delete(config: &Config, output: &Output, args: &PaperArgs) -> anyhow::Result<()> {
     let id = Engine::open(config.engine_options())?.delete(&args.id)?;
     output.print(&json!({ "deleted": id }), |_| format!("deleted {id}"))
+}
+
+fn trends(config: &Config, output: &Output, args: TrendsArgs) -> anyhow::Result<()> {
+    let TrendsArgs { date, days, history, limit } = args;
+    let (request, limit) = TrendParams { date, days, history, limit }.to_request()?;
+    let report = Engine::open(config.engine_options())?.trends(&request, limit)?;
+    output.print(&TrendsBody::from(report), output::trends)
 }
 
 fn stats(config: &Config, output: &Output) -> anyhow::Result<()> {

@@ -87,6 +87,31 @@ pub(crate) fn analyze(text: &str) -> (Vec<Token>, std::borrow::Cow<'_, str>) {
     (analysis.tokens, text)
 }
 
+/// A word of a text that is no stop word.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TextWord {
+    /// Folded and stemmed.
+    pub stem: String,
+    /// As it stands in the text, without LaTeX.
+    pub surface: String,
+    /// The number of the word in the text; stop words count too.
+    pub position: u32,
+}
+
+/// The words of a text as the index has them, for whoever wants to name what texts are about.
+#[must_use]
+pub fn words_of(text: &str) -> Vec<TextWord> {
+    let (tokens, text) = analyze(text);
+    let words = tokens.into_iter().filter(|token| token.kind == Kind::Word);
+    words
+        .map(|token| TextWord {
+            surface: text.get(token.start..token.end).unwrap_or_default().to_owned(),
+            stem: token.term,
+            position: token.position,
+        })
+        .collect()
+}
+
 /// The tokens found so far.
 struct Analysis {
     stemmer: Stemmer,

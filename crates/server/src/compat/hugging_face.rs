@@ -164,7 +164,7 @@ impl DailyParams {
         };
         let order = match self.sort.as_deref() {
             None | Some("publishedAt") => DayOrder::New,
-            Some("trending") => DayOrder::Upvotes,
+            Some("trending") => DayOrder::Trending,
             Some(other) => {
                 let message = format!("`sort`: expected `publishedAt` or `trending`, found {other:?}");
                 return Err(ApiError::bad_request("invalid_parameter", message));

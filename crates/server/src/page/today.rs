@@ -37,7 +37,7 @@ impl Params {
         let period = Some(self.date.trim()).filter(|date| !date.is_empty());
         let order = match self.sort.as_str() {
             "" | "new" => DayOrder::New,
-            "trending" => DayOrder::Upvotes,
+            "trending" => DayOrder::Trending,
             other => {
                 let message = format!("`sort`: expected `new` or `trending`, found {other:?}");
                 return Err(ApiError::bad_request("invalid_parameter", message));

@@ -9,6 +9,7 @@ mod papers;
 mod search;
 mod stats;
 mod threshold;
+mod trends;
 
 use serde::Serialize;
 
@@ -31,6 +32,7 @@ pub use threshold::{
     BinBody, CountsBody, HistogramBody, HistogramParams, PairPaperBody, PairToLabelBody, PairsBody,
     PairsParams, PrecisionBody,
 };
+pub use trends::{TrendParams, TrendsBody};
 
 /// Answer of `GET /health`.
 #[derive(Debug, Clone, Serialize)]

@@ -58,6 +58,11 @@ impl From<StoredPaper> for PaperBody {
 }
 
 impl PaperBody {
+    /// What to call it in a list.
+    pub(super) fn title_or_id(&self) -> &str {
+        self.title.as_deref().unwrap_or(&self.id)
+    }
+
     /// The first of `papers`, with all of them as `matches` where there are several.
     #[must_use]
     pub fn of_matches(papers: Vec<StoredPaper>) -> Option<Self> {
