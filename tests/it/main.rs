@@ -21,6 +21,7 @@ mod eval;
 mod harness;
 mod http;
 mod page;
+mod saved;
 mod search;
 mod store_versions;
 mod trends;

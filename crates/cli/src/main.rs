@@ -3,6 +3,7 @@
 mod args;
 mod commands;
 mod config;
+mod mail;
 mod npy;
 mod output;
 mod progress;
@@ -62,7 +63,10 @@ fn judge(error: &anyhow::Error) -> (u8, ErrorBody) {
         Some(EngineError::Interrupted) => (INTERRUPTED, "interrupted", "interrupted"),
         Some(error) => match error.fault() {
             Fault::Caller => (USAGE, "invalid_parameter", "invalid_request"),
-            Fault::NotFound => (NOT_FOUND, "paper_not_found", "not_found"),
+            Fault::NotFound => match error {
+                EngineError::SavedQueryNotFound { .. } => (NOT_FOUND, "saved_query_not_found", "not_found"),
+                _ => (NOT_FOUND, "paper_not_found", "not_found"),
+            },
             Fault::Conflict => (USAGE, "conflict", "conflict"),
             Fault::System => (FAILURE, "failed", "system"),
         },

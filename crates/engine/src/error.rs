@@ -153,6 +153,12 @@ pub enum EngineError {
     /// There is nothing to undo.
     #[error("no paper is dropped as a duplicate at this moment")]
     NothingDropped,
+    /// No saved query has the id.
+    #[error("no saved query has the id {id:?}; `cognate saved list` shows them")]
+    SavedQueryNotFound {
+        /// What was asked for.
+        id: String,
+    },
     /// Several papers carry the identifier, and the operation needs one.
     #[error("{key:?} names {} papers ({}); name one of them by its own id", ids.len(), ids.join(", "))]
     AmbiguousPaper {
@@ -202,6 +208,7 @@ impl EngineError {
             Self::PaperNotFound { .. }
             | Self::PaperDropped { .. }
             | Self::RunNotFound { .. }
+            | Self::SavedQueryNotFound { .. }
             | Self::NothingDropped => Fault::NotFound,
             Self::AmbiguousPaper { .. }
             | Self::ModelMismatch { .. }

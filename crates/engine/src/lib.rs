@@ -20,6 +20,7 @@ mod metrics;
 mod query_batcher;
 mod recipe;
 mod reembed;
+mod saved;
 mod search;
 mod store;
 mod trends;
@@ -50,6 +51,7 @@ pub use map::{MAX_MAP_GROUPS, MAX_MAP_POINTS, Map, MapGroup, MapPoint};
 pub use metrics::{Metrics, QueryMetrics, bootstrap_p_value};
 pub use recipe::{RECIPE, embedded_text};
 pub use reembed::ReembedReport;
+pub use saved::{DigestPeriod, MAX_NAME_CHARS, MAX_SAVED, SavedQuery, SavedQuestion};
 pub use search::{
     BestSentence, Explanation, Hit, MAX_EXPLAINED, MAX_LIMIT, MAX_OFFSET, MAX_QUERY_CHARS, MAX_SEEDS, Meta,
     Mode, Page, Part, RangeHits, RangeRequest, RecommendRequest, Scores, SearchOptions, SearchRequest,

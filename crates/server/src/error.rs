@@ -120,9 +120,15 @@ impl From<EngineError> for ApiError {
         let message = error.to_string();
         match error.fault() {
             Fault::Caller => Self::bad_request("invalid_parameter", message),
-            Fault::NotFound => {
-                Self { status: StatusCode::NOT_FOUND, code: "paper_not_found", kind: "not_found", message }
-            }
+            Fault::NotFound => Self {
+                status: StatusCode::NOT_FOUND,
+                code: match error {
+                    EngineError::SavedQueryNotFound { .. } => "saved_query_not_found",
+                    _ => "paper_not_found",
+                },
+                kind: "not_found",
+                message,
+            },
             Fault::Conflict => {
                 Self { status: StatusCode::CONFLICT, code: "conflict", kind: "conflict", message }
             }

@@ -10,6 +10,7 @@ mod error;
 mod guard;
 mod page;
 mod routes;
+mod saved;
 mod serve;
 pub mod wire;
 

@@ -24,6 +24,7 @@ use crate::decisions;
 use crate::error::ApiError;
 use crate::guard::Guard;
 use crate::page;
+use crate::saved;
 use crate::serve::ServeOptions;
 use crate::wire::{
     BatchBody, BatchParams, CheckBody, CheckParams, CheckedBody, DedupBody, DedupParams, HealthBody,
@@ -87,6 +88,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/v1/trends", get(trends))
         .route("/v1/stats", get(stats))
         .route("/health", get(health))
+        .merge(saved::routes())
         .merge(compat::routes())
         .merge(page::routes())
         .fallback(|uri: Uri| async move {

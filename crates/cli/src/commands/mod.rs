@@ -3,11 +3,13 @@
 mod decisions;
 mod dedup;
 mod demo;
+mod digest;
 mod embed;
 mod eval;
 mod index;
 mod model;
 mod reembed;
+mod saved;
 mod serve;
 
 use std::sync::Arc;
@@ -47,6 +49,8 @@ pub(crate) fn run(args: Args, output: &Output) -> anyhow::Result<()> {
         Command::Delete(paper) => delete(&config, output, &paper),
         Command::Dedup(args) => dedup::run(&config, output, args),
         Command::Trends(args) => trends(&config, output, args),
+        Command::Saved(command) => saved::run(&config, output, command),
+        Command::Digest(args) => digest::run(&config, output, &args),
         Command::Serve(serve) => serve::run(&config, &serve),
         Command::Eval(eval) => eval::run(&config, output, &eval),
         Command::Embed(embed) => embed::run(&config, output, &embed),

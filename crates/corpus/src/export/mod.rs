@@ -232,7 +232,8 @@ pub fn export<P: Borrow<Paper>>(
 }
 
 /// Where a paper can be read: its address, else the page of its arXiv id, DOI, PMID or PMCID.
-fn link(paper: &Paper) -> Option<String> {
+#[must_use]
+pub fn link(paper: &Paper) -> Option<String> {
     if let Some(url) = &paper.url {
         return Some(url.clone());
     }

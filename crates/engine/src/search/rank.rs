@@ -13,6 +13,7 @@ use super::request::{Mode, SearchOptions, Sort};
 use crate::cancel::Cancel;
 use crate::catalog::Catalog;
 use crate::error::EngineError;
+use crate::saved::DigestPeriod;
 use crate::view::Snapshot;
 
 /// What is looked for.
@@ -105,6 +106,12 @@ pub(super) fn rank(
         Some(catalog) if !options.filter.is_empty() => Some(catalog.matching(&options.filter)),
         _ => None,
     };
+    if let Some(DigestPeriod { after, until }) = options.within {
+        let mut rows = RoaringBitmap::new();
+        rows.insert_range(after.saturating_add(1)..=until);
+        let live: RoaringBitmap = snapshot.vectors.rows().into_iter().collect();
+        allowed = Some(allowed.unwrap_or(live) & rows);
+    }
     if let (Some(query), Some(words)) = (&question.words, &words)
         && query.has_phrases()
     {

@@ -4,6 +4,7 @@ use std::fmt;
 
 use crate::catalog::{FacetField, Filter};
 use crate::error::EngineError;
+use crate::saved::DigestPeriod;
 
 /// Longest query, in Unicode scalar values: room for a pasted abstract.
 pub const MAX_QUERY_CHARS: usize = 10_000;
@@ -169,6 +170,8 @@ pub struct SearchOptions {
     pub explain: bool,
     /// Whether to compare every paper, so that nothing is missed, where many are searched by graph.
     pub exact: bool,
+    /// Only the papers of this period; `None` for all.
+    pub within: Option<DigestPeriod>,
 }
 
 impl SearchOptions {
@@ -199,6 +202,15 @@ impl SearchRequest {
         check_query("q", &query)?;
         options.check()?;
         Ok(Self { query, options })
+    }
+}
+
+impl SearchRequest {
+    /// The same question to the papers of a period.
+    pub(crate) fn within(&self, period: DigestPeriod) -> Self {
+        let mut request = self.clone();
+        request.options.within = Some(period);
+        request
     }
 }
 

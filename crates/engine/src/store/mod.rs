@@ -11,6 +11,7 @@ mod drops;
 mod labels;
 mod model;
 mod read;
+mod saved;
 mod schema;
 #[cfg(test)]
 pub(crate) mod testing;

@@ -4,6 +4,7 @@
 
 use rusqlite::{Connection, TransactionBehavior};
 
+use super::saved;
 use crate::error::EngineError;
 
 /// Marks the file as ours in SQLite's header: "cogn".
@@ -13,7 +14,7 @@ pub(super) const APPLICATION_ID: i32 = 0x636f_676e;
 pub(crate) const SCHEMA_VERSION: i32 = 2;
 
 /// `MIGRATIONS[v]` turns a store of version `v` into one of version `v + 1`; version 0 is an empty file.
-const MIGRATIONS: [&str; SCHEMA_VERSION as usize] = [VERSION_1, VERSION_2];
+const MIGRATIONS: [&[&str]; SCHEMA_VERSION as usize] = [&[VERSION_1], &[VERSION_2, saved::TABLES]];
 
 const VERSION_1: &str = "
     CREATE TABLE meta (
@@ -114,7 +115,7 @@ pub(super) fn migrate(connection: &mut Connection, path: &std::path::Path) -> Re
     }
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let found = check_version(&transaction, path)?;
-    for step in &MIGRATIONS[found as usize..] {
+    for step in MIGRATIONS[found as usize..].iter().copied().flatten() {
         transaction.execute_batch(step)?;
     }
     transaction.pragma_update(None, "application_id", APPLICATION_ID)?;

@@ -6,6 +6,7 @@ mod dedup;
 mod filter;
 mod hit;
 mod papers;
+mod saved;
 mod search;
 mod stats;
 mod threshold;
@@ -24,8 +25,9 @@ pub use filter::{OneOrMany, filter_of};
 pub(crate) use hit::checked_fields;
 pub use hit::{BatchBody, FieldNames, HIT_FIELDS, HitBody, RangeHeadBody, SearchBody};
 pub use papers::{IngestBody, PaperBody, RecordErrorBody, UpsertParams, asks_to_restore};
+pub use saved::{SavedBody, SavedListBody, SavedRequest, saved_question};
 pub use search::{
-    BatchParams, MAX_BATCH, RangeParams, RecommendParams, SearchParams, SeedParam, SimilarParams,
+    BatchParams, MAX_BATCH, RangeParams, RecommendParams, SavedParams, SearchParams, SeedParam, SimilarParams,
 };
 pub use stats::StatsBody;
 pub use threshold::{

@@ -7,7 +7,7 @@ use cognate_engine::{
     SemanticRatio,
 };
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::filter::{Conditions, OneOrMany};
 use super::hit::FieldNames;
@@ -125,6 +125,19 @@ searches! {
         explain: bool,
     }
 
+    /// What a saved query asks.
+    struct SavedParams {
+        /// The query.
+        q: Option<String>,
+        /// `hybrid`, `semantic` or `keyword`.
+        mode: Option<String>,
+        /// The part of meaning in a hybrid score, from 0 to 1.
+        semantic_ratio: Option<f32>,
+        /// More like these.
+        #[serde(default)]
+        seeds: Vec<SeedParam>,
+    }
+
     /// Body of `POST /v1/recommend`.
     struct RecommendParams {
         /// More like these.
@@ -201,6 +214,27 @@ impl SimilarParams {
     /// [`EngineError::InvalidRequest`] naming the parameter that is out of bounds.
     pub fn to_options(&self) -> Result<SearchOptions, EngineError> {
         Ok(SearchOptions { explain: self.explain, ..self.shared_options()? })
+    }
+}
+
+impl SavedParams {
+    /// Reads the parameters of a saved query.
+    pub(super) fn deserialize_from(request: &Map<String, Value>) -> Result<Self, EngineError> {
+        Self::deserialize(request).map_err(|error| EngineError::InvalidRequest {
+            parameter: "saved",
+            expected: "the parameters of a search, and `seeds`".to_owned(),
+            found: error.to_string(),
+        })
+    }
+
+    /// The engine's options, with so many papers where the limit is open.
+    pub(super) fn to_options(&self, default_limit: usize) -> Result<SearchOptions, EngineError> {
+        Ok(SearchOptions {
+            mode: self.mode.as_deref().map(str::parse).transpose()?.unwrap_or_default(),
+            semantic_ratio: self.semantic_ratio.map(SemanticRatio::new).transpose()?,
+            page: Page::new(Some(self.limit.unwrap_or(default_limit)), None, self.min_score)?,
+            ..self.shared_options()?
+        })
     }
 }
 

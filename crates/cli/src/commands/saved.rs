@@ -1,0 +1,69 @@
+//! `cognate saved`: queries that are kept, and what is new for them.
+
+use cognate_engine::{Engine, SavedQuery};
+use cognate_server::wire::{SavedBody, SavedListBody, SavedRequest, SearchBody, saved_question};
+use serde_json::{Map, Value, json};
+
+use crate::args::{SavedAddArgs, SavedCommand, SavedNewArgs};
+use crate::config::Config;
+use crate::output::{self, Output};
+
+pub(crate) fn run(config: &Config, output: &Output, command: SavedCommand) -> anyhow::Result<()> {
+    match command {
+        SavedCommand::Add(args) => add(config, output, args),
+        SavedCommand::List => {
+            let saved = Engine::open(config.engine_options())?.saved_queries()?;
+            let body = SavedListBody { saved: saved.into_iter().map(SavedBody::from).collect() };
+            output.print(&body, in_words)
+        }
+        SavedCommand::Delete { id } => {
+            Engine::open(config.engine_options())?.delete_saved(&id)?;
+            output.print(&json!({ "deleted": id }), |_| format!("deleted {id}"))
+        }
+        SavedCommand::New(args) => new(config, output, &args),
+    }
+}
+
+fn add(config: &Config, output: &Output, args: SavedAddArgs) -> anyhow::Result<()> {
+    let SavedAddArgs { query, name, seeds, mode, min_score, limit, filters } = args;
+    let body = json!({
+        "name": name,
+        "q": query,
+        "seeds": (!seeds.is_empty()).then_some(seeds),
+        "mode": mode,
+        "min_score": min_score,
+        "limit": limit,
+        "year": filters.year,
+        "publication_date": filters.date,
+        "categories": filters.categories,
+        "author": filters.author,
+        "venue": filters.venue,
+        "has_abstract": filters.has_abstract,
+        "filter": filters.filter,
+        "facets": filters.facets,
+    });
+    let body: Map<String, Value> = serde_json::from_value(body)?;
+    let SavedRequest { name, request } = SavedRequest::read(body)?;
+    let saved = Engine::open(config.engine_options())?.save_query(&name, &request)?;
+    output.print(&SavedBody::from(saved), |saved| format!("saved as {}", saved.id))
+}
+
+fn in_words(body: &SavedListBody) -> String {
+    if body.saved.is_empty() {
+        return "No queries are saved.".to_owned();
+    }
+    let line = |saved: &SavedBody| format!("{}  {}\n", saved.id, output::one_line(&saved.name));
+    body.saved.iter().map(line).collect()
+}
+
+fn new(config: &Config, output: &Output, args: &SavedNewArgs) -> anyhow::Result<()> {
+    let engine = Engine::open(config.engine_options())?;
+    let saved: SavedQuery = engine.saved_query(&args.id)?;
+    let period = engine.period_after(saved.looked)?;
+    let found = engine.answer_within(period, &saved_question(&saved)?)?;
+    output.print(&SearchBody::new(found, None)?, output::hits)?;
+    if !args.peek {
+        engine.mark_looked(&saved.id, period)?;
+    }
+    Ok(())
+}

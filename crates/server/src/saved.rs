@@ -1,0 +1,170 @@
+//! Saved queries over HTTP: what is new for them, and their feeds.
+
+use std::sync::Arc;
+
+use axum::body::Bytes;
+use axum::extract::rejection::{BytesRejection, JsonRejection};
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, Method, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use axum::{Json, Router};
+use cognate_corpus::export::{ExportFormat, Exported, FeedMeta, export, link};
+use cognate_engine::{Hit, SavedQuery};
+use jiff::Timestamp;
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use crate::error::ApiError;
+use crate::routes::{App, off_thread};
+use crate::wire::{SavedBody, SavedListBody, SavedRequest, SearchBody, saved_question};
+
+pub(crate) fn routes() -> Router<Arc<App>> {
+    Router::new()
+        .route("/v1/saved", get(list).post(add))
+        .route("/v1/saved/{id}", get(show).delete(delete))
+        .route("/v1/saved/{id}/new", get(new).post(new))
+        .route("/v1/saved/{id}/feed.atom", get(atom))
+        .route("/v1/saved/{id}/feed.json", get(json_feed))
+}
+
+async fn list(State(app): State<Arc<App>>) -> Result<Json<SavedListBody>, ApiError> {
+    let saved = off_thread(&app, |app| Ok(app.engine.saved_queries()?)).await?;
+    Ok(Json(SavedListBody { saved: saved.into_iter().map(SavedBody::from).collect() }))
+}
+
+async fn add(
+    State(app): State<Arc<App>>,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<(StatusCode, Json<SavedBody>), ApiError> {
+    let Json(body) = Json::<Map<String, Value>>::from_bytes(&body?).map_err(|error: JsonRejection| error)?;
+    let SavedRequest { name, request } = SavedRequest::read(body)?;
+    let saved = off_thread(&app, move |app| Ok(app.engine.save_query(&name, &request)?)).await?;
+    Ok((StatusCode::CREATED, Json(saved.into())))
+}
+
+async fn show(State(app): State<Arc<App>>, Path(id): Path<String>) -> Result<Json<SavedBody>, ApiError> {
+    off_thread(&app, move |app| Ok(Json(app.engine.saved_query(&id)?.into()))).await
+}
+
+async fn delete(State(app): State<Arc<App>>, Path(id): Path<String>) -> Result<StatusCode, ApiError> {
+    off_thread(&app, move |app| {
+        app.engine.delete_saved(&id)?;
+        Ok(StatusCode::NO_CONTENT)
+    })
+    .await
+}
+
+/// What came since the last look. `POST` is a look: the next one begins after it.
+async fn new(
+    State(app): State<Arc<App>>,
+    Path(id): Path<String>,
+    method: Method,
+) -> Result<Json<SearchBody>, ApiError> {
+    off_thread(&app, move |app| {
+        let saved = app.engine.saved_query(&id)?;
+        let period = app.engine.period_after(saved.looked)?;
+        let found = app.engine.answer_within(period, &saved_question(&saved)?)?;
+        if method == Method::POST {
+            app.engine.mark_looked(&id, period)?;
+        }
+        Ok(Json(SearchBody::new(found, None)?))
+    })
+    .await
+}
+
+/// A saved query's best papers of the last days, those that came last first.
+async fn latest(app: &Arc<App>, id: String) -> Result<(SavedQuery, Vec<Hit>), ApiError> {
+    off_thread(app, move |app| {
+        let saved = app.engine.saved_query(&id)?;
+        let found = app.engine.answer_within(app.engine.feed_period()?, &saved_question(&saved)?)?;
+        let mut hits = found.hits;
+        hits.sort_by_key(|hit| std::cmp::Reverse(hit.paper.row));
+        Ok((saved, hits))
+    })
+    .await
+}
+
+/// Where a feed is, as the client knows this server.
+fn address(headers: &HeaderMap, id: &str, format: &str) -> Option<String> {
+    let host = headers.get(header::HOST)?.to_str().ok()?;
+    Some(format!("http://{host}/v1/saved/{id}/feed.{format}"))
+}
+
+async fn atom(
+    State(app): State<Arc<App>>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
+    let (saved, hits) = latest(&app, id).await?;
+    let indexed = |hit: &Hit| hit.paper.first_indexed.parse::<Timestamp>().ok();
+    let created = saved.created.parse().unwrap_or(Timestamp::UNIX_EPOCH);
+    let meta = FeedMeta {
+        title: format!("cognate: {}", saved.name),
+        id: format!("urn:x-cognate:saved:{}:{}", app.engine.store_id(), saved.id),
+        link: address(&headers, &saved.id, "atom"),
+        updated: hits.iter().filter_map(indexed).max().unwrap_or(created),
+    };
+    let papers = hits.into_iter().map(|hit| Exported { paper: hit.paper.paper, score: Some(hit.score) });
+    let mut bytes = Vec::new();
+    export(ExportFormat::Atom, &mut bytes, papers, &meta).map_err(|_| ApiError::internal())?;
+    Ok(([(header::CONTENT_TYPE, ExportFormat::Atom.media_type())], bytes).into_response())
+}
+
+/// A JSON Feed, version 1.1 (jsonfeed.org).
+#[derive(Serialize)]
+struct JsonFeed {
+    version: &'static str,
+    title: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    feed_url: Option<String>,
+    items: Vec<JsonItem>,
+}
+
+#[derive(Serialize)]
+struct JsonItem {
+    id: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    url: Option<String>,
+    title: String,
+    content_text: String,
+    date_published: String,
+    authors: Vec<JsonAuthor>,
+    tags: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct JsonAuthor {
+    name: String,
+}
+
+async fn json_feed(
+    State(app): State<Arc<App>>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
+    let (saved, hits) = latest(&app, id).await?;
+    let items = hits.into_iter().map(|hit| {
+        let stored = hit.paper;
+        let url = link(&stored.paper);
+        let paper = stored.paper;
+        let published = paper.publication_date.map(|date| format!("{date}T00:00:00Z"));
+        let title = paper.title.unwrap_or_else(|| paper.id.to_string());
+        JsonItem {
+            id: paper.id.into(),
+            url,
+            content_text: paper.abstract_text.unwrap_or_else(|| title.clone()),
+            title,
+            date_published: published.unwrap_or(stored.first_indexed),
+            authors: paper.authors.into_iter().map(|name| JsonAuthor { name }).collect(),
+            tags: paper.categories,
+        }
+    });
+    let feed = JsonFeed {
+        version: "https://jsonfeed.org/version/1.1",
+        title: format!("cognate: {}", saved.name),
+        feed_url: address(&headers, &saved.id, "json"),
+        items: items.collect(),
+    };
+    Ok(([(header::CONTENT_TYPE, "application/feed+json")], Json(feed)).into_response())
+}
