@@ -257,7 +257,7 @@ pub(crate) struct TrendsArgs {
 #[derive(Debug, Subcommand)]
 pub(crate) enum SavedCommand {
     /// Save a query, papers to begin from, or both
-    Add(SavedAddArgs),
+    Add(Box<SavedAddArgs>),
     /// Show all saved queries
     List,
     /// Show what came since the last look

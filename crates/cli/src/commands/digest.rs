@@ -27,9 +27,9 @@ pub(crate) fn run(config: &Config, output: &Output, args: &DigestArgs) -> anyhow
     };
     let since = args.since.as_deref().map(start_of).transpose()?;
     if args.send {
-        send(&engine, output, args, &saved, since)
+        send(&engine, output, args, (&saved, since))
     } else {
-        print(&engine, output, args, &saved, since)
+        print(&engine, output, args, (&saved, since))
     }
 }
 
@@ -198,8 +198,7 @@ fn print(
     engine: &Engine,
     output: &Output,
     args: &DigestArgs,
-    saved: &[SavedQuery],
-    since: Option<Timestamp>,
+    (saved, since): (&[SavedQuery], Option<Timestamp>),
 ) -> anyhow::Result<()> {
     let mut bodies: Vec<Value> = Vec::new();
     let mut text = String::new();
@@ -235,8 +234,7 @@ fn send(
     engine: &Engine,
     output: &Output,
     args: &DigestArgs,
-    saved: &[SavedQuery],
-    since: Option<Timestamp>,
+    (saved, since): (&[SavedQuery], Option<Timestamp>),
 ) -> anyhow::Result<()> {
     let (from, to) = (args.from.mailbox()?, recipient(args)?);
     let mailer = Mailer::from_environment()?;

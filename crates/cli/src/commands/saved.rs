@@ -10,7 +10,7 @@ use crate::output::{self, Output};
 
 pub(crate) fn run(config: &Config, output: &Output, command: SavedCommand) -> anyhow::Result<()> {
     match command {
-        SavedCommand::Add(args) => add(config, output, args),
+        SavedCommand::Add(args) => add(config, output, *args),
         SavedCommand::List => {
             let saved = Engine::open(config.engine_options())?.saved_queries()?;
             let body = SavedListBody { saved: saved.into_iter().map(SavedBody::from).collect() };
