@@ -223,13 +223,12 @@ fn judge(
             .par_iter()
             .map(|&Candidate { rows: (a, b), cosine, has_key }| {
                 let Some((first, second)) = profiles.get(&a).zip(profiles.get(&b)) else { return Ok(None) };
-                let score = match cosine {
-                    Some(cosine) => cosine,
-                    None => match vectors.vector(a)? {
-                        Some(vector) => vectors.score(&vector, b)?.unwrap_or_default(),
-                        None => return Ok(None),
-                    },
+                // Rounded differently one way and the other: which row came first must change nothing.
+                let forward = cosine.map_or_else(|| cosine_of(vectors, (a, b)), |cosine| Ok(Some(cosine)))?;
+                let Some((forward, backward)) = forward.zip(cosine_of(vectors, (b, a))?) else {
+                    return Ok(None);
                 };
+                let score = forward.min(backward);
                 let evidence = Evidence::new(first, second, Some(score));
                 let probability = model::probability(&evidence);
                 let kind = verdict::kind(&evidence);
@@ -240,6 +239,12 @@ fn judge(
         judged.extend(found.into_iter().flatten());
     }
     Ok(judged)
+}
+
+/// The cosine of two rows; `None` if one has no vector.
+fn cosine_of(vectors: &cognate_index::Snapshot, (from, to): (u32, u32)) -> Result<Option<f32>, EngineError> {
+    let Some(vector) = vectors.vector(from)? else { return Ok(None) };
+    Ok(vectors.score(&vector, to)?)
 }
 
 fn profiles(reader: &Reader<'_>, rows: &[u32]) -> Result<HashMap<u32, Profile>, EngineError> {
