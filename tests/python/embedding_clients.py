@@ -45,7 +45,7 @@ def check_openai(expected):
     assert client.embeddings.create(model=MODEL, input=["word " * 1000]).usage.prompt_tokens == 256
 
     error = refused(openai.NotFoundError, lambda: client.embeddings.create(model="another", input="x"))
-    assert MODEL in error.body["message"] and error.body["type"] == "invalid_request_error"
+    assert MODEL in error.body["message"] and error.body["code"] == "model_not_found"
     refused(openai.NotFoundError, lambda: client.models.retrieve("another/model"))
     for wrong in ["", [], ["x", " "], [1, 2, 3], ["x"] * 2049]:
         refused(openai.BadRequestError, lambda: client.embeddings.create(model=MODEL, input=wrong))

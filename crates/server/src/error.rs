@@ -39,6 +39,11 @@ impl ApiError {
         (self.status, retry.map(axum::response::AppendHeaders), Json(body)).into_response()
     }
 
+    /// The same under another name.
+    pub(crate) fn coded(self, code: &'static str) -> Self {
+        Self { code, ..self }
+    }
+
     pub(crate) fn bad_request(code: &'static str, message: impl Into<String>) -> Self {
         Self { status: StatusCode::BAD_REQUEST, code, kind: "invalid_request", message: message.into() }
     }

@@ -139,7 +139,8 @@ fn check_model(stored: &StoredModel, asked: &str) -> Result<(), ApiError> {
     if asked == name || asked.rsplit('/').next() == Some(name) {
         return Ok(());
     }
-    Err(ApiError::not_found(format!("`model`: expected {name:?}, the model of this server, found {asked:?}")))
+    let message = format!("`model`: expected {name:?}, the model of this server, found {asked:?}");
+    Err(ApiError::not_found(message).coded("model_not_found"))
 }
 
 fn encoded(vector: &UnitVector, format: EncodingFormat) -> VectorBody {

@@ -15,7 +15,7 @@ use axum::{Json, Router};
 use cognate_corpus::export::{ExportFormat, Exported, FeedMeta, export};
 use cognate_corpus::{IdentifierKind, Paper};
 use cognate_engine::{
-    Clause, Condition, Engine, EngineError, Filter, MAX_OFFSET, Page, RecommendRequest, SearchOptions,
+    Clause, Condition, Engine, EngineError, Fault, Filter, MAX_OFFSET, Page, RecommendRequest, SearchOptions,
     SearchRequest, Seed, StoredPaper,
 };
 use jiff::Timestamp;
@@ -216,8 +216,7 @@ fn bibtex(paper: &Paper) -> Result<String, ApiError> {
 
 fn embedding(engine: &Engine, row: u32) -> Result<Value, ApiError> {
     let Some(vector) = engine.vector_of(row)? else { return Ok(Value::Null) };
-    let model = engine.stats()?.model.map(|model| model.name);
-    Ok(json!({ "model": model, "vector": vector.as_slice() }))
+    Ok(json!({ "model": engine.load_model()?.name, "vector": vector.as_slice() }))
 }
 
 /// The name under which an id is looked up: addresses come as `URL:https://…`.
@@ -378,7 +377,7 @@ async fn batch(
     off_thread(&app, move |app| {
         let papers = ids.iter().map(|id| match first(&app.engine, id) {
             Ok(paper) => paper_body(&app.engine, paper, &fields).map(Some),
-            Err(EngineError::PaperNotFound { .. }) => Ok(None),
+            Err(error) if error.fault() == Fault::NotFound => Ok(None),
             Err(error) => Err(error.into()),
         });
         Ok(Json(papers.collect::<Result<_, ApiError>>()?))
