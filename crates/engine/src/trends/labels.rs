@@ -9,6 +9,8 @@ use std::collections::{HashMap, HashSet};
 
 /// Terms of a label.
 const MAX_TERMS: usize = 3;
+/// How many times as common as elsewhere a term must be to set a group apart.
+const LEAST_LIFT: f64 = 2.0;
 /// How many papers the prior counts as.
 const PRIOR_PAPERS: f64 = 20.0;
 
@@ -66,7 +68,7 @@ impl Background {
         let mut scored: Vec<(f64, &str, &str)> = Vec::new();
         for (stem, surfaces) in &forms {
             let n_group: usize = surfaces.values().sum();
-            if n_group < least {
+            if n_group < least || self.lift(stem, n_group, group.len()) < LEAST_LIFT {
                 continue;
             }
             let commonest = surfaces.iter().max_by(|a, b| a.1.cmp(b.1).then_with(|| b.0.cmp(a.0)));
@@ -79,10 +81,10 @@ impl Background {
             b.0.total_cmp(&a.0).then(n_words(b.1).cmp(&n_words(a.1))).then_with(|| a.1.cmp(b.1))
         });
         let mut chosen: Vec<(&str, &str)> = Vec::new();
-        for (score, stem, surface) in scored {
+        for (_, stem, surface) in scored {
             let words: HashSet<&str> = stem.split(' ').collect();
             let is_new = chosen.iter().all(|(other, _)| other.split(' ').all(|word| !words.contains(word)));
-            if score > 0.0 && is_new {
+            if is_new {
                 chosen.push((stem, surface));
             }
             if chosen.len() == MAX_TERMS {
@@ -90,6 +92,13 @@ impl Background {
             }
         }
         chosen.into_iter().map(|(_, surface)| surface.to_owned()).collect()
+    }
+
+    /// The share of the group's papers that have the term, by that of the others; infinite where no other has it.
+    fn lift(&self, stem: &str, n_group: usize, n_in_group: usize) -> f64 {
+        let n_outside = self.counts.get(stem).map_or(0, |n| n.saturating_sub(n_group)) as f64;
+        let n_others = self.n_papers.saturating_sub(n_in_group) as f64;
+        n_group as f64 * n_others / (n_outside * n_in_group as f64)
     }
 
     fn score(&self, stem: &str, n_group: usize, n_in_group: usize) -> f64 {
