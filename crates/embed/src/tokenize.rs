@@ -1,5 +1,6 @@
 //! Texts to token ids, cut to the model's length.
 
+use std::borrow::Cow;
 use std::error::Error;
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -82,16 +83,15 @@ impl TextTokenizer {
         Ok(loaded)
     }
 
+    /// The text in the case that the model takes.
+    fn cased<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        if self.lowercase { text.to_lowercase().into() } else { text.into() }
+    }
+
     /// The ids of a text: at least one, at most `max_tokens`, special tokens included.
     pub(crate) fn encode(&self, text: &str) -> Result<Vec<u32>, BoxError> {
-        let lowercased;
-        let text = if self.lowercase {
-            lowercased = text.to_lowercase();
-            &lowercased
-        } else {
-            text
-        };
-        let encoding = guarded(|| self.tokenizer.encode_fast(text, true))?;
+        let text = self.cased(text);
+        let encoding = guarded(|| self.tokenizer.encode_fast(&*text, true))?;
         let ids = encoding.get_ids();
         if ids.is_empty() || ids.len() > self.max_tokens {
             return Err(format!("expected 1 to {} tokens, found {}", self.max_tokens, ids.len()).into());
@@ -104,20 +104,14 @@ impl TextTokenizer {
 
     /// The tokens of the whole text, also of one that the model gets only the beginning of.
     pub(crate) fn tokens(&self, text: &str, special: SpecialTokens) -> Result<Vec<Token>, BoxError> {
-        let lowercased;
-        let text = if self.lowercase {
-            lowercased = text.to_lowercase();
-            &lowercased
-        } else {
-            text
-        };
+        let text = self.cased(text);
         let whole = self.whole.get_or_init(|| {
             let mut whole = self.tokenizer.clone();
             // Only setting a truncation can fail.
             let _ = whole.with_truncation(None);
             whole
         });
-        let encoding = guarded(|| whole.encode_char_offsets(text, special == SpecialTokens::Add))?;
+        let encoding = guarded(|| whole.encode_char_offsets(&*text, special == SpecialTokens::Add))?;
         let texts = encoding.get_tokens().iter().zip(encoding.get_offsets());
         let ids = encoding.get_ids().iter().zip(encoding.get_special_tokens_mask());
         let tokens = ids.zip(texts).map(|((&id, &mark), (text, &(start, end)))| Token {

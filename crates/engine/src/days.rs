@@ -11,7 +11,7 @@ use jiff::civil::{Date, ISOWeekDate, Weekday};
 use crate::catalog::{Listed, date_of, days};
 use crate::engine::Engine;
 use crate::error::EngineError;
-use crate::search::{MAX_LIMIT, MAX_OFFSET};
+use crate::search::Page;
 use crate::store::StoredPaper;
 use crate::trends::TrendRequest;
 
@@ -125,17 +125,16 @@ pub enum DayOrder {
 }
 
 /// Which papers of which period.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct DayRequest {
     period: Option<Period>,
     order: DayOrder,
-    limit: usize,
-    offset: usize,
+    page: Page,
 }
 
 impl DayRequest {
-    /// Validates: `period` is a day, week or month, or `None` for the latest day that has papers; `limit` 1
-    /// to [`MAX_LIMIT`]; `offset` 0 to [`MAX_OFFSET`].
+    /// Validates: `period` is a day, week or month, or `None` for the latest day that has papers; `limit` and
+    /// `offset` as for [`Page::new`].
     ///
     /// # Errors
     /// [`EngineError::InvalidRequest`] naming the parameter.
@@ -145,16 +144,15 @@ impl DayRequest {
         limit: usize,
         offset: usize,
     ) -> Result<Self, EngineError> {
-        let check = |parameter, value: usize, least: usize, most: usize| {
-            if (least..=most).contains(&value) {
-                return Ok(());
-            }
-            let expected = format!("{least} to {most}");
-            Err(EngineError::InvalidRequest { parameter, expected, found: value.to_string() })
-        };
-        check("limit", limit, 1, MAX_LIMIT)?;
-        check("offset", offset, 0, MAX_OFFSET)?;
-        Ok(Self { period, order, limit, offset })
+        Ok(Self { period, order, page: Page::new(Some(limit), Some(offset), None)? })
+    }
+}
+
+impl StoredPaper {
+    /// The day under which it is listed; `None` if its record of being indexed is damaged.
+    #[must_use]
+    pub fn day(&self) -> Option<Date> {
+        self.paper.publication_date.or_else(|| self.first_indexed.get(..10)?.parse().ok())
     }
 }
 
@@ -205,8 +203,8 @@ impl Engine {
             let newest = b.day.cmp(&a.day).then(a.row.cmp(&b.row));
             score(b.row).total_cmp(&score(a.row)).then(newest)
         });
-        let rows: Vec<u32> =
-            papers.iter().skip(request.offset).take(request.limit).map(|listed| listed.row).collect();
+        let Page { limit, offset, .. } = request.page;
+        let rows: Vec<u32> = papers.iter().skip(offset).take(limit).map(|listed| listed.row).collect();
         let mut found = self.store.reader()?.papers(&rows)?;
         let near = |day: Option<i32>| day.map(|day| Period::containing(date_of(day), period.span));
         Ok(DayPage {
@@ -222,10 +220,8 @@ impl Engine {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::{EngineOptions, ModelChoice};
-    use crate::store::testing::put;
+    use crate::store::testing::{engine, put};
     use cognate_corpus::{Place, paper_from_json};
-    use cognate_embed::ModelRoots;
     use serde_json::json;
 
     #[test]
@@ -255,15 +251,7 @@ mod tests {
 
     #[test]
     fn a_day_has_its_papers_and_its_neighbours() {
-        let folder = tempfile::tempdir().unwrap();
-        let model = ModelChoice {
-            name: None,
-            roots: ModelRoots::new(Vec::new()),
-            precision: None,
-            query_prefix: None,
-            passage_prefix: None,
-        };
-        let engine = Engine::create(EngineOptions { data_dir: folder.path().into(), model }).unwrap();
+        let (_folder, engine) = engine();
         let day = |period: Option<&str>, order: DayOrder| {
             let period = period.map(|text| text.parse().unwrap());
             let page = engine.day(&DayRequest::new(period, order, 10, 0).unwrap()).unwrap();

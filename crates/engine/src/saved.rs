@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use crate::engine::Engine;
 use crate::error::EngineError;
 use crate::search::{RecommendRequest, SearchRequest, SearchResponse};
+use crate::store::rfc3339;
 
 /// Most saved queries.
 pub const MAX_SAVED: usize = 1_000;
@@ -112,8 +113,7 @@ impl Engine {
     /// # Errors
     /// [`EngineError`] if the store cannot be read.
     pub fn period_since(&self, time: Timestamp) -> Result<DigestPeriod, EngineError> {
-        let time = time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
-        self.period_after(self.store.reader()?.last_row_before(&time)?)
+        self.period_after(self.store.reader()?.last_row_before(&rfc3339(time))?)
     }
 
     /// Everything that came in the last thirty days before the last paper came.

@@ -6,6 +6,7 @@ use axum::Json;
 use axum::body::{Body, Bytes};
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
+use cognate_corpus::Paper;
 use cognate_corpus::export::{ExportFormat, Exported, FeedMeta, export};
 use cognate_engine::{Engine, Hit, RangeRequest, SearchResponse};
 use jiff::Timestamp;
@@ -55,12 +56,34 @@ impl List<'_> {
 /// # Errors
 /// None but a defect: memory takes everything that is written.
 pub fn exported(hits: Vec<Hit>, format: ExportFormat, about: &str) -> Result<Vec<u8>, std::io::Error> {
-    let indexed = |hit: &Hit| hit.paper.first_indexed.parse::<Timestamp>().ok();
-    let meta = feed_meta(about, hits.iter().filter_map(indexed).max());
+    let meta = feed_meta(about, last_indexed(&hits));
+    exported_with(hits, format, &meta)
+}
+
+/// The same, with all that a feed says of itself.
+pub(crate) fn exported_with(
+    hits: Vec<Hit>,
+    format: ExportFormat,
+    meta: &FeedMeta,
+) -> Result<Vec<u8>, std::io::Error> {
     let mut bytes = Vec::new();
     let papers = hits.into_iter().map(|hit| Exported { paper: hit.paper.paper, score: Some(hit.score) });
-    export(format, &mut bytes, papers, &meta)?;
+    export(format, &mut bytes, papers, meta)?;
     Ok(bytes)
+}
+
+/// When the last of the papers came.
+pub(crate) fn last_indexed(hits: &[Hit]) -> Option<Timestamp> {
+    hits.iter().filter_map(|hit| hit.paper.first_indexed.parse().ok()).max()
+}
+
+/// One paper as BibTeX.
+pub(crate) fn bibtex(paper: &Paper) -> Result<String, ApiError> {
+    let mut bytes = Vec::new();
+    let papers = std::iter::once(Exported { paper, score: None });
+    export(ExportFormat::Bibtex, &mut bytes, papers, &feed_meta("", None))
+        .map_err(|_| ApiError::internal())?;
+    String::from_utf8(bytes).map_err(|_| ApiError::internal())
 }
 
 /// What a feed `about` something says of itself.

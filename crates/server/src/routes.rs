@@ -11,8 +11,8 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get, post};
 use axum::{Json, Router};
-use cognate_corpus::{Format, ReadOptions, Source};
-use cognate_engine::{Cancel, Engine, IngestEvent, Ingestion};
+use cognate_corpus::{Format, ReadOptions, Records, Source};
+use cognate_engine::{Cancel, Engine, EngineError, IngestEvent, Ingestion};
 use percent_encoding::percent_decode_str;
 use serde::de::DeserializeOwned;
 use tokio::sync::Semaphore;
@@ -260,10 +260,7 @@ async fn paper(
         Some(path) => (path, true),
         None => (path, false),
     };
-    let key = percent_decode_str(path)
-        .decode_utf8()
-        .map_err(|_| ApiError::bad_request("invalid_id", "expected an id in percent-encoded UTF-8"))?
-        .into_owned();
+    let key = decoded_id(path)?;
     if !wants_similar && uri.query().is_some_and(|query| !query.is_empty()) {
         return Err(ApiError::bad_request("invalid_parameter", "this route takes no parameters"));
     }
@@ -298,6 +295,14 @@ async fn paper(
     }
 }
 
+/// The id that a part of a path stands for, percent-encoded or as it is.
+pub(crate) fn decoded_id(path: &str) -> Result<String, ApiError> {
+    let id = percent_decode_str(path).decode_utf8();
+    let id =
+        id.map_err(|_| ApiError::bad_request("invalid_id", "expected an id in percent-encoded UTF-8"))?;
+    Ok(id.into_owned())
+}
+
 /// `POST /v1/papers`: one object, an array, `{"papers": […]}`, or NDJSON.
 async fn upsert(
     State(app): State<Arc<App>>,
@@ -309,12 +314,9 @@ async fn upsert(
     let _permit = heavy(&app)?;
     off_thread(&app, move |app| {
         let restore = restore || asks_to_restore(&body);
-        let options = ReadOptions { format: Format::Json, ..ReadOptions::default() };
-        let source = Source::from_reader("request body", std::io::Cursor::new(body));
-        let records = source.records(&options).map_err(cognate_engine::EngineError::from)?;
         let mut errors = Vec::new();
         let report = app.engine.ingest(
-            records,
+            records_of(body)?,
             Ingestion {
                 strict: false,
                 restore,
@@ -327,16 +329,24 @@ async fn upsert(
             },
         )?;
         if report.read == 0 {
-            return Err(ApiError::bad_request(
-                "no_papers",
-                "expected at least one paper in the body, found none",
-            ));
+            return Err(no_papers());
         }
         let all_bad = report.skipped == report.read;
         let status = if all_bad { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
         Ok((status, Json(IngestBody { errors: Some(errors), ..IngestBody::new(report) })))
     })
     .await
+}
+
+/// The papers in a body, each read or refused.
+fn records_of(body: Bytes) -> Result<Records, ApiError> {
+    let options = ReadOptions { format: Format::Json, ..ReadOptions::default() };
+    let source = Source::from_reader("request body", std::io::Cursor::new(body));
+    Ok(source.records(&options).map_err(EngineError::from)?)
+}
+
+fn no_papers() -> ApiError {
+    ApiError::bad_request("no_papers", "expected at least one paper in the body, found none")
 }
 
 async fn dedup(
@@ -366,25 +376,20 @@ async fn check(
     let body = body?;
     let _permit = heavy(&app)?;
     off_thread(&app, move |app| {
-        let options = ReadOptions { format: Format::Json, ..ReadOptions::default() };
-        let source = Source::from_reader("request body", std::io::Cursor::new(body));
         let (mut papers, mut errors) = (Vec::new(), Vec::new());
-        for record in source.records(&options).map_err(cognate_engine::EngineError::from)? {
-            match record.map_err(cognate_engine::EngineError::from)? {
+        for record in records_of(body)? {
+            match record.map_err(EngineError::from)? {
                 Ok(parsed) => papers.push(parsed.paper),
                 Err(error) => errors.push(RecordErrorBody::from(&error)),
             }
         }
         if papers.is_empty() && errors.is_empty() {
-            return Err(ApiError::bad_request(
-                "no_papers",
-                "expected at least one paper in the body, found none",
-            ));
+            return Err(no_papers());
         }
         let mut results = Vec::with_capacity(papers.len());
         for window in papers.chunks(CHECK_WINDOW) {
             if app.stopping.load(Ordering::Relaxed) {
-                return Err(cognate_engine::EngineError::Interrupted.into());
+                return Err(EngineError::Interrupted.into());
             }
             results.extend(app.engine.check(window, &judging)?.into_iter().map(CheckedBody::from));
         }

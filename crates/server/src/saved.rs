@@ -9,12 +9,13 @@ use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
-use cognate_corpus::export::{ExportFormat, Exported, FeedMeta, export, link};
+use cognate_corpus::export::{ExportFormat, FeedMeta, link};
 use cognate_engine::{Hit, SavedQuery};
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+use crate::answer::{exported_with, last_indexed};
 use crate::error::ApiError;
 use crate::routes::{App, off_thread};
 use crate::wire::{SavedBody, SavedListBody, SavedRequest, SearchBody, saved_question};
@@ -97,17 +98,14 @@ async fn atom(
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     let (saved, hits) = latest(&app, id).await?;
-    let indexed = |hit: &Hit| hit.paper.first_indexed.parse::<Timestamp>().ok();
     let created = saved.created.parse().unwrap_or(Timestamp::UNIX_EPOCH);
     let meta = FeedMeta {
         title: format!("cognate: {}", saved.name),
         id: format!("urn:x-cognate:saved:{}:{}", app.engine.store_id(), saved.id),
         link: address(&headers, &saved.id, "atom"),
-        updated: hits.iter().filter_map(indexed).max().unwrap_or(created),
+        updated: last_indexed(&hits).unwrap_or(created),
     };
-    let papers = hits.into_iter().map(|hit| Exported { paper: hit.paper.paper, score: Some(hit.score) });
-    let mut bytes = Vec::new();
-    export(ExportFormat::Atom, &mut bytes, papers, &meta).map_err(|_| ApiError::internal())?;
+    let bytes = exported_with(hits, ExportFormat::Atom, &meta).map_err(|_| ApiError::internal())?;
     Ok(([(header::CONTENT_TYPE, ExportFormat::Atom.media_type())], bytes).into_response())
 }
 

@@ -38,6 +38,13 @@ pub(crate) struct RowPair {
     pub(crate) has_key: bool,
 }
 
+impl RowPair {
+    /// Whether a deduplication with this threshold scores it.
+    pub(crate) fn is_at(&self, threshold: f32) -> bool {
+        self.has_key || self.score >= threshold
+    }
+}
+
 /// All pairs that a deduplication scored, but for those that are surely two papers.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct RowPairs {
@@ -59,7 +66,7 @@ impl RowPairs {
         if threshold < self.threshold {
             return None;
         }
-        self.pairs.retain(|pair| pair.has_key || pair.score >= threshold);
+        self.pairs.retain(|pair| pair.is_at(threshold));
         Some(Self { threshold, ..self })
     }
 

@@ -2,29 +2,13 @@
 
 use std::time::Duration;
 
-use cognate_embed::ModelRoots;
 use proptest::prelude::*;
-use tempfile::TempDir;
 
 use super::*;
 use crate::catalog::{Clause, Condition, FacetField, Filter};
 use crate::dedup::{Cluster, DedupStats, Kind, Member};
-use crate::engine::{EngineOptions, ModelChoice};
 use crate::search::{Mode, SearchOptions, SearchRequest, SearchResponse};
-use crate::store::testing::{paper, put};
-
-fn engine() -> (TempDir, Engine) {
-    let folder = tempfile::tempdir().unwrap();
-    let model = ModelChoice {
-        name: None,
-        roots: ModelRoots::new(Vec::new()),
-        precision: None,
-        query_prefix: None,
-        passage_prefix: None,
-    };
-    let engine = Engine::create(EngineOptions { data_dir: folder.path().to_owned(), model }).unwrap();
-    (folder, engine)
-}
+use crate::store::testing::{engine, paper, put};
 
 /// A report that drops each first paper in favour of the second.
 fn report(engine: &Engine, pairs: &[(&str, &str)]) -> DedupReport {

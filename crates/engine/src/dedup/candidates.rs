@@ -27,8 +27,6 @@ type Pair = (u32, u32);
 pub(super) struct Candidate {
     /// Rows, the smaller first.
     pub(super) rows: Pair,
-    /// Their cosine, where it is known.
-    pub(super) cosine: Option<f32>,
     /// They have an identifier, the title or words in common, and so are candidates whatever the threshold.
     pub(super) has_key: bool,
 }
@@ -58,13 +56,12 @@ pub(super) fn candidates(
     vectors: &cognate_index::Snapshot,
     threshold: f32,
 ) -> Result<Vec<Candidate>, EngineError> {
-    let with_key = |rows| Candidate { rows, cosine: None, has_key: true };
+    let with_key = |rows| Candidate { rows, has_key: true };
     let mut pairs: Vec<Candidate> = by_equal_keys(sketches).into_iter().map(with_key).collect();
     let by_meaning = by_meaning(sketches, vectors, threshold)?;
-    let near = |(a, b, cosine)| Candidate { rows: (a, b), cosine: Some(cosine), has_key: false };
+    let near = |(a, b, _)| Candidate { rows: (a, b), has_key: false };
     pairs.extend(by_meaning.into_iter().map(near));
-    // Of a pair that several signals found, first the one that knows the cosine.
-    pairs.par_sort_unstable_by_key(|pair| (pair.rows, pair.cosine.is_none()));
+    pairs.par_sort_unstable_by_key(|pair| pair.rows);
     pairs.dedup_by(|next, first| {
         let is_same = next.rows == first.rows;
         first.has_key |= is_same && next.has_key;

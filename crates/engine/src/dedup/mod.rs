@@ -185,12 +185,14 @@ fn score(
     let candidates = candidates::candidates(&sketches, vectors, threshold)?;
     let n_papers = sketches.len();
     drop(sketches);
+    let mut pairs = judge(reader, vectors, &candidates, (stop, on_progress))?;
+    pairs.retain(|pair| pair.is_at(threshold));
     Ok(RowPairs {
         generation: vectors.generation(),
         n_papers: n_papers as u64,
         n_judged: candidates.len() as u64,
         threshold,
-        pairs: judge(reader, vectors, &candidates, (stop, on_progress))?,
+        pairs,
     })
 }
 
@@ -221,14 +223,14 @@ fn judge(
         let profiles = profiles(reader, &rows)?;
         let found: Vec<Option<RowPair>> = chunk
             .par_iter()
-            .map(|&Candidate { rows: (a, b), cosine, has_key }| {
+            .map(|&Candidate { rows: (a, b), has_key }| {
                 let Some((first, second)) = profiles.get(&a).zip(profiles.get(&b)) else { return Ok(None) };
-                // Rounded differently one way and the other: which row came first must change nothing.
-                let forward = cosine.map_or_else(|| cosine_of(vectors, (a, b)), |cosine| Ok(Some(cosine)))?;
-                let Some((forward, backward)) = forward.zip(cosine_of(vectors, (b, a))?) else {
+                let Some((a_vector, b_vector)) = vectors.vector(a)?.zip(vectors.vector(b)?) else {
                     return Ok(None);
                 };
-                let score = forward.min(backward);
+                // Not the index's score, which is rounded differently one way and the other: which row came first
+                // must change nothing.
+                let score = a_vector.cosine(&b_vector);
                 let evidence = Evidence::new(first, second, Some(score));
                 let probability = model::probability(&evidence);
                 let kind = verdict::kind(&evidence);
@@ -239,12 +241,6 @@ fn judge(
         judged.extend(found.into_iter().flatten());
     }
     Ok(judged)
-}
-
-/// The cosine of two rows; `None` if one has no vector.
-fn cosine_of(vectors: &cognate_index::Snapshot, (from, to): (u32, u32)) -> Result<Option<f32>, EngineError> {
-    let Some(vector) = vectors.vector(from)? else { return Ok(None) };
-    Ok(vectors.score(&vector, to)?)
 }
 
 fn profiles(reader: &Reader<'_>, rows: &[u32]) -> Result<HashMap<u32, Profile>, EngineError> {

@@ -192,7 +192,7 @@ impl Engine {
         let negative = request.negative.iter().map(&mut vector).collect::<Result<_, _>>()?;
         let ids: Vec<PaperId> =
             request.exclude.iter().filter_map(|id| PaperId::new(id.as_str()).ok()).collect();
-        exclude.extend(reader.rows(&ids)?);
+        exclude.extend(reader.rows_of(ids.iter().map(PaperId::as_str))?.into_values());
         exclude.sort_unstable();
         exclude.dedup();
         Ok(Seeds { names, positive, negative, exclude })

@@ -79,8 +79,8 @@ impl std::str::FromStr for Sort {
 /// Which part of the ranking is asked for. Valid once made.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Page {
-    pub(super) limit: usize,
-    pub(super) offset: usize,
+    pub(crate) limit: usize,
+    pub(crate) offset: usize,
     pub(super) min_score: Option<f32>,
 }
 

@@ -33,7 +33,7 @@ pub use model::StoredModel;
 pub(crate) use read::Reader;
 pub use read::StoredPaper;
 pub(crate) use schema::SCHEMA_VERSION;
-pub(crate) use write::{CommitOptions, Incoming, Outcome, Plan};
+pub(crate) use write::{CommitOptions, Incoming, Outcome, Plan, rfc3339};
 
 use crate::error::EngineError;
 

@@ -131,13 +131,6 @@ impl Reader<'_> {
         proven.collect()
     }
 
-    /// The rows of those of `ids` that are there.
-    pub(crate) fn rows(&self, ids: &[PaperId]) -> Result<Vec<u32>, EngineError> {
-        let mut statement = self.prepare_cached("SELECT row FROM papers WHERE deleted = 0 AND id = ?1")?;
-        let rows = ids.iter().map(|id| statement.query_row([id.as_str()], |row| row.get(0)).optional());
-        Ok(rows.filter_map(Result::transpose).collect::<Result<_, _>>()?)
-    }
-
     /// The rows of those of `ids` that are there, by id.
     pub(crate) fn rows_of<'a>(
         &self,

@@ -6,6 +6,7 @@ use rusqlite::{OptionalExtension, Row, TransactionBehavior, params};
 
 use super::Store;
 use super::read::Reader;
+use super::write::now;
 use crate::error::EngineError;
 use crate::saved::{DigestPeriod, MAX_SAVED, SavedQuery};
 
@@ -103,7 +104,7 @@ impl Store {
             number += 1;
             id = format!("{slug}-{number}");
         }
-        let now = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+        let now = now();
         transaction.execute(
             "INSERT INTO saved (id, name, request, created) VALUES (?1, ?2, ?3, ?4)",
             params![id, name, request, now],

@@ -66,9 +66,13 @@ impl Stamp {
     }
 }
 
-/// RFC 3339, UTC, to the second.
 pub(super) fn now() -> String {
-    jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+    rfc3339(jiff::Timestamp::now())
+}
+
+/// A time as the store has it: RFC 3339, UTC, to the second.
+pub(crate) fn rfc3339(time: jiff::Timestamp) -> String {
+    time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 
 /// How a batch is committed.

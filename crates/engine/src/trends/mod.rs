@@ -24,7 +24,7 @@ use crate::days::Period;
 use crate::engine::Engine;
 use crate::error::EngineError;
 use crate::recipe::embedded_text;
-use crate::search::MAX_LIMIT;
+use crate::search::Page;
 use crate::store::StoredPaper;
 use crate::view::Snapshot;
 
@@ -183,12 +183,9 @@ impl Engine {
     /// The papers of the last days that trend, at most `limit`, and the groups that they make.
     ///
     /// # Errors
-    /// [`EngineError`] if store or vectors cannot be read, or `limit` is not 1 to [`MAX_LIMIT`].
+    /// [`EngineError`] if store or vectors cannot be read, or `limit` is not 1 to [`MAX_LIMIT`](crate::MAX_LIMIT).
     pub fn trends(&self, request: &TrendRequest, limit: usize) -> Result<TrendReport, EngineError> {
-        if !(1..=MAX_LIMIT).contains(&limit) {
-            let (expected, found) = (format!("1 to {MAX_LIMIT}"), limit.to_string());
-            return Err(EngineError::InvalidRequest { parameter: "limit", expected, found });
-        }
+        let Page { limit, .. } = Page::new(Some(limit), None, None)?;
         let scores = self.trend_scores(request)?;
         let reader = self.store.reader()?;
         let rows: Vec<u32> = scores.rows.keys().copied().collect();

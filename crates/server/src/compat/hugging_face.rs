@@ -9,14 +9,12 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
 use cognate_corpus::Paper;
-use cognate_engine::{
-    DayOrder, DayRequest, EngineError, Page, Period, SearchOptions, SearchRequest, Span, StoredPaper,
-};
+use cognate_engine::{DayOrder, DayRequest, Page, Period, SearchOptions, SearchRequest, Span, StoredPaper};
 use serde::{Deserialize, Serialize};
 
-use super::{decoded, id_after};
+use super::{first, id_after};
 use crate::error::ApiError;
-use crate::routes::{App, off_thread, off_thread_while_wanted};
+use crate::routes::{App, decoded_id, off_thread, off_thread_while_wanted};
 
 /// Papers of a list when the request does not say.
 const DEFAULT_LIMIT: usize = 50;
@@ -196,24 +194,17 @@ async fn papers_of(app: &Arc<App>, request: DayRequest) -> Result<Json<Vec<ItemB
 
 /// `GET /api/papers/{id}`
 async fn info(State(app): State<Arc<App>>, uri: Uri) -> Result<Json<InfoBody>, ApiError> {
-    let stored = first(&app, id_after("/api/papers/", &uri)?).await?;
+    let id = id_after("/api/papers/", &uri)?;
+    let stored = off_thread(&app, move |app| Ok(first(&app.engine, &id)?)).await?;
     let (appeared_at, source) = (stored.first_indexed.clone(), stored.paper.source.clone());
     Ok(Json(InfoBody { paper: PaperBody::from(stored), appeared_at, n_comments: 0, source }))
 }
 
 /// `GET /papers/{id}.md`: the paper as Markdown. `path` is the id as it stands in the path.
 pub(crate) async fn read(app: &Arc<App>, path: &str) -> Result<Response, ApiError> {
-    let stored = first(app, decoded(path)?).await?;
+    let id = decoded_id(path)?;
+    let stored = off_thread(app, move |app| Ok(first(&app.engine, &id)?)).await?;
     Ok(([(header::CONTENT_TYPE, "text/markdown; charset=utf-8")], markdown(&stored.paper)).into_response())
-}
-
-/// The first paper in order of id that `key` means.
-async fn first(app: &Arc<App>, key: String) -> Result<StoredPaper, ApiError> {
-    let papers = off_thread(app, {
-        let key = key.clone();
-        move |app| Ok(app.engine.papers(&key)?)
-    });
-    papers.await?.into_iter().next().ok_or_else(|| EngineError::PaperNotFound { key }.into())
 }
 
 fn markdown(paper: &Paper) -> String {

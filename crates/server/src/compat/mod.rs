@@ -14,12 +14,12 @@ use axum::Router;
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
 use axum::http::Uri;
-use percent_encoding::percent_decode_str;
+use cognate_engine::{Engine, EngineError, StoredPaper};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use crate::error::ApiError;
-use crate::routes::{App, heavy};
+use crate::routes::{App, decoded_id, heavy};
 
 /// Most texts that are embedded in one request.
 const MAX_TEXTS: usize = 2_048;
@@ -37,14 +37,13 @@ pub(crate) fn routes() -> Router<Arc<App>> {
 
 /// The rest of the path after `prefix`, which is one id, with its slashes as they are or percent-encoded.
 fn id_after(prefix: &str, uri: &Uri) -> Result<String, ApiError> {
-    decoded(uri.path().strip_prefix(prefix).unwrap_or_default())
+    decoded_id(uri.path().strip_prefix(prefix).unwrap_or_default())
 }
 
-fn decoded(path: &str) -> Result<String, ApiError> {
-    let id = percent_decode_str(path).decode_utf8();
-    let id =
-        id.map_err(|_| ApiError::bad_request("invalid_id", "expected an id in percent-encoded UTF-8"))?;
-    Ok(id.into_owned())
+/// The first paper in order of id that `key` means.
+fn first(engine: &Engine, key: &str) -> Result<StoredPaper, EngineError> {
+    let not_found = || EngineError::PaperNotFound { key: key.to_owned() };
+    engine.papers(key)?.into_iter().next().ok_or_else(not_found)
 }
 
 /// A body in JSON, whatever its `Content-Type`.

@@ -12,17 +12,16 @@ use axum::extract::rejection::BytesRejection;
 use axum::http::Uri;
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use cognate_corpus::export::{ExportFormat, Exported, FeedMeta, export};
 use cognate_corpus::{IdentifierKind, Paper};
 use cognate_engine::{
     Clause, Condition, Engine, EngineError, Fault, Filter, MAX_OFFSET, Page, RecommendRequest, SearchOptions,
     SearchRequest, Seed, StoredPaper,
 };
-use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use super::{id_after, json as json_body};
+use super::{first, id_after, json as json_body};
+use crate::answer::bibtex;
 use crate::error::ApiError;
 use crate::routes::{App, off_thread, off_thread_while_wanted};
 
@@ -205,15 +204,6 @@ fn external_ids(ids: &BTreeMap<IdentifierKind, String>) -> Map<String, Value> {
     named.map(|(name, id)| (name.to_owned(), id.into())).collect()
 }
 
-fn bibtex(paper: &Paper) -> Result<String, ApiError> {
-    let meta =
-        FeedMeta { title: String::new(), id: String::new(), link: None, updated: Timestamp::UNIX_EPOCH };
-    let mut bytes = Vec::new();
-    let papers = std::iter::once(Exported { paper, score: None });
-    export(ExportFormat::Bibtex, &mut bytes, papers, &meta).map_err(|_| ApiError::internal())?;
-    String::from_utf8(bytes).map_err(|_| ApiError::internal())
-}
-
 fn embedding(engine: &Engine, row: u32) -> Result<Value, ApiError> {
     let Some(vector) = engine.vector_of(row)? else { return Ok(Value::Null) };
     Ok(json!({ "model": engine.load_model()?.name, "vector": vector.as_slice() }))
@@ -225,12 +215,6 @@ fn key_of(id: &str) -> &str {
         Some((label, url)) if label.eq_ignore_ascii_case("url") => url,
         _ => id,
     }
-}
-
-/// The first paper in order of id that `id` means.
-fn first(engine: &Engine, id: &str) -> Result<StoredPaper, EngineError> {
-    let not_found = || EngineError::PaperNotFound { key: id.to_owned() };
-    engine.papers(key_of(id))?.into_iter().next().ok_or_else(not_found)
 }
 
 /// The parameters of a query string, in order.
@@ -354,7 +338,8 @@ fn fields_and<const N: usize>(
 async fn paper(State(app): State<Arc<App>>, uri: Uri) -> Result<Json<Map<String, Value>>, ApiError> {
     let id = id_after("/graph/v1/paper/", &uri)?;
     let (fields, []) = fields_and(&uri, [])?;
-    off_thread(&app, move |app| Ok(Json(paper_body(&app.engine, first(&app.engine, &id)?, &fields)?))).await
+    off_thread(&app, move |app| Ok(Json(paper_body(&app.engine, first(&app.engine, key_of(&id))?, &fields)?)))
+        .await
 }
 
 #[derive(Deserialize)]
@@ -375,7 +360,7 @@ async fn batch(
         return Err(ApiError::bad_request("invalid_parameter", message));
     }
     off_thread(&app, move |app| {
-        let papers = ids.iter().map(|id| match first(&app.engine, id) {
+        let papers = ids.iter().map(|id| match first(&app.engine, key_of(id)) {
             Ok(paper) => paper_body(&app.engine, paper, &fields).map(Some),
             Err(error) if error.fault() == Fault::NotFound => Ok(None),
             Err(error) => Err(error.into()),
@@ -407,7 +392,7 @@ async fn recommend_for_paper(
     let (fields, [limit, _from]) = fields_and(&uri, ["limit", "from"])?;
     let options = limited(limit)?;
     off_thread(&app, move |app| {
-        let id = first(&app.engine, &id)?.paper.id;
+        let id = first(&app.engine, key_of(&id))?.paper.id;
         let found = app.engine.similar(id.as_str(), &options)?;
         let papers = found.hits.into_iter().map(|hit| hit.paper);
         Ok(Json(RecommendationsBody { papers: paper_bodies(&app.engine, papers, &fields)? }))
@@ -434,7 +419,7 @@ async fn recommend_from_lists(
     let ListsParams { positive, negative } = json_body(body)?;
     off_thread(&app, move |app| {
         let seeds = |ids: Vec<String>| -> Result<Vec<Seed>, EngineError> {
-            ids.iter().map(|id| Ok(Seed::Paper(first(&app.engine, id)?.paper.id.into()))).collect()
+            ids.iter().map(|id| Ok(Seed::Paper(first(&app.engine, key_of(id))?.paper.id.into()))).collect()
         };
         let request = RecommendRequest {
             positive: seeds(positive)?,

@@ -6,17 +6,15 @@ use askama::Template;
 use axum::extract::State;
 use axum::http::{StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
-use cognate_corpus::export::{ExportFormat, Exported, FeedMeta, export};
-use cognate_corpus::{IdentifierKind, Paper};
+use cognate_corpus::IdentifierKind;
 use cognate_engine::{Hit, Page, SearchOptions, StoredPaper};
-use jiff::Timestamp;
-use percent_encoding::percent_decode_str;
 
 use super::item::{Item, Link};
 use super::{Frame, PageError, page};
+use crate::answer::bibtex;
 use crate::compat::hugging_face;
 use crate::error::ApiError;
-use crate::routes::{App, off_thread};
+use crate::routes::{App, decoded_id, off_thread};
 
 /// Similar papers that are shown.
 const N_SIMILAR: usize = 8;
@@ -30,10 +28,7 @@ pub(super) async fn show(State(app): State<Arc<App>>, uri: Uri) -> Result<Respon
     if let Some(path) = path.strip_suffix(".md") {
         return Ok(hugging_face::read(&app, path).await.into_response());
     }
-    let key = percent_decode_str(path)
-        .decode_utf8()
-        .map_err(|_| ApiError::bad_request("invalid_id", "expected an id in percent-encoded UTF-8"))?
-        .into_owned();
+    let key = decoded_id(path)?;
     let papers = {
         let key = key.clone();
         off_thread(&app, move |app| Ok(app.engine.papers(&key)?)).await?
@@ -97,19 +92,9 @@ impl Details {
             url: paper.url.clone().filter(|url| url.starts_with("https://") || url.starts_with("http://")),
             source: paper.source.clone(),
             first_indexed: stored.first_indexed.get(..10).unwrap_or_default().to_owned(),
-            bibtex: bibtex(paper)?,
+            bibtex: bibtex(paper)?.trim_end().to_owned(),
         })
     }
-}
-
-fn bibtex(paper: &Paper) -> Result<String, ApiError> {
-    let meta =
-        FeedMeta { title: String::new(), id: String::new(), link: None, updated: Timestamp::UNIX_EPOCH };
-    let mut bytes = Vec::new();
-    let papers = std::iter::once(Exported { paper, score: None });
-    export(ExportFormat::Bibtex, &mut bytes, papers, &meta).map_err(|_| ApiError::internal())?;
-    let text = String::from_utf8(bytes).map_err(|_| ApiError::internal())?;
-    Ok(text.trim_end().to_owned())
 }
 
 #[derive(Template)]

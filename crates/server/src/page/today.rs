@@ -88,7 +88,7 @@ impl PeriodView {
             text: short_name_of(near),
         };
         // From a month to one of its days: that of the first paper shown.
-        let day = found.papers.first().and_then(day_of).unwrap_or(period.first());
+        let day = found.papers.first().and_then(StoredPaper::day).unwrap_or(period.first());
         let spans = [("Day", Span::Day), ("Week", Span::Week), ("Month", Span::Month)];
         let orders = [("New", ""), ("Trending", "trending")];
         let date = period.to_string();
@@ -156,11 +156,6 @@ fn short_name_of(period: Period) -> String {
         Span::Day => period.first().strftime("%-d %B %Y").to_string(),
         Span::Week | Span::Month => name_of(period),
     }
-}
-
-/// The day under which a paper is listed.
-fn day_of(stored: &StoredPaper) -> Option<Date> {
-    stored.paper.publication_date.or_else(|| stored.first_indexed.get(..10)?.parse().ok())
 }
 
 #[derive(Template)]
