@@ -188,7 +188,7 @@ fn duplicates_are_grouped_around_the_one_to_keep() {
     let pairs: Vec<Vec<&str>> = pairs.lines().skip(1).map(|line| line.split('\t').collect()).collect();
     assert_eq!(pairs.len(), 15);
     let n_found = pairs.iter().filter(|pair| together(pair[0], pair[1])).count();
-    assert!(n_found >= 12, "only {n_found} of 15 known pairs found");
+    assert!(n_found >= 13, "only {n_found} of 15 known pairs found");
     for cluster in clusters {
         let members = cluster["members"].as_array().unwrap();
         assert_eq!(members[0]["id"], cluster["keep"]);

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::harness::{Cognate, demo_corpus};
+use crate::harness::{Cognate, demo_corpus, wait_for};
 
 const JSON: &str = "application/json";
 
@@ -184,4 +184,34 @@ fn records_are_checked_against_the_store_and_not_added() {
     let by_command = cognate.json(&["dedup", "--min-probability", "0.8", "--keep", "newest"]);
     assert_eq!(by_http.body["clusters"], by_command["clusters"]);
     assert_eq!(server.post("/v1/dedup", JSON, r#"{"clusters": "some"}"#).status, 400);
+}
+
+#[test]
+fn a_long_run_is_a_task() {
+    let cognate = Cognate::with_demo();
+    let server = cognate.serve(&[]);
+    let begun = server.post("/v1/dedup/tasks", JSON, r#"{"threshold": 0.85}"#);
+    assert_eq!((begun.status, &begun.body["status"]), (202, &json!("running")), "{}", begun.body);
+    let path = format!("/v1/dedup/tasks/{}", begun.body["task"]);
+    assert_eq!(begun.location.as_ref(), Some(&path));
+    let done =
+        wait_for("the task", || Some(server.get(&path).body).filter(|task| task["status"] != "running"));
+    assert_eq!(done["status"], "done", "{done}");
+    assert_eq!(done["report"], server.post("/v1/dedup", JSON, r#"{"threshold": 0.85}"#).body);
+    let listed = &server.get("/v1/dedup/tasks").body["tasks"];
+    assert_eq!((&listed[0]["task"], listed[0].get("report")), (&begun.body["task"], None));
+
+    // One that has ended is forgotten; what never was is not found.
+    assert_eq!(server.delete(&path).status, 204);
+    assert_eq!(server.get(&path).status, 404);
+    assert_eq!(server.delete("/v1/dedup/tasks/x").status, 404);
+    assert_eq!(server.post("/v1/dedup/tasks", JSON, r#"{"threshold": 7}"#).status, 400);
+
+    // One that is running is told to end. Over so few papers it may have been done before.
+    let path = server.post("/v1/dedup/tasks", JSON, "").location.unwrap();
+    assert_eq!(server.delete(&path).status, 204);
+    let ended = || Some(server.get(&path)).filter(|answer| answer.body["status"] != "running");
+    let ended = wait_for("the end of the task", ended);
+    let how = ended.body["status"].as_str().unwrap_or("forgotten");
+    assert!(["cancelled", "done", "forgotten"].contains(&how), "{}", ended.body);
 }

@@ -148,6 +148,8 @@ pub(crate) struct Server {
 /// Status and body of an answer.
 pub(crate) struct Answer {
     pub(crate) status: u16,
+    /// Where the answer says that what was made is.
+    pub(crate) location: Option<String>,
     pub(crate) body: Value,
 }
 
@@ -268,9 +270,10 @@ impl Drop for Server {
 
 fn answer(mut response: ureq::http::Response<ureq::Body>) -> Answer {
     let status = response.status().as_u16();
+    let location = response.headers().get("location").map(|path| path.to_str().unwrap().to_owned());
     let text = response.body_mut().read_to_string().unwrap();
     let body = if text.is_empty() { Value::Null } else { serde_json::from_str(&text).unwrap() };
-    Answer { status, body }
+    Answer { status, location, body }
 }
 
 pub(crate) fn signal(pid: u32, name: &str) {

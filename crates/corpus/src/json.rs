@@ -154,7 +154,9 @@ impl Scanner {
         if self.raw.len() <= MAX_RECORD_BYTES {
             self.raw.push(byte);
         }
-        self.line += u64::from(byte == b'\n');
+        if byte == b'\n' {
+            self.line += 1;
+        }
         self.input.text.consume(1);
     }
 

@@ -1,10 +1,12 @@
 //! Papers in: judged against the store, embedded where their text is new, committed in batches.
 
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use cognate_corpus::{FieldIssue, Paper, Parsed, ReadError, RecordError};
 use cognate_vector::UnitVector;
+use crossbeam_channel::{Receiver, Sender, bounded};
 
 use crate::engine::{Engine, Model};
 use crate::error::EngineError;
@@ -20,7 +22,7 @@ const BATCH_PAPERS: usize = 2_048;
 /// What became of the records of an ingestion.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct IngestReport {
-    /// Records read, good and bad: the sum of the next four.
+    /// Records done with, good and bad: the sum of the next four.
     pub read: u64,
     /// Papers with an id that was not stored.
     pub added: u64,
@@ -32,7 +34,7 @@ pub struct IngestReport {
     pub skipped: u64,
     /// Texts embedded.
     pub embedded: u64,
-    /// Time spent in the model; the rest is reading, comparing and committing.
+    /// Time spent in the model; the rest is committing, and waiting for what is read.
     pub encoding: Duration,
 }
 
@@ -55,7 +57,7 @@ pub struct Ingestion<'a> {
     /// updated. Else such a record leaves its paper dropped: the same one counts as unchanged, and what a
     /// changed one says is stored, to come back with the paper.
     pub restore: bool,
-    /// Set it to stop after the current batch.
+    /// Set it to stop after the batch that is being embedded.
     pub stop: &'a AtomicBool,
     /// Told of every commit and every bad record.
     pub on_event: &'a mut dyn FnMut(IngestEvent<'_>),
@@ -65,6 +67,9 @@ impl Engine {
     /// Upserts every paper of `records`, in order. When this returns, and at every
     /// [`IngestEvent::Committed`], what was counted is on disk and in every later search.
     ///
+    /// While a thread embeds one batch, this one reads the next and brings the indexes up to the last. The next
+    /// is not embedded before the last is on disk, so that a kill costs the embedding of one batch at most.
+    ///
     /// # Errors
     /// [`EngineError::Read`] if the input breaks off, [`EngineError::BadRecord`] at a bad record when
     /// strict, [`EngineError::Embed`] or [`EngineError::Store`]. What was committed before stays.
@@ -73,40 +78,14 @@ impl Engine {
         R: IntoIterator<Item = Result<Result<Parsed, RecordError>, ReadError>>,
     {
         let model = self.model()?;
-        let mut run = Run { engine: self, model: &model, ingestion, report: IngestReport::default() };
-        let mut batch = Batch::default();
-        for record in records {
-            let fault = match record {
-                Ok(Ok(Parsed { paper, warnings, .. })) => {
-                    run.report.read += 1;
-                    for warning in &warnings {
-                        (run.ingestion.on_event)(IngestEvent::Warning(warning));
-                    }
-                    batch.push(self, &model, paper)?;
-                    None
-                }
-                Ok(Err(error)) if !run.ingestion.strict => {
-                    run.report.read += 1;
-                    run.report.skipped += 1;
-                    (run.ingestion.on_event)(IngestEvent::Skipped(&error));
-                    None
-                }
-                Ok(Err(error)) => Some(EngineError::BadRecord(error)),
-                Err(error) => Some(EngineError::Read(error)),
-            };
-            if let Some(fault) = fault {
-                run.commit(batch)?;
-                return Err(fault);
-            }
-            if batch.is_full() {
-                run.commit(std::mem::take(&mut batch))?;
-            }
-            if run.ingestion.stop.load(Ordering::Relaxed) {
-                break;
-            }
-        }
-        run.commit(batch)?;
-        Ok(run.report)
+        thread::scope(|scope| {
+            let embedder = Embedder::start(scope, &model)?;
+            let mut run =
+                Run { engine: self, model: &model, embedder, ingestion, report: IngestReport::default() };
+            let fault = run.read(records)?;
+            run.finish()?;
+            fault.map_or(Ok(run.report), Err)
+        })
     }
 }
 
@@ -114,39 +93,138 @@ impl Engine {
 struct Run<'e, 'i> {
     engine: &'e Engine,
     model: &'e Model,
+    embedder: Embedder,
     ingestion: Ingestion<'i>,
     report: IngestReport,
 }
 
 impl Run<'_, '_> {
-    /// Embeds what the batch needs and commits it.
-    fn commit(&mut self, batch: Batch) -> Result<(), EngineError> {
-        let Batch { mut papers, mut plans, .. } = batch;
+    /// Reads the records and hands them over batch by batch, to the last or to the one that is at fault.
+    fn read<R>(&mut self, records: R) -> Result<Option<EngineError>, EngineError>
+    where
+        R: IntoIterator<Item = Result<Result<Parsed, RecordError>, ReadError>>,
+    {
+        let mut batch = Batch::default();
+        let mut fault = None;
+        for record in records {
+            match record {
+                Ok(Ok(Parsed { paper, warnings, .. })) => {
+                    for warning in &warnings {
+                        (self.ingestion.on_event)(IngestEvent::Warning(warning));
+                    }
+                    batch.push(self.engine, self.model, paper)?;
+                }
+                Ok(Err(error)) if !self.ingestion.strict => {
+                    self.report.read += 1;
+                    self.report.skipped += 1;
+                    (self.ingestion.on_event)(IngestEvent::Skipped(&error));
+                }
+                Ok(Err(error)) => fault = Some(EngineError::BadRecord(error)),
+                Err(error) => fault = Some(EngineError::Read(error)),
+            }
+            if self.ingestion.stop.load(Ordering::Relaxed) {
+                // What is being embedded is kept; what was only read is not begun.
+                return Ok(fault);
+            }
+            if fault.is_some() {
+                break;
+            }
+            if batch.is_full() {
+                self.hand_over(std::mem::take(&mut batch))?;
+            }
+        }
+        self.hand_over(batch)?;
+        Ok(fault)
+    }
+
+    /// Has a batch embedded, once the one before it is on disk.
+    fn hand_over(&mut self, batch: Batch) -> Result<(), EngineError> {
+        let last = self.embedder.wait()?.map(|embedded| self.commit(embedded)).transpose()?;
+        if !batch.papers.is_empty() {
+            self.embedder.embed(batch)?;
+        }
+        last.map_or(Ok(()), |left_over| self.follow(left_over))
+    }
+
+    /// Commits the batch that is being embedded, if one is.
+    fn finish(&mut self) -> Result<(), EngineError> {
+        self.hand_over(Batch::default())
+    }
+
+    /// Puts a batch on disk. Gives the papers that changed in the store since they were planned, and so
+    /// need a vector that was not made.
+    fn commit(&mut self, embedded: Embedded) -> Result<Vec<Incoming>, EngineError> {
         let options = CommitOptions { restore: self.ingestion.restore };
-        while !papers.is_empty() {
-            let n_to_embed = plans.iter().filter(|plan| **plan == Plan::Embed).count();
-            tracing::debug!("embedding {n_to_embed} of a batch of {} papers", papers.len());
-            let started = Instant::now();
-            let vectors = embed(self.model, &papers, &plans)?;
-            self.report.encoding += started.elapsed();
-            self.report.embedded += n_to_embed as u64;
-            let attempt: Vec<(Incoming, Option<UnitVector>)> = papers.into_iter().zip(vectors).collect();
-            let outcomes = self.engine.store.commit(&self.model.identity, &attempt, options)?;
-            papers = Vec::new();
-            for ((incoming, _), outcome) in attempt.into_iter().zip(outcomes) {
-                match outcome {
-                    Outcome::Added => self.report.added += 1,
-                    Outcome::Updated => self.report.updated += 1,
-                    Outcome::Unchanged => self.report.unchanged += 1,
-                    Outcome::NeedsVector => papers.push(incoming),
+        let Embedded { papers, encoding } = embedded;
+        self.report.encoding += encoding;
+        self.report.embedded += papers.iter().filter(|(_, vector)| vector.is_some()).count() as u64;
+        let outcomes = self.engine.store.commit(&self.model.identity, &papers, options)?;
+        let mut left_over = Vec::new();
+        for ((incoming, _), outcome) in papers.into_iter().zip(outcomes) {
+            match outcome {
+                Outcome::Added => self.report.added += 1,
+                Outcome::Updated => self.report.updated += 1,
+                Outcome::Unchanged => self.report.unchanged += 1,
+                Outcome::NeedsVector => {
+                    left_over.push(incoming);
+                    continue;
                 }
             }
-            plans = vec![Plan::Embed; papers.len()];
-            self.engine.catch_up()?;
-            (self.ingestion.on_event)(IngestEvent::Committed(self.report));
+            self.report.read += 1;
         }
+        Ok(left_over)
+    }
+
+    /// Commits what is left over of a batch, and brings the indexes up to it.
+    fn follow(&mut self, mut left_over: Vec<Incoming>) -> Result<(), EngineError> {
+        while !left_over.is_empty() {
+            let plans = vec![Plan::Embed; left_over.len()];
+            let embedded = embed(self.model, Batch { papers: left_over, plans, n_tokens: 0 })?;
+            left_over = self.commit(embedded)?;
+        }
+        self.engine.catch_up()?;
+        (self.ingestion.on_event)(IngestEvent::Committed(self.report));
         Ok(())
     }
+}
+
+/// A thread that embeds one batch at a time.
+struct Embedder {
+    batches: Sender<Batch>,
+    embedded: Receiver<Result<Embedded, EngineError>>,
+    is_busy: bool,
+}
+
+impl Embedder {
+    /// Starts the thread, which ends when this is dropped.
+    fn start<'scope>(
+        scope: &'scope thread::Scope<'scope, '_>,
+        model: &'scope Model,
+    ) -> Result<Self, EngineError> {
+        let (batches, waiting) = bounded::<Batch>(1);
+        let (done, embedded) = bounded(1);
+        let work = move || waiting.iter().map(|batch| embed(model, batch)).try_for_each(|e| done.send(e));
+        thread::Builder::new().name("embedder".to_owned()).spawn_scoped(scope, work).map_err(|_| gone())?;
+        Ok(Self { batches, embedded, is_busy: false })
+    }
+
+    fn embed(&mut self, batch: Batch) -> Result<(), EngineError> {
+        self.is_busy = true;
+        self.batches.send(batch).map_err(|_| gone())
+    }
+
+    /// The batch that was being embedded, when it is; `None` if there was none.
+    fn wait(&mut self) -> Result<Option<Embedded>, EngineError> {
+        if std::mem::take(&mut self.is_busy) {
+            self.embedded.recv().map_err(|_| gone())?.map(Some)
+        } else {
+            Ok(None)
+        }
+    }
+}
+
+fn gone() -> EngineError {
+    EngineError::ThreadGone { thread: "embedding" }
 }
 
 /// Papers waiting to be embedded and committed together.
@@ -175,14 +253,20 @@ impl Batch {
     }
 }
 
-/// The vectors of the papers planned to be embedded, rounded as they will be at rest.
-fn embed(model: &Model, papers: &[Incoming], plans: &[Plan]) -> Result<Vec<Option<UnitVector>>, EngineError> {
-    let texts: Vec<&str> = papers
-        .iter()
-        .zip(plans)
-        .filter(|(_, plan)| **plan == Plan::Embed)
-        .map(|(incoming, _)| incoming.text.as_str())
-        .collect();
+/// A batch with the vectors of the papers planned to be embedded, rounded as they will be at rest.
+struct Embedded {
+    papers: Vec<(Incoming, Option<UnitVector>)>,
+    encoding: Duration,
+}
+
+fn embed(model: &Model, batch: Batch) -> Result<Embedded, EngineError> {
+    let Batch { papers, plans, .. } = batch;
+    let planned = papers.iter().zip(&plans).filter(|(_, plan)| **plan == Plan::Embed);
+    let texts: Vec<&str> = planned.map(|(incoming, _)| incoming.text.as_str()).collect();
+    tracing::debug!("embedding {} of a batch of {} papers", texts.len(), papers.len());
+    let started = Instant::now();
     let mut vectors = model.encoder.embed_passages(&texts)?.into_iter();
-    Ok(plans.iter().map(|plan| if *plan == Plan::Embed { vectors.next() } else { None }).collect())
+    let encoding = started.elapsed();
+    let with_vector = |(incoming, plan)| (incoming, if plan == Plan::Embed { vectors.next() } else { None });
+    Ok(Embedded { papers: papers.into_iter().zip(plans).map(with_vector).collect(), encoding })
 }

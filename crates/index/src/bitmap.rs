@@ -19,7 +19,11 @@ impl Bitmap {
         let (word, bit) = (&mut self.words[position / 64], 1 << (position % 64));
         let is_new = *word & bit == 0;
         *word |= bit;
-        self.n_set += usize::from(is_new);
+        // Not `+= usize::from(is_new)`: rustc 1.95 loses that where a caller branches on what is returned
+        // (https://github.com/rust-lang/rust/issues/158206).
+        if is_new {
+            self.n_set += 1;
+        }
         is_new
     }
 
@@ -43,5 +47,25 @@ impl Bitmap {
                 Some(index * 64 + bit)
             })
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Bitmap;
+
+    #[test]
+    fn positions_are_counted_where_they_are_walked_along() {
+        let mut bitmap = Bitmap::new(100);
+        let mut pending = vec![0];
+        bitmap.insert(0);
+        while let Some(position) = pending.pop() {
+            for next in [(position + 1) % 100, (position * 7 + 3) % 100] {
+                if bitmap.insert(next) {
+                    pending.push(next);
+                }
+            }
+        }
+        assert_eq!((bitmap.n_set(), bitmap.iter().count()), (100, 100));
     }
 }

@@ -12,6 +12,7 @@ mod page;
 mod routes;
 mod saved;
 mod serve;
+mod tasks;
 pub mod wire;
 
 pub use answer::{exported, feed_meta};

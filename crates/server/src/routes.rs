@@ -15,7 +15,7 @@ use cognate_corpus::{Format, ReadOptions, Records, Source};
 use cognate_engine::{Cancel, Engine, EngineError, IngestEvent, Ingestion};
 use percent_encoding::percent_decode_str;
 use serde::de::DeserializeOwned;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::answer;
@@ -26,6 +26,7 @@ use crate::guard::Guard;
 use crate::page;
 use crate::saved;
 use crate::serve::ServeOptions;
+use crate::tasks::{self, Tasks};
 use crate::wire::{
     BatchBody, BatchParams, CheckBody, CheckParams, CheckedBody, DedupBody, DedupParams, HealthBody,
     IngestBody, PaperBody, RangeParams, RecommendParams, RecordErrorBody, SearchBody, SearchParams,
@@ -49,7 +50,8 @@ pub(crate) struct App {
     guard: Guard,
     options: ServeOptions,
     requests: Semaphore,
-    heavy_requests: Semaphore,
+    heavy_requests: Arc<Semaphore>,
+    pub(crate) tasks: Tasks,
     /// Ends ingestions after their current batch; set when the server is told to stop.
     pub(crate) stopping: Arc<AtomicBool>,
 }
@@ -66,9 +68,16 @@ impl App {
             guard,
             options,
             requests: Semaphore::new(MAX_REQUESTS),
-            heavy_requests: Semaphore::new(MAX_HEAVY_REQUESTS),
+            heavy_requests: Arc::new(Semaphore::new(MAX_HEAVY_REQUESTS)),
+            tasks: Tasks::default(),
             stopping,
         }
+    }
+
+    /// Has every long run end.
+    pub(crate) fn stop(&self) {
+        self.stopping.store(true, Ordering::Relaxed);
+        self.tasks.cancel_all();
     }
 }
 
@@ -85,6 +94,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/v1/dedup", post(dedup))
         .route("/v1/dedup/check", post(check).layer(DefaultBodyLimit::max(MAX_PAPERS_BODY_BYTES)))
         .merge(decisions::router())
+        .merge(tasks::router())
         .route("/v1/trends", get(trends))
         .route("/v1/stats", get(stats))
         .route("/health", get(health))
@@ -407,8 +417,8 @@ pub(crate) fn json_or_default<T: DeserializeOwned + Default>(body: &Bytes) -> Re
     Ok(params)
 }
 
-pub(crate) fn heavy(app: &Arc<App>) -> Result<tokio::sync::SemaphorePermit<'_>, ApiError> {
-    app.heavy_requests.try_acquire().map_err(|_| {
+pub(crate) fn heavy(app: &App) -> Result<OwnedSemaphorePermit, ApiError> {
+    Arc::clone(&app.heavy_requests).try_acquire_owned().map_err(|_| {
         ApiError::busy(format!(
             "{MAX_HEAVY_REQUESTS} ingestions or deduplications are running; try again later"
         ))

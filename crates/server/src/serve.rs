@@ -98,11 +98,11 @@ pub async fn serve(
 
     let (drain, draining) = tokio::sync::oneshot::channel();
     let signalled = {
-        let stopping = Arc::clone(&stopping);
+        let app = Arc::clone(&app);
         async move {
             stop.await;
             tracing::info!("stopping: finishing the running requests");
-            stopping.store(true, Ordering::Relaxed);
+            app.stop();
             let _ = drain.send(());
         }
     };

@@ -45,9 +45,9 @@ pub struct TitleEvidence {
     pub n_words: usize,
     /// Both are of those that many papers have, such as "Editorial".
     pub is_generic: bool,
-    /// Each has a number that the other has not, as "Part I" and "Part II".
+    /// They are alike, but each has a number that the other has not, as "Part I" and "Part II".
     pub numbers_differ: bool,
-    /// Only one has numbers.
+    /// They are alike, but only one has numbers.
     pub numbers_added: bool,
     /// One is a correction, comment, reply or retraction and the other is not, or is another such.
     pub notice_differs: bool,
@@ -118,17 +118,23 @@ impl Evidence {
     }
 }
 
+/// From this similarity on, titles are compared by their numbers.
+const ALIKE: f32 = 0.5;
+
 fn title_evidence(a: &Profile, b: &Profile) -> Option<TitleEvidence> {
     let (a, b) = a.title.as_ref().zip(b.title.as_ref())?;
     let likeness = a.likeness(b);
+    // Titles that differ anyway are of one work or two whatever their numbers: "Nine days of warning from sewage"
+    // and "SARS-CoV-2 in wastewater".
+    let is_alike = likeness.similarity >= ALIKE;
     Some(TitleEvidence {
         is_equal: a.is_equal(b),
         similarity: likeness.similarity,
         containment: likeness.containment,
         n_words: a.words.len().min(b.words.len()),
         is_generic: a.is_generic() && b.is_generic(),
-        numbers_differ: a.has_other_numbers(b),
-        numbers_added: a.has_more_numbers(b),
+        numbers_differ: is_alike && a.has_other_numbers(b),
+        numbers_added: is_alike && a.has_more_numbers(b),
         notice_differs: a.notice != b.notice,
     })
 }

@@ -56,7 +56,7 @@ const SURELY_DISTINCT: f64 = 0.01;
 pub type OnProgress<'a> = &'a mut dyn FnMut(&'static str, usize, usize);
 
 /// Raised whenever the same pair may get other evidence than before.
-const EVIDENCE_VERSION: u64 = 1;
+const EVIDENCE_VERSION: u64 = 2;
 
 /// A number that differs whenever a pair may be scored differently, so that scores of earlier rules are not used.
 pub(crate) fn rules() -> u64 {

@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 use std::collections::HashMap;
 
-use cognate_index::{SearchParams, SearchPath};
+use cognate_index::{DEFAULT_EF, SearchParams, SearchPath};
 use cognate_keyword::Query;
 use cognate_vector::UnitVector;
 use roaring::RoaringBitmap;
@@ -150,6 +150,18 @@ pub(super) fn needs_catalog(options: &SearchOptions) -> bool {
     !options.filter.is_empty() || !options.facets.is_empty() || options.sort != Sort::Relevance
 }
 
+/// How `depth` rows are found of which those before `end` may be on the page. A walk is twice as wide as the
+/// page is long, so that it has the right ones; of the others it may miss some, since they only tell where
+/// the scale of scores begins.
+pub(super) fn nearest<'a>(
+    options: &SearchOptions,
+    allowed: Option<&'a RoaringBitmap>,
+    (end, depth): (usize, usize),
+) -> SearchParams<'a> {
+    let ef = Some(DEFAULT_EF.max(end * 2).max(depth));
+    SearchParams { top_k: depth, exact: options.exact, allowed, ef }
+}
+
 /// What ranking works on.
 struct Context<'a> {
     snapshot: &'a Snapshot,
@@ -167,7 +179,10 @@ impl Context<'_> {
         let depth =
             if *mode == Mode::Hybrid || options.sort != Sort::Relevance { end.max(DEPTH) } else { end };
         let semantic = match vector {
-            Some(vector) if *mode != Mode::Keyword => Some(self.nearest(vector, depth)?),
+            Some(vector) if *mode != Mode::Keyword => {
+                let params = nearest(options, self.allowed, (end, depth));
+                Some(self.snapshot.vectors.search(vector, &params)?)
+            }
             _ => None,
         };
         let path = semantic.as_ref().map_or(SearchPath::Exact, |found| found.path);
@@ -220,12 +235,6 @@ impl Context<'_> {
             fusion::fuse(&mut candidates, scales, ratio);
         }
         Ok((candidates, path))
-    }
-
-    fn nearest(&self, vector: &UnitVector, top_k: usize) -> Result<cognate_index::Found, EngineError> {
-        let exact = self.question.options.exact;
-        let params = SearchParams { exact, allowed: self.allowed, ..SearchParams::new(top_k) };
-        Ok(self.snapshot.vectors.search(vector, &params)?)
     }
 
     fn add_cosine(&self, vector: &UnitVector, candidate: &mut Candidate) -> Result<(), EngineError> {

@@ -4,7 +4,6 @@ use std::collections::HashMap;
 use std::time::Instant;
 
 use cognate_corpus::PaperId;
-use cognate_index::SearchParams;
 use cognate_vector::UnitVector;
 use roaring::RoaringBitmap;
 
@@ -235,7 +234,8 @@ fn by_seeds(
     by_average: Ranking,
 ) -> Result<Ranking, EngineError> {
     let options = question.options;
-    let depth = options.page.end().max(DEPTH) + seeds.exclude.len();
+    let end = options.page.end() + seeds.exclude.len();
+    let depth = end.max(DEPTH);
     let mut candidates: HashMap<u32, Candidate> = by_average
         .candidates
         .iter()
@@ -243,8 +243,7 @@ fn by_seeds(
         .collect();
     let allowed = by_average.allowed.as_ref();
     for seed in &seeds.positive {
-        let params = SearchParams { exact: options.exact, allowed, ..SearchParams::new(depth) };
-        for hit in snapshot.vectors.search(seed, &params)?.hits {
+        for hit in snapshot.vectors.search(seed, &rank::nearest(options, allowed, (end, depth)))?.hits {
             candidates.entry(hit.row).or_insert_with(|| Candidate::new(hit.row));
         }
     }

@@ -29,7 +29,11 @@ pub(super) fn connect(rows: Rows<'_>, lists: &mut Lists, slots: usize, root: u32
         }
         n_added += n;
     }
-    // Not seen to happen; a ring through all points always fits, since it takes one place of each.
+    // Not seen to happen, so worth a warning; a ring through all points always fits, since it takes one place of each.
+    tracing::warn!(
+        "{} points could not be connected in {MAX_ROUNDS} rounds; linking each to the next",
+        lists.len()
+    );
     ring(lists, slots);
     n_added + lists.len()
 }

@@ -10,6 +10,7 @@ use cognate_vector::kernels::dots_i8_at;
 use rayon::prelude::*;
 
 use super::{BuildParams, Lists};
+use crate::bitmap::Bitmap;
 use crate::walk::{Scratch, Terrain};
 
 /// A candidate with its product, best first.
@@ -24,7 +25,8 @@ pub(super) fn refine(
 ) -> Lists {
     let n = terrain.len();
     let rule = Rule { terrain, unit: 1.0 / (scale * scale), alpha: params.alpha, slots };
-    let chosen: Vec<Vec<Candidate>> = (0..n as u32)
+    let order = near_to_near(terrain);
+    let chosen: Vec<(u32, Vec<Candidate>)> = order
         .into_par_iter()
         .map_init(
             || (Scratch::default(), Vec::new(), Vec::new()),
@@ -46,10 +48,11 @@ pub(super) fn refine(
                 dots_i8_at(query, terrain.vectors, links, dots);
                 candidates.extend(dots.iter().copied().zip(links.iter().copied()));
                 sort_best_first(candidates);
-                rule.choose(candidates, dots)
+                (point, rule.choose(candidates, dots))
             },
         )
         .collect();
+    let chosen = in_place(chosen);
 
     let mut offered: Vec<Vec<Candidate>> = vec![Vec::new(); n];
     for (point, list) in chosen.iter().enumerate() {
@@ -69,6 +72,34 @@ pub(super) fn refine(
             list.into_iter().map(|(_, point)| point).collect()
         })
         .collect()
+}
+
+/// All points, one after another along links: consecutive walks then meet much the same rows, while these are
+/// still in the processor's cache.
+fn near_to_near(terrain: Terrain<'_>) -> Vec<u32> {
+    let n = terrain.len();
+    let mut seen = Bitmap::new(n);
+    let mut order = Vec::with_capacity(n);
+    let mut pending = Vec::new();
+    for start in 0..n as u32 {
+        pending.push(start);
+        while let Some(point) = pending.pop() {
+            if seen.insert(point as usize) {
+                order.push(point);
+                pending.extend(terrain.list(point).iter().rev());
+            }
+        }
+    }
+    order
+}
+
+/// Lists put where their points are.
+fn in_place(chosen: Vec<(u32, Vec<Candidate>)>) -> Vec<Vec<Candidate>> {
+    let mut lists = vec![Vec::new(); chosen.len()];
+    for (point, list) in chosen {
+        lists[point as usize] = list;
+    }
+    lists
 }
 
 /// Best first, the smaller position first among equals, each once.

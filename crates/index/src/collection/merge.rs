@@ -1,4 +1,5 @@
-//! Sealing, merging and rewriting segments, on threads that leave searches a core.
+//! Sealing, merging and rewriting segments: in the background on threads that leave searches a core, on all cores
+//! where somebody waits for it.
 
 use std::sync::{Arc, PoisonError};
 
@@ -57,14 +58,14 @@ impl Collection {
         let n_recent: usize =
             snapshot.segments().iter().filter(|live| !live.segment.is_on_disk()).map(Live::n_live).sum();
         if n_recent > SEAL_FROM.max(snapshot.len() / SEAL_FRACTION).min(SEAL_AT_MOST) {
-            self.seal()?;
+            self.seal(self.background_pool()?)?;
             return Ok(Maintained::Sealed);
         }
         let numbers = due(&on_disk(&snapshot), self.rows_within(self.options.memory_budget));
         if numbers.is_empty() {
             return Ok(Maintained::Nothing);
         }
-        self.rewrite(&numbers)?;
+        self.rewrite(&numbers, self.background_pool()?)?;
         Ok(Maintained::Merged)
     }
 
@@ -77,7 +78,7 @@ impl Collection {
         self.check_access()?;
         let _working = self.working.lock().unwrap_or_else(PoisonError::into_inner);
         self.snapshot().check_damage()?;
-        self.seal()
+        self.seal(&self.pool(0)?)
     }
 
     /// Seals everything and merges it into one segment, or as few as the machine's free memory allows
@@ -89,7 +90,8 @@ impl Collection {
         self.check_access()?;
         let _working = self.working.lock().unwrap_or_else(PoisonError::into_inner);
         self.snapshot().check_damage()?;
-        self.seal()?;
+        let pool = self.pool(0)?;
+        self.seal(&pool)?;
         let n_rows = self.rows_within(available_memory().unwrap_or(0).max(self.options.memory_budget));
         loop {
             let mut segments = on_disk(&self.snapshot());
@@ -104,7 +106,7 @@ impl Collection {
             match fitting[..] {
                 [] => return Ok(()),
                 [only] if !has_dead(only) => return Ok(()),
-                _ => self.rewrite(&fitting)?,
+                _ => self.rewrite(&fitting, &pool)?,
             }
             if fitting.len() == 1 {
                 return Ok(());
@@ -114,7 +116,7 @@ impl Collection {
 
     /// Writes the segments in memory into one file. A first bulk load is one segment, whatever the
     /// budget of merges.
-    fn seal(&self) -> Result<(), IndexError> {
+    fn seal(&self, pool: &ThreadPool) -> Result<(), IndexError> {
         let (inputs, generation) = {
             let state = self.lock_state();
             let snapshot = self.snapshot();
@@ -130,7 +132,7 @@ impl Collection {
             self.current.store(Arc::new(Snapshot::new(self.options.dim, generation, segments, &self.damage)));
             (inputs, generation)
         };
-        let sealed = self.replace(&inputs, Some(generation));
+        let sealed = self.replace(&inputs, Some(generation), pool);
         if sealed.is_err() {
             // They may be folded and sealed again.
             let _state = self.lock_state();
@@ -144,16 +146,16 @@ impl Collection {
     }
 
     /// Merges the segments of these numbers into one.
-    fn rewrite(&self, numbers: &[u64]) -> Result<(), IndexError> {
+    fn rewrite(&self, numbers: &[u64], pool: &ThreadPool) -> Result<(), IndexError> {
         let snapshot = self.snapshot();
         let inputs: Vec<Live> =
             snapshot.segments().iter().filter(|live| numbers.contains(&live.number)).cloned().collect();
-        self.replace(&inputs, None)
+        self.replace(&inputs, None, pool)
     }
 
     /// Writes the live rows of `inputs` into one segment, and has it take their place in the snapshot
     /// and in the manifest, which is then of `generation` or, with `None`, of the one that it had.
-    fn replace(&self, inputs: &[Live], generation: Option<u64>) -> Result<(), IndexError> {
+    fn replace(&self, inputs: &[Live], generation: Option<u64>, pool: &ThreadPool) -> Result<(), IndexError> {
         let dim = self.options.dim;
         let source = Source::new(inputs.iter().map(|live| (&live.segment, &*live.dead)));
         let number = self.lock_state().next_number;
@@ -169,7 +171,7 @@ impl Collection {
                 dim,
                 build: &self.options.build,
                 graph_from: self.options.graph_from.unwrap_or(GRAPH_FROM),
-                pool: self.pool()?,
+                pool,
             };
             segment::write(&source, &params)?;
             let segment = Segment::open(&self.folder.path_of(&name), &self.options.binding)?;
@@ -255,19 +257,24 @@ impl Collection {
         }
     }
 
-    fn pool(&self) -> Result<&ThreadPool, IndexError> {
-        if self.pool.get().is_none() {
-            let n_cores = std::thread::available_parallelism().map_or(1, usize::from);
-            let n_threads = self.options.build_threads.unwrap_or(n_cores.saturating_sub(1)).max(1);
-            let pool = rayon::ThreadPoolBuilder::new()
-                .num_threads(n_threads)
-                .thread_name(|index| format!("index-build-{index}"))
-                .build()
-                .map_err(IndexError::ThreadPool)?;
+    /// Threads that build beside searches, made once.
+    fn background_pool(&self) -> Result<&ThreadPool, IndexError> {
+        if self.background.get().is_none() {
+            let pool = self.pool(1)?;
             // Another thread may have been faster; one pool is as good as the other.
-            let _ = self.pool.set(pool);
+            let _ = self.background.set(pool);
         }
-        Ok(self.pool.get().expect("set above, and never taken out"))
+        Ok(self.background.get().expect("set above, and never taken out"))
+    }
+
+    /// Threads that build: one for each core but `n_spared`.
+    fn pool(&self, n_spared: usize) -> Result<ThreadPool, IndexError> {
+        let n_cores = std::thread::available_parallelism().map_or(1, usize::from);
+        rayon::ThreadPoolBuilder::new()
+            .num_threads(self.options.build_threads.unwrap_or(n_cores.saturating_sub(n_spared)).max(1))
+            .thread_name(|index| format!("index-build-{index}"))
+            .build()
+            .map_err(IndexError::ThreadPool)
     }
 }
 

@@ -64,7 +64,8 @@ pub struct CollectionOptions {
     pub memory_budget: u64,
     /// How graphs are built.
     pub build: BuildParams,
-    /// Threads that build; `None` for all of the machine but one, which is left to searches.
+    /// Threads that build; `None` for all of the machine, and in [`Collection::maintain`] for all but one, which is
+    /// left to searches.
     pub build_threads: Option<usize>,
     /// From this many rows on, a segment has a graph; `None` for the measured crossing,
     /// [`GRAPH_FROM`].
@@ -157,7 +158,8 @@ pub struct Collection {
     state: Mutex<State>,
     /// Held while sealing or merging: one at a time.
     working: Mutex<()>,
-    pool: OnceLock<ThreadPool>,
+    /// Of [`Collection::maintain`].
+    background: OnceLock<ThreadPool>,
     /// What [`Segment::verify`] found wrong.
     damage: Arc<OnceLock<Arc<IndexError>>>,
 }

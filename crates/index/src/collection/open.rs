@@ -53,7 +53,7 @@ impl Collection {
                 next_number: manifest.next_number,
             }),
             working: Mutex::default(),
-            pool: OnceLock::new(),
+            background: OnceLock::new(),
             damage: found_damaged,
             options,
         };

@@ -17,6 +17,7 @@ use axum::http::Uri;
 use cognate_engine::{Engine, EngineError, StoredPaper};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use tokio::sync::OwnedSemaphorePermit;
 
 use crate::error::ApiError;
 use crate::routes::{App, decoded_id, heavy};
@@ -80,6 +81,6 @@ impl Texts {
 }
 
 /// Leave to embed so many texts.
-fn permit(app: &Arc<App>, n_texts: usize) -> Result<Option<tokio::sync::SemaphorePermit<'_>>, ApiError> {
+fn permit(app: &App, n_texts: usize) -> Result<Option<OwnedSemaphorePermit>, ApiError> {
     if n_texts < HEAVY_FROM { Ok(None) } else { heavy(app).map(Some) }
 }

@@ -9,6 +9,7 @@ mod papers;
 mod saved;
 mod search;
 mod stats;
+mod tasks;
 mod threshold;
 mod trends;
 
@@ -30,6 +31,7 @@ pub use search::{
     BatchParams, MAX_BATCH, RangeParams, RecommendParams, SavedParams, SearchParams, SeedParam, SimilarParams,
 };
 pub use stats::StatsBody;
+pub(crate) use tasks::{TaskBody, TaskState, TasksBody};
 pub use threshold::{
     BinBody, CountsBody, HistogramBody, HistogramParams, PairPaperBody, PairToLabelBody, PairsBody,
     PairsParams, PrecisionBody,
