@@ -4,7 +4,7 @@
 //! one batch, so that many clients share each pass over the model's weights. A lone query is never
 //! held back for company, and one whose answer is no longer wanted never reaches the model.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::thread;
 
 use cognate_embed::EmbedError;
@@ -40,7 +40,7 @@ impl QueryBatcher {
         thread::Builder::new()
             .name("query-embedder".to_owned())
             .spawn(move || serve(embed, &queue))
-            .map_err(|_| EngineError::ThreadGone { thread: "query embedding" })?;
+            .map_err(|_| gone())?;
         Ok(Self { waiting })
     }
 
@@ -50,17 +50,51 @@ impl QueryBatcher {
     /// [`EngineError::Embed`] if the model fails on the query's batch, [`EngineError::Superseded`] if it
     /// was cancelled before its turn came.
     pub(crate) fn embed(&self, text: &str, cancel: &Cancel) -> Result<UnitVector, EngineError> {
+        self.begin(text, cancel)?.wait().cloned()
+    }
+
+    /// Has a query embedded while the caller goes on.
+    ///
+    /// # Errors
+    /// [`EngineError::Superseded`] if it was cancelled.
+    pub(crate) fn begin(&self, text: &str, cancel: &Cancel) -> Result<PendingVector, EngineError> {
         cancel.check()?;
-        let gone = || EngineError::ThreadGone { thread: "query embedding" };
         let (reply, answer) = bounded(1);
         let waiting = Waiting { text: text.to_owned(), cancel: cancel.clone(), reply };
         self.waiting.send(waiting).map_err(|_| gone())?;
-        match answer.recv() {
-            Ok(vector) => vector.map_err(EngineError::Embed),
+        Ok(PendingVector { answer, cancel: cancel.clone(), vector: OnceLock::new() })
+    }
+}
+
+/// The vector of a query that is being embedded.
+pub(crate) struct PendingVector {
+    answer: Receiver<Result<UnitVector, Arc<EmbedError>>>,
+    cancel: Cancel,
+    vector: OnceLock<UnitVector>,
+}
+
+impl PendingVector {
+    /// The unit vector, `f32 [dim]`; blocks until its batch is done.
+    ///
+    /// # Errors
+    /// As for [`QueryBatcher::embed`].
+    pub(crate) fn wait(&self) -> Result<&UnitVector, EngineError> {
+        if let Some(vector) = self.vector.get() {
+            return Ok(vector);
+        }
+        match self.answer.recv() {
+            Ok(vector) => {
+                let vector = vector.map_err(EngineError::Embed)?;
+                Ok(self.vector.get_or_init(|| vector))
+            }
             // Passed over.
-            Err(_) => cancel.check().and(Err(gone())),
+            Err(_) => self.cancel.check().and(Err(gone())),
         }
     }
+}
+
+fn gone() -> EngineError {
+    EngineError::ThreadGone { thread: "query embedding" }
 }
 
 fn serve<F>(embed: F, queue: &Receiver<Waiting>)

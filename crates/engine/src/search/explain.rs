@@ -54,7 +54,7 @@ impl Engine {
         hits: &[Hit],
         question: &Question<'_>,
     ) -> Result<Vec<Option<BestSentence>>, EngineError> {
-        let Some(vector) = &question.vector else { return Ok(vec![None; hits.len()]) };
+        let Some(vector) = question.vector()? else { return Ok(vec![None; hits.len()]) };
         let model = self.model()?;
         let mut nearest = Vec::with_capacity(hits.len());
         for hits in hits.chunks(HITS_AT_A_TIME) {

@@ -34,7 +34,7 @@ use crate::engine::{Engine, Model};
 use crate::error::EngineError;
 use crate::store::Reader;
 use crate::view::{Snapshot, View};
-use rank::{Candidate, Question, Ranking};
+use rank::{Candidate, Question, Ranking, Target};
 
 /// A paper deleted between ranking and reading makes the page short; the search is run again on a
 /// newer snapshot, at most this often.
@@ -66,7 +66,7 @@ impl Engine {
         if let Some(&first) = named.first() {
             let question = Question {
                 words: None,
-                vector: self.store.reader()?.vector(first)?,
+                target: self.store.reader()?.vector(first)?.map(Target::Known),
                 mode: Mode::Semantic,
                 pinned: named,
                 exclude: Vec::new(),
@@ -77,11 +77,14 @@ impl Engine {
         }
         let needs_vector =
             options.mode != Mode::Keyword || options.page.min_score.is_some() || options.explain;
-        let vector =
-            if needs_vector { Some(self.model_of_view()?.queries.embed(query, cancel)?) } else { None };
+        let target = if needs_vector {
+            Some(Target::Pending(Arc::new(self.model_of_view()?.queries.begin(query, cancel)?)))
+        } else {
+            None
+        };
         let question = Question {
             words: Some(Query::parse(query)),
-            vector,
+            target,
             mode: options.mode,
             pinned: Vec::new(),
             exclude: Vec::new(),
@@ -122,7 +125,7 @@ impl Engine {
         let vector = vector.ok_or_else(|| EngineError::PaperNotFound { key: key.to_owned() })?;
         let question = Question {
             words: None,
-            vector: Some(vector),
+            target: Some(Target::Known(vector)),
             mode: Mode::Semantic,
             pinned: Vec::new(),
             exclude: vec![row],

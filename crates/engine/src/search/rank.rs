@@ -2,6 +2,7 @@
 
 use std::cmp::Ordering;
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use cognate_index::{DEFAULT_EF, SearchParams, SearchPath};
 use cognate_keyword::Query;
@@ -13,6 +14,7 @@ use super::request::{Mode, SearchOptions, Sort};
 use crate::cancel::Cancel;
 use crate::catalog::Catalog;
 use crate::error::EngineError;
+use crate::query_batcher::PendingVector;
 use crate::saved::DigestPeriod;
 use crate::view::Snapshot;
 
@@ -21,8 +23,8 @@ use crate::view::Snapshot;
 pub(super) struct Question<'a> {
     /// The query's words; `None` where papers near a paper are looked for.
     pub(super) words: Option<Query>,
-    /// The vector of the query, or of a paper. `None` only in [`Mode::Keyword`].
-    pub(super) vector: Option<UnitVector>,
+    /// What is near. `None` only in [`Mode::Keyword`].
+    pub(super) target: Option<Target>,
     /// How rows are ranked.
     pub(super) mode: Mode,
     /// Rows that come first, whatever their score: the papers that the query names.
@@ -32,6 +34,26 @@ pub(super) struct Question<'a> {
     pub(super) options: &'a SearchOptions,
     /// Whether the answer is still wanted.
     pub(super) cancel: Cancel,
+}
+
+/// What is looked for by meaning.
+#[derive(Clone)]
+pub(super) enum Target {
+    /// The vector of a paper, or of several.
+    Known(UnitVector),
+    /// The vector of the query. While the model makes it, the query's words are ranked.
+    Pending(Arc<PendingVector>),
+}
+
+impl Question<'_> {
+    /// The vector that is looked for, when it is there.
+    pub(super) fn vector(&self) -> Result<Option<&UnitVector>, EngineError> {
+        match &self.target {
+            None => Ok(None),
+            Some(Target::Known(vector)) => Ok(Some(vector)),
+            Some(Target::Pending(pending)) => pending.wait().map(Some),
+        }
+    }
 }
 
 /// The place of a row that is ranked by its score.
@@ -118,16 +140,13 @@ pub(super) fn rank(
         let with_phrases = words.matching();
         allowed = Some(allowed.map_or(with_phrases.clone(), |allowed| allowed & &with_phrases));
     }
-    let context = Context { snapshot, question, words: words.as_ref(), allowed: allowed.as_ref() };
+    let vector = question.vector()?;
+    let context = Context { snapshot, question, vector, words: words.as_ref(), allowed: allowed.as_ref() };
 
     let (mut candidates, path) = context.candidates()?;
     candidates.retain(|candidate| question.exclude.binary_search(&candidate.row).is_err());
     if let Some(min_score) = options.page.min_score {
-        if let Some(vector) = &question.vector {
-            for candidate in &mut candidates {
-                context.add_cosine(vector, candidate)?;
-            }
-        }
+        context.add_cosines(&mut candidates)?;
         candidates.retain(|candidate| candidate.semantic.is_some_and(|score| score >= min_score));
     }
     if options.sort == Sort::Newest
@@ -166,6 +185,7 @@ pub(super) fn nearest<'a>(
 struct Context<'a> {
     snapshot: &'a Snapshot,
     question: &'a Question<'a>,
+    vector: Option<&'a UnitVector>,
     words: Option<&'a cognate_keyword::Ranking>,
     /// The rows that pass filter and phrases; `None` for all.
     allowed: Option<&'a RoaringBitmap>,
@@ -174,11 +194,11 @@ struct Context<'a> {
 impl Context<'_> {
     /// The rows that may be on the page, each with its score.
     fn candidates(&self) -> Result<(Vec<Candidate>, SearchPath), EngineError> {
-        let Question { mode, vector, options, .. } = self.question;
+        let Question { mode, options, .. } = self.question;
         let end = options.page.end() + self.question.exclude.len();
         let depth =
             if *mode == Mode::Hybrid || options.sort != Sort::Relevance { end.max(DEPTH) } else { end };
-        let semantic = match vector {
+        let semantic = match self.vector {
             Some(vector) if *mode != Mode::Keyword => {
                 let params = nearest(options, self.allowed, (end, depth));
                 Some(self.snapshot.vectors.search(vector, &params)?)
@@ -210,15 +230,11 @@ impl Context<'_> {
             }
         }
         let mut candidates: Vec<Candidate> = candidates.into_values().collect();
-        if let Some(vector) = vector
-            && *mode != Mode::Keyword
-        {
-            for candidate in &mut candidates {
-                self.add_cosine(vector, candidate)?;
-                if *mode == Mode::Semantic {
-                    candidate.score = candidate.semantic.unwrap_or(-1.0);
-                }
-            }
+        if *mode != Mode::Keyword {
+            self.add_cosines(&mut candidates)?;
+        }
+        if *mode == Mode::Semantic {
+            candidates.iter_mut().for_each(|candidate| candidate.score = candidate.semantic.unwrap_or(-1.0));
         }
         if *mode == Mode::Hybrid {
             if let Some(words) = self.words {
@@ -237,20 +253,24 @@ impl Context<'_> {
         Ok((candidates, path))
     }
 
-    fn add_cosine(&self, vector: &UnitVector, candidate: &mut Candidate) -> Result<(), EngineError> {
-        if candidate.semantic.is_none() {
-            candidate.semantic = self.snapshot.vectors.score(vector, candidate.row)?;
-        }
+    /// Gives each candidate its cosine.
+    fn add_cosines(&self, candidates: &mut [Candidate]) -> Result<(), EngineError> {
+        let Some(vector) = self.vector else { return Ok(()) };
+        let mut without: Vec<&mut Candidate> =
+            candidates.iter_mut().filter(|candidate| candidate.semantic.is_none()).collect();
+        let rows: Vec<u32> = without.iter().map(|candidate| candidate.row).collect();
+        let scores = self.snapshot.vectors.scores_of(vector, &rows)?;
+        without.iter_mut().zip(scores).for_each(|(candidate, score)| candidate.semantic = score);
         Ok(())
     }
 
     /// How many rows match.
     fn count(&self) -> Result<u64, EngineError> {
-        let Question { mode, vector, options, exclude, .. } = self.question;
+        let Question { mode, options, exclude, .. } = self.question;
         let vectors = &self.snapshot.vectors;
         let is_allowed = |row: u32| self.allowed.is_none_or(|allowed| allowed.contains(row));
         let excluded = exclude.iter().copied().filter(|row| is_allowed(*row));
-        match (mode, options.page.min_score, vector) {
+        match (mode, options.page.min_score, self.vector) {
             (Mode::Keyword, Some(_), _) => Ok(self.matching()?.len()),
             (Mode::Keyword, None, _) => {
                 let Some(words) = self.words else { return Ok(0) };
@@ -274,7 +294,7 @@ impl Context<'_> {
 
     /// The rows that match.
     fn matching(&self) -> Result<RoaringBitmap, EngineError> {
-        let Question { mode, vector, options, exclude, .. } = self.question;
+        let Question { mode, options, exclude, .. } = self.question;
         let vectors = &self.snapshot.vectors;
         let mut rows = match self.allowed {
             Some(allowed) => allowed.clone(),
@@ -286,7 +306,7 @@ impl Context<'_> {
         if *mode == Mode::Keyword {
             rows &= self.words.map_or_else(RoaringBitmap::new, cognate_keyword::Ranking::matching);
         }
-        if let (Some(min_score), Some(vector)) = (options.page.min_score, vector) {
+        if let (Some(min_score), Some(vector)) = (options.page.min_score, self.vector) {
             let near = vectors.at_least(vector, min_score, Some(&rows))?;
             rows = near.map(|hit| hit.row).collect();
         }

@@ -8,7 +8,7 @@ use cognate_vector::UnitVector;
 use roaring::RoaringBitmap;
 
 use super::fusion::DEPTH;
-use super::rank::{self, Candidate, Question, Ranking};
+use super::rank::{self, Candidate, Question, Ranking, Target};
 use super::request::{Mode, SearchOptions, check_query, invalid};
 use super::response::SearchResponse;
 use crate::cancel::Cancel;
@@ -132,7 +132,7 @@ impl Engine {
         let options = &request.options;
         let question = Question {
             words: None,
-            vector: Some(combined(&seeds)?),
+            target: Some(Target::Known(combined(&seeds)?)),
             mode: Mode::Semantic,
             pinned: Vec::new(),
             exclude: seeds.exclude.clone(),

@@ -25,7 +25,7 @@ const PARALLEL_FROM: usize = 16_384;
 /// Queries that share one pass over the rows.
 const QUERY_BLOCK: usize = 32;
 /// Below this many candidates, scoring them on one thread is faster.
-const PARALLEL_SCORES: usize = 512;
+pub(super) const PARALLEL_SCORES: usize = 256;
 
 /// A score, about, and how far it can be off.
 pub(super) type Bounds = (f32, f32);
@@ -160,8 +160,7 @@ impl Snapshot {
         let mut candidates = Candidates::new(k);
         for (number, live) in self.segments().iter().enumerate() {
             let positions = live.allowed_positions(allowed);
-            let scan = |positions: &[u32]| {
-                let mut candidates = Candidates::new(k);
+            let scan = |mut candidates: Candidates, positions: &[u32]| {
                 let (mut coarse, mut fine) = (Vec::new(), Vec::new());
                 let segment = &live.segment;
                 dots_i8_at(&query.quantized.coarse, segment.vectors(), positions, &mut coarse);
@@ -174,9 +173,10 @@ impl Snapshot {
                 candidates
             };
             if positions.len() < PARALLEL_FROM {
-                positions.chunks(BLOCK).for_each(|positions| candidates.merge(scan(positions)));
+                candidates = positions.chunks(BLOCK).fold(candidates, scan);
             } else {
-                let found = positions.par_chunks(BLOCK).map(scan).reduce(
+                let blocks = positions.par_chunks(BLOCK);
+                let found = blocks.fold(|| Candidates::new(k), scan).reduce(
                     || Candidates::new(k),
                     |mut left, right| {
                         left.merge(right);

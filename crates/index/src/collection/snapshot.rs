@@ -4,7 +4,9 @@ use std::sync::{Arc, OnceLock};
 
 use cognate_vector::UnitVector;
 use half::f16;
+use rayon::prelude::*;
 
+use super::exact::PARALLEL_SCORES;
 use super::none_dead;
 use crate::bitmap::Bitmap;
 use crate::error::IndexError;
@@ -131,6 +133,23 @@ impl Snapshot {
         self.check(query)?;
         let Some((segment, position)) = self.locate(row) else { return Ok(None) };
         segment.score(query.as_slice(), position, &mut Vec::new()).map(Some)
+    }
+
+    /// [`score`](Self::score) of many rows `[n]`, in their order.
+    ///
+    /// # Errors
+    /// As for [`score`](Self::score).
+    pub fn scores_of(&self, query: &UnitVector, rows: &[u32]) -> Result<Vec<Option<f32>>, IndexError> {
+        self.check(query)?;
+        let score = |buffer: &mut Vec<f16>, &row: &u32| {
+            let Some((segment, position)) = self.locate(row) else { return Ok(None) };
+            segment.score(query.as_slice(), position, buffer).map(Some)
+        };
+        if rows.len() < PARALLEL_SCORES {
+            let mut buffer = Vec::new();
+            return rows.iter().map(|row| score(&mut buffer, row)).collect();
+        }
+        rows.par_iter().map_init(Vec::new, score).collect()
     }
 
     pub(super) fn segments(&self) -> &[Live] {
