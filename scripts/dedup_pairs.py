@@ -44,7 +44,9 @@ def title_key(title):
 
 
 def family_names(record):
-    return {re.sub(r"\W+", "", name.split()[-1].lower()) for name in record["authors"] if name.split()}
+    authors = record["authors"]
+    names = authors.split(",") if isinstance(authors, str) else authors
+    return {re.sub(r"\W+", "", name.split()[-1].lower()) for name in names if name.split()}
 
 
 def part_of(name):

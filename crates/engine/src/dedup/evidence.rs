@@ -23,9 +23,9 @@ pub struct Evidence {
     pub year_gap: Option<u16>,
     /// Of the venues; `None` unless both name one.
     pub venue: Option<VenueEvidence>,
-    /// Of the abstracts; `None` unless both have one.
+    /// Of the abstracts; `None` unless both have one of 15 words or more.
     pub text: Option<TextEvidence>,
-    /// Cosine of their vectors, in `[-1, 1]`; `None` unless both have an abstract, since a title alone and a
+    /// Cosine of their vectors, in `[-1, 1]`; `None` unless both have such an abstract, since a title alone and a
     /// title with an abstract are not alike, whatever they tell.
     pub cosine: Option<f32>,
     /// One is a preprint, and the other is published or says nothing of an archive.
@@ -49,6 +49,8 @@ pub struct TitleEvidence {
     pub numbers_differ: bool,
     /// They are alike, but only one has numbers.
     pub numbers_added: bool,
+    /// They are the same but for a part's number at the end of one, as "X" and "X II".
+    pub is_next_part: bool,
     /// One is a correction, comment, reply or retraction and the other is not, or is another such.
     pub notice_differs: bool,
 }
@@ -121,6 +123,20 @@ impl Evidence {
 /// From this similarity on, titles are compared by their numbers.
 const ALIKE: f32 = 0.5;
 
+impl Evidence {
+    /// Whether something says that these are two papers, however alike: two identifiers of one kind and two titles,
+    /// another part of a series, a notice about the other, or nobody who wrote both. An identifier in common outweighs it.
+    pub(crate) fn is_contradicted(&self) -> bool {
+        let by_title = self
+            .title
+            .is_some_and(|title| title.notice_differs || title.numbers_differ || title.is_next_part);
+        let by_authors = self.authors.is_some_and(|authors| authors.n_shared == 0);
+        let by_identifier =
+            !self.conflicting_identifiers.is_empty() && self.title.is_some_and(|title| !title.is_equal);
+        self.shared_identifiers.is_empty() && (by_identifier || by_title || by_authors)
+    }
+}
+
 fn title_evidence(a: &Profile, b: &Profile) -> Option<TitleEvidence> {
     let (a, b) = a.title.as_ref().zip(b.title.as_ref())?;
     let likeness = a.likeness(b);
@@ -135,6 +151,7 @@ fn title_evidence(a: &Profile, b: &Profile) -> Option<TitleEvidence> {
         is_generic: a.is_generic() && b.is_generic(),
         numbers_differ: is_alike && a.has_other_numbers(b),
         numbers_added: is_alike && a.has_more_numbers(b),
+        is_next_part: a.is_part_of_series(b) || b.is_part_of_series(a),
         notice_differs: a.notice != b.notice,
     })
 }

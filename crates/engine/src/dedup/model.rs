@@ -7,11 +7,16 @@
 use super::coefficients::{BIAS, COEFFICIENTS};
 use super::evidence::Evidence;
 
+/// The most that a pair can have of which something says that it is two papers: below the cut, so that a person
+/// decides, however alike the rest is. Parts of a series often have the same abstract.
+const CONTRADICTED: f64 = 0.5;
+
 /// The probability that two records are of the same paper.
 pub(crate) fn probability(evidence: &Evidence) -> f64 {
     let terms = features(evidence).into_iter().zip(COEFFICIENTS);
     let log_odds = BIAS + terms.map(|(value, (_, coefficient))| value * coefficient).sum::<f64>();
-    1.0 / (1.0 + (-log_odds).exp())
+    let probability = 1.0 / (1.0 + (-log_odds).exp());
+    if evidence.is_contradicted() { probability.min(CONTRADICTED) } else { probability }
 }
 
 /// The features of a pair by name, for fitting.

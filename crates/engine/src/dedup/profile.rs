@@ -61,10 +61,13 @@ impl Profile {
     }
 }
 
+/// A shorter abstract is none: "This submission has been withdrawn by the author" is the same for many papers.
+const MIN_WORDS: usize = 15;
+
 impl Text {
     fn new(abstract_text: &str) -> Option<Self> {
         let words = matching::words(without_notices(abstract_text));
-        if words.is_empty() {
+        if words.len() < MIN_WORDS {
             return None;
         }
         let is_number = |word: &&String| word.bytes().any(|byte| byte.is_ascii_digit());

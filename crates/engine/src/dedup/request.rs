@@ -11,7 +11,7 @@ const MIN_THRESHOLD: f32 = 0.5;
 /// The lowest probability of a duplicate, when the request names none.
 const DEFAULT_MIN_PROBABILITY: f64 = 0.7;
 /// Pairs from this probability on are shown to a person.
-const REVIEW_FROM: f64 = 0.2;
+const REVIEW_FROM: f64 = 0.1;
 
 /// Whether two versions of a work are duplicates.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

@@ -97,8 +97,21 @@ impl Title {
 
     /// Whether both have numbers that the other has not: "Part I" and "Part II", two years of a series.
     pub(crate) fn has_other_numbers(&self, other: &Self) -> bool {
-        let lacks = |a: &[String], b: &[String]| a.iter().any(|number| !b.contains(number));
+        // As often as it is there: "Two surfaces I" and "Two surfaces II" are 2, 1 and 2, 2.
+        let n_of = |numbers: &[String], wanted: &String| numbers.iter().filter(|n| *n == wanted).count();
+        let lacks = |a: &[String], b: &[String]| a.iter().any(|number| n_of(a, number) > n_of(b, number));
         lacks(&self.numbers, &other.numbers) && lacks(&other.numbers, &self.numbers)
+    }
+
+    /// Whether it is the other with a number at its end: "X II" or "X, Part 2", and "X".
+    pub(crate) fn is_part_of_series(&self, other: &Self) -> bool {
+        let Some((last, rest)) = self.words.split_last() else { return false };
+        let rest = match rest.split_last() {
+            Some((word, rest)) if is_part(word) => rest,
+            _ => rest,
+        };
+        let is_number = roman(last).is_some() || last.bytes().all(|byte| byte.is_ascii_digit());
+        is_number && rest == other.words
     }
 
     /// Whether one has numbers and the other none: "X" and "X, Part II".
@@ -236,12 +249,16 @@ mod tests {
         }
         check("Cluster validity methods: Part I", "Clustering validity checking methods: Part II", true);
         check("Cluster validity methods: Part 2", "Cluster validity methods, part II", false);
+        check("Two surfaces I", "Two surfaces II", true);
         check("Part One of a story", "Part Two of a story", true);
         check("Vitamin B12 levels", "Vitamin B6 levels", true);
         check("A survey", "A survey II", false);
         check("Do I need it", "Do you need it", false);
         check("Proceedings of the 3rd Workshop", "Proceedings of the third workshop", false);
         assert!(title("A survey").has_more_numbers(&title("A survey II")));
+        let is_next = |a: &str, b: &str| title(a).is_part_of_series(&title(b));
+        assert!(is_next("A survey II", "A survey") && is_next("A survey, part 2", "A Survey"));
+        assert!(!is_next("A survey", "A survey II") && !is_next("A survey of it", "A survey"));
     }
 
     #[test]

@@ -192,6 +192,8 @@ fn title_reason(title: &TitleEvidence) -> String {
         ", but one is a notice about the other"
     } else if title.is_generic {
         ", but one that many papers have"
+    } else if title.is_next_part {
+        ", but for the number of a part"
     } else if title.numbers_differ {
         ", but with other numbers"
     } else {
