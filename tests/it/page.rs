@@ -198,3 +198,13 @@ fn a_search_that_nobody_waits_for_does_not_reach_the_model() {
     });
     assert_eq!(server.page("/search?q=sleep").status, 200);
 }
+
+#[test]
+fn a_papers_page_names_its_duplicates_and_says_why() {
+    let cognate = Cognate::with_demo();
+    let html = cognate.serve(&[]).page("/papers/demo-014").html;
+    let (_, lists) = html.split_once("The same paper").expect("a list of duplicates");
+    let (same, similar) = lists.split_once("Similar papers").expect("a list of similar papers");
+    assert!(same.contains(r#"data-id="demo-042""#) && same.contains("the same authors"), "{same}");
+    assert!(!similar.contains(r#"data-id="demo-042""#), "{similar}");
+}

@@ -15,6 +15,7 @@ use super::verdict::{Judgment, Kind, Verdict, reason};
 use crate::engine::Engine;
 use crate::error::EngineError;
 use crate::recipe::embedded_text;
+use crate::store::StoredPaper;
 use crate::view::Snapshot;
 
 /// Papers compared with a record: the nearest in meaning, and those whose words fit its title best.
@@ -72,6 +73,19 @@ impl Engine {
             self.check_one(record, &vector.rounded_to_f16(), (&snapshot, judging))
         };
         records.par_iter().zip(&vectors).map(check).collect()
+    }
+
+    /// The papers that are the same as a stored one or may be, the likeliest first, ties by id; at most 10.
+    ///
+    /// # Errors
+    /// [`EngineError`] if store or index cannot be read.
+    pub fn duplicates_of(&self, stored: &StoredPaper, judging: &Judging) -> Result<Vec<Found>, EngineError> {
+        let (Some(view), Some(vector)) = (self.view()?, self.store.reader()?.vector(stored.row)?) else {
+            return Ok(Vec::new());
+        };
+        let mut found = self.check_one(&stored.paper, &vector, (&view.snapshot(), judging))?.matches;
+        found.retain(|found| found.id != stored.paper.id);
+        Ok(found)
     }
 
     fn check_one(

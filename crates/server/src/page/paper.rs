@@ -1,5 +1,6 @@
 //! The page of a paper.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use askama::Template;
@@ -7,7 +8,7 @@ use axum::extract::State;
 use axum::http::{StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use cognate_corpus::IdentifierKind;
-use cognate_engine::{Hit, Page, SearchOptions, StoredPaper};
+use cognate_engine::{Engine, EngineError, Judging, Page, SearchOptions, StoredPaper, Verdict, Versions};
 
 use super::item::{Item, Link};
 use super::{Frame, PageError, page};
@@ -18,8 +19,6 @@ use crate::routes::{App, decoded_id, off_thread};
 
 /// Similar papers that are shown.
 const N_SIMILAR: usize = 8;
-/// The cosine from which abstracts tell of the same work, as for finding near-duplicates.
-const SAME_WORK: f32 = 0.95;
 
 /// `GET /papers/{id}`: the id as for `GET /v1/papers/{id}`. With `.md` after it, it is Markdown for the clients of
 /// the Hugging Face hub.
@@ -38,24 +37,32 @@ pub(super) async fn show(State(app): State<Arc<App>>, uri: Uri) -> Result<Respon
         let frame = Frame::new(format!("Papers with {key}"), "");
         return Ok(page(StatusCode::MULTIPLE_CHOICES, &ManyPage { frame, key, items }));
     };
-    let id = paper.paper.id.to_string();
-    let similar = off_thread(&app, move |app| {
-        let options =
-            SearchOptions { page: Page::new(Some(N_SIMILAR), None, None)?, ..SearchOptions::default() };
-        Ok(app.engine.similar(&id, &options)?)
-    });
-    let (twins, similar): (Vec<Hit>, Vec<Hit>) =
-        similar.await?.hits.into_iter().partition(|hit| hit.score >= SAME_WORK);
-    let lists = [("Perhaps the same", twins), ("Similar papers", similar)].into_iter();
-    let lists = lists
-        .filter(|(_, hits)| !hits.is_empty())
-        .map(|(name, hits)| (name, hits.into_iter().map(Item::of_hit).collect()));
+    let stored = paper.clone();
+    let lists = off_thread(&app, move |app| Ok(near(&app.engine, &stored)?)).await?;
     let details = Details::of(paper)?;
     let item = Item::new(paper.paper.clone());
-    Ok(page(
-        StatusCode::OK,
-        &PaperPage { frame: Frame::new(&item.title, ""), item, details, lists: lists.collect() },
-    ))
+    Ok(page(StatusCode::OK, &PaperPage { frame: Frame::new(&item.title, ""), item, details, lists }))
+}
+
+/// The papers that are the same, those that may be, and those that are like it, under headings.
+fn near(engine: &Engine, stored: &StoredPaper) -> Result<Vec<(&'static str, Vec<Item>)>, EngineError> {
+    let (mut same, mut perhaps) = (Vec::new(), Vec::new());
+    let mut duplicates = HashSet::new();
+    for found in engine.duplicates_of(stored, &Judging::new(None, Versions::default())?)? {
+        let paper = engine.paper(found.id.as_str())?.paper;
+        let item = Item { note: Some(found.reason), ..Item::new(paper) };
+        if found.verdict == Verdict::Duplicate {
+            same.push(item)
+        } else {
+            perhaps.push(item)
+        }
+        duplicates.insert(found.id);
+    }
+    let options = SearchOptions { page: Page::new(Some(N_SIMILAR), None, None)?, ..SearchOptions::default() };
+    let hits = engine.similar(stored.paper.id.as_str(), &options)?.hits.into_iter();
+    let similar = hits.filter(|hit| !duplicates.contains(&hit.paper.paper.id)).map(Item::of_hit).collect();
+    let lists = [("The same paper", same), ("Perhaps the same", perhaps), ("Similar papers", similar)];
+    Ok(lists.into_iter().filter(|(_, items)| !items.is_empty()).collect())
 }
 
 /// What only the paper's own page says.
