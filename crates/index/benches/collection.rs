@@ -11,7 +11,8 @@
 //! - `open`: time to the first answer, and until every section is verified
 //! - `filtered`: recall, speed and path where 50, 20, 10, 5, 1, 0.1 % of the rows are allowed,
 //!   beside the speed of scanning the allowed ones
-//! - `serve`: latency at 50 queries a second at rest and while the whole segment is rewritten
+//! - `serve`: latency at 50 queries a second at rest and while the segment is rewritten in the background, a fifth of
+//!   its rows being dead
 //!
 //! Without a task: all of `build` and `sweep` on 20,000 synthetic vectors, to a person.
 //!
@@ -27,7 +28,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use cognate_index::{Access, BuildParams, Changes, Collection, CollectionOptions, SearchParams, Snapshot};
+use cognate_index::{
+    Access, BuildParams, Changes, Collection, CollectionOptions, Maintained, SearchParams, Snapshot,
+};
 use cognate_vector::UnitVector;
 use common::{argument, number, vectors};
 use rand::rngs::StdRng;
@@ -328,16 +331,17 @@ fn serve() {
     wait_until_verified(&collection);
     let (at_rest, done) = (AtomicBool::new(true), Arc::new(AtomicBool::new(false)));
     let rest = latencies(&collection, &queries, 500, &at_rest);
-    // One row dies, so that optimizing rewrites the whole segment; rows come in meanwhile.
+    // More than a fifth of the rows die, so that the segment is due to be rewritten; rows come in meanwhile.
     let generation = collection.generation() + 1;
-    let deletes = collection.snapshot().rows()[..1].to_vec();
+    let rows = collection.snapshot().rows();
+    let deletes = rows[..rows.len() / 5 + 1].to_vec();
     collection.apply(Changes { upserts: vec![], deletes, generation }).expect("applies");
     let merger = {
         let (collection, done) = (Arc::clone(&collection), Arc::clone(&done));
         std::thread::spawn(move || {
             let before = memory("VmRSS");
             let started = Instant::now();
-            collection.optimize().expect("merges");
+            assert_eq!(collection.maintain().expect("merges"), Maintained::Merged);
             done.store(true, Ordering::Relaxed);
             (started.elapsed().as_secs_f64(), memory("VmHWM").saturating_sub(before))
         })

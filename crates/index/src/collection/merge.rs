@@ -270,11 +270,21 @@ impl Collection {
     /// Threads that build: one for each core but `n_spared`.
     fn pool(&self, n_spared: usize) -> Result<ThreadPool, IndexError> {
         let n_cores = std::thread::available_parallelism().map_or(1, usize::from);
-        rayon::ThreadPoolBuilder::new()
+        let builder = rayon::ThreadPoolBuilder::new()
             .num_threads(self.options.build_threads.unwrap_or(n_cores.saturating_sub(n_spared)).max(1))
-            .thread_name(|index| format!("index-build-{index}"))
-            .build()
-            .map_err(IndexError::ThreadPool)
+            .thread_name(|index| format!("index-build-{index}"));
+        let builder = if n_spared > 0 { builder.start_handler(|_| give_way()) } else { builder };
+        builder.build().map_err(IndexError::ThreadPool)
+    }
+}
+
+/// Has the system run this thread after all others: a search that comes in interrupts it at once.
+fn give_way() {
+    /// The lowest priority that there is.
+    const NICENESS: i32 = 19;
+    // Of the thread, not the process, on Linux. Where it is refused, searches wait a little longer.
+    if let Err(error) = rustix::process::setpriority_process(None, NICENESS) {
+        tracing::debug!("the priority of a thread stays as it is: {error}");
     }
 }
 
