@@ -43,10 +43,13 @@ def title_key(title):
     return re.sub(r"[\W_]+", "", title.lower())
 
 
+def authors_of(record):
+    authors = record.get("authors", [])
+    return [name.strip() for name in authors.split(",")] if isinstance(authors, str) else authors
+
+
 def family_names(record):
-    authors = record["authors"]
-    names = authors.split(",") if isinstance(authors, str) else authors
-    return {re.sub(r"\W+", "", name.split()[-1].lower()) for name in names if name.split()}
+    return {re.sub(r"\W+", "", name.split()[-1].lower()) for name in authors_of(record) if name.split()}
 
 
 def part_of(name):

@@ -46,6 +46,7 @@ def check_openai(expected):
 
     error = refused(openai.NotFoundError, lambda: client.embeddings.create(model="another", input="x"))
     assert MODEL in error.body["message"] and error.body["code"] == "model_not_found"
+    assert error.body["type"] == "invalid_request_error"
     refused(openai.NotFoundError, lambda: client.models.retrieve("another/model"))
     for wrong in ["", [], ["x", " "], [1, 2, 3], ["x"] * 2049]:
         refused(openai.BadRequestError, lambda: client.embeddings.create(model=MODEL, input=wrong))

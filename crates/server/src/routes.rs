@@ -339,7 +339,8 @@ async fn upsert(
             },
         )?;
         if report.read == 0 {
-            return Err(no_papers());
+            let is_stopping = app.stopping.load(Ordering::Relaxed);
+            return Err(if is_stopping { EngineError::Interrupted.into() } else { no_papers() });
         }
         let all_bad = report.skipped == report.read;
         let status = if all_bad { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };

@@ -70,7 +70,7 @@ impl Engine {
         let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
         let vectors = self.model()?.encoder.embed_passages(&texts)?;
         let check = |(record, vector): (&Paper, &UnitVector)| {
-            self.check_one(record, &vector.rounded_to_f16(), (&snapshot, judging))
+            self.check_one(record, &vector.rounded_to_f16(), (&snapshot, judging, true))
         };
         records.par_iter().zip(&vectors).map(check).collect()
     }
@@ -83,16 +83,17 @@ impl Engine {
         let (Some(view), Some(vector)) = (self.view()?, self.store.reader()?.vector(stored.row)?) else {
             return Ok(Vec::new());
         };
-        let mut found = self.check_one(&stored.paper, &vector, (&view.snapshot(), judging))?.matches;
+        let mut found = self.check_one(&stored.paper, &vector, (&view.snapshot(), judging, false))?.matches;
         found.retain(|found| found.id != stored.paper.id);
         Ok(found)
     }
 
+    /// `exact`: whether every vector is scored, so that nothing near is missed.
     fn check_one(
         &self,
         record: &Paper,
         vector: &UnitVector,
-        (snapshot, judging): (&Snapshot, &Judging),
+        (snapshot, judging, exact): (&Snapshot, &Judging, bool),
     ) -> Result<CheckedRecord, EngineError> {
         let reader = self.store.reader()?;
         let mut candidates: BTreeMap<PaperId, (u32, Paper)> = BTreeMap::new();
@@ -104,7 +105,7 @@ impl Engine {
         for stored in reader.look_up(&Lookup { id: Some(record.id.clone()), identifiers: Vec::new() })? {
             candidates.insert(stored.paper.id.clone(), (stored.row, stored.paper));
         }
-        let params = SearchParams { exact: true, ..SearchParams::new(N_NEAREST) };
+        let params = SearchParams { exact, ..SearchParams::new(N_NEAREST) };
         let nearest = snapshot.vectors.search(vector, &params)?;
         let mut rows: Vec<u32> = nearest.hits.iter().map(|hit| hit.row).collect();
         if let Some(title) = &record.title {

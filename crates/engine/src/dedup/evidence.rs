@@ -118,12 +118,7 @@ impl Evidence {
             is_preprint_of_other: has_preprint_doi || a_is_preprint != b_is_preprint,
         }
     }
-}
 
-/// From this similarity on, titles are compared by their numbers.
-const ALIKE: f32 = 0.5;
-
-impl Evidence {
     /// Whether something says that these are two papers, however alike: two identifiers of one kind and two titles,
     /// another part of a series, a notice about the other, or nobody who wrote both. An identifier in common outweighs it.
     pub(crate) fn is_contradicted(&self) -> bool {
@@ -136,6 +131,9 @@ impl Evidence {
         self.shared_identifiers.is_empty() && (by_identifier || by_title || by_authors)
     }
 }
+
+/// From this similarity on, titles are compared by their numbers.
+const ALIKE: f32 = 0.5;
 
 fn title_evidence(a: &Profile, b: &Profile) -> Option<TitleEvidence> {
     let (a, b) = a.title.as_ref().zip(b.title.as_ref())?;

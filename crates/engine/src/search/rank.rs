@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use cognate_index::{DEFAULT_EF, SearchParams, SearchPath};
+use cognate_index::{SearchParams, SearchPath};
 use cognate_keyword::Query;
 use cognate_vector::UnitVector;
 use roaring::RoaringBitmap;
@@ -169,15 +169,15 @@ pub(super) fn needs_catalog(options: &SearchOptions) -> bool {
     !options.filter.is_empty() || !options.facets.is_empty() || options.sort != Sort::Relevance
 }
 
-/// How `depth` rows are found of which those before `end` may be on the page. A walk is twice as wide as the
-/// page is long, so that it has the right ones; of the others it may miss some, since they only tell where
-/// the scale of scores begins.
+/// How `depth` rows are found of which those before `end` may be on the page. A walk is as wide as the page
+/// needs, so that it has the right ones; of the others it may miss some, since they only tell where the scale of
+/// scores begins.
 pub(super) fn nearest<'a>(
     options: &SearchOptions,
     allowed: Option<&'a RoaringBitmap>,
     (end, depth): (usize, usize),
 ) -> SearchParams<'a> {
-    let ef = Some(DEFAULT_EF.max(end * 2).max(depth));
+    let ef = Some(SearchParams::new(end).ef());
     SearchParams { top_k: depth, exact: options.exact, allowed, ef }
 }
 

@@ -43,7 +43,9 @@ impl SearchParams<'_> {
         Self { top_k, exact: false, allowed: None, ef: None }
     }
 
-    fn ef(&self) -> usize {
+    /// The width of walks that it comes to.
+    #[must_use]
+    pub fn ef(&self) -> usize {
         self.ef.unwrap_or(DEFAULT_EF.max(self.top_k.saturating_mul(2))).max(self.top_k)
     }
 }
