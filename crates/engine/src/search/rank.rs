@@ -177,7 +177,7 @@ pub(super) fn nearest<'a>(
     allowed: Option<&'a RoaringBitmap>,
     (end, depth): (usize, usize),
 ) -> SearchParams<'a> {
-    let ef = Some(SearchParams::new(end).ef());
+    let ef = (depth > end).then_some(2 * end);
     SearchParams { top_k: depth, exact: options.exact, allowed, ef }
 }
 
