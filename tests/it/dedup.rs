@@ -50,6 +50,30 @@ fn pairs_are_judged_by_all_that_their_records_say() {
         &[],
     )[0];
     assert_ne!(erratum["verdict"], "duplicate", "{erratum}");
+    // Both go by the DOI of the paper that they are about.
+    let comment = |authors: &str| {
+        let title = "Discussion of \"Retrieval of similar sets\" by Ada Eno";
+        json!({ "title": title, "authors": authors, "year": 2004, "doi": "10.5555/sets" })
+    };
+    let comments = [(comment("Cy Young"), comment("Di Xu")), (comment("Cy Young"), comment("C. Young"))];
+    let judged = check_pairs(&cognate, &comments, &[]);
+    assert_eq!(judged[0]["verdict"], "review", "{}", judged[0]);
+    assert_eq!(judged[1]["verdict"], "duplicate", "{}", judged[1]);
+    // Of two preprints with one DOI, it may have been given to the wrong one.
+    let preprint = |arxiv: &str, title: &str| json!({ "title": title, "authors": "Ada Eno", "arxiv_id": arxiv, "doi": "10.5555/sets" });
+    let preprints = [
+        (
+            preprint("1702.00001", "Atoms on lattices of momentum"),
+            preprint("1708.00002", "Correlated dynamics"),
+        ),
+        (
+            preprint("1702.00001", "Atoms on lattices of momentum"),
+            preprint("1708.00002", "Atoms on the lattices of momentum"),
+        ),
+    ];
+    let judged = check_pairs(&cognate, &preprints, &[]);
+    assert_eq!(judged[0]["verdict"], "review", "{}", judged[0]);
+    assert_eq!(judged[1]["verdict"], "duplicate", "{}", judged[1]);
     let parts = [
         (
             record("Cluster validity methods: part I", "Ada Eno", 2002),

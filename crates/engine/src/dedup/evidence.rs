@@ -53,6 +53,8 @@ pub struct TitleEvidence {
     pub is_next_part: bool,
     /// One is a correction, comment, reply or retraction and the other is not, or is another such.
     pub notice_differs: bool,
+    /// Both are the same such: two comments on one paper have its title.
+    pub are_notices: bool,
 }
 
 /// Of two lists of authors.
@@ -120,18 +122,25 @@ impl Evidence {
     }
 
     /// Whether something says that these are two papers, however alike: two identifiers of one kind and two titles,
-    /// another part of a series, a notice about the other, or nobody who wrote both. An identifier in common outweighs it.
+    /// another part of a series, a notice about the other, or nobody who wrote both. An identifier in common outweighs
+    /// it, but for two cases: comments by others on one paper often all go by its DOI; and where identifiers of another
+    /// kind differ, as two arXiv ids, and the titles are not even alike, the one in common may be wrong.
     pub(crate) fn is_contradicted(&self) -> bool {
-        let by_title = self
-            .title
-            .is_some_and(|title| title.notice_differs || title.numbers_differ || title.is_next_part);
+        let of_title = |of: &dyn Fn(TitleEvidence) -> bool| self.title.is_some_and(of);
+        let by_title = of_title(&|t| t.notice_differs || t.numbers_differ || t.is_next_part);
         let by_authors = self.authors.is_some_and(|authors| authors.n_shared == 0);
-        let by_identifier =
-            !self.conflicting_identifiers.is_empty() && self.title.is_some_and(|title| !title.is_equal);
-        self.shared_identifiers.is_empty() && (by_identifier || by_title || by_authors)
+        let has_conflict = !self.conflicting_identifiers.is_empty();
+        if self.shared_identifiers.is_empty() {
+            by_title || by_authors || (has_conflict && of_title(&|t| !t.is_equal))
+        } else {
+            (by_authors && of_title(&|t| t.are_notices))
+                || (has_conflict && of_title(&|t| t.similarity < NEAR_TITLE))
+        }
     }
 }
 
+/// From this similarity on, titles are nearly the same.
+pub(super) const NEAR_TITLE: f32 = 0.8;
 /// From this similarity on, titles are compared by their numbers.
 const ALIKE: f32 = 0.5;
 
@@ -151,6 +160,7 @@ fn title_evidence(a: &Profile, b: &Profile) -> Option<TitleEvidence> {
         numbers_added: is_alike && a.has_more_numbers(b),
         is_next_part: a.is_part_of_series(b) || b.is_part_of_series(a),
         notice_differs: a.notice != b.notice,
+        are_notices: a.notice.is_some() && a.notice == b.notice,
     })
 }
 

@@ -24,7 +24,7 @@ pub(crate) struct Title {
 pub(crate) enum Notice {
     /// Erratum, corrigendum, correction, addendum.
     Correction,
-    /// A comment on a paper.
+    /// A comment on a paper, or a discussion of it.
     Comment,
     /// An answer to a comment.
     Reply,
@@ -213,6 +213,7 @@ fn notice(words: &[String]) -> Option<Notice> {
             Some(Notice::Correction)
         }
         "comment" | "comments" if matches!(follows, None | Some("on")) => Some(Notice::Comment),
+        "discussion" if matches!(follows, Some("of" | "on")) => Some(Notice::Comment),
         "reply" | "rejoinder" if matches!(follows, None | Some("to")) => Some(Notice::Reply),
         "response" if follows == Some("to") => Some(Notice::Reply),
         "retraction" if matches!(follows, None | Some("notice" | "note" | "of" | "to")) => {
@@ -277,6 +278,7 @@ mod tests {
         check("On the mass of stars (Erratum)", Some(Notice::Correction));
         check("Author correction: On the mass of stars", Some(Notice::Correction));
         check("Comment on \"On the mass of stars\"", Some(Notice::Comment));
+        check("Discussion of \"On the mass of stars\" by Ada Lovelace", Some(Notice::Comment));
         check("Reply to Comment on the mass", Some(Notice::Reply));
         check("Retraction notice to the mass of stars", Some(Notice::Retraction));
         check("RETRACTED ARTICLE: On the mass of stars", None);

@@ -4,7 +4,7 @@ use std::fmt;
 
 use cognate_corpus::IdentifierKind;
 
-use super::evidence::{Evidence, TitleEvidence};
+use super::evidence::{Evidence, NEAR_TITLE, TitleEvidence};
 use super::model;
 use super::profile::Profile;
 use super::request::{Judging, Versions};
@@ -103,8 +103,6 @@ impl Judgment {
 
 /// From here on, abstracts have so many words in common that they are one text, edited.
 const NEAR_TEXT: f32 = 0.3;
-/// The same for titles, where there are no abstracts to compare.
-const NEAR_TITLE: f32 = 0.8;
 
 /// How two records are alike.
 pub(crate) fn kind(evidence: &Evidence) -> Kind {
