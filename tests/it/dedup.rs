@@ -232,9 +232,10 @@ fn a_long_run_is_a_task() {
     assert_eq!(server.post("/v1/dedup/tasks", JSON, r#"{"threshold": 7}"#).status, 400);
 
     // One that is running is told to end. Over so few papers it may have been done before.
-    let path = server.post("/v1/dedup/tasks", JSON, "").location.unwrap();
-    assert_eq!(server.delete(&path).status, 204);
-    let ended = || Some(server.get(&path)).filter(|answer| answer.body["status"] != "running");
+    let next = server.post("/v1/dedup/tasks", JSON, "").location.unwrap();
+    assert_ne!(next, path, "the number of the one that is forgotten is not given again");
+    assert_eq!(server.delete(&next).status, 204);
+    let ended = || Some(server.get(&next)).filter(|answer| answer.body["status"] != "running");
     let ended = wait_for("the end of the task", ended);
     let how = ended.body["status"].as_str().unwrap_or("forgotten");
     assert!(["cancelled", "done", "forgotten"].contains(&how), "{}", ended.body);

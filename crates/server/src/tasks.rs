@@ -29,9 +29,16 @@ pub(crate) fn router() -> Router<Arc<App>> {
         .route("/v1/dedup/tasks/{number}", get(show).delete(remove))
 }
 
-/// Tasks by number; later ones have greater numbers.
+/// All tasks that can be asked about.
 #[derive(Default)]
-pub(crate) struct Tasks(Mutex<BTreeMap<u64, Arc<Task>>>);
+pub(crate) struct Tasks(Mutex<Numbered>);
+
+/// Tasks by number. No number is given twice, so that nobody reads another's report for their own.
+#[derive(Default)]
+struct Numbered {
+    tasks: BTreeMap<u64, Arc<Task>>,
+    n_given: u64,
+}
 
 /// A deduplication that is running or ended.
 struct Task {
@@ -50,7 +57,7 @@ struct Now {
 
 impl Tasks {
     fn add(&self) -> (u64, Arc<Task>) {
-        let mut tasks = lock(&self.0);
+        let Numbered { tasks, n_given } = &mut *lock(&self.0);
         let ended: Vec<u64> = tasks
             .iter()
             .filter(|(_, task)| lock(&task.now).took.is_some())
@@ -59,7 +66,8 @@ impl Tasks {
         for number in ended.iter().take((ended.len() + 1).saturating_sub(MAX_ENDED)) {
             tasks.remove(number);
         }
-        let number = tasks.last_key_value().map_or(1, |(last, _)| last + 1);
+        *n_given += 1;
+        let number = *n_given;
         let state = TaskState::Running { step: "waiting to begin", n_done: 0, n: 0 };
         let now = Mutex::new(Now { state, took: None });
         let task = Arc::new(Task { started: Instant::now(), stop: AtomicBool::new(false), now });
@@ -68,7 +76,7 @@ impl Tasks {
     }
 
     fn get(&self, number: &str) -> Result<(u64, Arc<Task>), ApiError> {
-        let tasks = lock(&self.0);
+        let tasks = &lock(&self.0).tasks;
         let task = number.parse().ok().and_then(|number| Some((number, Arc::clone(tasks.get(&number)?))));
         task.ok_or_else(|| {
             ApiError::not_found(format!(
@@ -79,7 +87,7 @@ impl Tasks {
 
     /// Ends all that are running.
     pub(crate) fn cancel_all(&self) {
-        lock(&self.0).values().for_each(|task| task.stop.store(true, Ordering::Relaxed));
+        lock(&self.0).tasks.values().for_each(|task| task.stop.store(true, Ordering::Relaxed));
     }
 }
 
@@ -129,7 +137,7 @@ async fn start(
 
 async fn list(State(app): State<Arc<App>>) -> Response {
     let tasks: Vec<(u64, Arc<Task>)> =
-        lock(&app.tasks.0).iter().map(|(number, task)| (*number, Arc::clone(task))).collect();
+        lock(&app.tasks.0).tasks.iter().map(|(number, task)| (*number, Arc::clone(task))).collect();
     let bodies = tasks.iter().map(|(number, task)| {
         task.answer(|state, took| TaskBody::new(*number, state, took).without_report())
     });
@@ -146,7 +154,7 @@ async fn remove(State(app): State<Arc<App>>, Path(number): Path<String>) -> Resu
     let (number, task) = app.tasks.get(&number)?;
     task.stop.store(true, Ordering::Relaxed);
     if lock(&task.now).took.is_some() {
-        lock(&app.tasks.0).remove(&number);
+        lock(&app.tasks.0).tasks.remove(&number);
     }
     Ok(StatusCode::NO_CONTENT)
 }

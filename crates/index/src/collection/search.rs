@@ -9,11 +9,10 @@ use super::exact::{Candidates, Query};
 use super::snapshot::{Live, Snapshot};
 use crate::error::IndexError;
 
-/// The least width of a walk where none is asked for, enough for [`DEFAULT_EF_ROWS`] rows: recall@10 above 0.99
-/// on 100,000 embeddings of abstracts.
+/// The least width of a walk where none is asked for: recall@10 above 0.99 on 100,000 embeddings of abstracts.
 pub const DEFAULT_EF: usize = 128;
-/// From here on the width of walks grows with the square root of the number of rows. With a fixed one recall
-/// falls as a graph grows: at a million rows 128 finds 0.945 of what it should.
+/// The rows for which [`DEFAULT_EF`] is enough; from here on the width grows with the square root of their number.
+/// With one width recall falls as a graph grows: at a million rows 128 finds 0.943 of the nearest ten, 405 0.985.
 const DEFAULT_EF_ROWS: usize = 100_000;
 
 /// What a walk of width 1 costs, in rows of an exact scan: 55 to 75 were measured over 99,000 rows.
