@@ -38,6 +38,22 @@ fn texts_are_texts_and_nothing_is_loaded_from_elsewhere() {
 }
 
 #[test]
+fn odd_names_have_links_that_find_them() {
+    let cognate = Cognate::with_demo();
+    let server = cognate.serve(&[]);
+    let papers = r#"[{"id": "notes.md", "title": "A note", "categories": ["Medicine, General"]},
+        {"id": "notes", "title": "Another note"}]"#;
+    assert_eq!(server.post("/v1/papers", JSON, papers).status, 200);
+    assert!(server.page("/papers/notes.md").html.contains("<title>A note"));
+    assert!(server.page("/papers/notes.md.md").html.starts_with("# A note"));
+    let link = "/search?q=Medicine%2C+General&#38;categories=%22Medicine%2C+General%22&#38;sort=newest";
+    assert!(server.page("/papers/notes.md").html.contains(link));
+    let found = server.page(&link.replace("&#38;", "&")).html;
+    assert_eq!(found.matches("<article class=\"paper\"").count(), 1);
+    assert!(found.contains("A note"));
+}
+
+#[test]
 fn a_search_comes_whole_or_in_parts() {
     let cognate = Cognate::with_demo();
     let server = cognate.serve(&[]);

@@ -20,6 +20,16 @@ pub(crate) const MAX_POINTS: usize = i32::MAX as usize;
 /// Points of the second lowest layer that a walk begins with.
 const N_STARTS: usize = 4;
 
+/// Points up to which one width of walks will do.
+const N_OF_ONE_WIDTH: f64 = 100_000.0;
+
+/// The width of walks among `n` points that finds as much as `width` does among 100,000 or fewer: it grows with the
+/// square root of the number. With one width recall falls: 128 finds 0.998 of the nearest ten of 100,000 abstracts,
+/// and 0.977 where there are nine more like each.
+pub(crate) fn grown_width(width: usize, n: usize) -> usize {
+    (width as f64 * (n as f64 / N_OF_ONE_WIDTH).sqrt().max(1.0)) as usize
+}
+
 /// What is walked on: rows and neighbour lists, borrowed from a segment or from a builder.
 #[derive(Clone, Copy)]
 pub(crate) struct Terrain<'a> {
@@ -326,6 +336,12 @@ impl Layer {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn walks_are_wider_among_more_points() {
+        let widths = [0, 100_000, 400_000, 1_000_000].map(|n| grown_width(128, n));
+        assert_eq!(widths, [128, 128, 256, 404]);
+    }
 
     #[test]
     fn keys_give_back_what_they_hold_and_order_by_product_then_position() {

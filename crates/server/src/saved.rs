@@ -89,7 +89,10 @@ async fn latest(app: &Arc<App>, id: String) -> Result<(SavedQuery, Vec<Hit>), Ap
 /// Where a feed is, as the client knows this server.
 fn address(headers: &HeaderMap, id: &str, format: &str) -> Option<String> {
     let host = headers.get(header::HOST)?.to_str().ok()?;
-    Some(format!("http://{host}/v1/saved/{id}/feed.{format}"))
+    // What a proxy with TLS says of the client's side.
+    let is_secure = headers.get("x-forwarded-proto").is_some_and(|scheme| scheme == "https");
+    let scheme = if is_secure { "https" } else { "http" };
+    Some(format!("{scheme}://{host}/v1/saved/{id}/feed.{format}"))
 }
 
 async fn atom(
@@ -165,4 +168,25 @@ async fn json_feed(
         items: items.collect(),
     };
     Ok(([(header::CONTENT_TYPE, "application/feed+json")], Json(feed)).into_response())
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::HeaderValue;
+
+    use super::*;
+
+    #[test]
+    fn a_feed_says_where_it_is_as_the_client_sees_it() {
+        let told = |scheme: Option<&'static str>| {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::HOST, HeaderValue::from_static("papers.example"));
+            scheme.map(|scheme| headers.insert("x-forwarded-proto", HeaderValue::from_static(scheme)));
+            address(&headers, "bats", "atom").unwrap()
+        };
+        assert_eq!(told(None), "http://papers.example/v1/saved/bats/feed.atom");
+        assert_eq!(told(Some("https")), "https://papers.example/v1/saved/bats/feed.atom");
+        assert_eq!(told(Some("javascript")), "http://papers.example/v1/saved/bats/feed.atom");
+        assert_eq!(address(&HeaderMap::new(), "bats", "atom"), None);
+    }
 }

@@ -6,6 +6,7 @@ use cognate_corpus::Paper;
 use cognate_engine::{Explanation, Hit, Part};
 
 use super::address::{self, Address};
+use crate::wire::filter_text;
 
 /// Authors that are named before the rest are counted.
 const MAX_AUTHORS: usize = 6;
@@ -24,7 +25,7 @@ impl Link {
     /// To the newest papers that have `text` in `field`.
     fn to_papers_with(field: &str, text: String) -> Self {
         // The filter says which papers, the same words as a query in which order.
-        let address = Address::new("/search").with("q", &text).with(field, &text);
+        let address = Address::new("/search").with("q", &text).with(field, filter_text(field, &text));
         Self { href: address.with("sort", "newest").into_text(), text }
     }
 }

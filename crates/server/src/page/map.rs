@@ -22,6 +22,7 @@ use super::search::{Params, counted};
 use super::{Frame, PageError, page};
 use crate::error::ApiError;
 use crate::routes::{App, off_thread, off_thread_while_wanted};
+use crate::wire::filter_text;
 
 /// Hits of a search that are shown.
 const MAX_FOUND: usize = 50;
@@ -51,10 +52,12 @@ pub(super) async fn show(
     let legend = map.groups.iter().zip(colours(&map)).map(|(group, colour)| Group {
         colour,
         name: group.name.clone().unwrap_or_else(|| "all other".to_owned()),
-        href: group
-            .name
-            .as_ref()
-            .map(|name| Address::new("/map").with("q", name).with("categories", name).into_text()),
+        href: group.name.as_ref().map(|name| {
+            Address::new("/map")
+                .with("q", name)
+                .with("categories", filter_text("categories", name))
+                .into_text()
+        }),
         n_papers: group.n_papers,
     });
     let title = if found.is_empty() { "Map".to_owned() } else { format!("Map of “{}”", params.query()) };

@@ -24,14 +24,16 @@ const N_SIMILAR: usize = 8;
 /// the Hugging Face hub.
 pub(super) async fn show(State(app): State<Arc<App>>, uri: Uri) -> Result<Response, PageError> {
     let path = uri.path().strip_prefix("/papers/").unwrap_or_default();
-    if let Some(path) = path.strip_suffix(".md") {
-        return Ok(hugging_face::read(&app, path).await.into_response());
-    }
     let key = decoded_id(path)?;
     let papers = {
         let key = key.clone();
-        off_thread(&app, move |app| Ok(app.engine.papers(&key)?)).await?
+        off_thread(&app, move |app| Ok(app.engine.papers(&key)?)).await
     };
+    // An id may end so itself.
+    if let (Err(_), Some(path)) = (&papers, path.strip_suffix(".md")) {
+        return Ok(hugging_face::read(&app, path).await.into_response());
+    }
+    let papers = papers?;
     let [paper] = papers.as_slice() else {
         let items = papers.into_iter().map(|stored| Item::new(stored.paper)).collect();
         let frame = Frame::new(format!("Papers with {key}"), "");

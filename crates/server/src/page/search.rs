@@ -18,7 +18,7 @@ use super::item::{Item, Link};
 use super::{Frame, PageError, page};
 use crate::error::ApiError;
 use crate::routes::{App, off_thread_while_wanted};
-use crate::wire::{OneOrMany, SearchParams, SimilarParams};
+use crate::wire::{OneOrMany, SearchParams, SimilarParams, filter_text};
 
 /// Hits on a page.
 const LIMIT: usize = 20;
@@ -262,8 +262,9 @@ fn facet_view(params: &Params, facet: Facet) -> Option<FacetView> {
     let values: Vec<FacetValue> = counts
         .into_iter()
         .map(|count| {
-            let is_active = count.value == *own;
-            let value = if is_active { "" } else { count.value.as_str() };
+            let value = filter_text(field, &count.value);
+            let is_active = value == *own;
+            let value = if is_active { "" } else { value.as_ref() };
             let href = params.address_with("/search", (field, value)).into_text();
             FacetValue { n_papers: count.n_papers, is_active, link: Link { href, text: count.value } }
         })

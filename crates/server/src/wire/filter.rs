@@ -1,5 +1,7 @@
 //! Filters as users write them.
 
+use std::borrow::Cow;
+
 use cognate_engine::{Clause, Condition, EngineError, Filter};
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -8,7 +10,7 @@ use serde_json::{Map, Value};
 #[derive(Debug, Clone, Deserialize)]
 #[serde(untagged)]
 pub enum OneOrMany {
-    /// `cs.CL,stat.ML`
+    /// `cs.CL,stat.ML`; a part that has commas itself stands in quotes, as in CSV.
     Commas(String),
     /// `["cs.CL", "stat.ML"]`
     List(Vec<String>),
@@ -17,12 +19,37 @@ pub enum OneOrMany {
 impl OneOrMany {
     /// The parts, without white space around them and without empty ones.
     #[must_use]
-    pub fn parts(&self) -> Vec<&str> {
-        let trimmed = |part: &'_ str| !part.is_empty();
-        match self {
-            Self::Commas(text) => text.split(',').map(str::trim).filter(|part| trimmed(part)).collect(),
-            Self::List(list) => list.iter().map(|part| part.trim()).filter(|part| trimmed(part)).collect(),
+    pub fn parts(&self) -> Vec<String> {
+        let parts = match self {
+            Self::Commas(text) => split(text),
+            Self::List(list) => list.clone(),
+        };
+        parts.iter().map(|part| part.trim()).filter(|part| !part.is_empty()).map(str::to_owned).collect()
+    }
+}
+
+/// Splits at commas that are not in quotes; a doubled quote in quotes is one.
+fn split(text: &str) -> Vec<String> {
+    let (mut parts, mut part, mut is_quoted) = (Vec::new(), String::new(), false);
+    let mut chars = text.chars().peekable();
+    while let Some(c) = chars.next() {
+        match c {
+            '"' if is_quoted && chars.next_if_eq(&'"').is_some() => part.push('"'),
+            '"' => is_quoted = !is_quoted,
+            ',' if !is_quoted => parts.push(std::mem::take(&mut part)),
+            c => part.push(c),
         }
+    }
+    parts.push(part);
+    parts
+}
+
+/// A value as the filter of that name takes it: categories are split at commas, see [`OneOrMany::Commas`].
+pub(crate) fn filter_text<'a>(field: &str, value: &'a str) -> Cow<'a, str> {
+    if field == "categories" && value.contains([',', '"']) {
+        Cow::Owned(format!("\"{}\"", value.replace('"', "\"\"")))
+    } else {
+        Cow::Borrowed(value)
     }
 }
 
@@ -50,7 +77,7 @@ impl Conditions<'_> {
             add(Condition::PublicationDate(days.parse()?));
         }
         if let Some(categories) = self.categories {
-            add(categories_of(&categories.parts())?);
+            add(categories_of(categories.parts())?);
         }
         if let Some(author) = self.author {
             add(Condition::Author(not_blank("author", author)?));
@@ -137,7 +164,7 @@ fn conditions_of(fields: &Map<String, Value>) -> Result<Vec<Clause>, EngineError
             "categories" => {
                 let names: OneOrMany = serde_json::from_value(value.clone())
                     .map_err(|_| invalid("a category or a list of them", &value.to_string()))?;
-                categories_of(&names.parts())?
+                categories_of(names.parts())?
             }
             "author" => Condition::Author(not_blank("author", &text(name, value)?)?),
             "venue" => Condition::Venue(not_blank("venue", &text(name, value)?)?),
@@ -155,7 +182,7 @@ fn conditions_of(fields: &Map<String, Value>) -> Result<Vec<Clause>, EngineError
     fields.iter().map(condition).collect()
 }
 
-fn categories_of(names: &[&str]) -> Result<Condition, EngineError> {
+fn categories_of(names: Vec<String>) -> Result<Condition, EngineError> {
     if names.is_empty() {
         return Err(EngineError::InvalidRequest {
             parameter: "categories",
@@ -163,7 +190,7 @@ fn categories_of(names: &[&str]) -> Result<Condition, EngineError> {
             found: "none".to_owned(),
         });
     }
-    Ok(Condition::Categories(names.iter().map(|name| (*name).to_owned()).collect()))
+    Ok(Condition::Categories(names))
 }
 
 fn not_blank(parameter: &'static str, text: &str) -> Result<String, EngineError> {
@@ -212,6 +239,17 @@ mod tests {
                 must_not: vec![Clause::Condition(categories)],
             }
         );
+    }
+
+    #[test]
+    fn a_part_with_commas_stands_in_quotes() {
+        let parts = |text: &str| OneOrMany::Commas(text.to_owned()).parts();
+        assert_eq!(parts(" cs.CL,, stat.ML "), ["cs.CL", "stat.ML"]);
+        assert_eq!(parts("cs.CL, \"Medicine, General\""), ["cs.CL", "Medicine, General"]);
+        for name in ["cs.CL", "Medicine, General", "the \"new\", \"\"", "\""] {
+            assert_eq!(parts(&filter_text("categories", name)), [name]);
+        }
+        assert_eq!(parts("\"never, closed"), ["never, closed"]);
     }
 
     #[test]

@@ -175,9 +175,9 @@ fn count_body(count: &FacetCount) -> Value {
 ///
 /// # Errors
 /// [`EngineError::InvalidRequest`] naming one that hits do not have.
-pub(crate) fn checked_fields(fields: Option<&FieldNames>) -> Result<Option<Vec<&str>>, EngineError> {
+pub(crate) fn checked_fields(fields: Option<&FieldNames>) -> Result<Option<Vec<String>>, EngineError> {
     let Some(names) = fields.map(OneOrMany::parts) else { return Ok(None) };
-    match names.iter().find(|name| !HIT_FIELDS.contains(name)) {
+    match names.iter().find(|name| !HIT_FIELDS.contains(&name.as_str())) {
         Some(unknown) => Err(EngineError::InvalidRequest {
             parameter: "fields",
             expected: HIT_FIELDS.join(", "),
@@ -212,11 +212,11 @@ impl From<Hit> for HitBody {
 impl HitBody {
     /// The hit with its id, what was asked for beside the paper, and of the paper only `fields`.
     #[must_use]
-    pub(crate) fn reduced_to(self, fields: Option<&[&str]>) -> Map<String, Value> {
+    pub(crate) fn reduced_to(self, fields: Option<&[String]>) -> Map<String, Value> {
         let Ok(Value::Object(mut object)) = serde_json::to_value(self) else { return Map::new() };
         if let Some(fields) = fields {
             object.retain(|name, _| {
-                name == "id" || fields.contains(&name.as_str()) || !HIT_FIELDS.contains(&name.as_str())
+                name == "id" || fields.contains(name) || !HIT_FIELDS.contains(&name.as_str())
             });
         }
         object

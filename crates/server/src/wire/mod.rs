@@ -22,6 +22,7 @@ pub use decisions::{
 pub use dedup::{
     CheckBody, CheckParams, CheckedBody, DedupBody, DedupParams, PairBody, ScoredPairBody, to_judging,
 };
+pub(crate) use filter::filter_text;
 pub use filter::{OneOrMany, filter_of};
 pub(crate) use hit::checked_fields;
 pub use hit::{BatchBody, FieldNames, HIT_FIELDS, HitBody, RangeHeadBody, SearchBody};

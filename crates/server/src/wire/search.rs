@@ -64,7 +64,7 @@ macro_rules! searches {
                 Ok(SearchOptions {
                     page: Page::new(self.limit, self.offset, self.min_score)?,
                     filter: self.to_filter()?,
-                    facets: facets.into_iter().map(str::parse).collect::<Result<_, _>>()?,
+                    facets: facets.iter().map(|name| name.parse()).collect::<Result<_, _>>()?,
                     sort: self.sort.as_deref().map(str::parse).transpose()?.unwrap_or_default(),
                     exact: self.exact,
                     ..SearchOptions::default()
