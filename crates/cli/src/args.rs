@@ -178,7 +178,7 @@ pub(crate) struct FilterArgs {
     /// Days, months or years, such as 2019-03:2020-06
     #[arg(long, value_name = "DATES")]
     pub(crate) date: Option<String>,
-    /// Categories with commas, of which one must fit; cs covers cs.CL
+    /// Categories with commas, of which one must fit; cs covers cs.CL; one with a comma of its own in quotes
     #[arg(long, value_name = "NAMES")]
     pub(crate) categories: Option<String>,
     /// An author's name, or words of it

@@ -18,9 +18,9 @@ mod folder;
 mod hash;
 mod kernel;
 mod manifest;
-#[cfg(test)]
-mod paths;
 mod precision;
+#[cfg(test)]
+mod tests;
 mod tokenize;
 mod weights;
 

@@ -23,9 +23,9 @@ const N_STARTS: usize = 4;
 /// Points up to which one width of walks will do.
 const N_OF_ONE_WIDTH: f64 = 100_000.0;
 
-/// The width of walks among `n` points that finds as much as `width` does among 100,000 or fewer: it grows with the
-/// square root of the number. With one width recall falls: 128 finds 0.998 of the nearest ten of 100,000 abstracts,
-/// and 0.977 where there are nine more like each.
+/// The width of walks among `n` points that is to find about as much as `width` does among 100,000 or fewer: it grows
+/// with the square root of the number. With one width recall falls: 128 finds 0.998 of the nearest ten of 100,000
+/// abstracts, and 0.979 where there are nine more like each.
 pub(crate) fn grown_width(width: usize, n: usize) -> usize {
     (width as f64 * (n as f64 / N_OF_ONE_WIDTH).sqrt().max(1.0)) as usize
 }

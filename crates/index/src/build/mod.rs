@@ -112,9 +112,11 @@ pub(crate) fn build(rows: Rows<'_>, params: &BuildParams, pool: &ThreadPool) -> 
     // Everything on the pool: dropping the graph of `hnsw_rs` uses rayon as well.
     Ok(pool.install(|| {
         let (mut lists, mut upper) = insert::insert(rows, params);
-        for (number, &width) in (1..).zip(&params.refine_widths) {
-            let is_last = number == params.refine_widths.len();
-            let width = if is_last { grown_width(width, n) } else { width };
+        let mut widths = params.refine_widths.clone();
+        if let Some(last) = widths.last_mut() {
+            *last = grown_width(*last, n);
+        }
+        for width in widths {
             lists = refined(rows, &lists, (width, params.slots), params);
         }
         for layer in &mut upper.layers {

@@ -20,15 +20,18 @@ impl OneOrMany {
     /// The parts, without white space around them and without empty ones.
     #[must_use]
     pub fn parts(&self) -> Vec<String> {
-        let parts = match self {
-            Self::Commas(text) => split(text),
-            Self::List(list) => list.clone(),
+        let trimmed = |parts: &[String]| {
+            parts.iter().map(|part| part.trim().to_owned()).filter(|part| !part.is_empty()).collect()
         };
-        parts.iter().map(|part| part.trim()).filter(|part| !part.is_empty()).map(str::to_owned).collect()
+        match self {
+            Self::Commas(text) => trimmed(&split(text)),
+            Self::List(list) => trimmed(list),
+        }
     }
 }
 
-/// Splits at commas that are not in quotes; a doubled quote in quotes is one.
+/// Splits at commas that are not in quotes; a doubled quote in quotes is one. Unlike CSV's readers it takes quotes after
+/// a space, as people write them.
 fn split(text: &str) -> Vec<String> {
     let (mut parts, mut part, mut is_quoted) = (Vec::new(), String::new(), false);
     let mut chars = text.chars().peekable();
