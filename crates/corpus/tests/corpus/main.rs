@@ -11,6 +11,8 @@ mod formats;
 #[cfg(test)]
 mod identifiers;
 #[cfg(test)]
+mod layouts;
+#[cfg(test)]
 mod properties;
 #[cfg(test)]
 mod records;
