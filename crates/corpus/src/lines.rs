@@ -12,17 +12,19 @@ pub(crate) enum Line<'a> {
     TooLong,
 }
 
-/// Reads lines that end in `\n` or `\r\n`; the last may end with the text.
+/// Reads lines that end in `\n`, `\r\n` or, as old Macs have it, `\r`; the last may end with the text.
 pub(crate) struct Lines {
     input: Input,
     buffer: Vec<u8>,
     /// The number of the line last read, from 1.
     number: u64,
+    /// Whether the line last read ended in `\r`, so that a `\n` at once behind it belongs to it.
+    ended_in_return: bool,
 }
 
 impl Lines {
     pub(crate) fn new(input: Input) -> Self {
-        Self { input, buffer: Vec::new(), number: 0 }
+        Self { input, buffer: Vec::new(), number: 0, ended_in_return: false }
     }
 
     /// Where the line that [`next_line`](Self::next_line) will give stands.
@@ -36,15 +38,23 @@ impl Lines {
         self.buffer.clear();
         let mut n_bytes = 0;
         loop {
-            let available = self.input.fill(self.number)?;
+            let mut available = self.input.fill(self.number)?;
             if available.is_empty() {
                 if n_bytes == 0 {
                     return Ok(None);
                 }
                 break;
             }
-            let end = available.iter().position(|&byte| byte == b'\n');
+            if std::mem::take(&mut self.ended_in_return) && available.first() == Some(&b'\n') {
+                self.input.text.consume(1);
+                available = self.input.fill(self.number)?;
+                if available.is_empty() {
+                    return Ok(None);
+                }
+            }
+            let end = available.iter().position(|byte| matches!(byte, b'\n' | b'\r'));
             let part = &available[..end.unwrap_or(available.len())];
+            self.ended_in_return = end.is_some_and(|end| available[end] == b'\r');
             let n_taken = part.len() + usize::from(end.is_some());
             n_bytes += n_taken;
             if n_bytes <= MAX_RECORD_BYTES {
@@ -58,6 +68,6 @@ impl Lines {
         if n_bytes > MAX_RECORD_BYTES {
             return Ok(Some(Line::TooLong));
         }
-        Ok(Some(Line::Text(self.buffer.strip_suffix(b"\r").unwrap_or(&self.buffer))))
+        Ok(Some(Line::Text(&self.buffer)))
     }
 }

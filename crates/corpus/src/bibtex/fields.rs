@@ -7,7 +7,6 @@ use serde_json::Value;
 
 use crate::bibliography::{ENTRY_TYPE, OWN_ID, Reference, distinct};
 use crate::identifier::IdentifierKind;
-use crate::person::Person;
 use crate::tex::{decode, decode_verbatim, split_outside_braces};
 
 /// The record of an entry's fields: names in lower case, values as TeX.
@@ -59,14 +58,8 @@ impl Raw {
     }
 }
 
-/// The names of `A and B and others`.
 fn names(tex: &str) -> Vec<Value> {
-    let raw = split_outside_braces(tex, "and");
-    let raw = raw.into_iter().map(str::trim).filter(|name| !name.eq_ignore_ascii_case("others"));
-    raw.map(|name| Person::from_bibtex(name).display())
-        .filter(|name| !name.is_empty())
-        .map(Value::from)
-        .collect()
+    super::names::names(tex).into_iter().map(Value::from).collect()
 }
 
 /// BibLaTeX's `date`, or a year with perhaps a month and a day (`month = "5~" # may` has both).

@@ -2,21 +2,24 @@
 //!
 //! Read here rather than by the `biblatex` crate, which takes a whole file into memory, ends at the first
 //! fault, and drops what tells maths and names apart. Entries are independent, so that a malformed one is
-//! reported and the next one read. `crossref` is not followed, since a parent stands behind its children.
+//! reported and the next one read; `crossref` and `xdata` are followed in `families`.
 
 mod entry;
+mod families;
 mod fields;
+mod names;
 mod scanner;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 
-use crate::error::{Place, ReadError, RecordError};
+use crate::error::{FieldIssue, Place, ReadError, RecordError};
 use crate::input::Input;
 use crate::lines::Lines;
 use crate::reader::{FormatReader, MAX_RECORD_BYTES};
 use crate::record::Parsed;
 use entry::{Fault, Piece};
-use scanner::{Block, Scanner};
+use families::{Entry, Families};
+use scanner::{Block, Item, Scanner};
 
 pub(crate) use scanner::{begins_with_block, has_block};
 
@@ -24,53 +27,83 @@ pub(crate) use scanner::{begins_with_block, has_block};
 pub(crate) struct BibTex {
     scanner: Scanner,
     macros: Macros,
+    families: Families,
+    /// Entries whose parents are known.
+    ready: VecDeque<Entry>,
+    /// What was passed over since the last paper.
+    warnings: Vec<FieldIssue>,
 }
 
 impl BibTex {
     pub(crate) fn new(input: Input) -> Self {
-        Self { scanner: Scanner::new(Lines::new(input)), macros: Macros::default() }
+        Self {
+            scanner: Scanner::new(Lines::new(input)),
+            macros: Macros::default(),
+            families: Families::default(),
+            ready: VecDeque::new(),
+            warnings: Vec::new(),
+        }
     }
 
-    /// The paper of a block; `None` for a block that is none.
-    fn read(&mut self, block: &Block) -> Option<Result<Parsed, RecordError>> {
+    /// Reads a block; an entry goes to those that are ready, or waits for its parent.
+    fn read(&mut self, block: &Block) -> Result<(), RecordError> {
         let body = match std::str::from_utf8(&block.body) {
             Ok(body) => body,
-            Err(_) if matches!(block.kind.as_str(), "comment" | "preamble") => return None,
-            Err(error) => return Some(Err(not_utf8(block, error))),
+            Err(_) if matches!(block.kind.as_str(), "comment" | "preamble") => return Ok(()),
+            Err(error) => return Err(not_utf8(block, error)),
         };
         match block.kind.as_str() {
-            "comment" | "preamble" => None,
+            "comment" | "preamble" => Ok(()),
             "string" => {
                 let defined = entry::parse_fields(body).and_then(|fields| self.macros.define(fields));
-                defined.err().map(|fault| Err(record_error(block, None, fault)))
+                defined.map_err(|fault| record_error(block, None, fault))
             }
-            _ => Some(self.entry(block, body)),
+            _ => {
+                let entry = self.entry(block, body)?;
+                self.ready.extend(self.families.add(entry));
+                Ok(())
+            }
         }
     }
 
-    fn entry(&self, block: &Block, body: &str) -> Result<Parsed, RecordError> {
+    fn entry(&self, block: &Block, body: &str) -> Result<Entry, RecordError> {
         let entry = entry::parse_entry(body).map_err(|fault| record_error(block, None, fault))?;
         let mut fields = Vec::with_capacity(entry.fields.len());
-        let mut unknown = Vec::new();
+        let mut warnings = Vec::new();
+        let mut n_bytes = 0;
         for (name, pieces) in entry.fields {
-            let expanded = self.macros.expand(&pieces).map_err(|message| {
-                record_error(
-                    block,
-                    Some(&entry.key),
-                    Fault { field: Some(name.clone()), n_lines: 0, message },
-                )
-            })?;
-            unknown.extend(expanded.unknown.into_iter().map(|found| (name.clone(), found)));
+            let fault = |message| {
+                let fault = Fault { field: Some(name.clone()), n_lines: 0, message };
+                record_error(block, Some(&entry.key), fault)
+            };
+            let expanded = self.macros.expand(&pieces, &mut n_bytes).map_err(fault)?;
+            for found in expanded.unknown {
+                let message =
+                    format!("expected a macro that @string defines, found {found}; its name is kept");
+                warnings.push(FieldIssue { place: block.place.clone(), field: name.clone(), message });
+            }
             fields.push((name.to_lowercase(), expanded.tex));
         }
-        let mut reference = fields::reference(&block.kind, fields);
-        reference.set_key(&entry.key);
+        let kind = block.kind.clone();
+        Ok(Entry {
+            kind,
+            key: entry.key,
+            fields,
+            inherited: Vec::new(),
+            warnings,
+            place: block.place.clone(),
+        })
+    }
+
+    fn paper(&mut self, entry: Entry) -> Result<Parsed, RecordError> {
+        let Entry { kind, key, mut fields, inherited, mut warnings, place } = entry;
+        fields.extend(inherited);
+        let mut reference = fields::reference(&kind, fields);
+        reference.set_key(&key);
         reference.choose_id();
-        let mut parsed = reference.into_paper(&block.place)?;
-        for (field, found) in unknown {
-            let message = format!("expected a macro that @string defines, found {found}; its name is kept");
-            parsed.warnings.push(crate::FieldIssue { place: block.place.clone(), field, message });
-        }
+        let mut parsed = reference.into_paper(&place)?;
+        parsed.warnings.append(&mut self.warnings);
+        parsed.warnings.append(&mut warnings);
         Ok(parsed)
     }
 }
@@ -78,14 +111,30 @@ impl BibTex {
 impl FormatReader for BibTex {
     fn next_record(&mut self) -> Result<Option<Result<Parsed, RecordError>>, ReadError> {
         loop {
-            match self.scanner.next_block()? {
-                None => return Ok(None),
-                Some(Err(bad)) => return Ok(Some(Err(bad))),
-                Some(Ok(block)) => {
-                    if let Some(record) = self.read(&block) {
-                        return Ok(Some(record));
+            if let Some(entry) = self.ready.pop_front() {
+                return Ok(Some(self.paper(entry)));
+            }
+            let read = match self.scanner.next_item()? {
+                None => {
+                    self.ready.extend(self.families.finish());
+                    if self.ready.is_empty() {
+                        return Ok(None);
                     }
+                    continue;
                 }
+                Some(Err(bad)) => Err(bad),
+                Some(Ok(Item::Block(block))) => self.read(&block),
+                Some(Ok(Item::OpenComment(place))) => {
+                    let message =
+                        "expected a comment that is closed, found none; what is behind its first line up to \
+                                   the next entry is passed over"
+                            .to_owned();
+                    self.warnings.push(FieldIssue { place, field: "@comment".to_owned(), message });
+                    Ok(())
+                }
+            };
+            if let Err(bad) = read {
+                return Ok(Some(Err(bad)));
             }
         }
     }
@@ -144,7 +193,7 @@ impl Macros {
     fn define(&mut self, fields: Vec<(String, entry::Pieces)>) -> Result<(), Fault> {
         for (name, pieces) in fields {
             let fault = |message| Fault { field: Some(name.clone()), n_lines: 0, message };
-            let tex = self.expand(&pieces).map_err(fault)?.tex;
+            let tex = self.expand(&pieces, &mut 0).map_err(fault)?.tex;
             self.n_bytes += name.len() + tex.len();
             if self.n_bytes > MAX_RECORD_BYTES {
                 return Err(fault(too_long()));
@@ -154,7 +203,9 @@ impl Macros {
         Ok(())
     }
 
-    fn expand(&self, pieces: &[Piece]) -> Result<Expanded, String> {
+    /// Puts macros in. `n_bytes` counts the expanded bytes of a whole entry, which are bounded as one record is:
+    /// an entry may name a long macro in each of its fields.
+    fn expand(&self, pieces: &[Piece], n_bytes: &mut usize) -> Result<Expanded, String> {
         const MONTHS: [&str; 12] =
             ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
 
@@ -176,7 +227,8 @@ impl Macros {
                 }
             };
             // Macros of macros could double a value with every line.
-            if expanded.tex.len() + tex.len() > MAX_RECORD_BYTES {
+            *n_bytes += tex.len();
+            if *n_bytes > MAX_RECORD_BYTES {
                 return Err(too_long());
             }
             expanded.tex.push_str(tex);

@@ -1,5 +1,7 @@
 //! Cuts a BibTeX text into its blocks (`@article{…}`, `@string{…}`), with no more than one in memory.
 
+use std::collections::VecDeque;
+
 use crate::error::{Place, ReadError, RecordError};
 use crate::lines::{Line, Lines};
 use crate::reader::MAX_RECORD_BYTES;
@@ -23,23 +25,46 @@ pub(super) struct Scanner {
     lines: Lines,
     /// What is left of a line, and where it stands.
     rest: Option<(Vec<u8>, Place)>,
+    /// Lines behind a comment that nothing closes, to be read again.
+    again: VecDeque<NumberedLine>,
+    /// How many bytes may still be looked through for the end of a comment. Every byte read adds to it, so
+    /// that a file of nothing but open comments is not read once for each.
+    lookahead: usize,
     /// Whether fields outside any entry were reported since the last entry.
     has_reported_stray: bool,
 }
 
+/// What stands next in a text.
+#[derive(Debug)]
+pub(super) enum Item {
+    /// A block.
+    Block(Block),
+    /// A `@comment` that nothing closes, at this place: what is behind it is read as if it were not there.
+    OpenComment(Place),
+}
+
 impl Scanner {
     pub(super) fn new(lines: Lines) -> Self {
-        Self { lines, rest: None, has_reported_stray: true }
+        Self {
+            lines,
+            rest: None,
+            again: VecDeque::new(),
+            lookahead: MAX_RECORD_BYTES,
+            has_reported_stray: true,
+        }
     }
 
     /// The next block, or what is wrong there; the text after it is read as if it were not there.
-    pub(super) fn next_block(&mut self) -> Result<Option<Result<Block, RecordError>>, ReadError> {
+    pub(super) fn next_item(&mut self) -> Result<Option<Result<Item, RecordError>>, ReadError> {
         loop {
             let Some((line, place)) = self.take_line()? else { return Ok(None) };
             let Some(line) = line else { return Ok(Some(Err(RecordError::too_long(&place)))) };
             if let Some(start) = find_start(&line) {
                 self.has_reported_stray = false;
-                return self.block(&line, &start, place).map(Some);
+                return Ok(Some(match start.kind.as_str() {
+                    "comment" => Ok(self.comment(&line, &start, place)?),
+                    _ => self.block(&line, &start, place)?.map(Item::Block),
+                }));
             }
             if !self.has_reported_stray && is_field(&line) {
                 self.has_reported_stray = true;
@@ -83,9 +108,7 @@ impl Scanner {
                 None => return Ok(Err(unclosed())),
                 Some((None, _)) => is_too_long = true,
                 // An entry at the start of a line is one, whatever was left open before it.
-                Some((Some(next), next_place))
-                    if start.kind != "comment" && find_start(&next).is_some_and(|next| next.is_first) =>
-                {
+                Some((Some(next), next_place)) if begins_entry(&next) => {
                     self.rest = Some((next, next_place));
                     return Ok(Err(unclosed()));
                 }
@@ -98,16 +121,51 @@ impl Scanner {
         Ok(Ok(Block { kind: start.kind.clone(), body, place }))
     }
 
+    /// Passes over the comment that begins in `line`: to the delimiter that closes it, with whatever entries
+    /// are in it. If none does, only to the next entry.
+    fn comment(&mut self, line: &[u8], start: &Start, place: Place) -> Result<Item, ReadError> {
+        let mut nesting = Nesting { close: start.close, depth: 0, in_quotes: false };
+        let mut passed: VecDeque<NumberedLine> = VecDeque::new();
+        let mut n_passed = 0;
+        let mut line = line[start.body..].to_vec();
+        let mut line_place = place.clone();
+        loop {
+            if let Some(end) = nesting.find_end(&line) {
+                self.rest = Some((line.split_off(end + 1), line_place));
+                return Ok(Item::Block(Block { kind: start.kind.clone(), body: Vec::new(), place }));
+            }
+            let next = if n_passed > self.lookahead.min(MAX_RECORD_BYTES) { None } else { self.take_line()? };
+            let Some((next, next_place)) = next else { break };
+            let text = next.clone().unwrap_or_default();
+            n_passed += text.len() + 1;
+            passed.push_back((next, next_place.clone()));
+            (line, line_place) = (text, next_place);
+        }
+        self.lookahead = self.lookahead.saturating_sub(n_passed);
+        let is_entry = |(line, _): &NumberedLine| line.as_deref().is_some_and(begins_entry);
+        while passed.front().is_some_and(|line| !is_entry(line)) {
+            passed.pop_front();
+        }
+        passed.append(&mut self.again);
+        self.again = passed;
+        Ok(Item::OpenComment(place))
+    }
+
     /// The next line, or what is left of the last.
     fn take_line(&mut self) -> Result<Option<NumberedLine>, ReadError> {
         if let Some((rest, place)) = self.rest.take() {
             return Ok(Some((Some(rest), place)));
         }
+        if let Some(line) = self.again.pop_front() {
+            return Ok(Some(line));
+        }
         let place = self.lines.place_of_next();
-        Ok(self.lines.next_line()?.map(|line| match line {
+        let line = self.lines.next_line()?.map(|line| match line {
             Line::Text(text) => (Some(text.to_vec()), place),
             Line::TooLong => (None, place),
-        }))
+        });
+        self.lookahead += line.as_ref().and_then(|(text, _)| text.as_ref()).map_or(0, Vec::len);
+        Ok(line)
     }
 }
 
@@ -143,6 +201,41 @@ fn find_start(line: &[u8]) -> Option<Start> {
         })
     })
 }
+
+/// Whether a line begins an entry, as even the text of a field that nothing closes would not: `@article{key,`,
+/// `@article{key` alone, `@string{name =`. "@home (a league) and" and "@work{x} are" are text.
+fn begins_entry(line: &[u8]) -> bool {
+    let Some(start) = find_start(line).filter(|start| start.is_first) else { return false };
+    let is_known = KINDS.contains(&start.kind.as_str());
+    if start.kind == "comment" || (start.close == b')' && !is_known) {
+        return is_known;
+    }
+    let body = line[start.body..].trim_ascii();
+    let end = body.iter().position(|byte| b",={}()\"@".contains(byte));
+    let Some(end) = end else {
+        // A key alone on its line; more words are a text's.
+        return is_known || !body.contains(&b' ');
+    };
+    let after = body[end + 1..].trim_ascii();
+    match body[end] {
+        b'=' => end > 0 && (is_known || after.first().is_some_and(|byte| b"{\"".contains(byte))),
+        b',' => is_known || after.is_empty() || after.contains(&b'='),
+        // `@preamble{"…"}`, and keys with parentheses.
+        b'"' => start.kind == "preamble",
+        b'(' | b')' => is_known && body.contains(&b','),
+        _ => false,
+    }
+}
+
+/// The kinds of blocks that BibTeX and BibLaTeX have.
+#[rustfmt::skip]
+const KINDS: [&str; 41] = [
+    "article", "artwork", "audio", "book", "bookinbook", "booklet", "collection", "comment", "conference",
+    "dataset", "electronic", "image", "inbook", "incollection", "inproceedings", "inreference", "letter",
+    "manual", "mastersthesis", "misc", "mvbook", "mvcollection", "mvproceedings", "mvreference", "online",
+    "patent", "performance", "periodical", "phdthesis", "preamble", "proceedings", "reference", "report",
+    "review", "set", "software", "string", "suppbook", "techreport", "thesis", "unpublished",
+];
 
 /// Whether a text's first line that says anything begins a block.
 pub(crate) fn begins_with_block(head: &[u8]) -> bool {

@@ -1,41 +1,56 @@
 //! TeX as bibliographies hold it: reading it as Unicode, and writing Unicode as TeX.
 //!
-//! Maths between dollars stays TeX in both directions, since no plain text says the same. For every text
-//! `t` whose white space is folded, `decode(&encode(&t)) == t`.
+//! Maths between dollars stays TeX in both directions, since no plain text says the same; but maths that
+//! is one sign or one index (`$\beta$`, `H$_2$O`) is read as that. For every text `t` whose white space is
+//! folded, `decode(&encode(&t)) == t`.
+//!
+//! Everything here reads a text once from left to right: time grows with its length and no faster.
 
+mod maths;
 mod symbols;
 
 use unicode_normalization::UnicodeNormalization;
 
 use crate::text::fold;
+use maths::Ends;
 
-/// Longest maths read between `\(` and `\)`.
-const MAX_MATHS_BYTES: usize = 2_000;
+/// Longest argument of a command that is read as one; longer ones are text between braces.
+const MAX_ARGUMENT_BYTES: usize = 200;
 
 /// A text as TeX, for a value in braces: what TeX or BibTeX would take for markup is written as a
 /// command, and braces are always balanced. `text` has its white space folded.
 ///
 /// `$…$` stays as it is where it reads as maths: a dollar before no space, up to one behind no space and
-/// before no digit (so that "$5 or $6" are prices), with balanced braces and no comment in it.
+/// before no digit (so that "$5 or $6" are prices), with balanced braces and no comment in it. Maths that
+/// would be read as a sign is written between `\(` and `\)`, which say the same.
 pub(crate) fn encode(text: &str) -> String {
     let mut tex = String::with_capacity(text.len() + text.len() / 8);
     let has_pairs = is_balanced(text);
-    let mut rest = text;
+    let mut ends = Ends::new(text);
+    let mut at = 0;
     let mut previous = ' ';
-    while let Some(c) = rest.chars().next() {
+    while let Some(c) = text[at..].chars().next() {
         if c == '$'
-            && let Some(length) = maths_length(rest).filter(|&length| is_maths(rest, length))
+            && previous != '\\'
+            && let Some(length) = ends.dollars(at).filter(|&length| is_maths(&text[at..], length))
         {
-            // Two dollars in a row would begin a display.
-            if tex.ends_with('$') {
-                tex.push_str("{}");
+            let formula = &text[at..at + length];
+            let inner = formula.strip_prefix('$').and_then(|inner| inner.strip_suffix('$'));
+            match inner.filter(|inner| maths::as_text(inner).is_some()) {
+                Some(inner) => tex.extend(["\\(", inner, "\\)"]),
+                None => {
+                    // Two dollars in a row would begin a display.
+                    if tex.ends_with('$') {
+                        tex.push_str("{}");
+                    }
+                    tex.push_str(formula);
+                }
             }
-            tex.push_str(&rest[..length]);
-            rest = &rest[length..];
+            at += length;
             previous = '$';
             continue;
         }
-        rest = &rest[c.len_utf8()..];
+        at += c.len_utf8();
         match c {
             '\\' => tex.push_str("\\textbackslash{}"),
             // BibTeX counts the brace of `\{`, so that a lone one would unbalance the entry.
@@ -77,53 +92,76 @@ pub(crate) fn encode_title(text: &str) -> String {
 }
 
 /// TeX as text: accents and commands for characters decoded, commands for looks and braces dropped,
-/// maths kept, unknown commands kept by name, white space folded.
+/// maths kept, unknown commands kept as they are written, white space folded.
 pub(crate) fn decode(tex: &str) -> String {
     let mut text = String::with_capacity(tex.len());
-    let mut rest = tex;
-    while let Some(c) = rest.chars().next() {
-        let (decoded, length) = match c {
-            '\\' => decode_command(rest),
-            '$' => match maths_length(rest) {
-                Some(length) => (rest[..length].to_owned(), length),
-                None => ("$".to_owned(), 1),
+    let mut ends = Ends::new(tex);
+    let mut at = 0;
+    while let Some(c) = tex[at..].chars().next() {
+        let rest = &tex[at..];
+        at += match c {
+            '\\' => decode_command(tex, at, &mut ends, &mut text),
+            '$' => match ends.dollars(at) {
+                Some(length) => {
+                    let formula = &rest[..length];
+                    let inner = formula.strip_prefix('$').and_then(|inner| inner.strip_suffix('$'));
+                    match inner.and_then(maths::as_text) {
+                        Some(sign) => text.push_str(&sign),
+                        None => text.push_str(formula),
+                    }
+                    length
+                }
+                None => {
+                    text.push('$');
+                    1
+                }
             },
-            '{' | '}' => (String::new(), 1),
-            '~' => (" ".to_owned(), 1),
-            '-' if rest.starts_with("---") => ("—".to_owned(), 3),
-            '-' if rest.starts_with("--") => ("–".to_owned(), 2),
-            '?' if rest.starts_with("?`") => ("¿".to_owned(), 2),
-            '!' if rest.starts_with("!`") => ("¡".to_owned(), 2),
-            '`' if rest.starts_with("``") => ("“".to_owned(), 2),
-            '\'' if rest.starts_with("''") => ("”".to_owned(), 2),
-            _ => {
-                text.push(c);
-                rest = &rest[c.len_utf8()..];
-                continue;
+            '{' | '}' => 1,
+            '~' => {
+                text.push(' ');
+                1
             }
+            _ => match LIGATURES.iter().find(|(signs, _)| rest.starts_with(signs)) {
+                Some((signs, sign)) => {
+                    text.push(*sign);
+                    signs.len()
+                }
+                None => {
+                    text.push(c);
+                    c.len_utf8()
+                }
+            },
         };
-        text.push_str(&decoded);
-        rest = &rest[length..];
     }
     fold(&text)
 }
+
+/// Signs that TeX joins to one, the longer first.
+const LIGATURES: [(&str, char); 6] =
+    [("---", '—'), ("--", '–'), ("?`", '¿'), ("!`", '¡'), ("``", '“'), ("''", '”')];
 
 /// A text with TeX's accents (`\"{o}`, `{\'e}`) as characters and all else as it is: arXiv writes its
 /// titles and names so.
 pub(crate) fn decode_accents(text: &str) -> String {
     let mut decoded = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(c) = rest.chars().next() {
-        let maths = if c == '$' { maths_length(rest) } else { None };
-        if let Some(length) = maths {
+    let mut ends = Ends::new(text);
+    let mut at = 0;
+    while let Some(c) = text[at..].chars().next() {
+        let rest = &text[at..];
+        let verbatim = match c {
+            '$' => ends.dollars(at),
+            '\\' if rest[1..].starts_with('$') => Some(2),
+            _ => None,
+        };
+        if let Some(length) = verbatim {
             decoded.push_str(&rest[..length]);
-            rest = &rest[length..];
+            at += length;
         } else if let Some((letter, length)) = braced_accent(rest).or_else(|| accented(rest)) {
             decoded.push_str(&letter);
-            rest = &rest[length..];
+            at += length;
         } else {
             decoded.push(c);
-            rest = &rest[c.len_utf8()..];
+            at += c.len_utf8();
         }
     }
     decoded
@@ -146,20 +184,6 @@ pub(crate) fn decode_verbatim(tex: &str) -> String {
         }
     }
     fold(&text)
-}
-
-/// How many bytes the maths at the start of `rest`, which begins with a dollar, take with its dollars.
-fn maths_length(rest: &str) -> Option<usize> {
-    let fence = if rest.starts_with("$$") { "$$" } else { "$" };
-    let mut chars = rest.char_indices().skip(fence.len());
-    while let Some((at, c)) = chars.next() {
-        match c {
-            '\\' => drop(chars.next()),
-            '$' if rest[at..].starts_with(fence) => return Some(at + fence.len()),
-            _ => {}
-        }
-    }
-    None
 }
 
 /// Whether what lies between the dollars reads as maths, and can stand in a value in braces.
@@ -213,39 +237,110 @@ pub(crate) fn split_outside_braces<'a>(raw: &'a str, separator: &str) -> Vec<&'a
     parts
 }
 
-/// What the command at the start of `rest` stands for, and its length with what it takes.
-fn decode_command(rest: &str) -> (String, usize) {
-    if let Some(found) = accented(rest) {
-        return found;
+/// Puts what the command at `at` stands for behind `text`; gives its length with what it takes.
+fn decode_command(tex: &str, at: usize, ends: &mut Ends<'_>, text: &mut String) -> usize {
+    let rest = &tex[at..];
+    if let Some((letter, length)) = accented(rest).or_else(|| spacing_accent(rest)) {
+        text.push_str(&letter);
+        return length;
     }
     let after = &rest[1..];
     let name: &str = &after[..after.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(after.len())];
     if name.is_empty() {
-        let Some(c) = after.chars().next() else { return ("\\".to_owned(), 1) };
-        for (open, close) in [("(", ")"), ("[", "]")] {
-            let end = format!("\\{close}");
-            // Of bounded length, so that a text of nothing but openings is no quadratic search.
-            if let Some(inner) = after.strip_prefix(open)
-                && let Some(length) = inner[..inner.floor_char_boundary(MAX_MATHS_BYTES)].find(&end)
-            {
-                return (format!("${}$", inner[..length].trim()), 2 + length + 2);
-            }
-        }
-        return match symbols::escaped(c) {
-            Some(text) => (text.to_owned(), 1 + c.len_utf8()),
-            None => ("\\".to_owned(), 1),
-        };
+        return decode_sign(tex, at, ends, text);
     }
     let length = 1 + name.len();
     // TeX takes the white space behind a command's name.
     let n_spaces = rest[length..].len() - rest[length..].trim_start().len();
-    if let Some(text) = symbols::symbol(name) {
-        return (text.to_owned(), length + n_spaces);
+    let argument = || argument(&rest[length + n_spaces..]);
+    if let Some(symbol) = symbols::symbol(name) {
+        text.push_str(symbol);
+        return length + n_spaces;
     }
     if symbols::is_style(name) {
-        return (String::new(), length + n_spaces);
+        return length + n_spaces;
     }
-    (rest[..length].to_owned(), length)
+    if symbols::is_silent(name) {
+        return length + n_spaces + argument().map_or(0, |(_, n_taken)| n_taken);
+    }
+    let read = |(inner, n_taken): (&str, usize)| {
+        let read = match name {
+            "textsubscript" | "textsuperscript" => {
+                let inner = decode(inner);
+                maths::shifted(&inner, name == "textsuperscript").unwrap_or(inner)
+            }
+            "ensuremath" => maths::as_text(inner).unwrap_or_else(|| format!("${}$", inner.trim())),
+            "textgreek" => inner.chars().map(symbols::transliterated).collect(),
+            _ => return None,
+        };
+        Some((read, n_taken))
+    };
+    match argument().and_then(read) {
+        Some((read, n_taken)) => {
+            text.push_str(&read);
+            length + n_spaces + n_taken
+        }
+        // A longer argument is read as what it is made of.
+        None if matches!(name, "textsubscript" | "textsuperscript" | "ensuremath" | "textgreek") => {
+            length + n_spaces
+        }
+        None => {
+            text.push_str(&rest[..length]);
+            length
+        }
+    }
+}
+
+/// What a backslash and a sign, not a letter, stand for.
+fn decode_sign(tex: &str, at: usize, ends: &mut Ends<'_>, text: &mut String) -> usize {
+    let Some(c) = tex[at + 1..].chars().next() else {
+        text.push('\\');
+        return 1;
+    };
+    let close = match c {
+        '(' => ends.closing(')', at + 2),
+        '[' => ends.closing(']', at + 2),
+        _ => None,
+    };
+    if let Some(close) = close {
+        text.extend(["$", tex[at + 2..close].trim(), "$"]);
+        return close + 2 - at;
+    }
+    match symbols::escaped(c) {
+        Some(sign) => {
+            text.push_str(sign);
+            1 + c.len_utf8()
+        }
+        None => {
+            text.push('\\');
+            1
+        }
+    }
+}
+
+/// The argument at the start of `rest`, in braces or of one character, and what it takes with its braces.
+fn argument(rest: &str) -> Option<(&str, usize)> {
+    let Some(inner) = rest.strip_prefix('{') else {
+        let c = rest.chars().next().filter(|c| !c.is_whitespace() && !"\\}".contains(*c))?;
+        return Some((&rest[..c.len_utf8()], c.len_utf8()));
+    };
+    let mut depth = 0_usize;
+    for (at, byte) in inner.bytes().take(MAX_ARGUMENT_BYTES).enumerate() {
+        match byte {
+            b'{' => depth += 1,
+            b'}' if depth == 0 => return Some((&inner[..at], at + 2)),
+            b'}' => depth -= 1,
+            _ => {}
+        }
+    }
+    None
+}
+
+/// An accent over nothing, which is the sign itself: `\^{}`, `\~{}`.
+fn spacing_accent(rest: &str) -> Option<(String, usize)> {
+    let mut chars = rest.strip_prefix('\\')?.chars();
+    let sign = chars.next().filter(|sign| "^~`'\"".contains(*sign))?;
+    chars.as_str().starts_with("{}").then(|| (sign.to_string(), 4))
 }
 
 /// An accent with its letter at the start of `rest`: `\"o`, `\"{o}`, `\v{c}`, `\'{\i}`, `\'\i`.
@@ -320,7 +415,24 @@ mod tests {
             r"a $x_{1}^{2} \in \mathbb{R}$ and \(y\) and $$z$$ costs 5$",
             r"a $x_{1}^{2} \in \mathbb{R}$ and $y$ and $$z$$ costs 5$",
         );
-        check(r"\unknown{x} \alpha-helix \", r"\unknownx \alpha-helix \");
+        check(r"\unknown{x} \alpha-helix \", r"\unknownx α-helix \");
+        check(
+            r"CO\textsubscript{2} and {Ca}\textsuperscript{2+} at 10\textsuperscript{-3}, \textsuperscript{13}C",
+            "CO₂ and Ca²⁺ at 10⁻³, ¹³C",
+        );
+        check(
+            r"X\textsubscript{max}, \textsubscript2, H$_2$O, 25$^\circ$C, $^{13}$C",
+            "Xmax, ₂, H₂O, 25°C, ¹³C",
+        );
+        check(
+            r"\ensuremath{\beta}, {\textalpha}, {\textgreek{b}}, $\mu$m, \ensuremath{x_1}, P$<$5",
+            "β, α, β, μm, $x_1$, P<5",
+        );
+        check(
+            r"a \textonehalf{} \textrightarrow{} b, {\~{}}5 {\^{}}2, \og oui\fg",
+            "a ½ → b, ~5 ^2, « oui »",
+        );
+        check(r"{\noopsort{1999a}}2016 \href{https://e.org}{here} \mathrm{kg}", "2016 here kg");
         assert_eq!(decode_verbatim(r"\url{https://e.org/a\_b\%20c{\~{}}x--y}"), "https://e.org/a_b%20c~x--y");
         assert_eq!(
             decode_accents(r#"Schr\"{o}dinger {\'e} \emph{x} $\"o$ \under"#),
@@ -338,6 +450,32 @@ mod tests {
         check("a}b{c\\", r"a\textbraceright{}b\textbraceleft{}c\textbackslash{}");
         check("a{b}", r"a\{b\}");
         check("a--b", "a-{}-b");
+        check(r"a $\beta$ and $x$", r"a \(\beta\) and $x$");
+    }
+
+    /// How many bytes searches for the ends of maths pass over, for texts that have many beginnings and
+    /// no or few ends.
+    #[test]
+    fn the_work_grows_with_the_text_and_no_faster() {
+        let n_steps = |text: &str| {
+            maths::N_SEARCHED.set(0);
+            decode(text);
+            decode_accents(text);
+            encode(&fold(text));
+            encode_title(&fold(text));
+            decode_verbatim(text);
+            maths::N_SEARCHED.get()
+        };
+        for part in
+            ["\\$", "$", "$$ ", "\\(", "\\[ ", "\\$ $", "\\ensuremath{", "\\textsubscript{{", "{\\'{", "\\' "]
+        {
+            for end in ["", "$", "\\)", "$$", "}"] {
+                for n in [1_000, 4_000] {
+                    let text = part.repeat(n) + end;
+                    assert!(n_steps(&text) <= 16 * text.len(), "{part} {end} {n}: {}", n_steps(&text));
+                }
+            }
+        }
     }
 
     proptest! {

@@ -144,6 +144,93 @@ fn a_malformed_entry_is_told_and_the_next_is_read() {
 }
 
 #[test]
+fn an_open_comment_and_signs_in_text_cost_nobody_else() {
+    let read_titles = |text: &str| {
+        let outcome = read(text, Format::Bibtex);
+        assert_eq!((outcome.bad.len(), &outcome.fault), (0, &None), "{:?}", outcome.bad);
+        let warned: usize = outcome.papers.iter().map(|parsed| parsed.warnings.len()).sum();
+        (outcome.titles().join(" "), warned)
+    };
+    // Open: all entries behind it are there. Closed: entries in it are not.
+    let text = "@misc{z, title={Z}}\n@comment{groups: {half;}\n@misc{a, title={A}}\n@comment{\n@misc{c, title={C}}\n}\n@misc{b, title={B}}\n";
+    assert_eq!(read_titles(text), ("Z A B".to_owned(), 1));
+    assert_eq!(read_titles("@Comment{x}@misc{a, title={A}}@comment{\n"), ("A".to_owned(), 0));
+    let many = "@comment{ {\n@misc{a, title={A}}\n".repeat(300);
+    assert_eq!(read_titles(&many).0.len(), 599);
+    for line in [
+        "@home (a league) and",
+        "@work{x} are held",
+        "@user (see, e.g., this)",
+        "@media{print and more",
+        "bo@example.org {x}",
+    ] {
+        let text = format!(
+            "@misc{{a, title={{A}}, abstract={{Such as\n{line}\nmore.{}}}}}\n@misc{{b, title={{B}}}}",
+            "}".repeat(line.matches('{').count() - line.matches('}').count())
+        );
+        assert_eq!(read_titles(&text), ("A B".to_owned(), 0), "{text}");
+    }
+    for next in [
+        "@article{b, title={B}}",
+        "@misc{b,\n title={B}}",
+        "@misc{b\n, title={B}}",
+        "@thing{b, title={B}}",
+        "@article(b, title={B})",
+    ] {
+        let outcome = read(format!("@misc{{a, title={{A,\n{next}"), Format::Bibtex);
+        assert_eq!((outcome.titles(), outcome.bad.len()), (vec!["B"], 1), "{next}");
+    }
+}
+
+#[test]
+fn children_have_what_their_proceedings_say_wherever_those_stand() {
+    let child = "@inproceedings{c, title={Boats}, crossref={P96}, pages={1--2}}\n";
+    let parent = "@proceedings{p96, editor={Roe, Cy}, title={Proc. of Tides}, year={1996}, doi={10.5555/p}, note={N}}\n";
+    for text in [child.to_owned() + parent, parent.to_owned() + child] {
+        let mut found = papers(&text);
+        found.sort_by_key(|paper| paper.title.clone());
+        let [boats, _] = found.as_slice() else { panic!("{found:?}") };
+        assert_eq!((boats.venue.as_deref(), boats.year), (Some("Proc. of Tides"), Some(1996)));
+        assert!(boats.external_ids.is_empty() && !boats.extra.contains_key("note"), "{boats:?}");
+    }
+    // `xdata` gives every field, is no paper, and may name others.
+    let found = papers(
+        "@article{a, title={A}, xdata={x}}\n@xdata{y, publisher={Y}}\n@xdata{x, journal={J}, note={N}, xdata={y}}",
+    );
+    assert_eq!(found.len(), 1);
+    assert_eq!((found[0].venue.as_deref(), found[0].extra["note"].as_str()), (Some("J"), Some("N")));
+    let orphans = read(
+        "@inbook{a, title={A}, crossref={b}}\n@inbook{b, title={B}, crossref={a}}\n@inbook{c, title={C}, crossref={c}}",
+        Format::Bibtex,
+    );
+    assert_eq!(orphans.titles(), ["C", "A", "B"]);
+    assert!(
+        orphans.papers[1].warnings[0].message.starts_with("expected an entry b in the file"),
+        "{orphans:?}"
+    );
+}
+
+#[test]
+fn a_long_macro_is_bounded_by_entry() {
+    let mut text = format!("@string{{long = {{{}}}}}\n", "x".repeat(1 << 20));
+    for n in 0..2_000 {
+        text.push_str(&format!("@misc{{k{n}, title={{T}}, note=long}}\n"));
+    }
+    let fields: String = (0..200).map(|n| format!(", f{n} = long")).collect();
+    text.push_str(&format!("@misc{{greedy, title={{G}}{fields}}}\n@misc{{last, title={{L}}}}\n"));
+    let source = cognate_corpus::Source::from_reader("test", std::io::Cursor::new(text));
+    let (mut n_papers, mut bad) = (0, Vec::new());
+    for record in source.records(&cognate_corpus::ReadOptions::default()).unwrap() {
+        match record.unwrap() {
+            Ok(_) => n_papers += 1,
+            Err(error) => bad.push(error.to_string()),
+        }
+    }
+    assert_eq!((n_papers, bad.len()), (2_001, 1), "{bad:?}");
+    assert!(bad[0].contains("expected at most 16 MiB with the macros put in"), "{bad:?}");
+}
+
+#[test]
 fn ris_of_zotero_endnote_scopus_and_web_of_science() {
     check(
         "TY  - JOUR\r\nTI  - Boats\r\nAU  - Núñez, José\r\nAU  - King, Martin Luther, Jr.\r\nT2  - Journal of Tides\r\nDA  - 2020/05/03/\r\nPY  - 2020\r\n\

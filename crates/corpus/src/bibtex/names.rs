@@ -1,0 +1,78 @@
+//! The names of `A and B and others`, in BibTeX's syntax and in BibLaTeX's extended one.
+
+use crate::person::Person;
+use crate::tex::{decode, split_outside_braces};
+
+/// The names in a field, as papers have them. "others" is nobody.
+pub(super) fn names(tex: &str) -> Vec<String> {
+    let raw = split_outside_braces(tex, "and");
+    let raw = raw.into_iter().map(str::trim).filter(|name| !name.eq_ignore_ascii_case("others"));
+    let names = raw.map(|name| extended(name).unwrap_or_else(|| Person::from_bibtex(name)).display());
+    names.filter(|name| !name.is_empty()).collect()
+}
+
+/// `family=Deursen, given=Alexander, prefix=van, useprefix=true`: parts by name, in any order.
+fn extended(raw: &str) -> Option<Person> {
+    let (mut family, mut given, mut prefix, mut suffix) = (None, None, None, None);
+    for part in split_outside_braces(raw, ",") {
+        // A part that has no name is no part of this syntax, and so the whole is not in it.
+        let (name, value) = unquoted(part.trim()).split_once('=')?;
+        let value = decode(unquoted(value.trim()));
+        let place = match name.trim().to_ascii_lowercase().as_str() {
+            "family" => &mut family,
+            "given" => &mut given,
+            "prefix" => &mut prefix,
+            "suffix" => &mut suffix,
+            // Initials and options, which say no more of the name.
+            name if name.ends_with("-i")
+                || name.starts_with("use")
+                || name == "id"
+                || name.starts_with("sort") =>
+            {
+                continue;
+            }
+            _ => return None,
+        };
+        *place = Some(value).filter(|value| !value.is_empty());
+    }
+    let whole = |parts: [Option<String>; 2]| parts.into_iter().flatten().collect::<Vec<_>>().join(" ");
+    let family = whole([prefix, family]);
+    match (family.is_empty(), given) {
+        (true, None) => None,
+        (true, Some(given)) => Some(Person::Named { family: given, given: String::new(), suffix: None }),
+        (false, given) => {
+            let given = given.unwrap_or_default();
+            let suffix = suffix.filter(|_| !given.is_empty());
+            Some(Person::Named { family, given, suffix })
+        }
+    }
+}
+
+/// Without quotation marks around all of it.
+fn unquoted(text: &str) -> &str {
+    text.strip_prefix('"').and_then(|text| text.strip_suffix('"')).unwrap_or(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_both_syntaxes() {
+        fn check(tex: &str, expected: &[&str]) {
+            assert_eq!(names(tex), expected, "{tex}");
+        }
+        check("Smith, Ada and others", &["Ada Smith"]);
+        check(
+            "family=Deursen, given=Alexander, prefix=van, useprefix=true and Smith, Ada",
+            &["Alexander van Deursen", "Ada Smith"],
+        );
+        check(
+            "given=Jean, prefix=de la, prefix-i=d, family=Rousse and given={Jean Pierre}, family=Simon",
+            &["Jean de la Rousse", "Jean Pierre Simon"],
+        );
+        check("\"family=Núñez\", given=\"José\"", &["José Núñez"]);
+        check("given=Plato and family={Quay Group}", &["Plato", "Quay Group"]);
+        check("{a=b Group}", &["a=b Group"]);
+    }
+}
