@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use cognate_corpus::{PaperIdError, ReadError, RecordError};
+use cognate_dedup::DedupError;
 use cognate_embed::EmbedError;
 use cognate_index::IndexError;
 use cognate_keyword::KeywordError;
@@ -177,6 +178,9 @@ pub enum EngineError {
         /// What was given.
         found: String,
     },
+    /// A request for duplicates is out of its bounds.
+    #[error(transparent)]
+    Dedup(#[from] DedupError),
     /// Another process keeps the index's files.
     #[error("another process, such as a running `cognate serve`, keeps the index of `{}`, and keeps it in shape; stop it first", data_dir.display())]
     IndexInUse {
@@ -202,9 +206,11 @@ impl EngineError {
     #[must_use]
     pub fn fault(&self) -> Fault {
         match self {
-            Self::InvalidRequest { .. } | Self::Read(_) | Self::BadRecord(_) | Self::Superseded => {
-                Fault::Caller
-            }
+            Self::InvalidRequest { .. }
+            | Self::Dedup(_)
+            | Self::Read(_)
+            | Self::BadRecord(_)
+            | Self::Superseded => Fault::Caller,
             Self::PaperNotFound { .. }
             | Self::PaperDropped { .. }
             | Self::RunNotFound { .. }

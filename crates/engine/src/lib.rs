@@ -36,11 +36,7 @@ pub use decisions::{
     Application, Bin, Cut, DroppedPapers, Histogram, Labelled, PairScore, PairToLabel, Precision, Stratum,
     Undo, Undone,
 };
-pub use dedup::{
-    Action, AuthorEvidence, CheckedRecord, Cluster, ClusterMode, DedupReport, DedupRequest, DedupStats,
-    Evidence, Found, JudgedPair, Judging, Judgment, KeepPolicy, Kind, Match, Member, OnProgress, PairJudge,
-    ScoredPair, TextEvidence, TitleEvidence, VenueEvidence, Verdict, Versions, named_features,
-};
+pub use dedup::{CheckedRecord, Found, JudgedPair, OnProgress, PairJudge};
 pub use doctor::{Check, examine};
 pub use embedding::{Embedded, Role};
 pub use engine::{DEFAULT_MODEL, Engine, EngineOptions, IndexStatus, ModelChoice, Stats};
@@ -63,6 +59,11 @@ pub use trends::{
     TrendReport, TrendRequest, Trending,
 };
 
+pub use cognate_dedup::{
+    Action, AuthorEvidence, Cluster, ClusterMode, DedupError, DedupReport, DedupRequest, DedupStats,
+    Evidence, Judging, Judgment, KeepPolicy, Kind, Match, Member, ScoredPair, TextEvidence, TitleEvidence,
+    VenueEvidence, Verdict, Versions, named_features,
+};
 pub use cognate_embed::{SpecialTokens, Token, UnitVector};
 pub use cognate_index::{SearchPath, SegmentStatus};
 pub use cognate_keyword::{Field, MatchedTerm, Status as KeywordStatus};

@@ -17,10 +17,10 @@ pub use precision::{Precision, Stratum};
 pub(crate) use threshold::labels_by_rows;
 pub use threshold::{Bin, Cut, Histogram, PairScore, PairToLabel};
 
-use crate::dedup::{Action, DedupReport, Match};
 use crate::engine::Engine;
 use crate::error::EngineError;
 use crate::store::{BringBack, DropRun, DroppedPaper, Label, NewDrop, Reader, StoredPaper};
+use cognate_dedup::{Action, DedupReport, Match};
 
 /// What [`Engine::drop_duplicates`] did.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

@@ -11,10 +11,10 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest, Sha256};
 use xxhash_rust::xxh3::xxh3_64;
 
-use crate::dedup::Kind;
 use crate::error::EngineError;
 use crate::store::{Store, StoredModel};
 use crate::view::INDEX_DIR;
+use cognate_dedup::Kind;
 
 /// The file's name inside [`INDEX_DIR`].
 const PAIRS_FILE: &str = "pairs";

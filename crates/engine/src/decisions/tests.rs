@@ -6,9 +6,9 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::catalog::{Clause, Condition, FacetField, Filter};
-use crate::dedup::{Cluster, DedupStats, Kind, Member};
 use crate::search::{Mode, SearchOptions, SearchRequest, SearchResponse};
 use crate::store::testing::{engine, paper, put};
+use cognate_dedup::{Cluster, DedupStats, Kind, Member};
 
 /// A report that drops each first paper in favour of the second.
 fn report(engine: &Engine, pairs: &[(&str, &str)]) -> DedupReport {

@@ -4,7 +4,9 @@ use std::collections::HashMap;
 
 use super::pairs::{PairsFile, RowPair, RowPairs};
 use super::precision::{Precision, Stratum, precision};
-use crate::dedup::{self, Kind};
+use cognate_dedup::{Kind, rules};
+
+use crate::dedup;
 use crate::engine::Engine;
 use crate::error::EngineError;
 use crate::store::Reader;
@@ -226,7 +228,7 @@ impl Engine {
 
     /// Where scored pairs are kept.
     pub(crate) fn pairs_file(&self, model: &crate::store::StoredModel) -> PairsFile {
-        PairsFile::of(&self.store, &self.data_dir, model, dedup::rules())
+        PairsFile::of(&self.store, &self.data_dir, model, rules())
     }
 }
 

@@ -3,9 +3,9 @@
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use cognate_corpus::Paper;
+use cognate_dedup::{BANDS, Sketch};
 use rayon::prelude::*;
 
-use super::sketch::{BANDS, Sketch};
 use crate::error::EngineError;
 use crate::store::Reader;
 

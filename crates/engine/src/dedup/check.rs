@@ -3,15 +3,12 @@
 use std::collections::BTreeMap;
 
 use cognate_corpus::{ExternalId, Lookup, Paper, PaperId};
+use cognate_dedup::{Evidence, Judging, Judgment, Kind, Profile, Verdict, reason};
 use cognate_index::SearchParams;
 use cognate_keyword::Query;
 use cognate_vector::UnitVector;
 use rayon::prelude::*;
 
-use super::evidence::Evidence;
-use super::profile::Profile;
-use super::request::Judging;
-use super::verdict::{Judgment, Kind, Verdict, reason};
 use crate::engine::Engine;
 use crate::error::EngineError;
 use crate::recipe::embedded_text;

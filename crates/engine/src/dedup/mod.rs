@@ -8,39 +8,22 @@
 
 mod candidates;
 mod check;
-mod cluster;
-mod coefficients;
-mod evidence;
-mod keep;
-mod model;
 mod pairs;
-mod profile;
-mod report;
-mod request;
-mod sketch;
-mod title;
-mod venue;
-mod verdict;
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use cognate_corpus::Paper;
+use cognate_dedup::{
+    Action, Cluster, DedupReport, DedupRequest, DedupStats, Evidence, Group, Judging, Kind, Link, Match,
+    Member, Profile, ScoredPair, Verdict, groups, kind, merged, probability, reason,
+};
 use rayon::prelude::*;
-use xxhash_rust::xxh3::xxh3_64;
 
 pub use check::{CheckedRecord, Found};
-pub use evidence::{AuthorEvidence, Evidence, TextEvidence, TitleEvidence, VenueEvidence};
-pub use model::named_features;
 pub use pairs::{JudgedPair, PairJudge};
-pub use report::{Action, Cluster, DedupReport, DedupStats, Match, Member, ScoredPair};
-pub use request::{ClusterMode, DedupRequest, Judging, KeepPolicy, Versions};
-pub use verdict::{Judgment, Kind, Verdict};
 
 use candidates::Candidate;
-use cluster::{Group, Link};
-use coefficients::{BIAS, COEFFICIENTS};
-use profile::Profile;
 
 use crate::decisions::{self, RowPair, RowPairs};
 use crate::engine::Engine;
@@ -54,16 +37,6 @@ const SURELY_DISTINCT: f64 = 0.01;
 
 /// Progress of a run: a step in words, how much of it is done, and of how much.
 pub type OnProgress<'a> = &'a mut dyn FnMut(&'static str, usize, usize);
-
-/// Raised whenever the same pair may get other evidence than before.
-const EVIDENCE_VERSION: u64 = 2;
-
-/// A number that differs whenever a pair may be scored differently, so that scores of earlier rules are not used.
-pub(crate) fn rules() -> u64 {
-    let numbers = COEFFICIENTS.iter().map(|(_, coefficient)| coefficient.to_bits());
-    let numbers = numbers.chain([BIAS.to_bits(), EVIDENCE_VERSION]);
-    xxh3_64(&numbers.flat_map(u64::to_le_bytes).collect::<Vec<u8>>())
-}
 
 /// A pair of rows, and what is to be done about it.
 struct JudgedRows {
@@ -90,7 +63,7 @@ impl Engine {
         on_progress: OnProgress<'_>,
     ) -> Result<DedupReport, EngineError> {
         let Some(view) = self.view()? else {
-            let (threshold, min_probability) = (request.threshold, request.judging.min_probability);
+            let (threshold, min_probability) = (request.threshold(), request.judging().min_probability());
             let stats = DedupStats { threshold, min_probability, ..DedupStats::default() };
             return Ok(DedupReport { clusters: Vec::new(), stats });
         };
@@ -99,10 +72,10 @@ impl Engine {
         let reader = self.store.reader()?;
         let file = self.pairs_file(view.model());
         let kept = file.read().filter(|pairs| pairs.generation == vectors.generation());
-        let scored = match kept.and_then(|pairs| pairs.at_threshold(request.threshold)) {
+        let scored = match kept.and_then(|pairs| pairs.at_threshold(request.threshold())) {
             Some(scored) => scored,
             None => {
-                let scored = score(&reader, &vectors, request.threshold, (stop, &mut *on_progress))?;
+                let scored = score(&reader, &vectors, request.threshold(), (stop, &mut *on_progress))?;
                 if let Err(error) = file.write(&scored) {
                     tracing::warn!("{error}: the next run scores all pairs again");
                 }
@@ -120,7 +93,7 @@ impl Engine {
     /// higher, or a failure of the store.
     pub fn rethreshold(&self, request: &DedupRequest) -> Result<DedupReport, EngineError> {
         let reader = self.store.reader()?;
-        let scored = self.scored_pairs(&reader)?.at_threshold(request.threshold);
+        let scored = self.scored_pairs(&reader)?.at_threshold(request.threshold());
         self.report(&reader, &scored.ok_or(EngineError::NoScoredPairs)?, request)
     }
 
@@ -131,8 +104,8 @@ impl Engine {
     /// As [`Engine::rethreshold`].
     pub fn scored_by_id(&self, request: &DedupRequest) -> Result<Vec<ScoredPair>, EngineError> {
         let reader = self.store.reader()?;
-        let scored = self.scored_pairs(&reader)?.at_threshold(request.threshold);
-        let judged = with_labels(&reader, &scored.ok_or(EngineError::NoScoredPairs)?, &request.judging)?;
+        let scored = self.scored_pairs(&reader)?.at_threshold(request.threshold());
+        let judged = with_labels(&reader, &scored.ok_or(EngineError::NoScoredPairs)?, request.judging())?;
         let mut rows: Vec<u32> = judged.iter().flat_map(|pair| [pair.rows.0, pair.rows.1]).collect();
         rows.sort_unstable();
         rows.dedup();
@@ -155,7 +128,7 @@ impl Engine {
         scored: &RowPairs,
         request: &DedupRequest,
     ) -> Result<DedupReport, EngineError> {
-        let judged = with_labels(reader, scored, &request.judging)?;
+        let judged = with_labels(reader, scored, request.judging())?;
         let clusters = clusters(reader, &judged, request)?;
         let count = |action| clusters.iter().flat_map(|c| &c.members).filter(|m| m.action == action).count();
         let stats = DedupStats {
@@ -164,8 +137,8 @@ impl Engine {
             n_clusters: clusters.len(),
             n_drop: count(Action::Drop),
             n_review: count(Action::Review),
-            threshold: request.threshold,
-            min_probability: request.judging.min_probability,
+            threshold: request.threshold(),
+            min_probability: request.judging().min_probability(),
             generation: scored.generation,
         };
         Ok(DedupReport { clusters, stats })
@@ -232,8 +205,8 @@ fn judge(
                 // must change nothing.
                 let score = a_vector.cosine(&b_vector);
                 let evidence = Evidence::new(first, second, Some(score));
-                let probability = model::probability(&evidence);
-                let kind = verdict::kind(&evidence);
+                let probability = probability(&evidence);
+                let kind = kind(&evidence);
                 let is_kept = probability >= SURELY_DISTINCT || score >= candidates::WITHOUT_AUTHOR;
                 Ok(is_kept.then_some(RowPair { rows: (a, b), score, probability, kind, has_key }))
             })
@@ -282,7 +255,7 @@ fn with_labels(
         let Some((a_vector, b_vector)) = reader.vector(rows.0)?.zip(reader.vector(rows.1)?) else { continue };
         let score = a_vector.cosine(&b_vector);
         let evidence = Evidence::new(&Profile::new(&a.paper), &Profile::new(&b.paper), Some(score));
-        let kind = verdict::kind(&evidence);
+        let kind = kind(&evidence);
         let pair = RowPair { rows, score, probability: 0.0, kind, has_key: false };
         all.push(judged(&pair, Some(is_duplicate)));
     }
@@ -302,7 +275,7 @@ fn clusters(
     let papers = reader.papers(&rows)?;
     let mut records: Vec<(u32, &Paper, Profile)> =
         papers.iter().map(|(row, stored)| (*row, &stored.paper, Profile::new(&stored.paper))).collect();
-    records.sort_by_cached_key(|(_, paper, profile)| request.keep.preference(paper, profile));
+    records.sort_by_cached_key(|(_, paper, profile)| request.keep().preference(paper, profile));
     let places: HashMap<u32, usize> =
         records.iter().enumerate().map(|(place, record)| (record.0, place)).collect();
 
@@ -315,7 +288,7 @@ fn clusters(
         links.push(Link { a, b, probability: pair.probability, verdict: pair.verdict, is_forbidden });
         found.insert((a, b), pair);
     }
-    let groups = cluster::groups(records.len(), &links, request.clusters);
+    let groups = groups(records.len(), &links, request.clusters());
     let mut clusters: Vec<Cluster> =
         groups.iter().map(|group| described(group, &records, &found, request)).collect();
     clusters.sort_by(|a, b| a.keep.cmp(&b.keep));
@@ -335,7 +308,7 @@ fn described(
         let ends = (other.place.min(other.matched_to), other.place.max(other.matched_to));
         let Some(pair) = found.get(&ends) else { continue };
         let ends = (&records[other.place].2, &records[other.matched_to].2);
-        let reason = verdict::reason(&Evidence::new(ends.0, ends.1, Some(pair.score)), ends);
+        let reason = reason(&Evidence::new(ends.0, ends.1, Some(pair.score)), ends);
         let said = if pair.label.is_some() { "a person said that they are duplicates; " } else { "" };
         others.push(Member {
             id: id(other.place),
@@ -354,11 +327,11 @@ fn described(
         let by_action = (a.action == Action::Review).cmp(&(b.action == Action::Review));
         by_action.then(probability(b).total_cmp(&probability(a))).then_with(|| a.id.cmp(&b.id))
     });
-    let merged = request.merge.then(|| {
+    let merged = request.merges().then(|| {
         // Places are in order of preference.
         let dropped: BTreeSet<usize> =
             group.others.iter().filter(|o| o.verdict == Verdict::Duplicate).map(|o| o.place).collect();
-        keep::merged(records[group.keep].1, dropped.into_iter().map(|place| records[place].1))
+        merged(records[group.keep].1, dropped.into_iter().map(|place| records[place].1))
     });
     let kept = Member { id: id(group.keep), action: Action::Keep, found: None };
     Cluster { keep: id(group.keep), members: [vec![kept], others].concat(), merged }
@@ -367,5 +340,5 @@ fn described(
 /// What speaks for and against a pair, in words.
 pub(crate) fn reason_of(a: &Paper, b: &Paper, score: f32) -> String {
     let (a, b) = (Profile::new(a), Profile::new(b));
-    verdict::reason(&Evidence::new(&a, &b, Some(score)), (&a, &b))
+    reason(&Evidence::new(&a, &b, Some(score)), (&a, &b))
 }

@@ -3,14 +3,11 @@
 use std::collections::HashMap;
 
 use cognate_corpus::Paper;
+use cognate_dedup::{Evidence, Judging, Judgment, Profile, reason};
 use cognate_embed::Encoder;
 use cognate_vector::UnitVector;
 use rayon::prelude::*;
 
-use super::evidence::Evidence;
-use super::profile::Profile;
-use super::request::Judging;
-use super::verdict::{Judgment, reason};
 use crate::engine::ModelChoice;
 use crate::error::EngineError;
 use crate::recipe::embedded_text;

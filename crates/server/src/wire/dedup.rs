@@ -5,7 +5,8 @@ use std::str::FromStr;
 
 use cognate_corpus::{Paper, PaperId};
 use cognate_engine::{
-    CheckedRecord, DedupReport, DedupRequest, EngineError, JudgedPair, Judging, Member, ScoredPair,
+    CheckedRecord, DedupError, DedupReport, DedupRequest, EngineError, JudgedPair, Judging, Member,
+    ScoredPair,
 };
 use serde::{Deserialize, Serialize};
 
@@ -60,10 +61,10 @@ pub struct CheckParams {
 /// # Errors
 /// [`EngineError::InvalidRequest`] that names the parameter.
 pub fn to_judging(min_probability: Option<f64>, versions: Option<&str>) -> Result<Judging, EngineError> {
-    Judging::new(min_probability, parsed(versions)?)
+    Ok(Judging::new(min_probability, parsed(versions)?)?)
 }
 
-fn parsed<T: Default + FromStr<Err = EngineError>>(text: Option<&str>) -> Result<T, EngineError> {
+fn parsed<T: Default + FromStr<Err = DedupError>>(text: Option<&str>) -> Result<T, DedupError> {
     text.map_or_else(|| Ok(T::default()), str::parse)
 }
 

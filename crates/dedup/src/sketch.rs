@@ -4,33 +4,37 @@ use cognate_corpus::matching::{self, NameKey};
 use cognate_corpus::{Paper, PaperId};
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
-use super::profile::{set, shingles, without_notices};
+use crate::profile::{set, shingles, without_notices};
 
 /// Hash functions of a sketch. `BANDS` bands of `ROWS` each bring two texts together with probability
 /// `1 - (1 - j^ROWS)^BANDS` at Jaccard coefficient `j`: 0.87 at 0.5, 0.99 at 0.6.
-pub(super) const BANDS: usize = 32;
+pub const BANDS: usize = 32;
 const ROWS: usize = 4;
 /// Authors of a paper that candidates are found by: with more, all papers of a collaboration would be.
 const MAX_AUTHORS: usize = 64;
 
 /// A paper without its text.
 #[derive(Debug, Clone)]
-pub(super) struct Sketch {
-    pub(super) row: u32,
-    pub(super) id: PaperId,
+pub struct Sketch {
+    /// Its row.
+    pub row: u32,
+    /// Its id.
+    pub id: PaperId,
     /// Hashes of its identifiers with their kinds.
-    pub(super) identifiers: Vec<u64>,
+    pub identifiers: Vec<u64>,
     /// Hash of its normalised title.
-    pub(super) title: Option<u64>,
+    pub title: Option<u64>,
     /// Hashes of its authors' family names, ascending.
-    pub(super) families: Vec<u32>,
+    pub families: Vec<u32>,
     /// MinHash of the pairs of words in title and abstract: for each band a hash of its `ROWS` minima. Empty where
     /// there is no abstract.
-    pub(super) bands: Vec<u32>,
+    pub bands: Vec<u32>,
 }
 
 impl Sketch {
-    pub(super) fn new(row: u32, paper: &Paper) -> Self {
+    /// The sketch of the paper of a row.
+    #[must_use]
+    pub fn new(row: u32, paper: &Paper) -> Self {
         let identifiers = paper.external_ids.iter();
         let identifiers =
             identifiers.map(|(kind, value)| xxh3_64_with_seed(value.as_bytes(), *kind as u64)).collect();
@@ -46,8 +50,9 @@ impl Sketch {
     }
 
     /// Whether an author of each may be the same person, by family name.
-    pub(super) fn shares_author(&self, other: &Self) -> bool {
-        super::profile::n_common(&self.families, &other.families) > 0
+    #[must_use]
+    pub fn shares_author(&self, other: &Self) -> bool {
+        crate::profile::n_common(&self.families, &other.families) > 0
     }
 }
 

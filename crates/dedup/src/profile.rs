@@ -6,9 +6,9 @@ use cognate_corpus::matching::{self, NameKey};
 use cognate_corpus::{IdentifierKind, Paper};
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::evidence::is_preprint_doi;
-use super::title::Title;
-use super::venue::{Venue, VenueKind};
+use crate::evidence::is_preprint_doi;
+use crate::title::Title;
+use crate::venue::{Venue, VenueKind};
 
 /// Words of a shingle: with two, a changed word changes two shingles.
 const SHINGLE_WORDS: usize = 2;
@@ -17,7 +17,7 @@ const MAX_AUTHORS: usize = 100;
 
 /// What of a paper is compared.
 #[derive(Debug, Clone)]
-pub(crate) struct Profile {
+pub struct Profile {
     pub(crate) identifiers: BTreeMap<IdentifierKind, String>,
     pub(crate) title: Option<Title>,
     pub(crate) authors: Vec<NameKey>,
@@ -36,7 +36,9 @@ pub(crate) struct Text {
 }
 
 impl Profile {
-    pub(crate) fn new(paper: &Paper) -> Self {
+    /// What is compared of a paper.
+    #[must_use]
+    pub fn new(paper: &Paper) -> Self {
         let authors = paper.authors.iter().take(MAX_AUTHORS).filter_map(|name| NameKey::new(name)).collect();
         Self {
             identifiers: paper.external_ids.clone(),

@@ -4,19 +4,33 @@
 //! are 0. What speaks for a duplicate has a coefficient that is not negative, what speaks against it one that
 //! is not positive, as the sign before its name says. `scripts/fit-dedup` fits the coefficients.
 
-use super::coefficients::{BIAS, COEFFICIENTS};
-use super::evidence::Evidence;
+use xxhash_rust::xxh3::xxh3_64;
+
+use crate::coefficients::{BIAS, COEFFICIENTS};
+use crate::evidence::Evidence;
 
 /// The most that a pair can have of which something says that it is two papers: below the cut, so that a person
 /// decides, however alike the rest is. Parts of a series often have the same abstract.
 const CONTRADICTED: f64 = 0.5;
 
 /// The probability that two records are of the same paper.
-pub(crate) fn probability(evidence: &Evidence) -> f64 {
+#[must_use]
+pub fn probability(evidence: &Evidence) -> f64 {
     let terms = features(evidence).into_iter().zip(COEFFICIENTS);
     let log_odds = BIAS + terms.map(|(value, (_, coefficient))| value * coefficient).sum::<f64>();
     let probability = 1.0 / (1.0 + (-log_odds).exp());
     if evidence.is_contradicted() { probability.min(CONTRADICTED) } else { probability }
+}
+
+/// Raised whenever the same pair may get other evidence than before.
+const EVIDENCE_VERSION: u64 = 2;
+
+/// A number that differs whenever a pair may be scored differently, so that scores of earlier rules are not used.
+#[must_use]
+pub fn rules() -> u64 {
+    let numbers = COEFFICIENTS.iter().map(|(_, coefficient)| coefficient.to_bits());
+    let numbers = numbers.chain([BIAS.to_bits(), EVIDENCE_VERSION]);
+    xxh3_64(&numbers.flat_map(u64::to_le_bytes).collect::<Vec<u8>>())
 }
 
 /// The features of a pair by name, for fitting.
@@ -42,7 +56,7 @@ fn features(evidence: &Evidence) -> [f64; N_FEATURES] {
     put(yes(!evidence.conflicting_identifiers.is_empty()));
 
     let title = evidence.title;
-    let of_title = |of: &dyn Fn(super::evidence::TitleEvidence) -> f64| title.map_or(0.0, of);
+    let of_title = |of: &dyn Fn(crate::evidence::TitleEvidence) -> f64| title.map_or(0.0, of);
     put(yes(title.is_some()));
     put(of_title(&|t| yes(t.is_equal) * (t.n_words.min(8) as f64 / 8.0)));
     put(of_title(&|t| beyond(t.similarity, 0.3)));
@@ -55,7 +69,7 @@ fn features(evidence: &Evidence) -> [f64; N_FEATURES] {
     put(of_title(&|t| yes(t.notice_differs)));
 
     let authors = evidence.authors;
-    let of_authors = |of: &dyn Fn(super::evidence::AuthorEvidence) -> f64| authors.map_or(0.0, of);
+    let of_authors = |of: &dyn Fn(crate::evidence::AuthorEvidence) -> f64| authors.map_or(0.0, of);
     put(yes(authors.is_some()));
     put(of_authors(&|a| f64::from(a.jaccard)));
     put(of_authors(&|a| beyond(a.jaccard, 0.5)));
@@ -71,7 +85,7 @@ fn features(evidence: &Evidence) -> [f64; N_FEATURES] {
     put(yes(evidence.venue.is_some_and(|venue| venue.agrees)));
 
     let text = evidence.text;
-    let of_text = |of: &dyn Fn(super::evidence::TextEvidence) -> f64| text.map_or(0.0, of);
+    let of_text = |of: &dyn Fn(crate::evidence::TextEvidence) -> f64| text.map_or(0.0, of);
     put(yes(text.is_some()));
     put(of_text(&|t| beyond(t.jaccard, 0.1)));
     put(of_text(&|t| beyond(t.jaccard, 0.5)));

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use cognate_corpus::IdentifierKind;
 
-use super::profile::{Profile, Text, n_common};
+use crate::profile::{Profile, Text, n_common};
 
 /// Everything that two records were compared by.
 #[derive(Debug, Clone, PartialEq)]
@@ -92,7 +92,8 @@ pub struct TextEvidence {
 
 impl Evidence {
     /// Compares two records. `cosine` is that of their vectors, where both have one.
-    pub(crate) fn new(a: &Profile, b: &Profile, cosine: Option<f32>) -> Self {
+    #[must_use]
+    pub fn new(a: &Profile, b: &Profile, cosine: Option<f32>) -> Self {
         let common =
             a.identifiers.iter().filter_map(|(kind, value)| Some((*kind, value, b.identifiers.get(kind)?)));
         let (mut shared_identifiers, mut conflicting_identifiers) = (Vec::new(), Vec::new());
@@ -140,7 +141,7 @@ impl Evidence {
 }
 
 /// From this similarity on, titles are nearly the same.
-pub(super) const NEAR_TITLE: f32 = 0.8;
+pub(crate) const NEAR_TITLE: f32 = 0.8;
 /// From this similarity on, titles are compared by their numbers.
 const ALIKE: f32 = 0.5;
 

@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use crate::error::EngineError;
+use crate::error::DedupError;
 
 /// The lowest cosine at which meaning alone makes two papers candidates, when the request names none.
 const DEFAULT_THRESHOLD: f32 = 0.6;
@@ -24,13 +24,13 @@ pub enum Versions {
 }
 
 impl FromStr for Versions {
-    type Err = EngineError;
+    type Err = DedupError;
 
-    fn from_str(name: &str) -> Result<Self, EngineError> {
+    fn from_str(name: &str) -> Result<Self, DedupError> {
         match name {
             "same" => Ok(Self::Same),
             "distinct" => Ok(Self::Distinct),
-            _ => Err(EngineError::InvalidRequest {
+            _ => Err(DedupError::InvalidRequest {
                 parameter: "versions",
                 expected: "`same` or `distinct`".to_owned(),
                 found: format!("{name:?}"),
@@ -50,13 +50,13 @@ pub enum ClusterMode {
 }
 
 impl FromStr for ClusterMode {
-    type Err = EngineError;
+    type Err = DedupError;
 
-    fn from_str(name: &str) -> Result<Self, EngineError> {
+    fn from_str(name: &str) -> Result<Self, DedupError> {
         match name {
             "complete" => Ok(Self::Complete),
             "connected" => Ok(Self::Connected),
-            _ => Err(EngineError::InvalidRequest {
+            _ => Err(DedupError::InvalidRequest {
                 parameter: "clusters",
                 expected: "`complete` or `connected`".to_owned(),
                 found: format!("{name:?}"),
@@ -82,9 +82,9 @@ pub enum KeepPolicy {
 }
 
 impl FromStr for KeepPolicy {
-    type Err = EngineError;
+    type Err = DedupError;
 
-    fn from_str(name: &str) -> Result<Self, EngineError> {
+    fn from_str(name: &str) -> Result<Self, DedupError> {
         Ok(match name {
             "best_metadata" => Self::BestMetadata,
             "newest" => Self::Newest,
@@ -93,7 +93,7 @@ impl FromStr for KeepPolicy {
             _ => match name.strip_prefix("source:") {
                 Some(source) if !source.trim().is_empty() => Self::Source(source.trim().to_owned()),
                 _ => {
-                    return Err(EngineError::InvalidRequest {
+                    return Err(DedupError::InvalidRequest {
                         parameter: "keep",
                         expected: "`best_metadata`, `newest`, `oldest`, `published_first` or `source:NAME`"
                             .to_owned(),
@@ -116,17 +116,23 @@ impl Judging {
     /// `min_probability`, above 0 and at most 1 (default 0.7), makes a pair a duplicate.
     ///
     /// # Errors
-    /// [`EngineError::InvalidRequest`] if it is outside.
-    pub fn new(min_probability: Option<f64>, versions: Versions) -> Result<Self, EngineError> {
+    /// [`DedupError::InvalidRequest`] if it is outside.
+    pub fn new(min_probability: Option<f64>, versions: Versions) -> Result<Self, DedupError> {
         let min_probability = min_probability.unwrap_or(DEFAULT_MIN_PROBABILITY);
         if !(min_probability > 0.0 && min_probability <= 1.0) {
-            return Err(EngineError::InvalidRequest {
+            return Err(DedupError::InvalidRequest {
                 parameter: "min_probability",
                 expected: "a probability above 0 and at most 1".to_owned(),
                 found: min_probability.to_string(),
             });
         }
         Ok(Self { min_probability, versions })
+    }
+
+    /// The lowest probability of a duplicate.
+    #[must_use]
+    pub fn min_probability(&self) -> f64 {
+        self.min_probability
     }
 
     /// The probability from which a person decides.
@@ -138,11 +144,11 @@ impl Judging {
 /// What to look for in a store.
 #[derive(Debug, Clone, PartialEq)]
 pub struct DedupRequest {
-    pub(crate) threshold: f32,
-    pub(crate) judging: Judging,
-    pub(crate) clusters: ClusterMode,
-    pub(crate) keep: KeepPolicy,
-    pub(crate) merge: bool,
+    threshold: f32,
+    judging: Judging,
+    clusters: ClusterMode,
+    keep: KeepPolicy,
+    merges: bool,
 }
 
 impl DedupRequest {
@@ -150,27 +156,57 @@ impl DedupRequest {
     /// papers candidates.
     ///
     /// # Errors
-    /// [`EngineError::InvalidRequest`] if it is outside.
+    /// [`DedupError::InvalidRequest`] if it is outside.
     pub fn new(
         threshold: Option<f32>,
         judging: Judging,
         clusters: ClusterMode,
         keep: KeepPolicy,
-    ) -> Result<Self, EngineError> {
+    ) -> Result<Self, DedupError> {
         let threshold = threshold.unwrap_or(DEFAULT_THRESHOLD);
         if !(MIN_THRESHOLD..=1.0).contains(&threshold) {
-            return Err(EngineError::InvalidRequest {
+            return Err(DedupError::InvalidRequest {
                 parameter: "threshold",
                 expected: format!("a cosine from {MIN_THRESHOLD} to 1"),
                 found: threshold.to_string(),
             });
         }
-        Ok(Self { threshold, judging, clusters, keep, merge: false })
+        Ok(Self { threshold, judging, clusters, keep, merges: false })
     }
 
     /// The same, and each cluster has a record of the best fields of all that it merges.
     #[must_use]
     pub fn merging(self) -> Self {
-        Self { merge: true, ..self }
+        Self { merges: true, ..self }
+    }
+
+    /// The lowest cosine at which meaning alone makes two papers candidates.
+    #[must_use]
+    pub fn threshold(&self) -> f32 {
+        self.threshold
+    }
+
+    /// By which rules pairs are judged.
+    #[must_use]
+    pub fn judging(&self) -> &Judging {
+        &self.judging
+    }
+
+    /// How pairs become clusters.
+    #[must_use]
+    pub fn clusters(&self) -> ClusterMode {
+        self.clusters
+    }
+
+    /// Which record of a cluster stays.
+    #[must_use]
+    pub fn keep(&self) -> &KeepPolicy {
+        &self.keep
+    }
+
+    /// Whether each cluster has a record of the best fields of all that it merges.
+    #[must_use]
+    pub fn merges(&self) -> bool {
+        self.merges
     }
 }

@@ -1,11 +1,11 @@
 //! The coefficients of the model, as `scripts/fit-dedup` wrote them: change them there.
 
 /// The log-odds of two records that have nothing to compare.
-pub(super) const BIAS: f64 = -4.0;
+pub(crate) const BIAS: f64 = -4.0;
 
 /// In the order of the features. "+" speaks for a duplicate, "-" against one; "-title_known" and the like are the
 /// price of having something to compare, which likeness pays back.
-pub(super) const COEFFICIENTS: [(&str, f64); 33] = [
+pub(crate) const COEFFICIENTS: [(&str, f64); 33] = [
     ("+shared_identifier", 6.5),
     ("-conflicting_identifier", -4.0),
     ("-title_known", -0.806),

@@ -2,7 +2,7 @@
 
 use cognate_corpus::matching;
 
-use super::profile::{hash, n_common};
+use crate::profile::{hash, n_common};
 
 /// A title's words and what of them names a part, a number or a notice.
 #[derive(Debug, Clone)]

@@ -4,10 +4,10 @@ use std::fmt;
 
 use cognate_corpus::IdentifierKind;
 
-use super::evidence::{Evidence, NEAR_TITLE, TitleEvidence};
-use super::model;
-use super::profile::Profile;
-use super::request::{Judging, Versions};
+use crate::evidence::{Evidence, NEAR_TITLE, TitleEvidence};
+use crate::model;
+use crate::profile::Profile;
+use crate::request::{Judging, Versions};
 
 /// What is to be done about a pair.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,7 +79,8 @@ pub struct Judgment {
 
 impl Judging {
     /// What is to be done about a pair.
-    pub(crate) fn verdict(&self, probability: f64, kind: Kind) -> Verdict {
+    #[must_use]
+    pub fn verdict(&self, probability: f64, kind: Kind) -> Verdict {
         if kind == Kind::Version && self.versions == Versions::Distinct {
             Verdict::Distinct
         } else if probability >= self.min_probability {
@@ -94,7 +95,8 @@ impl Judging {
 
 impl Judgment {
     /// Judges two records by their evidence.
-    pub(crate) fn new(evidence: Evidence, judging: &Judging) -> Self {
+    #[must_use]
+    pub fn new(evidence: Evidence, judging: &Judging) -> Self {
         let probability = model::probability(&evidence);
         let kind = kind(&evidence);
         Self { verdict: judging.verdict(probability, kind), probability, kind, evidence }
@@ -105,7 +107,8 @@ impl Judgment {
 const NEAR_TEXT: f32 = 0.3;
 
 /// How two records are alike.
-pub(crate) fn kind(evidence: &Evidence) -> Kind {
+#[must_use]
+pub fn kind(evidence: &Evidence) -> Kind {
     let title_is_equal = evidence.title.is_some_and(|title| title.is_equal);
     let near_title = evidence.title.is_some_and(|title| title.similarity >= NEAR_TITLE);
     let has_common_author = evidence.authors.is_none_or(|authors| authors.n_shared > 0);
@@ -132,7 +135,8 @@ fn is_version(evidence: &Evidence) -> bool {
 }
 
 /// What speaks for a pair, then what speaks against it, in words.
-pub(crate) fn reason(evidence: &Evidence, (a, b): (&Profile, &Profile)) -> String {
+#[must_use]
+pub fn reason(evidence: &Evidence, (a, b): (&Profile, &Profile)) -> String {
     let mut reasons = Vec::new();
     for kind in &evidence.shared_identifiers {
         let value = a.identifiers.get(kind).map_or("", String::as_str);

@@ -5,38 +5,47 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use super::request::ClusterMode;
-use super::verdict::Verdict;
+use crate::request::ClusterMode;
+use crate::verdict::Verdict;
 
 /// A pair of places, the smaller first, and what was found about it.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Link {
-    pub(crate) a: usize,
-    pub(crate) b: usize,
-    pub(crate) probability: f64,
-    pub(crate) verdict: Verdict,
+pub struct Link {
+    /// The record that is preferred.
+    pub a: usize,
+    /// The other.
+    pub b: usize,
+    /// That both are of the same paper, from 0 to 1.
+    pub probability: f64,
+    /// What is to be done about the two.
+    pub verdict: Verdict,
     /// A person said that these are two papers: they never meet in a cluster.
-    pub(crate) is_forbidden: bool,
+    pub is_forbidden: bool,
 }
 
 /// A record in a cluster, and the one that it is matched to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Place {
-    pub(crate) place: usize,
-    pub(crate) matched_to: usize,
+pub struct Place {
+    /// The record.
+    pub place: usize,
+    /// The one that it is matched to.
+    pub matched_to: usize,
     /// `Duplicate` or `Review`.
-    pub(crate) verdict: Verdict,
+    pub verdict: Verdict,
 }
 
 /// A record to keep and those that it stands for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Group {
-    pub(crate) keep: usize,
-    pub(crate) others: Vec<Place>,
+pub struct Group {
+    /// The one that stays.
+    pub keep: usize,
+    /// The others.
+    pub others: Vec<Place>,
 }
 
 /// Groups of at least two, in order of the kept record. Every record is in one group at most.
-pub(crate) fn groups(n_records: usize, links: &[Link], mode: ClusterMode) -> Vec<Group> {
+#[must_use]
+pub fn groups(n_records: usize, links: &[Link], mode: ClusterMode) -> Vec<Group> {
     let mut links = links.to_vec();
     links.sort_by(|x, y| y.probability.total_cmp(&x.probability).then((x.a, x.b).cmp(&(y.a, y.b))));
     let forbidden: HashSet<(usize, usize)> =

@@ -4,15 +4,16 @@ use std::cmp::Reverse;
 
 use cognate_corpus::{Paper, PaperId};
 
-use super::profile::Profile;
-use super::request::KeepPolicy;
+use crate::profile::Profile;
+use crate::request::KeepPolicy;
 
 /// What a record is preferred by: the least is kept before all others.
-pub(super) type Preference = (i64, Reverse<usize>, PaperId);
+pub type Preference = (i64, Reverse<usize>, PaperId);
 
 impl KeepPolicy {
     /// Of two records, the one of the smaller preference is kept.
-    pub(super) fn preference(&self, paper: &Paper, profile: &Profile) -> Preference {
+    #[must_use]
+    pub fn preference(&self, paper: &Paper, profile: &Profile) -> Preference {
         let first = match self {
             Self::BestMetadata => 0,
             Self::Newest => day(paper).map_or(i64::MAX, |day| -day),
@@ -55,7 +56,8 @@ fn completeness(paper: &Paper) -> usize {
 
 /// The kept record with every field that it lacks from the first of `others` that has it, and the identifiers
 /// and categories of all.
-pub(super) fn merged<'a>(kept: &Paper, others: impl IntoIterator<Item = &'a Paper>) -> Paper {
+#[must_use]
+pub fn merged<'a>(kept: &Paper, others: impl IntoIterator<Item = &'a Paper>) -> Paper {
     let mut merged = kept.clone();
     for other in others {
         let Paper { title, abstract_text, authors, year, publication_date, venue, .. } = other.clone();

@@ -2,7 +2,7 @@
 
 use cognate_corpus::{Paper, PaperId};
 
-use super::verdict::{Kind, Verdict};
+use crate::verdict::{Kind, Verdict};
 
 /// What to do with a member of a cluster.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

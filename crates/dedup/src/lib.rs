@@ -1,0 +1,31 @@
+//! Whether two records are of the same paper: their evidence, its probability, a verdict, and clusters of what
+//! belongs together. It needs neither a store nor a model.
+//!
+//! The way of a pair, read downwards: a [`Profile`] of each record, what speaks for and against the two
+//! ([`Evidence`]), how likely that makes them one ([`probability`]), what is to be done about it ([`Judgment`]), and
+//! which records stay for which others ([`groups`]). Nothing depends on the order of records.
+
+mod cluster;
+mod coefficients;
+mod error;
+mod evidence;
+mod keep;
+mod model;
+mod profile;
+mod report;
+mod request;
+mod sketch;
+mod title;
+mod venue;
+mod verdict;
+
+pub use cluster::{Group, Link, Place, groups};
+pub use error::DedupError;
+pub use evidence::{AuthorEvidence, Evidence, TextEvidence, TitleEvidence, VenueEvidence};
+pub use keep::{Preference, merged};
+pub use model::{named_features, probability, rules};
+pub use profile::Profile;
+pub use report::{Action, Cluster, DedupReport, DedupStats, Match, Member, ScoredPair};
+pub use request::{ClusterMode, DedupRequest, Judging, KeepPolicy, Versions};
+pub use sketch::{BANDS, Sketch};
+pub use verdict::{Judgment, Kind, Verdict, kind, reason};
