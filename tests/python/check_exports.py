@@ -50,8 +50,10 @@ def same(place, found, expected):
 
 
 def derived_id(paper):
+    """The id that a record with the paper's identifiers gets where none is written."""
     ids = paper["external_ids"]
-    return next((ids[kind] for kind in ("arxiv", "doi", "pmid") if kind in ids), None)
+    labels = {"corpusid": "CorpusId:", "arxiv": "", "pmid": "PMID:", "acl": "", "openalex": ""}
+    return next((label + ids[kind] for kind, label in labels.items() if kind in ids), None)
 
 
 def own_id(written, paper):

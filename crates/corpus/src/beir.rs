@@ -13,6 +13,7 @@ use std::sync::atomic::AtomicU64;
 use serde_json::Value;
 
 use crate::error::{Place, ReadError, RecordError};
+use crate::identity::Numbers;
 use crate::input::Input;
 use crate::lines::{Line, Lines};
 use crate::paper::PaperId;
@@ -57,7 +58,11 @@ impl BeirFolder {
     /// # Errors
     /// As [`Source::open`] and [`Source::records`].
     pub fn corpus(&self) -> Result<Records, ReadError> {
-        Source::open(&self.corpus_path())?.records(&ReadOptions { format: Format::Jsonl, day: None })
+        Source::open(&self.corpus_path())?.records(&ReadOptions {
+            format: Format::Jsonl,
+            numbers: Numbers::Ids,
+            ..ReadOptions::default()
+        })
     }
 
     /// The queries of `queries.jsonl`, in its order. A query that stands there twice counts once.

@@ -7,8 +7,9 @@ use serde_json::{Map, Value};
 
 use crate::error::{Place, RecordError};
 use crate::identifier::IdentifierKind;
+use crate::identity::{NAMING_KINDS, named_id};
 use crate::paper::{Paper, PaperId};
-use crate::record::{MAX_FIELDS, Parsed, paper_from_json};
+use crate::record::{MAX_FIELDS, Record, paper_from_json};
 use crate::text::is_filler;
 
 /// The name under which a record's citation key is kept in `extra`.
@@ -17,11 +18,6 @@ pub(crate) const CITATION_KEY: &str = "citation_key";
 pub(crate) const ENTRY_TYPE: &str = "entry_type";
 /// The name of the field that gives a record's own id.
 pub(crate) const OWN_ID: &str = "paper_id";
-
-/// The identifiers that a record's id is taken from, the first first: the order of
-/// [`paper_from_json`].
-pub(crate) const ID_KINDS: [IdentifierKind; 3] =
-    [IdentifierKind::Arxiv, IdentifierKind::Doi, IdentifierKind::Pmid];
 
 /// A record of a reference manager: fields by the names of [`paper_from_json`].
 #[derive(Debug, Default)]
@@ -97,38 +93,41 @@ impl Reference {
         self.fields.shift_remove(name)
     }
 
-    /// Chooses the id: the record's own, where it has one (as our exports do), else its arXiv id, DOI or
-    /// PMID in canonical form, else its citation key.
-    ///
-    /// Identifiers come before the key, and canonical, because keys and spellings belong to a library:
-    /// the same paper from two libraries is one paper, and `smith2020` of two need not be.
-    ///
-    /// An address names the paper less surely than its fields: it gives identifiers, but not the id.
-    pub(crate) fn choose_id(&mut self) {
-        self.set_id();
+    /// Completes the identifiers. An address names the paper less surely than its fields: it gives
+    /// identifiers, but not the id, so that they stand among those of other databases.
+    fn add_url_ids(&mut self) {
+        let mut others = Map::new();
         for (kind, id) in std::mem::take(&mut self.url_ids) {
-            self.add_identifier(kind, &id);
+            if !self.has(field_name(kind)) {
+                others.insert(kind.name().to_owned(), Value::String(id));
+            }
+        }
+        if !others.is_empty() {
+            self.add("external_ids", others);
         }
     }
 
-    fn set_id(&mut self) {
+    /// The id of version 2: the record's own, else its arXiv id, DOI or PMID in canonical form, else its
+    /// citation key.
+    fn legacy_id(&self) -> Option<PaperId> {
+        let own = self.text("id").map(str::to_owned);
+        let kinds = [IdentifierKind::Arxiv, IdentifierKind::Doi, IdentifierKind::Pmid];
+        let found = || kinds.into_iter().find_map(|kind| kind.canonical(self.text(field_name(kind))?));
+        let key = || self.key.clone().filter(|key| !is_filler(key));
+        PaperId::new(own.or_else(found).or_else(key)?).ok()
+    }
+
+    /// The record.
+    pub(crate) fn into_paper(mut self, place: &Place) -> Result<Record, RecordError> {
         if let Some(Value::String(own)) = self.take(OWN_ID) {
             self.add("id", decode_own_id(&own));
-            return;
         }
-        let found = ID_KINDS.into_iter().find_map(|kind| kind.canonical(self.text(field_name(kind))?));
-        let usable = |key: &String| PaperId::new(key.as_str()).is_ok() && !is_filler(key);
-        if let Some(id) = found.or_else(|| self.key.clone().filter(usable)) {
-            self.fields.insert("id".to_owned(), Value::String(id));
-        }
-    }
-
-    /// The paper.
-    pub(crate) fn into_paper(mut self, place: &Place) -> Result<Parsed, RecordError> {
+        self.add_url_ids();
+        let legacy_id = self.legacy_id();
         if let Some(key) = self.key.take() {
             self.add(CITATION_KEY, key);
         }
-        paper_from_json(Value::Object(self.fields), place)
+        Ok(Record { legacy_id, ..paper_from_json(Value::Object(self.fields), place)? })
     }
 }
 
@@ -158,8 +157,8 @@ fn decode_own_id(text: &str) -> String {
 }
 
 /// The id that a record with a paper's identifiers gets where none of its own is written.
-pub(crate) fn derived_id(paper: &Paper) -> Option<&str> {
-    ID_KINDS.iter().find_map(|kind| paper.external_ids.get(kind)).map(String::as_str)
+pub(crate) fn derived_id(paper: &Paper) -> Option<PaperId> {
+    NAMING_KINDS.iter().find_map(|&kind| named_id(kind, paper.external_ids.get(&kind)?))
 }
 
 /// The name by which a reference holds identifiers of a kind.
@@ -167,7 +166,9 @@ pub(crate) fn field_name(kind: IdentifierKind) -> &'static str {
     match kind {
         IdentifierKind::Acl => "acl_id",
         IdentifierKind::Arxiv => "arxiv_id",
+        IdentifierKind::CorpusId => "corpusid",
         IdentifierKind::Doi => "doi",
+        IdentifierKind::OpenAlex => "openalex",
         IdentifierKind::Pmid => "pmid",
         IdentifierKind::Pmcid => "pmcid",
     }

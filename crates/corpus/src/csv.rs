@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use crate::error::{Place, ReadError, RecordError};
 use crate::input::Input;
 use crate::reader::{FormatReader, MAX_RECORD_BYTES};
-use crate::record::{Parsed, fold_name, names_text, paper_from_json};
+use crate::record::{Record, fold_name, names_text, paper_from_json};
 use crate::text::excerpt;
 
 /// The separator of a text whose first row names a title or an abstract among other columns.
@@ -86,7 +86,7 @@ impl Table {
 }
 
 impl FormatReader for Table {
-    fn next_record(&mut self) -> Result<Option<Result<Parsed, RecordError>>, ReadError> {
+    fn next_record(&mut self) -> Result<Option<Result<Record, RecordError>>, ReadError> {
         loop {
             self.reader.get_mut().ration = MAX_RECORD_BYTES;
             let next = Place { line: self.reader.position().line(), ..self.file.clone() };

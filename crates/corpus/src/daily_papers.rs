@@ -12,7 +12,7 @@ use crate::error::{Place, ReadError, RecordError};
 use crate::input::Input;
 use crate::lines::{Line, Lines};
 use crate::reader::{FormatReader, MAX_RECORD_BYTES};
-use crate::record::{Parsed, paper_from_json};
+use crate::record::{Record, paper_from_json};
 use crate::text::excerpt;
 
 const EXPECTED: &str =
@@ -55,7 +55,7 @@ impl DailyPapers {
     }
 
     /// The paper of a title and an abstract, with the paragraphs that go on with the abstract.
-    fn paper(&mut self, title: Paragraph, start: Paragraph) -> Result<Parsed, RecordError> {
+    fn paper(&mut self, title: Paragraph, start: Paragraph) -> Result<Record, RecordError> {
         let mut abstract_text = start.text;
         loop {
             let more = match self.next_paragraph().transpose() {
@@ -104,7 +104,7 @@ impl DailyPapers {
 }
 
 impl FormatReader for DailyPapers {
-    fn next_record(&mut self) -> Result<Option<Result<Parsed, RecordError>>, ReadError> {
+    fn next_record(&mut self) -> Result<Option<Result<Record, RecordError>>, ReadError> {
         loop {
             let next = match self.ahead.take() {
                 Some(ahead) => Some(ahead?),

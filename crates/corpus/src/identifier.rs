@@ -22,8 +22,12 @@ pub enum IdentifierKind {
     Acl,
     /// arXiv id without its version suffix or subject class: `1704.03578`, `math/0309136`.
     Arxiv,
+    /// Semantic Scholar's corpus id: digits.
+    CorpusId,
     /// DOI in lower case without a resolver's URL: `10.1039/c8cp06037a`.
     Doi,
+    /// OpenAlex's id of a work: `W` and digits.
+    OpenAlex,
     /// PubMed id: digits.
     Pmid,
     /// PubMed Central id: `PMC` and digits.
@@ -32,7 +36,8 @@ pub enum IdentifierKind {
 
 impl IdentifierKind {
     /// Every kind, in order.
-    pub const ALL: [Self; 5] = [Self::Acl, Self::Arxiv, Self::Doi, Self::Pmid, Self::Pmcid];
+    pub const ALL: [Self; 7] =
+        [Self::Acl, Self::Arxiv, Self::CorpusId, Self::Doi, Self::OpenAlex, Self::Pmid, Self::Pmcid];
 
     /// The kind's name as it stands in `external_ids` and, in any case, before the colon of a look-up.
     #[must_use]
@@ -40,7 +45,9 @@ impl IdentifierKind {
         match self {
             Self::Acl => "acl",
             Self::Arxiv => "arxiv",
+            Self::CorpusId => "corpusid",
             Self::Doi => "doi",
+            Self::OpenAlex => "openalex",
             Self::Pmid => "pmid",
             Self::Pmcid => "pmcid",
         }
@@ -52,6 +59,8 @@ impl IdentifierKind {
         match self {
             Self::Acl => "an ACL Anthology id such as P19-1001 or 2020.acl-main.1",
             Self::Arxiv => "an arXiv id such as 1704.03578 or hep-th/9901001",
+            Self::CorpusId => "a corpus id of Semantic Scholar such as CorpusId:2000001",
+            Self::OpenAlex => "an OpenAlex id such as W2741809807",
             Self::Doi => "a DOI such as 10.1000/182",
             Self::Pmid => "a PubMed id such as 31715818",
             Self::Pmcid => "a PubMed Central id such as PMC3539452",
@@ -72,7 +81,9 @@ impl IdentifierKind {
         match self {
             Self::Acl => canonical_acl(text),
             Self::Arxiv => canonical_arxiv(text),
+            Self::CorpusId => canonical_corpus_id(text),
             Self::Doi => canonical_doi(text),
+            Self::OpenAlex => canonical_openalex(text),
             Self::Pmid => canonical_pmid(text),
             Self::Pmcid => canonical_pmcid(text),
         }
@@ -266,6 +277,21 @@ fn canonical_pmid(text: &str) -> Option<String> {
         text.to_owned()
     };
     PMID.captures(&text).map(|parts| parts[1].to_owned())
+}
+
+fn canonical_corpus_id(text: &str) -> Option<String> {
+    static CORPUS_ID: LazyLock<Regex> =
+        LazyLock::new(|| pattern(r"^(?i:corpusid:\s*)?0*([1-9][0-9]{0,11})(\.0)?$"));
+
+    let path = url_path(text, &["api.semanticscholar.org", "semanticscholar.org"]);
+    CORPUS_ID.captures(path.as_deref().unwrap_or(text)).map(|parts| parts[1].to_owned())
+}
+
+fn canonical_openalex(text: &str) -> Option<String> {
+    static WORK: LazyLock<Regex> = LazyLock::new(|| pattern(r"^(?:works/)?[Ww]([1-9][0-9]{3,11})$"));
+
+    let path = url_path(text, &["openalex.org", "api.openalex.org"]);
+    WORK.captures(path.as_deref().unwrap_or(text)).map(|parts| format!("W{}", &parts[1]))
 }
 
 fn canonical_pmcid(text: &str) -> Option<String> {

@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::error::{Place, ReadError, RecordError};
 use crate::input::Input;
 use crate::reader::{FormatReader, MAX_RECORD_BYTES};
-use crate::record::{Parsed, fold_name, names_text, paper_from_json_text};
+use crate::record::{Record, fold_name, names_text, paper_from_json_text};
 
 /// Whether a text that begins with `{` is a document rather than JSON Lines: its first line is an
 /// object that wraps records, or no whole object.
@@ -70,7 +70,7 @@ impl JsonDocument {
 }
 
 impl FormatReader for JsonDocument {
-    fn next_record(&mut self) -> Result<Option<Result<Parsed, RecordError>>, ReadError> {
+    fn next_record(&mut self) -> Result<Option<Result<Record, RecordError>>, ReadError> {
         loop {
             let first = self.scanner.skip_white_space()?;
             let place = self.scanner.place();
@@ -135,7 +135,7 @@ impl Scanner {
     }
 
     /// Parses what was passed since `raw` was last cleared.
-    fn record(&self, place: &Place) -> Result<Parsed, RecordError> {
+    fn record(&self, place: &Place) -> Result<Record, RecordError> {
         if self.raw.len() > MAX_RECORD_BYTES {
             return Err(RecordError::too_long(place));
         }

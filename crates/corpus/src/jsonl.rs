@@ -5,7 +5,7 @@ use crate::error::{ReadError, RecordError};
 use crate::input::Input;
 use crate::lines::{Line, Lines};
 use crate::reader::FormatReader;
-use crate::record::{Parsed, paper_from_json_text};
+use crate::record::{Record, paper_from_json_text};
 
 /// The records of a JSON Lines text. Blank lines are none; a line that is not JSON is a bad record and
 /// the next is read as if it were not there.
@@ -20,7 +20,7 @@ impl JsonLines {
 }
 
 impl FormatReader for JsonLines {
-    fn next_record(&mut self) -> Result<Option<Result<Parsed, RecordError>>, ReadError> {
+    fn next_record(&mut self) -> Result<Option<Result<Record, RecordError>>, ReadError> {
         loop {
             let place = self.lines.place_of_next();
             match self.lines.next_line()? {

@@ -9,7 +9,7 @@ use crate::identifier::IdentifierKind;
 use crate::input::Input;
 use crate::person::Person;
 use crate::reader::FormatReader;
-use crate::record::Parsed;
+use crate::record::Record;
 use crate::tagged::{Frame, TaggedRecord, TaggedRecords, begins_with};
 use crate::text::fold;
 
@@ -30,13 +30,13 @@ impl Nbib {
 }
 
 impl FormatReader for Nbib {
-    fn next_record(&mut self) -> Result<Option<Result<Parsed, RecordError>>, ReadError> {
+    fn next_record(&mut self) -> Result<Option<Result<Record, RecordError>>, ReadError> {
         let record = self.records.next_record()?;
         Ok(record.map(|record| record.and_then(paper)))
     }
 }
 
-fn paper(record: TaggedRecord) -> Result<Parsed, RecordError> {
+fn paper(record: TaggedRecord) -> Result<Record, RecordError> {
     let TaggedRecord { fields, place } = record;
     let mut reference = Reference::default();
     let (mut full_names, mut short_names) = (Vec::new(), Vec::new());
@@ -80,6 +80,5 @@ fn paper(record: TaggedRecord) -> Result<Parsed, RecordError> {
     reference.add("authors", names);
     keywords.append(&mut headings);
     reference.add("categories", keywords);
-    reference.choose_id();
     reference.into_paper(&place)
 }

@@ -6,15 +6,15 @@ use std::fmt;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use sha2::{Digest, Sha256};
 
 use crate::error::PaperIdError;
 use crate::identifier::IdentifierKind;
+use crate::kind::PublicationKind;
 
 /// Longest id accepted, in bytes: far above any real identifier, far below what would hurt a URL.
 pub const MAX_ID_BYTES: usize = 512;
 
-/// The upsert key: the record's own id, exactly as it stood in its source.
+/// What names one paper in a store (which ids do is said in [`identity`](crate::identity)).
 ///
 /// Never empty, at most [`MAX_ID_BYTES`] bytes, no control characters, no white space at either end.
 /// It may hold slashes (`hep-th/9901001`, DOIs).
@@ -41,18 +41,8 @@ impl PaperId {
         Ok(Self(id))
     }
 
-    /// The id of a record that has none: `p-` and the first 16 hex digits of the SHA-256 of its
-    /// normalised title and abstract.
-    #[must_use]
-    pub fn from_content(title: Option<&str>, abstract_text: Option<&str>) -> Self {
-        let mut hasher = Sha256::new();
-        for part in [title, abstract_text] {
-            let normalized = crate::text::normalize(part.unwrap_or_default()).to_lowercase();
-            hasher.update(normalized.as_bytes());
-            // A byte that no text holds, so that moving a word between the two changes the hash.
-            hasher.update([0xff]);
-        }
-        let digest = hasher.finalize();
+    /// The id of a paper that nothing names: `p-` and 16 hex digits of a hash.
+    pub(crate) fn of_digest(digest: &[u8]) -> Self {
         let hex: String = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
         Self(format!("p-{hex}"))
     }
@@ -86,8 +76,8 @@ impl From<PaperId> for String {
 
 /// One paper: what a record in any supported format becomes.
 ///
-/// At least one of `title` and `abstract_text` is present. Texts are as the source had them, with
-/// outer white space removed; the embedding recipe, not the paper, normalises further.
+/// Texts are as the source had them, with outer white space removed; the embedding recipe, not the paper,
+/// normalises further. A paper with neither title nor abstract is stored, but is in no ranking.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Paper {
     /// The upsert key.
@@ -99,12 +89,39 @@ pub struct Paper {
     pub abstract_text: Option<String>,
     /// Authors' names in order, as the source writes them but with white space folded.
     pub authors: Vec<String>,
+    /// Editors' names in order, in the same form.
+    #[serde(default)]
+    pub editors: Vec<String>,
     /// Year of publication.
     pub year: Option<i16>,
     /// Date of publication (arXiv: submission of the first version), when known to the day.
     pub publication_date: Option<Date>,
+    /// What kind of publication it is.
+    #[serde(default, rename = "type")]
+    pub kind: Option<PublicationKind>,
     /// Journal, conference or other venue.
     pub venue: Option<String>,
+    /// Volume of the journal or series.
+    #[serde(default)]
+    pub volume: Option<String>,
+    /// Issue (number) within the volume.
+    #[serde(default)]
+    pub issue: Option<String>,
+    /// Pages, or the number of an article that has none: `101-117`, `e1003`.
+    #[serde(default)]
+    pub pages: Option<String>,
+    /// Publisher.
+    #[serde(default)]
+    pub publisher: Option<String>,
+    /// ISSNs of the venue (print and online), as `1234-567X`.
+    #[serde(default)]
+    pub issn: Vec<String>,
+    /// ISBNs of the book, without dashes.
+    #[serde(default)]
+    pub isbn: Vec<String>,
+    /// Language of the publication, as the source names it.
+    #[serde(default)]
+    pub language: Option<String>,
     /// Subject categories or keywords.
     pub categories: Vec<String>,
     /// Identifiers by kind, each in its canonical form (see [`IdentifierKind`]).
@@ -117,4 +134,41 @@ pub struct Paper {
     pub upvotes: Option<i64>,
     /// Every field of the record that no other field here holds.
     pub extra: Map<String, Value>,
+}
+
+impl Paper {
+    /// A paper of which nothing is known but its id.
+    #[must_use]
+    pub fn new(id: PaperId) -> Self {
+        Self {
+            id,
+            title: None,
+            abstract_text: None,
+            authors: Vec::new(),
+            editors: Vec::new(),
+            year: None,
+            publication_date: None,
+            kind: None,
+            venue: None,
+            volume: None,
+            issue: None,
+            pages: None,
+            publisher: None,
+            issn: Vec::new(),
+            isbn: Vec::new(),
+            language: None,
+            categories: Vec::new(),
+            external_ids: BTreeMap::new(),
+            url: None,
+            source: None,
+            upvotes: None,
+            extra: Map::new(),
+        }
+    }
+
+    /// Whether there is a title or an abstract, without which a paper is in no ranking.
+    #[must_use]
+    pub fn has_text(&self) -> bool {
+        self.title.is_some() || self.abstract_text.is_some()
+    }
 }

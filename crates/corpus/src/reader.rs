@@ -20,11 +20,12 @@ use crate::bibtex::{self, BibTex};
 use crate::csv::{self, Table};
 use crate::daily_papers::{self, DailyPapers};
 use crate::error::{ReadError, RecordError};
+use crate::identity::Numbers;
 use crate::input::Input;
 use crate::json::{self, JsonDocument};
 use crate::jsonl::JsonLines;
 use crate::nbib::{self, Nbib};
-use crate::record::Parsed;
+use crate::record::Record;
 use crate::ris::{self, Ris};
 
 /// Longest record accepted, in bytes of its text; what bounds the memory that reading takes.
@@ -117,6 +118,8 @@ pub struct ReadOptions {
     /// The day of a Daily Papers page, whose text says none with a year: its papers'
     /// `publication_date`. Other formats do not use it.
     pub day: Option<Date>,
+    /// Whether numbers in `id` fields name papers.
+    pub numbers: Numbers,
 }
 
 /// Something that holds records, before it is read.
@@ -166,7 +169,8 @@ impl Source {
             forced => forced,
         };
         let reader = open_format(format, input, options)?;
-        Ok(Records { reader, format, size: self.size, consumed, has_ended: false })
+        let numbers = options.numbers;
+        Ok(Records { reader, format, size: self.size, consumed, numbers, has_ended: false })
     }
 }
 
@@ -185,6 +189,7 @@ pub struct Records {
     format: Format,
     size: Option<u64>,
     consumed: Arc<AtomicU64>,
+    numbers: Numbers,
     has_ended: bool,
 }
 
@@ -209,13 +214,16 @@ impl Records {
 }
 
 impl Iterator for Records {
-    type Item = Result<Result<Parsed, RecordError>, ReadError>;
+    type Item = Result<Result<Record, RecordError>, ReadError>;
 
     fn next(&mut self) -> Option<Self::Item> {
         if self.has_ended {
             return None;
         }
-        let item = self.reader.next_record().transpose();
+        let mut item = self.reader.next_record().transpose();
+        if let Some(Ok(Ok(record))) = &mut item {
+            self.numbers.apply(record);
+        }
         self.has_ended = !matches!(item, Some(Ok(_)));
         item
     }
@@ -233,7 +241,7 @@ impl fmt::Debug for Records {
 /// One format's reading of a text; see this module's documentation for how to add one.
 pub(crate) trait FormatReader: Send {
     /// The next record, or `None` at the end. A fault ends the reading: there is no call after it.
-    fn next_record(&mut self) -> Result<Option<Result<Parsed, RecordError>>, ReadError>;
+    fn next_record(&mut self) -> Result<Option<Result<Record, RecordError>>, ReadError>;
 }
 
 /// The format that a text's beginning looks like.

@@ -10,9 +10,12 @@ use jiff::civil::Date;
 use serde_json::{Map, Value};
 
 use crate::authors;
+use crate::bibliography::ENTRY_TYPE;
 use crate::dates::{self, PartialDate};
 use crate::error::{FieldIssue, Place, RecordError};
 use crate::identifier::{ExternalId, IdentifierKind, is_arxiv_category, sniff_record_id};
+use crate::identity::{self, Claims, Identity, Named};
+use crate::kind::PublicationKind;
 use crate::paper::{Paper, PaperId};
 use crate::reading::{Reading, describe, number_text, scalar_text};
 use crate::text::is_filler;
@@ -27,23 +30,50 @@ pub const MAX_AUTHORS: usize = 10_000;
 /// Most fields accepted in one record.
 pub const MAX_FIELDS: usize = 2_000;
 
-/// A record that became a paper.
+/// Names of fields that hold a record's key within its source.
+const KEY_NAMES: [&str; 4] = ["citationkey", "citekey", "bibtexkey", "rowid"];
+
+/// What a file holds: one record, which says something of one paper.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Parsed {
-    /// The paper.
+pub struct Record {
+    /// What it says. The id is its own, or that of its content: see [`identity`](crate::identity).
     pub paper: Paper,
+    /// What the id is.
+    pub identity: Identity,
+    /// What tells it apart from others of its source: a citation key, the number of a row.
+    pub key: Option<String>,
+    /// The id that a store of version 2 has it by, where that was not made from its content.
+    pub legacy_id: Option<PaperId>,
+    /// Whether the id is a number that may count rows.
+    pub(crate) is_numbered: bool,
     /// Optional fields that could not be read; their raw values are in the paper's `extra`.
     pub warnings: Vec<FieldIssue>,
     /// Where the record begins.
     pub place: Place,
 }
 
+impl Record {
+    /// The id that a store of version 2 has it by.
+    #[must_use]
+    pub fn legacy_id(&self) -> PaperId {
+        self.legacy_id.clone().unwrap_or_else(|| {
+            identity::legacy_content_id(self.paper.title.as_deref(), self.paper.abstract_text.as_deref())
+        })
+    }
+
+    /// Names it by its content; the id that it had is its key within the source, unless it has another.
+    pub(crate) fn unname(&mut self) {
+        let content_id = identity::content_id(&self.paper);
+        let id = std::mem::replace(&mut self.paper.id, content_id);
+        self.key.get_or_insert(id.into());
+        self.identity = Identity::Content;
+    }
+}
+
 /// Reads one record that stands at `place`.
 ///
-/// The id is the first that is present of `id`, `paper_id`, `_id`, `arxiv_id`, `doi` and `pmid`,
-/// without outer white space and otherwise unchanged; a record with none gets an id from its content
-/// ([`PaperId::from_content`]). Other fields have these names, the earlier first where a record has
-/// several; the later then stay in `extra`:
+/// What its id is, is decided in [`identity`](crate::identity). Fields have these names, the earlier first
+/// where a record has several; the later then stay in `extra`:
 ///
 /// | field | names |
 /// |---|---|
@@ -53,17 +83,22 @@ pub struct Parsed {
 /// | year | `year`, else the year of the date |
 /// | publication date | `publication_date`, `published`, `date`, else arXiv's `versions[0].created` |
 /// | venue | `venue`, `journal`, `journal-ref`, `booktitle` |
+/// | volume, issue, pages | `volume`; `issue`, `number`; `pages` |
+/// | publisher, language | `publisher`, `language` |
+/// | editors | `editors`, `editor` |
+/// | ISSN, ISBN | `issn`, `isbn` |
+/// | type | `type`, `entry_type`, which stays in `extra` |
 /// | categories | `categories`, `keywords` |
-/// | external ids | `doi`, `pmid`, `pmcid`, `arxiv_id`, `acl_id`; the objects `external_ids` and `externalIds` |
+/// | external ids | `doi`, `pmid`, `pmcid`, `arxiv_id`, `acl_id`, `openalex`, `corpusid`; the objects `external_ids` and `externalIds` |
 /// | source, upvotes, url | by these names |
 ///
 /// A record in the form that [`Paper`] serialises to reads back to the same paper.
 ///
 /// # Errors
-/// [`RecordError`] if `record` is not an object, has neither title nor abstract (filler such as "N/A"
-/// counts as none), has an id that is not a valid [`PaperId`], or is beyond [`MAX_TITLE_BYTES`],
+/// [`RecordError`] if `record` is not an object, has none of title, abstract, authors and identifiers (filler such
+/// as "N/A" counts as none), has an id that is not a valid [`PaperId`], or is beyond [`MAX_TITLE_BYTES`],
 /// [`MAX_ABSTRACT_BYTES`], [`MAX_AUTHORS`] or [`MAX_FIELDS`].
-pub fn paper_from_json(record: Value, place: &Place) -> Result<Parsed, RecordError> {
+pub fn paper_from_json(record: Value, place: &Place) -> Result<Record, RecordError> {
     let Value::Object(record) = record else {
         return Err(RecordError::whole(
             place,
@@ -75,7 +110,8 @@ pub fn paper_from_json(record: Value, place: &Place) -> Result<Parsed, RecordErr
         return Err(RecordError::whole(place, message));
     }
     let mut fields = Fields::new(record, place);
-    let own_id = fields.own_id()?;
+    let legacy_id = fields.legacy_id();
+    let mut claims = fields.claims()?;
 
     let title = fields.first(&["title"], read_text);
     let abstract_text = fields.first(&["abstract", "summary", "text", "paperabstract"], read_text);
@@ -85,41 +121,57 @@ pub fn paper_from_json(record: Value, place: &Place) -> Result<Parsed, RecordErr
         abstract_text.as_deref().map_or(0, str::len),
         (MAX_ABSTRACT_BYTES, "bytes"),
     )?;
-    if title.is_none() && abstract_text.is_none() {
-        let message =
-            "expected a title or an abstract, found neither (filler such as \"N/A\" counts as none)";
-        return Err(fields.error("title", message));
-    }
     let authors = fields.authors();
     fields.check_size("authors", authors.len(), (MAX_AUTHORS, "names"))?;
     let (year, publication_date) = fields.dates();
-
-    let id = own_id.unwrap_or_else(|| PaperId::from_content(title.as_deref(), abstract_text.as_deref()));
-    let mut external_ids = fields.external_ids();
-    if let Some(ExternalId { kind, value }) = sniff_record_id(&id) {
+    let sniffed = claims.own.as_ref().and_then(sniff_record_id);
+    let Identifiers { own: own_ids, all: mut external_ids } = fields.external_ids();
+    if let Some(ExternalId { kind, value }) = sniffed {
         external_ids.entry(kind).or_insert(value);
     }
-    let paper = Paper {
-        id,
+    if title.is_none() && abstract_text.is_none() && authors.is_empty() && external_ids.is_empty() {
+        let message = "expected a title, an abstract, authors or an identifier, found none of them (filler such as \
+                       \"N/A\" counts as none)";
+        return Err(fields.error("title", message));
+    }
+    claims.key = fields.key();
+    let named = identity::decide(claims, |kind| own_ids.get(&kind).map(String::as_str));
+
+    // Stands in until all is known that the content's id is made of.
+    let blank = PaperId::of_digest(&[]);
+    let mut paper = Paper {
         title,
         abstract_text,
         authors,
+        editors: fields.first(&["editors", "editor"], authors::read).unwrap_or_default(),
         year,
         publication_date,
+        kind: fields.kind(),
         venue: fields.first(&["venue", "journal", "journalref", "booktitle"], read_venue),
+        volume: fields.first(&["volume"], read_text),
+        issue: fields.first(&["issue", "number"], read_text),
+        pages: fields.first(&["pages"], read_text),
+        publisher: fields.first(&["publisher"], read_text),
+        issn: fields.first(&["issn"], read_list).unwrap_or_default(),
+        isbn: fields.first(&["isbn"], read_list).unwrap_or_default(),
+        language: fields.first(&["language"], read_text),
         categories: fields.first(&["categories", "keywords"], read_categories).unwrap_or_default(),
         external_ids,
         url: fields.first(&["url"], read_url),
         source: fields.first(&["source"], read_text),
         upvotes: fields.first(&["upvotes"], read_count),
-        extra: Map::new(),
+        ..Paper::new(blank)
     };
     let (extra, warnings) = fields.finish();
-    Ok(Parsed { paper: Paper { extra, ..paper }, warnings, place: place.clone() })
+    paper.extra = extra;
+    let identity = if named.id.is_some() { Identity::Named } else { Identity::Content };
+    paper.id = named.id.unwrap_or_else(|| identity::content_id(&paper));
+    let Named { key, is_number: is_numbered, .. } = named;
+    Ok(Record { paper, identity, key, legacy_id, is_numbered, warnings, place: place.clone() })
 }
 
 /// Reads one record from its JSON text.
-pub(crate) fn paper_from_json_text(text: &[u8], place: &Place) -> Result<Parsed, RecordError> {
+pub(crate) fn paper_from_json_text(text: &[u8], place: &Place) -> Result<Record, RecordError> {
     let record = serde_json::from_slice(text).map_err(|error| {
         let found = if error.is_eof() {
             "one that is cut short".to_owned()
@@ -142,6 +194,14 @@ struct Fields<'a> {
     place: &'a Place,
     /// The record's own id, once read, for errors.
     id: Option<String>,
+}
+
+/// The identifiers of a record.
+struct Identifiers {
+    /// Those that fields of the record itself give, which may name it.
+    own: BTreeMap<IdentifierKind, String>,
+    /// Those and what other databases call it.
+    all: BTreeMap<IdentifierKind, String>,
 }
 
 struct Entry {
@@ -169,9 +229,9 @@ impl<'a> Fields<'a> {
         fields
     }
 
-    /// The record's own id. The fields that are identifiers too stay, to be read as such.
-    fn own_id(&mut self) -> Result<Option<PaperId>, RecordError> {
-        for alias in ["id", "paperid", "_id", "arxivid", "doi", "pmid"] {
+    /// The record's explicit id.
+    fn claims(&mut self) -> Result<Claims, RecordError> {
+        for alias in ["id", "paperid", "_id"] {
             let Some(position) = self.entries.iter().position(|entry| entry.key == alias) else { continue };
             let Entry { name, value, .. } = &self.entries[position];
             let text = match value {
@@ -195,12 +255,45 @@ impl<'a> Fields<'a> {
             self.id = Some(text.clone());
             // The error's own text is the whole message: there is no further cause below it to keep.
             let id = PaperId::new(text).map_err(|error| self.error(name, error.to_string()))?;
-            if matches!(alias, "id" | "paperid" | "_id") {
+            self.entries.remove(position);
+            return Ok(Claims { own: Some(id), is_database_id: alias == "_id", key: None });
+        }
+        Ok(Claims::default())
+    }
+
+    /// The id by the rules of version 2: the first of these fields that says one, as it stands there.
+    fn legacy_id(&self) -> Option<PaperId> {
+        let aliases = ["id", "paperid", "_id", "arxivid", "doi", "pmid"];
+        let mut texts = aliases.iter().filter_map(|alias| {
+            let entry = self.entries.iter().find(|entry| entry.key == *alias)?;
+            scalar_text(&entry.value).filter(|text| !is_filler(text))
+        });
+        PaperId::new(texts.next()?).ok()
+    }
+
+    /// The record's key within its source, which stays in `extra`.
+    fn key(&self) -> Option<String> {
+        let entry = self.entries.iter().find(|entry| KEY_NAMES.contains(&entry.key.as_str()));
+        let kept =
+            KEY_NAMES.iter().find_map(|name| self.extra.iter().find(|(extra, _)| fold_name(extra) == *name));
+        let value = entry.map(|entry| &entry.value).or(kept.map(|(_, value)| value))?;
+        scalar_text(value).filter(|key| !is_filler(key))
+    }
+
+    /// What kind of publication it is. A word that says more than the kind, or none that is known, stays.
+    fn kind(&mut self) -> Option<PublicationKind> {
+        let kind_of = |value: &Value| scalar_text(value).and_then(|word| PublicationKind::from_word(&word));
+        for alias in ["type", "entrytype"] {
+            let Some(position) = self.entries.iter().position(|entry| entry.key == alias) else { continue };
+            let Some(kind) = kind_of(&self.entries[position].value) else { continue };
+            // Written again as it is.
+            if self.entries[position].value.as_str() == Some(kind.name()) && alias == "type" {
                 self.entries.remove(position);
             }
-            return Ok(Some(id));
+            return Some(kind);
         }
-        Ok(None)
+        // Where our own output keeps it.
+        self.extra.get(ENTRY_TYPE).and_then(kind_of)
     }
 
     /// The value of the first field among `aliases` that `read` finds one in.
@@ -258,13 +351,14 @@ impl<'a> Fields<'a> {
         Some(read)
     }
 
-    fn external_ids(&mut self) -> BTreeMap<IdentifierKind, String> {
+    fn external_ids(&mut self) -> Identifiers {
         let mut external_ids = BTreeMap::new();
         for kind in IdentifierKind::ALL {
             if let Some(value) = self.first(names_of(kind), |value| read_identifier(kind, value)) {
                 external_ids.insert(kind, value);
             }
         }
+        let mut own = external_ids.clone();
         while let Some(Entry { name, value, .. }) = self.take("externalids") {
             let Value::Object(members) = value else {
                 self.warn(&name, format!("expected an object of ids by kind, found {}", describe(&value)));
@@ -296,7 +390,10 @@ impl<'a> Fields<'a> {
                 self.keep(&name, Value::Object(others));
             }
         }
-        external_ids
+        // Only Semantic Scholar's own records have its id in such a list.
+        let corpus_id = external_ids.get(&IdentifierKind::CorpusId).cloned();
+        own.extend(corpus_id.map(|id| (IdentifierKind::CorpusId, id)));
+        Identifiers { own, all: external_ids }
     }
 
     /// What no field of the paper holds, and the warnings.
@@ -359,8 +456,10 @@ fn names_of(kind: IdentifierKind) -> &'static [&'static str] {
     match kind {
         IdentifierKind::Acl => &["aclid", "acl"],
         IdentifierKind::Arxiv => &["arxivid", "arxiv"],
+        IdentifierKind::CorpusId => &["corpusid"],
         IdentifierKind::Doi => &["doi"],
         IdentifierKind::Pmid => &["pmid", "pubmed"],
+        IdentifierKind::OpenAlex => &["openalex", "openalexid"],
         IdentifierKind::Pmcid => &["pmcid", "pubmedcentral"],
     }
 }
@@ -396,6 +495,19 @@ fn read_url(value: &Value) -> Reading<String> {
         return Reading::unreadable("an address that begins with https:// or http://", value);
     }
     reading
+}
+
+/// A list of short texts, or one text with `;` or `,` between them.
+fn read_list(value: &Value) -> Reading<Vec<String>> {
+    let texts = match value {
+        Value::Array(elements) => elements.iter().map(scalar_text).collect(),
+        value => {
+            scalar_text(value).map(|text| text.split([';', ',']).map(|part| part.trim().to_owned()).collect())
+        }
+    };
+    let Some::<Vec<String>>(texts) = texts else { return Reading::unreadable("a list of texts", value) };
+    let texts: Vec<String> = texts.into_iter().filter(|text| !is_filler(text)).collect();
+    Reading::whole(texts)
 }
 
 fn read_count(value: &Value) -> Reading<i64> {

@@ -11,7 +11,7 @@ use crate::identifier::{IdentifierKind, strip_label};
 use crate::input::Input;
 use crate::person::Person;
 use crate::reader::FormatReader;
-use crate::record::Parsed;
+use crate::record::Record;
 use crate::tagged::{Field, Frame, TaggedRecord, TaggedRecords, begins_with};
 use crate::text::fold;
 
@@ -32,13 +32,13 @@ impl Ris {
 }
 
 impl FormatReader for Ris {
-    fn next_record(&mut self) -> Result<Option<Result<Parsed, RecordError>>, ReadError> {
+    fn next_record(&mut self) -> Result<Option<Result<Record, RecordError>>, ReadError> {
         let record = self.records.next_record()?;
         Ok(record.map(|record| record.and_then(paper)))
     }
 }
 
-fn paper(record: TaggedRecord) -> Result<Parsed, RecordError> {
+fn paper(record: TaggedRecord) -> Result<Record, RecordError> {
     let TaggedRecord { fields, place } = record;
     let mut raw = Raw { fields };
     let mut reference = Reference::default();
@@ -73,7 +73,6 @@ fn paper(record: TaggedRecord) -> Result<Parsed, RecordError> {
     for Field { tag, value } in raw.fields {
         reference.add(&tag.to_lowercase(), fold(&value));
     }
-    reference.choose_id();
     reference.into_paper(&place)
 }
 

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use cognate_corpus::{FieldIssue, Paper, Parsed, ReadError, RecordError};
+use cognate_corpus::{FieldIssue, Paper, ReadError, Record, RecordError};
 use cognate_vector::UnitVector;
 use crossbeam_channel::{Receiver, Sender, bounded};
 
@@ -75,7 +75,7 @@ impl Engine {
     /// strict, [`EngineError::Embed`] or [`EngineError::Store`]. What was committed before stays.
     pub fn ingest<R>(&self, records: R, ingestion: Ingestion<'_>) -> Result<IngestReport, EngineError>
     where
-        R: IntoIterator<Item = Result<Result<Parsed, RecordError>, ReadError>>,
+        R: IntoIterator<Item = Result<Result<Record, RecordError>, ReadError>>,
     {
         let model = self.model()?;
         thread::scope(|scope| {
@@ -102,13 +102,13 @@ impl Run<'_, '_> {
     /// Reads the records and hands them over batch by batch, to the last or to the one that is at fault.
     fn read<R>(&mut self, records: R) -> Result<Option<EngineError>, EngineError>
     where
-        R: IntoIterator<Item = Result<Result<Parsed, RecordError>, ReadError>>,
+        R: IntoIterator<Item = Result<Result<Record, RecordError>, ReadError>>,
     {
         let mut batch = Batch::default();
         let mut fault = None;
         for record in records {
             match record {
-                Ok(Ok(Parsed { paper, warnings, .. })) => {
+                Ok(Ok(Record { paper, warnings, .. })) => {
                     for warning in &warnings {
                         (self.ingestion.on_event)(IngestEvent::Warning(warning));
                     }

@@ -11,7 +11,7 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get, post};
 use axum::{Json, Router};
-use cognate_corpus::{Format, ReadOptions, Records, Source};
+use cognate_corpus::{Format, Numbers, ReadOptions, Records, Source};
 use cognate_engine::{Cancel, Engine, EngineError, IngestEvent, Ingestion};
 use percent_encoding::percent_decode_str;
 use serde::de::DeserializeOwned;
@@ -351,7 +351,7 @@ async fn upsert(
 
 /// The papers in a body, each read or refused.
 fn records_of(body: Bytes) -> Result<Records, ApiError> {
-    let options = ReadOptions { format: Format::Json, ..ReadOptions::default() };
+    let options = ReadOptions { format: Format::Json, numbers: Numbers::Ids, ..ReadOptions::default() };
     let source = Source::from_reader("request body", std::io::Cursor::new(body));
     Ok(source.records(&options).map_err(EngineError::from)?)
 }

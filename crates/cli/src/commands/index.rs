@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::Duration;
 
-use cognate_corpus::{Format, Parsed, ReadError, ReadOptions, RecordError, Records, Source};
+use cognate_corpus::{Format, ReadError, ReadOptions, Record, RecordError, Records, Source};
 use cognate_engine::{Engine, EngineError, IngestEvent, IngestReport, Ingestion};
 use cognate_server::wire::IngestBody;
 
@@ -75,7 +75,7 @@ fn read_options(args: &IndexArgs) -> anyhow::Result<ReadOptions> {
             InvalidInput(format!("--date: expected a date such as 2025-07-30, found {text:?}"))
         })?),
     };
-    Ok(ReadOptions { format: format(args.format), day })
+    Ok(ReadOptions { format: format(args.format), day, ..ReadOptions::default() })
 }
 
 /// The corpus's name for a format given on the command line.
@@ -146,7 +146,7 @@ impl Files {
 }
 
 impl Iterator for Files {
-    type Item = Result<Result<Parsed, RecordError>, ReadError>;
+    type Item = Result<Result<Record, RecordError>, ReadError>;
 
     fn next(&mut self) -> Option<Self::Item> {
         loop {

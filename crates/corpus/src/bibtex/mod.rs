@@ -16,7 +16,7 @@ use crate::error::{FieldIssue, Place, ReadError, RecordError};
 use crate::input::Input;
 use crate::lines::Lines;
 use crate::reader::{FormatReader, MAX_RECORD_BYTES};
-use crate::record::Parsed;
+use crate::record::Record;
 use entry::{Fault, Piece};
 use families::{Entry, Families};
 use scanner::{Block, Item, Scanner};
@@ -95,12 +95,11 @@ impl BibTex {
         })
     }
 
-    fn paper(&mut self, entry: Entry) -> Result<Parsed, RecordError> {
+    fn paper(&mut self, entry: Entry) -> Result<Record, RecordError> {
         let Entry { kind, key, mut fields, inherited, mut warnings, place } = entry;
         fields.extend(inherited);
         let mut reference = fields::reference(&kind, fields);
         reference.set_key(&key);
-        reference.choose_id();
         let mut parsed = reference.into_paper(&place)?;
         parsed.warnings.append(&mut self.warnings);
         parsed.warnings.append(&mut warnings);
@@ -109,7 +108,7 @@ impl BibTex {
 }
 
 impl FormatReader for BibTex {
-    fn next_record(&mut self) -> Result<Option<Result<Parsed, RecordError>>, ReadError> {
+    fn next_record(&mut self) -> Result<Option<Result<Record, RecordError>>, ReadError> {
         loop {
             if let Some(entry) = self.ready.pop_front() {
                 return Ok(Some(self.paper(entry)));

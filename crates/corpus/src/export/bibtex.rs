@@ -41,18 +41,18 @@ fn fields(paper: &Paper, kind: &str) -> Vec<(&'static str, String)> {
     let day = date.map(|date| date.to_string()).unwrap_or_default();
     let year = paper.year.or(date.map(|date| date.year()));
     // TeX's dash between numbers, whatever the record has there.
-    let pages = extra_text(paper, "pages").unwrap_or_default().replace("--", "–");
-    let has_own_id = derived_id(paper) != Some(paper.id.as_str());
+    let pages = paper.pages.clone().unwrap_or_default().replace("--", "–");
+    let has_own_id = derived_id(paper).as_ref() != Some(&paper.id);
     vec![
         ("title", paper.title.as_deref().map(|title| encode_title(&plain(title))).unwrap_or_default()),
         ("author", authors.join(" and ")),
         ("year", year.map(|year| year.to_string()).unwrap_or_default()),
         (if is_of_year { "date" } else { "publicationdate" }, day),
         (if kind == "article" { "journal" } else { "booktitle" }, text(paper.venue.as_deref())),
-        ("volume", text(extra_text(paper, "volume"))),
-        ("number", text(extra_text(paper, "number"))),
+        ("volume", text(paper.volume.as_deref())),
+        ("number", text(paper.issue.as_deref())),
         ("pages", text(Some(&pages)).replace('–', "--")),
-        ("publisher", text(extra_text(paper, "publisher"))),
+        ("publisher", text(paper.publisher.as_deref())),
         ("doi", doi(&id(IdentifierKind::Doi))),
         ("eprint", arxiv.clone()),
         ("archiveprefix", if arxiv.is_empty() { String::new() } else { "arXiv".to_owned() }),

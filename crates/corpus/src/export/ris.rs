@@ -33,9 +33,9 @@ fn fields(paper: &Paper, kind: &str) -> Vec<(&'static str, String)> {
     };
     let date = paper.publication_date;
     let year = paper.year.or(date.map(|date| date.year()));
-    let pages = extra("pages").replace("--", "-");
+    let pages = text(&paper.pages).replace("--", "-");
     let (first_page, last_page) = pages.split_once(['-', '–']).unwrap_or((&pages, ""));
-    let has_own_id = derived_id(paper) != Some(paper.id.as_str());
+    let has_own_id = derived_id(paper).as_ref() != Some(&paper.id);
 
     let mut fields = vec![("TI", text(&paper.title))];
     fields.extend(paper.authors.iter().map(|name| ("AU", Person::from_text(name).inverted())));
@@ -43,11 +43,11 @@ fn fields(paper: &Paper, kind: &str) -> Vec<(&'static str, String)> {
         ("PY", year.map(|year| year.to_string()).unwrap_or_default()),
         ("DA", date.map(|date| date.strftime("%Y/%m/%d").to_string()).unwrap_or_default()),
         (if kind == "article" { "JO" } else { "T2" }, text(&paper.venue)),
-        ("VL", extra("volume")),
-        ("IS", extra("number")),
+        ("VL", text(&paper.volume)),
+        ("IS", text(&paper.issue)),
         ("SP", first_page.to_owned()),
         ("EP", last_page.to_owned()),
-        ("PB", extra("publisher")),
+        ("PB", text(&paper.publisher)),
         ("DO", id(IdentifierKind::Doi)),
         ("UR", link(paper).map(|url| plain_address(&url)).unwrap_or_default()),
         ("AN", labelled(IdentifierKind::Pmid, "PMID")),

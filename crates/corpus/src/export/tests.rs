@@ -13,7 +13,7 @@ use super::*;
 use crate::bibliography::{CITATION_KEY, ENTRY_TYPE};
 use crate::person::Person;
 use crate::text::{fold, is_filler};
-use crate::{Format, Parsed, Place, ReadOptions, Source, paper_from_json};
+use crate::{Format, Place, ReadOptions, Record, Source, paper_from_json};
 
 fn meta() -> FeedMeta {
     FeedMeta { title: "t".into(), id: "urn:test".into(), link: None, updated: Timestamp::UNIX_EPOCH }
@@ -26,9 +26,9 @@ fn exported(format: ExportFormat, papers: &[Paper]) -> String {
     String::from_utf8(out).unwrap()
 }
 
-fn read_back(text: &str, format: Format) -> Vec<Parsed> {
+fn read_back(text: &str, format: Format) -> Vec<Record> {
     let source = Source::from_reader("test", Cursor::new(text.to_owned()));
-    let records = source.records(&ReadOptions { format, day: None }).unwrap();
+    let records = source.records(&ReadOptions { format, ..ReadOptions::default() }).unwrap();
     records.map(|record| record.unwrap().unwrap()).collect()
 }
 
@@ -119,6 +119,7 @@ fn normalized(paper: &Paper, text: impl Fn(&str) -> String) -> Paper {
             .collect(),
         categories,
         upvotes: None,
+        kind: None,
         extra: Map::new(),
         ..paper.clone()
     }
@@ -156,10 +157,10 @@ proptest! {
             });
             let names: Vec<String> = names.filter(|name| !name.is_empty()).collect();
             prop_assert_eq!(&again.paper.authors, &names, "{}", text);
-            let expected = Paper { authors: vec![], categories: vec![], upvotes: None, extra: Map::new(), ..paper.clone() };
+            let expected = Paper { authors: vec![], categories: vec![], upvotes: None, kind: None, extra: Map::new(), ..paper.clone() };
             let categories: Vec<String> = paper.categories.iter().filter(|name| !is_filler(name)).map(|name| name.replace(';', ",")).collect();
             prop_assert_eq!(again.paper.categories.join(" "), categories.join(" "), "{}", text);
-            prop_assert_eq!(Paper { authors: vec![], categories: vec![], extra: Map::new(), ..again.paper }, expected, "{}", text);
+            prop_assert_eq!(Paper { authors: vec![], categories: vec![], kind: None, extra: Map::new(), ..again.paper }, expected, "{}", text);
         }
     }
 
@@ -172,7 +173,7 @@ proptest! {
             let mut expected = normalized(paper, bibtex::plain);
             expected.categories = without_duplicates(expected.categories);
             expected.url = expected.url.map(|url| plain_address(&url));
-            prop_assert_eq!(Paper { extra: Map::new(), ..again.paper }, expected, "{}", text);
+            prop_assert_eq!(Paper { kind: None, extra: Map::new(), ..again.paper }, expected, "{}", text);
             prop_assert_eq!(again.warnings, vec![]);
         }
     }
@@ -187,7 +188,7 @@ proptest! {
             expected.categories = expected.categories.iter().map(|name| name.replace(';', ",")).collect();
             expected.categories = without_duplicates(expected.categories);
             expected.url = link(paper).map(|url| plain_address(&url));
-            prop_assert_eq!(Paper { extra: Map::new(), ..again.paper }, expected, "{}", text);
+            prop_assert_eq!(Paper { kind: None, extra: Map::new(), ..again.paper }, expected, "{}", text);
             prop_assert_eq!(again.warnings, vec![]);
         }
     }

@@ -99,7 +99,7 @@ fn bad_lines_are_skipped_with_their_numbers() {
     let bad = [
         "test:2: expected a record in JSON, found one that is cut short",
         "test:4: expected a JSON object, found a list",
-        "test:5: title: expected a title or an abstract",
+        "test:5: title: expected a title, an abstract",
         "test:6: expected a record in JSON, found an error at column 1",
     ];
     check_faulty(text, Format::Auto, Expected { titles: &["A", "B"], bad: &bad, ..NOTHING });

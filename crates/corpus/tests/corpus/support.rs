@@ -2,18 +2,18 @@
 
 use std::path::PathBuf;
 
-use cognate_corpus::{Format, Parsed, Place, ReadError, ReadOptions, RecordError, Source, paper_from_json};
+use cognate_corpus::{Format, Place, ReadError, ReadOptions, Record, RecordError, Source, paper_from_json};
 use serde_json::Value;
 
 /// Reads one record.
-pub(crate) fn parse(record: Value) -> Result<Parsed, RecordError> {
+pub(crate) fn parse(record: Value) -> Result<Record, RecordError> {
     paper_from_json(record, &Place { file: "test".into(), line: 1 })
 }
 
 /// What reading a text came to, with the errors as texts.
 #[derive(Debug, Default)]
 pub(crate) struct Outcome {
-    pub(crate) papers: Vec<Parsed>,
+    pub(crate) papers: Vec<Record>,
     pub(crate) bad: Vec<String>,
     pub(crate) fault: Option<String>,
 }
@@ -29,7 +29,7 @@ impl Outcome {
 /// Reads bytes to their end, or to the fault that ends them.
 pub(crate) fn read(bytes: impl Into<Vec<u8>>, format: Format) -> Outcome {
     let source = Source::from_reader("test", std::io::Cursor::new(bytes.into()));
-    match source.records(&ReadOptions { format, day: None }) {
+    match source.records(&ReadOptions { format, ..ReadOptions::default() }) {
         Ok(records) => collect(records),
         Err(error) => Outcome { fault: Some(error.to_string()), ..Outcome::default() },
     }
@@ -37,7 +37,7 @@ pub(crate) fn read(bytes: impl Into<Vec<u8>>, format: Format) -> Outcome {
 
 /// Takes all items of a stream of records.
 pub(crate) fn collect(
-    records: impl Iterator<Item = Result<Result<Parsed, RecordError>, ReadError>>,
+    records: impl Iterator<Item = Result<Result<Record, RecordError>, ReadError>>,
 ) -> Outcome {
     let mut outcome = Outcome::default();
     for item in records {

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::ops::Deref;
 
 use cognate_corpus::identifier::Lookup;
-use cognate_corpus::{Paper, PaperId};
+use cognate_corpus::{Paper, PaperId, PublicationKind};
 use cognate_vector::UnitVector;
 use rusqlite::{Connection, OptionalExtension, Row};
 use serde::de::DeserializeOwned;
@@ -52,7 +52,8 @@ impl Drop for Reader<'_> {
 }
 
 pub(super) const PAPER_COLUMNS: &str = "row, first_indexed, id, title, abstract, authors, year, publication_date, venue, \
-     categories, external_ids, url, source, upvotes, extra";
+     categories, external_ids, url, source, upvotes, extra, editors, kind, volume, issue, pages, publisher, issn, isbn, \
+     language";
 
 impl Reader<'_> {
     /// The generation of the last commit; 0 for a store that was never written.
@@ -267,6 +268,15 @@ pub(super) fn paper_of(row: &Row<'_>) -> Result<StoredPaper, EngineError> {
             source: row.get(12)?,
             upvotes: row.get(13)?,
             extra: json_column(row, 14)?,
+            editors: json_column(row, 15)?,
+            kind: kind_column(row, 16)?,
+            volume: row.get(17)?,
+            issue: row.get(18)?,
+            pages: row.get(19)?,
+            publisher: row.get(20)?,
+            issn: json_column(row, 21)?,
+            isbn: json_column(row, 22)?,
+            language: row.get(23)?,
         },
     })
 }
@@ -279,6 +289,11 @@ pub(super) fn json_column<T: DeserializeOwned>(row: &Row<'_>, column: usize) -> 
 pub(super) fn date_column(row: &Row<'_>, column: usize) -> Result<Option<jiff::civil::Date>, EngineError> {
     let Some(text) = row.get::<_, Option<String>>(column)? else { return Ok(None) };
     text.parse().map(Some).map_err(|source| damaged(row, column, serde::de::Error::custom(source)))
+}
+
+fn kind_column(row: &Row<'_>, column: usize) -> Result<Option<PublicationKind>, EngineError> {
+    let Some(name) = row.get::<_, Option<String>>(column)? else { return Ok(None) };
+    name.parse().map(Some).map_err(|source| damaged(row, column, serde::de::Error::custom(source)))
 }
 
 /// The day of a point in time: the date that RFC 3339 begins with.

@@ -11,10 +11,11 @@ use crate::error::EngineError;
 pub(super) const APPLICATION_ID: i32 = 0x636f_676e;
 
 /// The version that this build reads and writes; SQLite's `user_version` holds a store's own.
-pub(crate) const SCHEMA_VERSION: i32 = 2;
+pub(crate) const SCHEMA_VERSION: i32 = 3;
 
 /// `MIGRATIONS[v]` turns a store of version `v` into one of version `v + 1`; version 0 is an empty file.
-const MIGRATIONS: [&[&str]; SCHEMA_VERSION as usize] = [&[VERSION_1], &[VERSION_2, saved::TABLES]];
+const MIGRATIONS: [&[&str]; SCHEMA_VERSION as usize] =
+    [&[VERSION_1], &[VERSION_2, saved::TABLES], &[VERSION_3]];
 
 const VERSION_1: &str = "
     CREATE TABLE meta (
@@ -101,6 +102,19 @@ const VERSION_2: &str = "
         PRIMARY KEY (a, b),
         CHECK (a < b)
     ) STRICT, WITHOUT ROWID;
+";
+
+/// More fields of a paper.
+const VERSION_3: &str = "
+    ALTER TABLE papers ADD COLUMN editors TEXT NOT NULL DEFAULT '[]';
+    ALTER TABLE papers ADD COLUMN kind TEXT;
+    ALTER TABLE papers ADD COLUMN volume TEXT;
+    ALTER TABLE papers ADD COLUMN issue TEXT;
+    ALTER TABLE papers ADD COLUMN pages TEXT;
+    ALTER TABLE papers ADD COLUMN publisher TEXT;
+    ALTER TABLE papers ADD COLUMN issn TEXT NOT NULL DEFAULT '[]';
+    ALTER TABLE papers ADD COLUMN isbn TEXT NOT NULL DEFAULT '[]';
+    ALTER TABLE papers ADD COLUMN language TEXT;
 ";
 
 /// Brings the store behind `connection` to [`SCHEMA_VERSION`], in one transaction.

@@ -1,6 +1,6 @@
 //! Writing the store: one transaction and one generation per batch.
 
-use cognate_corpus::{Paper, PaperId};
+use cognate_corpus::{Paper, PaperId, PublicationKind};
 use cognate_vector::UnitVector;
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 use sha2::{Digest, Sha256};
@@ -158,7 +158,8 @@ impl Store {
         transaction.execute(
             "UPDATE papers SET generation = ?2, deleted = 1, title = NULL, abstract = NULL, authors = '[]', \
              year = NULL, publication_date = NULL, venue = NULL, categories = '[]', external_ids = '{}', \
-             url = NULL, source = NULL, upvotes = NULL, extra = '{}', content_hash = x'', text_hash = x'' \
+             url = NULL, source = NULL, upvotes = NULL, extra = '{}', editors = '[]', kind = NULL, volume = NULL, issue = NULL, pages = NULL, \
+             publisher = NULL, issn = '[]', isbn = '[]', language = NULL, content_hash = x'', text_hash = x'' \
              WHERE row = ?1",
             params![existing.row, stamp.generation],
         )?;
@@ -221,12 +222,13 @@ fn put(
     transaction
         .prepare_cached(
             "INSERT INTO papers (id, generation, first_indexed, title, abstract, authors, year, publication_date, \
-             venue, categories, external_ids, url, source, upvotes, extra, content_hash, text_hash) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17) \
+             venue, categories, external_ids, url, source, upvotes, extra, content_hash, text_hash, editors, kind, volume, issue, pages, publisher, issn, isbn, language) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26) \
              ON CONFLICT (id) DO UPDATE SET generation = ?2, first_indexed = iif(deleted = 1, ?3, first_indexed), \
              deleted = iif(deleted = 2, 2, 0), title = ?4, abstract = ?5, authors = ?6, year = ?7, publication_date = ?8, venue = ?9, \
              categories = ?10, external_ids = ?11, url = ?12, source = ?13, upvotes = ?14, extra = ?15, \
-             content_hash = ?16, text_hash = ?17",
+             content_hash = ?16, text_hash = ?17, editors = ?18, kind = ?19, volume = ?20, issue = ?21, pages = ?22, \
+             publisher = ?23, issn = ?24, isbn = ?25, language = ?26",
         )?
         .execute(params![
             paper.id.as_str(),
@@ -246,6 +248,15 @@ fn put(
             json(paper, &paper.extra)?,
             incoming.content_hash.as_slice(),
             incoming.text_hash.as_slice(),
+            json(paper, &paper.editors)?,
+            paper.kind.map(PublicationKind::name),
+            paper.volume,
+            paper.issue,
+            paper.pages,
+            paper.publisher,
+            json(paper, &paper.issn)?,
+            json(paper, &paper.isbn)?,
+            paper.language,
         ])?;
     let row = match &existing {
         Some(existing) => existing.row,

@@ -196,6 +196,8 @@ fn paper_bodies(
 fn external_ids(ids: &BTreeMap<IdentifierKind, String>) -> Map<String, Value> {
     let named = ids.iter().map(|(kind, id)| match kind {
         IdentifierKind::Acl => ("ACL", id.as_str()),
+        IdentifierKind::CorpusId => ("CorpusId", id.as_str()),
+        IdentifierKind::OpenAlex => ("OpenAlex", id.as_str()),
         IdentifierKind::Arxiv => ("ArXiv", id.as_str()),
         IdentifierKind::Doi => ("DOI", id.as_str()),
         IdentifierKind::Pmid => ("PubMed", id.as_str()),

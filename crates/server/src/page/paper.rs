@@ -84,6 +84,10 @@ impl Details {
         let paper = &stored.paper;
         let identifiers = paper.external_ids.iter().map(|(kind, value)| {
             let (name, href) = match kind {
+                IdentifierKind::CorpusId => {
+                    ("Semantic Scholar", format!("https://api.semanticscholar.org/CorpusID:{value}"))
+                }
+                IdentifierKind::OpenAlex => ("OpenAlex", format!("https://openalex.org/{value}")),
                 IdentifierKind::Acl => ("ACL Anthology", format!("https://aclanthology.org/{value}/")),
                 IdentifierKind::Arxiv => ("arXiv", format!("https://arxiv.org/abs/{value}")),
                 IdentifierKind::Doi => ("DOI", format!("https://doi.org/{value}")),
