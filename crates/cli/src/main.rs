@@ -14,7 +14,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use cognate_engine::{EngineError, Fault};
 use cognate_hub::HubError;
-use cognate_server::wire::ErrorBody;
+use cognate_wire::ErrorBody;
 
 use crate::args::Args;
 use crate::output::Output;

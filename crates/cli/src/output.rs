@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use cognate_server::wire::{ErrorBody, SearchBody, TrendsBody};
+use cognate_wire::{ErrorBody, SearchBody, TrendsBody};
 use serde::Serialize;
 use serde_json::Value;
 

@@ -14,7 +14,7 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use tokio::sync::mpsc;
 
 use crate::error::ApiError;
-use crate::wire::{FieldNames, HitBody, RangeHeadBody, SearchBody, checked_fields};
+use cognate_wire::{FieldNames, HitBody, RangeHeadBody, SearchBody, checked_fields};
 
 /// Bytes that are gathered before they are sent.
 const PIECE_BYTES: usize = 1 << 16;

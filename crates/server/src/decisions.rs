@@ -11,7 +11,7 @@ use axum::{Json, Router};
 
 use crate::error::ApiError;
 use crate::routes::{App, heavy, json_or_default, off_thread};
-use crate::wire::{
+use cognate_wire::{
     ApplyBody, DedupBody, DedupParams, DroppedBody, DroppedParams, HistogramBody, HistogramParams,
     LabelParams, LabelledBody, LabelsBody, PairsBody, PairsParams, RunsBody, UndoParams, UndoneBody,
     UnlabelParams, recorded_parameters,

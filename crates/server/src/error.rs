@@ -6,7 +6,7 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use cognate_engine::{EngineError, Fault};
 
-use crate::wire::ErrorBody;
+use cognate_wire::ErrorBody;
 
 /// An error on its way to a client.
 #[derive(Debug)]

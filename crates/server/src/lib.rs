@@ -1,7 +1,7 @@
-//! The HTTP service over the engine: wire types, statuses, limits, shutdown.
+//! The HTTP service over the engine: statuses, limits, shutdown.
 //!
 //! `docs/http.md` describes the interface. Handlers do no work of their own: they turn a request into
-//! an engine call on a blocking thread, and its answer into a body of [`wire`].
+//! an engine call on a blocking thread, and its answer into a body of `cognate_wire`.
 
 mod answer;
 mod compat;
@@ -13,7 +13,6 @@ mod routes;
 mod saved;
 mod serve;
 mod tasks;
-pub mod wire;
 
 pub use answer::{exported, feed_meta};
 pub use guard::Guard;

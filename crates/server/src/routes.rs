@@ -27,7 +27,7 @@ use crate::page;
 use crate::saved;
 use crate::serve::ServeOptions;
 use crate::tasks::{self, Tasks};
-use crate::wire::{
+use cognate_wire::{
     BatchBody, BatchParams, CheckBody, CheckParams, CheckedBody, DedupBody, DedupParams, HealthBody,
     IngestBody, PaperBody, RangeParams, RecommendParams, RecordErrorBody, SearchBody, SearchParams,
     SimilarParams, StatsBody, TrendParams, TrendsBody, UpsertParams, asks_to_restore, to_judging,

@@ -18,7 +18,7 @@ use serde_json::{Map, Value};
 use crate::answer::{exported_with, last_indexed};
 use crate::error::ApiError;
 use crate::routes::{App, off_thread};
-use crate::wire::{SavedBody, SavedListBody, SavedRequest, SearchBody, saved_question};
+use cognate_wire::{SavedBody, SavedListBody, SavedRequest, SearchBody, saved_question};
 
 pub(crate) fn routes() -> Router<Arc<App>> {
     Router::new()

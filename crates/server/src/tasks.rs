@@ -18,7 +18,7 @@ use axum::{Json, Router};
 
 use crate::error::ApiError;
 use crate::routes::{App, heavy, json_or_default, off_thread};
-use crate::wire::{DedupBody, DedupParams, TaskBody, TaskState, TasksBody};
+use cognate_wire::{DedupBody, DedupParams, TaskBody, TaskState, TasksBody};
 
 /// Ended tasks that are kept, each with its report.
 const MAX_ENDED: usize = 8;

@@ -7,7 +7,7 @@ use std::path::Path;
 use cognate_corpus::export::{ExportFormat, Exporter};
 use cognate_engine::{DedupReport, Engine, Member, StoredPaper, Undo};
 use cognate_server::feed_meta;
-use cognate_server::wire::{
+use cognate_wire::{
     BinBody, CountsBody, DroppedBody, HistogramBody, HistogramParams, LabelledBody, LabelsBody,
     PairPaperBody, PairsBody, PairsParams, RunsBody, UndoneBody,
 };

@@ -13,7 +13,7 @@ use cognate_corpus::{Paper, Place, ReadOptions, paper_from_json};
 use cognate_engine::{
     Application, DedupReport, DedupRequest, Engine, EngineError, Match, Member, PairJudge, named_features,
 };
-use cognate_server::wire::{
+use cognate_wire::{
     ApplyBody, CheckedBody, DedupBody, DedupParams, PairBody, ScoredPairBody, recorded_parameters, to_judging,
 };
 use serde::Deserialize;

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use cognate_corpus::{Format, ReadOptions, Source};
 use cognate_engine::{Engine, EngineOptions, IngestEvent, Ingestion, Page, SearchOptions, SearchRequest};
-use cognate_server::wire::{IngestBody, SearchBody};
+use cognate_wire::{IngestBody, SearchBody};
 use serde_json::json;
 
 use super::stop_flag;

@@ -4,7 +4,7 @@ use anyhow::Context;
 use askama::Template;
 use cognate_corpus::export::link;
 use cognate_engine::{DigestPeriod, Engine, Hit, SavedQuery};
-use cognate_server::wire::saved_question;
+use cognate_wire::saved_question;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use lettre::Message;

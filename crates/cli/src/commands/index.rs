@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use cognate_corpus::{Format, ReadError, ReadOptions, Record, RecordError, Records, Source};
 use cognate_engine::{Engine, EngineError, IngestEvent, IngestReport, Ingestion};
-use cognate_server::wire::IngestBody;
+use cognate_wire::IngestBody;
 
 use super::{InvalidInput, stop_flag};
 use crate::args::{FormatArg, IndexArgs};

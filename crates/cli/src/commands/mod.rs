@@ -19,7 +19,7 @@ use clap::CommandFactory;
 use cognate_corpus::export::ExportFormat;
 use cognate_engine::{Engine, IndexStatus, SearchPath, SearchResponse, examine};
 use cognate_server::exported;
-use cognate_server::wire::{
+use cognate_wire::{
     OneOrMany, PaperBody, SearchBody, SearchParams, SimilarParams, StatsBody, TrendParams, TrendsBody,
 };
 use serde::Serialize;

@@ -1,7 +1,7 @@
 //! `cognate saved`: queries that are kept, and what is new for them.
 
 use cognate_engine::{Engine, SavedQuery};
-use cognate_server::wire::{SavedBody, SavedListBody, SavedRequest, SearchBody, saved_question};
+use cognate_wire::{SavedBody, SavedListBody, SavedRequest, SearchBody, saved_question};
 use serde_json::{Map, Value, json};
 
 use crate::args::{SavedAddArgs, SavedCommand, SavedNewArgs};

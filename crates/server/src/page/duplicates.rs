@@ -20,7 +20,7 @@ use super::search::counted;
 use super::{Frame, PageError, page};
 use crate::error::ApiError;
 use crate::routes::{App, heavy, off_thread};
-use crate::wire::DedupParams;
+use cognate_wire::DedupParams;
 
 /// Clusters on a page.
 const LIMIT: usize = 20;

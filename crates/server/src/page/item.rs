@@ -6,7 +6,7 @@ use cognate_corpus::Paper;
 use cognate_engine::{Explanation, Hit, Part};
 
 use super::address::{self, Address};
-use crate::wire::filter_text;
+use cognate_wire::filter_text;
 
 /// Authors that are named before the rest are counted.
 const MAX_AUTHORS: usize = 6;

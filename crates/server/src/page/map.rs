@@ -22,7 +22,7 @@ use super::search::{Params, counted};
 use super::{Frame, PageError, page};
 use crate::error::ApiError;
 use crate::routes::{App, off_thread, off_thread_while_wanted};
-use crate::wire::filter_text;
+use cognate_wire::filter_text;
 
 /// Hits of a search that are shown.
 const MAX_FOUND: usize = 50;

@@ -18,7 +18,7 @@ use super::item::{Item, Link};
 use super::{Frame, PageError, page};
 use crate::error::ApiError;
 use crate::routes::{App, off_thread_while_wanted};
-use crate::wire::{OneOrMany, SearchParams, SimilarParams, filter_text};
+use cognate_wire::{OneOrMany, SearchParams, SimilarParams, filter_text};
 
 /// Hits on a page.
 const LIMIT: usize = 20;

@@ -4,7 +4,7 @@ use cognate_engine::{EngineError, RecommendRequest, SavedQuery, SavedQuestion, S
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::search::SavedParams;
+use crate::search::SavedParams;
 
 /// Papers of a look or a digest when the saved query does not say.
 const DEFAULT_LIMIT: usize = 20;

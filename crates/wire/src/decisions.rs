@@ -6,7 +6,7 @@ use cognate_engine::{
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::dedup::{DedupBody, DedupParams};
+use crate::dedup::{DedupBody, DedupParams};
 
 /// Most papers named in one request to bring them back.
 const MAX_IDS: usize = 10_000;

@@ -6,7 +6,7 @@ use cognate_engine::{
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
-use super::papers::PaperBody;
+use crate::papers::PaperBody;
 
 /// Papers that are told when the request does not say.
 const DEFAULT_LIMIT: usize = 10;

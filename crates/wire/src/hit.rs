@@ -7,7 +7,7 @@ use cognate_engine::{EngineError, Explanation, FacetCount, Field, Hit, Part, Sea
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::filter::OneOrMany;
+use crate::filter::OneOrMany;
 
 /// Answer of a search.
 #[derive(Debug, Clone, Serialize)]
@@ -88,7 +88,7 @@ struct ScoresBody {
 
 /// An author.
 #[derive(Debug, Clone, Serialize)]
-pub(super) struct AuthorBody {
+pub(crate) struct AuthorBody {
     name: String,
 }
 
@@ -175,7 +175,7 @@ fn count_body(count: &FacetCount) -> Value {
 ///
 /// # Errors
 /// [`EngineError::InvalidRequest`] naming one that hits do not have.
-pub(crate) fn checked_fields(fields: Option<&FieldNames>) -> Result<Option<Vec<String>>, EngineError> {
+pub fn checked_fields(fields: Option<&FieldNames>) -> Result<Option<Vec<String>>, EngineError> {
     let Some(names) = fields.map(OneOrMany::parts) else { return Ok(None) };
     match names.iter().find(|name| !HIT_FIELDS.contains(&name.as_str())) {
         Some(unknown) => Err(EngineError::InvalidRequest {
@@ -212,7 +212,7 @@ impl From<Hit> for HitBody {
 impl HitBody {
     /// The hit with its id, what was asked for beside the paper, and of the paper only `fields`.
     #[must_use]
-    pub(crate) fn reduced_to(self, fields: Option<&[String]>) -> Map<String, Value> {
+    pub fn reduced_to(self, fields: Option<&[String]>) -> Map<String, Value> {
         let Ok(Value::Object(mut object)) = serde_json::to_value(self) else { return Map::new() };
         if let Some(fields) = fields {
             object.retain(|name, _| {
@@ -247,15 +247,15 @@ impl From<Explanation> for ExplanationBody {
     }
 }
 
-pub(super) fn author_bodies(names: Vec<String>) -> Vec<AuthorBody> {
+pub(crate) fn author_bodies(names: Vec<String>) -> Vec<AuthorBody> {
     names.into_iter().map(|name| AuthorBody { name }).collect()
 }
 
-pub(super) fn external_ids(ids: BTreeMap<IdentifierKind, String>) -> BTreeMap<String, String> {
+pub(crate) fn external_ids(ids: BTreeMap<IdentifierKind, String>) -> BTreeMap<String, String> {
     ids.into_iter().map(|(kind, id)| (kind.name().to_owned(), id)).collect()
 }
 
-pub(super) fn path_name(path: SearchPath) -> &'static str {
+pub(crate) fn path_name(path: SearchPath) -> &'static str {
     match path {
         SearchPath::Exact => "exact",
         SearchPath::Hnsw | SearchPath::FilteredHnsw => "hnsw",

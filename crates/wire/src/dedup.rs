@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 use std::str::FromStr;
 
-use cognate_corpus::{Paper, PaperId};
+use cognate_corpus::PaperId;
 use cognate_engine::{
     CheckedRecord, DedupError, DedupReport, DedupRequest, EngineError, JudgedPair, Judging, Member,
     ScoredPair,
 };
 use serde::{Deserialize, Serialize};
 
-use super::papers::RecordErrorBody;
+use crate::papers::{RecordBody, RecordErrorBody};
 
 /// Body of `POST /v1/dedup`.
 #[derive(Debug, Clone, Default, Deserialize, Serialize)]
@@ -136,7 +136,7 @@ struct ClusterBody {
     keep: PaperId,
     members: Vec<MemberBody>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    merged: Option<Paper>,
+    merged: Option<RecordBody>,
 }
 
 #[derive(Debug, Clone, Serialize)]
@@ -194,7 +194,7 @@ impl From<DedupReport> for DedupBody {
         let clusters = report.clusters.into_iter().map(|cluster| ClusterBody {
             keep: cluster.keep,
             members: cluster.members.into_iter().map(MemberBody::from).collect(),
-            merged: cluster.merged,
+            merged: cluster.merged.map(RecordBody::from),
         });
         let stats = report.stats;
         Self {

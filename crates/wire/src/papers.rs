@@ -8,7 +8,7 @@ use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::hit::{AuthorBody, author_bodies, external_ids};
+use crate::hit::{AuthorBody, author_bodies, external_ids};
 
 /// Answer of `GET /v1/papers/{id}`: one paper, whole.
 #[derive(Debug, Clone, Serialize)]
@@ -59,7 +59,7 @@ impl From<StoredPaper> for PaperBody {
 
 impl PaperBody {
     /// What to call it in a list.
-    pub(super) fn title_or_id(&self) -> &str {
+    pub(crate) fn title_or_id(&self) -> &str {
         self.title.as_deref().unwrap_or(&self.id)
     }
 
@@ -69,6 +69,45 @@ impl PaperBody {
         let matches: Vec<Self> = papers.into_iter().map(Self::from).collect();
         let first = matches.first()?.clone();
         Some(if matches.len() > 1 { Self { matches, ..first } } else { first })
+    }
+}
+
+/// A record as `POST /v1/papers` takes it: a paper of the store's fields, which need not be stored.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct RecordBody {
+    id: String,
+    title: Option<String>,
+    #[serde(rename = "abstract")]
+    abstract_text: Option<String>,
+    authors: Vec<String>,
+    year: Option<i16>,
+    publication_date: Option<String>,
+    venue: Option<String>,
+    categories: Vec<String>,
+    external_ids: BTreeMap<String, String>,
+    url: Option<String>,
+    source: Option<String>,
+    upvotes: Option<i64>,
+    extra: Map<String, Value>,
+}
+
+impl From<Paper> for RecordBody {
+    fn from(paper: Paper) -> Self {
+        Self {
+            id: paper.id.into(),
+            title: paper.title,
+            abstract_text: paper.abstract_text,
+            authors: paper.authors,
+            year: paper.year,
+            publication_date: paper.publication_date.map(|date| date.to_string()),
+            venue: paper.venue,
+            categories: paper.categories,
+            external_ids: external_ids(paper.external_ids),
+            url: paper.url,
+            source: paper.source,
+            upvotes: paper.upvotes,
+            extra: paper.extra,
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use cognate_engine::{KeywordStatus, SegmentStatus, Stats};
 use serde::Serialize;
 
-use super::hit::path_name;
+use crate::hit::path_name;
 
 /// Answer of `GET /v1/stats`.
 #[derive(Debug, Clone, Serialize)]

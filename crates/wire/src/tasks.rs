@@ -4,20 +4,31 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::dedup::DedupBody;
+use crate::dedup::DedupBody;
 
 /// How far a task is.
 #[derive(Debug, Clone)]
-pub(crate) enum TaskState {
-    Running { step: &'static str, n_done: usize, n: usize },
+pub enum TaskState {
+    /// It goes on.
+    Running {
+        /// What it does now.
+        step: &'static str,
+        /// Parts of the step that are done.
+        n_done: usize,
+        /// Parts of the step.
+        n: usize,
+    },
+    /// It has a report.
     Done(DedupBody),
+    /// It failed, for this reason.
     Failed(String),
+    /// Somebody ended it.
     Cancelled,
 }
 
 /// A task; of a running one how far its step is, of one that is done its report.
 #[derive(Debug, Clone, Serialize)]
-pub(crate) struct TaskBody<'a> {
+pub struct TaskBody<'a> {
     task: u64,
     status: &'static str,
     /// Since it began; of one that ended, in all.
@@ -35,7 +46,9 @@ pub(crate) struct TaskBody<'a> {
 }
 
 impl<'a> TaskBody<'a> {
-    pub(crate) fn new(task: u64, state: &'a TaskState, took: Duration) -> Self {
+    /// Task number `task`, which took so long until now, or in all.
+    #[must_use]
+    pub fn new(task: u64, state: &'a TaskState, took: Duration) -> Self {
         let seconds = (took.as_secs_f64() * 1e3).round() / 1e3;
         let status = match state {
             TaskState::Running { .. } => "running",
@@ -56,13 +69,15 @@ impl<'a> TaskBody<'a> {
     }
 
     /// As it is listed.
-    pub(crate) fn without_report(self) -> TaskBody<'static> {
+    #[must_use]
+    pub fn without_report(self) -> TaskBody<'static> {
         TaskBody { report: None, ..self }
     }
 }
 
 /// Answer of `GET /v1/dedup/tasks`.
 #[derive(Debug, Clone, Serialize)]
-pub(crate) struct TasksBody {
-    pub(crate) tasks: Vec<TaskBody<'static>>,
+pub struct TasksBody {
+    /// The tasks, in their order, without reports.
+    pub tasks: Vec<TaskBody<'static>>,
 }

@@ -48,7 +48,8 @@ fn split(text: &str) -> Vec<String> {
 }
 
 /// A value as the filter of that name takes it: categories are split at commas, see [`OneOrMany::Commas`].
-pub(crate) fn filter_text<'a>(field: &str, value: &'a str) -> Cow<'a, str> {
+#[must_use]
+pub fn filter_text<'a>(field: &str, value: &'a str) -> Cow<'a, str> {
     if field == "categories" && value.contains([',', '"']) {
         Cow::Owned(format!("\"{}\"", value.replace('"', "\"\"")))
     } else {
@@ -58,19 +59,19 @@ pub(crate) fn filter_text<'a>(field: &str, value: &'a str) -> Cow<'a, str> {
 
 /// The simple filters among a request's parameters: all of them must hold.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Conditions<'a> {
-    pub(super) year: Option<&'a str>,
-    pub(super) publication_date: Option<&'a str>,
-    pub(super) categories: Option<&'a OneOrMany>,
-    pub(super) author: Option<&'a str>,
-    pub(super) venue: Option<&'a str>,
-    pub(super) has_abstract: Option<bool>,
+pub(crate) struct Conditions<'a> {
+    pub(crate) year: Option<&'a str>,
+    pub(crate) publication_date: Option<&'a str>,
+    pub(crate) categories: Option<&'a OneOrMany>,
+    pub(crate) author: Option<&'a str>,
+    pub(crate) venue: Option<&'a str>,
+    pub(crate) has_abstract: Option<bool>,
     /// A filter in JSON: an object, or a text that holds one.
-    pub(super) filter: Option<&'a Value>,
+    pub(crate) filter: Option<&'a Value>,
 }
 
 impl Conditions<'_> {
-    pub(super) fn to_filter(self) -> Result<Filter, EngineError> {
+    pub(crate) fn to_filter(self) -> Result<Filter, EngineError> {
         let mut must = Vec::new();
         let mut add = |condition| must.push(Clause::Condition(condition));
         if let Some(years) = self.year {

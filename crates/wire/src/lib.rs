@@ -1,5 +1,5 @@
-//! The bodies of requests and answers, as JSON. Field names here are the public contract; the engine's
-//! own types are free to change.
+//! The bodies of requests and answers, as JSON, for the server and the command line alike. Field names here are
+//! the public contract; the engine's own types are free to change. Nothing here knows HTTP.
 
 mod decisions;
 mod dedup;
@@ -22,17 +22,15 @@ pub use decisions::{
 pub use dedup::{
     CheckBody, CheckParams, CheckedBody, DedupBody, DedupParams, PairBody, ScoredPairBody, to_judging,
 };
-pub(crate) use filter::filter_text;
-pub use filter::{OneOrMany, filter_of};
-pub(crate) use hit::checked_fields;
-pub use hit::{BatchBody, FieldNames, HIT_FIELDS, HitBody, RangeHeadBody, SearchBody};
+pub use filter::{OneOrMany, filter_of, filter_text};
+pub use hit::{BatchBody, FieldNames, HIT_FIELDS, HitBody, RangeHeadBody, SearchBody, checked_fields};
 pub use papers::{IngestBody, PaperBody, RecordErrorBody, UpsertParams, asks_to_restore};
 pub use saved::{SavedBody, SavedListBody, SavedRequest, saved_question};
 pub use search::{
     BatchParams, MAX_BATCH, RangeParams, RecommendParams, SavedParams, SearchParams, SeedParam, SimilarParams,
 };
 pub use stats::StatsBody;
-pub(crate) use tasks::{TaskBody, TaskState, TasksBody};
+pub use tasks::{TaskBody, TaskState, TasksBody};
 pub use threshold::{
     BinBody, CountsBody, HistogramBody, HistogramParams, PairPaperBody, PairToLabelBody, PairsBody,
     PairsParams, PrecisionBody,

@@ -9,8 +9,8 @@ use cognate_engine::{
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::filter::{Conditions, OneOrMany};
-use super::hit::FieldNames;
+use crate::filter::{Conditions, OneOrMany};
+use crate::hit::FieldNames;
 
 /// Most searches in one batch.
 pub const MAX_BATCH: usize = 100;
@@ -47,7 +47,7 @@ macro_rules! searches {
             pub venue: Option<String>,
             /// Whether there must be an abstract, or none.
             pub has_abstract: Option<bool>,
-            /// A filter in JSON; see [`filter_of`](super::filter_of).
+            /// A filter in JSON; see [`filter_of`](crate::filter_of).
             pub filter: Option<Value>,
             /// What to count the matching papers by: `year`, `categories`, `venue`.
             pub facets: Option<OneOrMany>,
@@ -219,7 +219,7 @@ impl SimilarParams {
 
 impl SavedParams {
     /// Reads the parameters of a saved query.
-    pub(super) fn deserialize_from(request: &Map<String, Value>) -> Result<Self, EngineError> {
+    pub(crate) fn deserialize_from(request: &Map<String, Value>) -> Result<Self, EngineError> {
         Self::deserialize(request).map_err(|error| EngineError::InvalidRequest {
             parameter: "saved",
             expected: "the parameters of a search, and `seeds`".to_owned(),
@@ -228,7 +228,7 @@ impl SavedParams {
     }
 
     /// The engine's options, with so many papers where the limit is open.
-    pub(super) fn to_options(&self, default_limit: usize) -> Result<SearchOptions, EngineError> {
+    pub(crate) fn to_options(&self, default_limit: usize) -> Result<SearchOptions, EngineError> {
         Ok(SearchOptions {
             mode: self.mode.as_deref().map(str::parse).transpose()?.unwrap_or_default(),
             semantic_ratio: self.semantic_ratio.map(SemanticRatio::new).transpose()?,
