@@ -20,6 +20,7 @@ mod documents;
 mod eval;
 mod harness;
 mod http;
+mod layers;
 mod page;
 mod saved;
 mod search;

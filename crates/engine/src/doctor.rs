@@ -5,9 +5,10 @@ use std::path::Path;
 use cognate_embed::ModelFolder;
 use rusqlite::Connection;
 
-use crate::engine::ModelChoice;
 use crate::error::EngineError;
-use crate::store::{Reader, SCHEMA_VERSION, STORE_FILE, Store, StoredModel};
+use crate::model::ModelChoice;
+use crate::store::{Reader, SCHEMA_VERSION, STORE_FILE, Store};
+use crate::stored_model::StoredModel;
 use crate::view::{examine_keyword_files, examine_vector_files};
 
 /// One thing examined.

@@ -6,70 +6,19 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use cognate_corpus::{PaperId, identifier};
-use cognate_embed::{Encoder, EncoderOptions, ModelFolder, ModelRoots, Precision};
 use cognate_index::SearchPath;
 
 use crate::catalog::Catalog;
 use crate::error::EngineError;
-use crate::map::Map;
-use crate::query_batcher::QueryBatcher;
-use crate::store::{Store, StoredModel, StoredPaper};
-use crate::trends;
+use crate::kept::Kept;
+use crate::model::{Model, ModelChoice};
+use crate::store::Store;
+use crate::stored_model::StoredModel;
 use crate::view::View;
 
 /// How often a running server looks whether another process has committed: well under the second
 /// within which it must answer from the new papers.
 const FOLLOW_INTERVAL: Duration = Duration::from_millis(200);
-
-/// Which model to load, where to look for it, and how to run it. What is left open follows the store,
-/// if there is one, else the model and the defaults.
-#[derive(Debug, Clone)]
-pub struct ModelChoice {
-    /// A name or a folder; else the store's model, else [`DEFAULT_MODEL`].
-    pub name: Option<String>,
-    /// Where names are looked up.
-    pub roots: ModelRoots,
-    /// The arithmetic; else the store's, else int8.
-    pub precision: Option<Precision>,
-    /// Put before every query; else as in the store, else as the model has it.
-    pub query_prefix: Option<String>,
-    /// Put before every paper's text; else as in the store, else as the model has it.
-    pub passage_prefix: Option<String>,
-}
-
-impl ModelChoice {
-    /// The name under which the model is looked up.
-    #[must_use]
-    pub fn name_for<'a>(&'a self, stored: Option<&'a StoredModel>) -> &'a str {
-        self.name.as_deref().or(stored.map(|stored| stored.name.as_str())).unwrap_or(DEFAULT_MODEL)
-    }
-
-    /// Loads the model, for a store whose vectors are by `stored`.
-    ///
-    /// # Errors
-    /// [`EngineError::Embed`] if it cannot be found or read.
-    pub fn load(&self, stored: Option<&StoredModel>) -> Result<Encoder, EngineError> {
-        let follow = |own: &Option<String>, of: fn(&StoredModel) -> &String| {
-            own.clone().or_else(|| stored.map(|stored| of(stored).clone()))
-        };
-        let precision = match (self.precision, stored) {
-            (Some(precision), _) => precision,
-            (None, Some(stored)) => stored.precision.parse()?,
-            (None, None) => Precision::default(),
-        };
-        let options = EncoderOptions {
-            precision,
-            query_prefix: follow(&self.query_prefix, |stored| &stored.query_prefix),
-            passage_prefix: follow(&self.passage_prefix, |stored| &stored.passage_prefix),
-        };
-        let folder = ModelFolder::locate(self.name_for(stored), &self.roots)?;
-        Ok(Encoder::load(&folder, &options)?)
-    }
-}
-
-/// The model of a new store, when none is named.
-pub const DEFAULT_MODEL: &str = "all-MiniLM-L6-v2";
 
 /// How to open an engine.
 #[derive(Debug, Clone)]
@@ -78,13 +27,6 @@ pub struct EngineOptions {
     pub data_dir: PathBuf,
     /// The model for queries and new papers; loaded when first needed.
     pub model: ModelChoice,
-}
-
-/// A loaded model and the thread that embeds queries with it.
-pub(crate) struct Model {
-    pub(crate) encoder: Arc<Encoder>,
-    pub(crate) queries: QueryBatcher,
-    pub(crate) identity: StoredModel,
 }
 
 /// How the searchable vectors stand.
@@ -119,8 +61,8 @@ pub struct Engine {
     model: Mutex<Option<Arc<Model>>>,
     view: Mutex<Option<Arc<View>>>,
     catalog: Mutex<Arc<Catalog>>,
-    pub(crate) map: Mutex<Option<Arc<Map>>>,
-    pub(crate) trends: Mutex<Vec<Arc<trends::Scores>>>,
+    /// What features made of one generation, and may need again.
+    pub(crate) kept: Kept,
 }
 
 impl Engine {
@@ -157,48 +99,8 @@ impl Engine {
             model: Mutex::new(None),
             view: Mutex::new(None),
             catalog: Mutex::default(),
-            map: Mutex::default(),
-            trends: Mutex::default(),
+            kept: Kept::default(),
         }
-    }
-
-    /// The papers meant by `key`, in order of id: the one whose id it is, else all that carry the
-    /// DOI, arXiv id, PMID, PMCID or ACL id that it names (with prefix, bare, or as a URL).
-    ///
-    /// # Errors
-    /// [`EngineError::PaperNotFound`] if there is none, [`EngineError::PaperDropped`] if only a dropped
-    /// duplicate fits.
-    pub fn papers(&self, key: &str) -> Result<Vec<StoredPaper>, EngineError> {
-        let reader = self.store.reader()?;
-        let papers = reader.look_up(&identifier::lookup(key))?;
-        if papers.is_empty() { Err(self.not_found(&reader, key)?) } else { Ok(papers) }
-    }
-
-    /// The one paper meant by `key`, as for [`Engine::papers`].
-    ///
-    /// # Errors
-    /// As [`Engine::papers`], or [`EngineError::AmbiguousPaper`] if there are several.
-    pub fn paper(&self, key: &str) -> Result<StoredPaper, EngineError> {
-        let mut papers = self.papers(key)?;
-        if papers.len() > 1 {
-            let ids = papers.iter().map(|stored| stored.paper.id.to_string()).collect();
-            return Err(EngineError::AmbiguousPaper { key: key.to_owned(), ids });
-        }
-        Ok(papers.remove(0))
-    }
-
-    /// Deletes the one paper meant by `key`, which may be a dropped duplicate. When this returns, the deletion
-    /// is on disk and no later search finds the paper. Papers that were dropped in its favour come back.
-    ///
-    /// # Errors
-    /// As [`Engine::paper`].
-    pub fn delete(&self, key: &str) -> Result<PaperId, EngineError> {
-        let id = self.id_of(key)?;
-        if !self.store.delete(&id)? {
-            return Err(EngineError::PaperNotFound { key: key.to_owned() });
-        }
-        self.catch_up()?;
-        Ok(id)
     }
 
     /// Counts and names that describe the data folder.
@@ -374,17 +276,6 @@ impl Engine {
             *slot = Some(Arc::new(View::open(&self.store, &self.data_dir, model)?));
         }
         Ok(slot.clone())
-    }
-}
-
-impl Model {
-    /// Starts the query thread of a loaded encoder.
-    pub(crate) fn start(encoder: Encoder) -> Result<Self, EngineError> {
-        let encoder = Arc::new(encoder);
-        let identity = StoredModel::of(encoder.identity());
-        let of_queries = Arc::clone(&encoder);
-        let queries = QueryBatcher::start(move |texts| of_queries.embed_queries(texts))?;
-        Ok(Self { encoder, queries, identity })
     }
 }
 

@@ -10,7 +10,7 @@ use cognate_index::IndexError;
 use cognate_keyword::KeywordError;
 use cognate_vector::VectorError;
 
-use crate::store::StoredModel;
+use crate::stored_model::StoredModel;
 
 /// Whose fault an error is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

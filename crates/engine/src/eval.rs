@@ -11,12 +11,13 @@ use cognate_corpus::PaperId;
 use cognate_corpus::beir::{BeirFolder, Qrels};
 use sha2::{Digest, Sha256};
 
-use crate::engine::{Engine, EngineOptions, Model, ModelChoice};
+use crate::engine::{Engine, EngineOptions};
 use crate::error::EngineError;
 use crate::ingest::Ingestion;
 use crate::metrics::{self, Metrics, QueryMetrics};
+use crate::model::{Model, ModelChoice};
 use crate::search::{MAX_LIMIT, Mode, Page, SearchOptions, SearchRequest, SemanticRatio};
-use crate::store::StoredModel;
+use crate::stored_model::StoredModel;
 
 /// What to evaluate.
 pub struct EvalRequest<'a> {

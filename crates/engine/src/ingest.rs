@@ -8,8 +8,9 @@ use cognate_corpus::{FieldIssue, Paper, ReadError, Record, RecordError};
 use cognate_vector::UnitVector;
 use crossbeam_channel::{Receiver, Sender, bounded};
 
-use crate::engine::{Engine, Model};
+use crate::engine::Engine;
 use crate::error::EngineError;
+use crate::model::Model;
 use crate::store::{CommitOptions, Incoming, Outcome, Plan};
 
 /// A batch is committed when its papers to embed reach this many tokens: at most so much is computed

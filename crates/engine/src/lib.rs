@@ -14,24 +14,30 @@ mod embedding;
 mod engine;
 mod error;
 mod eval;
+mod filter;
 mod ingest;
+mod kept;
 mod map;
 mod metrics;
+mod model;
+mod papers;
+mod period;
 mod query_batcher;
 mod recipe;
 mod reembed;
 mod saved;
+mod scored_pairs;
 mod search;
 mod store;
+mod stored_model;
+#[cfg(test)]
+mod testing;
 mod trends;
 mod view;
 
 pub use cancel::Cancel;
-pub use catalog::{
-    Clause, Condition, DateRange, Facet, FacetCount, FacetField, Filter, MAX_FILTER_CLAUSES,
-    MAX_FILTER_DEPTH, YearRange,
-};
-pub use days::{DayOrder, DayPage, DayRequest, Period, Span};
+pub use catalog::{Facet, FacetCount, FacetField};
+pub use days::{DayOrder, DayPage, DayRequest};
 pub use decisions::{
     Application, Bin, Cut, DroppedPapers, Histogram, Labelled, PairScore, PairToLabel, Precision, Stratum,
     Undo, Undone,
@@ -39,21 +45,25 @@ pub use decisions::{
 pub use dedup::{CheckedRecord, Found, JudgedPair, OnProgress, PairJudge};
 pub use doctor::{Check, examine};
 pub use embedding::{Embedded, Role};
-pub use engine::{DEFAULT_MODEL, Engine, EngineOptions, IndexStatus, ModelChoice, Stats};
+pub use engine::{Engine, EngineOptions, IndexStatus, Stats};
 pub use error::{EngineError, Fault};
 pub use eval::{Approximation, EvalReport, EvalRequest, ModeReport, RunLine, evaluate, measure_run};
+pub use filter::{Clause, Condition, DateRange, Filter, MAX_FILTER_CLAUSES, MAX_FILTER_DEPTH, YearRange};
 pub use ingest::{IngestEvent, IngestReport, Ingestion};
 pub use map::{MAX_MAP_GROUPS, MAX_MAP_POINTS, Map, MapGroup, MapPoint};
 pub use metrics::{Metrics, QueryMetrics, bootstrap_p_value};
+pub use model::{DEFAULT_MODEL, ModelChoice};
+pub use period::{Period, Span};
 pub use recipe::{RECIPE, embedded_text};
 pub use reembed::ReembedReport;
-pub use saved::{DigestPeriod, MAX_NAME_CHARS, MAX_SAVED, SavedQuery, SavedQuestion};
+pub use saved::{MAX_NAME_CHARS, SavedQuestion};
 pub use search::{
     BestSentence, Explanation, Hit, MAX_EXPLAINED, MAX_LIMIT, MAX_OFFSET, MAX_QUERY_CHARS, MAX_SEEDS, Meta,
     Mode, Page, Part, RangeHits, RangeRequest, RecommendRequest, Scores, SearchOptions, SearchRequest,
     SearchResponse, Seed, SemanticRatio, Sort, Strategy,
 };
-pub use store::{DropRun, DroppedPaper, Label, STORE_FILE, StoredModel, StoredPaper};
+pub use store::{DigestPeriod, DropRun, DroppedPaper, Label, MAX_SAVED, STORE_FILE, SavedQuery, StoredPaper};
+pub use stored_model::StoredModel;
 pub use trends::{
     BURST_SCORE, Growth, HALF_LIFE_DAYS, MAX_HISTORY_DAYS, MAX_WINDOW_DAYS, TrendBasis, TrendGroup,
     TrendReport, TrendRequest, Trending,

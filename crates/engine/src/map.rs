@@ -6,14 +6,13 @@
 //! are projected on them. Nothing is random: the same papers give the same map.
 
 use std::collections::HashMap;
-use std::sync::{Arc, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use cognate_vector::UnitVector;
 use rayon::prelude::*;
 
 use crate::engine::Engine;
 use crate::error::EngineError;
-use crate::store::StoredPaper;
 use crate::view::Snapshot;
 
 /// Papers from which the axes are found: far more than a vector has components.
@@ -46,7 +45,7 @@ pub struct Map {
 /// A paper on a map.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct MapPoint {
-    /// [`StoredPaper::row`].
+    /// [`StoredPaper::row`](crate::StoredPaper::row).
     pub row: u32,
     /// Place along the first axis, in `[-1, 1]`.
     pub x: f32,
@@ -75,7 +74,8 @@ impl Engine {
         let Some(view) = self.view()? else { return Ok(Arc::default()) };
         let snapshot = view.snapshot();
         // Held while it is made: who asks meanwhile waits for the same map.
-        let mut slot = self.map.lock().unwrap_or_else(PoisonError::into_inner);
+        let slot = self.kept.slot::<Mutex<Option<Arc<Map>>>>();
+        let mut slot = slot.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(map) = &*slot
             && map.generation == snapshot.vectors.generation()
         {
@@ -85,15 +85,6 @@ impl Engine {
         let map = Arc::new(draw(&snapshot, &categories)?);
         *slot = Some(Arc::clone(&map));
         Ok(map)
-    }
-
-    /// The paper of a row, as maps name papers.
-    ///
-    /// # Errors
-    /// [`EngineError::PaperNotFound`] if there is none.
-    pub fn paper_of_row(&self, row: u32) -> Result<StoredPaper, EngineError> {
-        let paper = self.store.reader()?.papers(&[row])?.remove(&row);
-        paper.ok_or_else(|| EngineError::PaperNotFound { key: format!("row {row}") })
     }
 }
 

@@ -5,8 +5,9 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::engine::{Engine, EngineOptions, Model};
+use crate::engine::{Engine, EngineOptions};
 use crate::error::EngineError;
+use crate::model::Model;
 use crate::store::Store;
 
 /// Papers embedded between two commits.
@@ -46,7 +47,7 @@ impl Engine {
             }
             on_progress(n_papers.saturating_sub(pending.n_left), n_papers);
             let texts: Vec<String> =
-                pending.papers.iter().map(|stored| crate::embedded_text(&stored.paper)).collect();
+                pending.papers.iter().map(|stored| crate::recipe::embedded_text(&stored.paper)).collect();
             let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
             let vectors = model.encoder.embed_passages(&texts)?;
             store.stage_vectors(&pending.papers, &vectors)?;

@@ -8,33 +8,14 @@ use jiff::Timestamp;
 use crate::engine::Engine;
 use crate::error::EngineError;
 use crate::search::{RecommendRequest, SearchRequest, SearchResponse};
-use crate::store::rfc3339;
+use crate::store::{DigestPeriod, SavedQuery, rfc3339};
 
-/// Most saved queries.
-pub const MAX_SAVED: usize = 1_000;
 /// Longest name of one, in Unicode scalar values.
 pub const MAX_NAME_CHARS: usize = 200;
 /// Longest id made from a name.
 const MAX_SLUG_CHARS: usize = 40;
 /// A feed has papers of this many days, up to the last that came.
 const FEED_DAYS: i64 = 30;
-
-/// A saved query.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SavedQuery {
-    /// Made from its name: lower-case letters, digits and hyphens.
-    pub id: String,
-    /// What a person calls it.
-    pub name: String,
-    /// What is asked, in the JSON of whoever saved it.
-    pub request: String,
-    /// When it was saved: RFC 3339, UTC.
-    pub created: String,
-    /// Everything up to this row was looked at.
-    pub looked: u32,
-    /// Everything up to this row was in a digest that was sent.
-    pub digested: u32,
-}
 
 /// What a saved query asks.
 #[derive(Debug, Clone, PartialEq)]
@@ -43,15 +24,6 @@ pub enum SavedQuestion {
     Search(SearchRequest),
     /// Papers like some.
     Recommend(RecommendRequest),
-}
-
-/// Rows of papers, by which a set of newly indexed papers is named.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct DigestPeriod {
-    /// Only later rows.
-    pub after: u32,
-    /// Only rows up to this one.
-    pub until: u32,
 }
 
 impl Engine {

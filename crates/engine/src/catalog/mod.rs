@@ -15,9 +15,9 @@ use rayon::prelude::*;
 use roaring::RoaringBitmap;
 
 pub use facets::{Facet, FacetCount, FacetField};
-pub use filter::{Clause, Condition, DateRange, Filter, MAX_FILTER_CLAUSES, MAX_FILTER_DEPTH, YearRange};
 
 use crate::error::EngineError;
+use crate::filter::Filter;
 use crate::store::Store;
 use chunk::{Chunk, Entry};
 pub(crate) use chunk::{date_of, days};

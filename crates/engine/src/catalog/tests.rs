@@ -8,6 +8,7 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
+use crate::filter::{Clause, Condition, DateRange, MAX_FILTER_CLAUSES, MAX_FILTER_DEPTH, YearRange};
 use crate::store::Attributes;
 
 fn attributes(record: serde_json::Value) -> Attributes {

@@ -4,17 +4,14 @@
 //! answer, and keeps its row, vector and content, so that [`Engine::undo`] brings it back as it was. Labels
 //! are respected by every later deduplication, and tell how precise it is (`precision`).
 
-mod pairs;
 mod precision;
 mod threshold;
 
 use std::collections::HashSet;
 
-use cognate_corpus::{PaperId, identifier};
+use cognate_corpus::PaperId;
 
-pub(crate) use pairs::{RowPair, RowPairs};
 pub use precision::{Precision, Stratum};
-pub(crate) use threshold::labels_by_rows;
 pub use threshold::{Bin, Cut, Histogram, PairScore, PairToLabel};
 
 use crate::engine::Engine;
@@ -216,32 +213,12 @@ impl Engine {
         Ok(Labelled { pair: if a < b { (a, b) } else { (b, a) }, n_restored })
     }
 
-    /// The id of the one paper that `key` names, dropped or not.
-    pub(crate) fn id_of(&self, key: &str) -> Result<PaperId, EngineError> {
-        match self.paper(key) {
-            Err(EngineError::PaperDropped { id, .. }) => {
-                PaperId::new(&*id).map_err(|source| EngineError::DamagedId { id, source })
-            }
-            found => Ok(found?.paper.id),
-        }
-    }
-
     /// Every label, in order of the two ids.
     ///
     /// # Errors
     /// [`EngineError`] if the store cannot be read.
     pub fn labels(&self) -> Result<Vec<Label>, EngineError> {
         self.store.reader()?.labels()
-    }
-
-    /// Why no paper is found by `key`: there is none, or it is dropped.
-    pub(crate) fn not_found(&self, reader: &Reader<'_>, key: &str) -> Result<EngineError, EngineError> {
-        Ok(match reader.look_up_dropped(&identifier::lookup(key))? {
-            Some(DroppedPaper { id, kept, .. }) => {
-                EngineError::PaperDropped { key: key.to_owned(), id, kept }
-            }
-            None => EngineError::PaperNotFound { key: key.to_owned() },
-        })
     }
 }
 

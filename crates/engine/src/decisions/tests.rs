@@ -5,9 +5,11 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::*;
-use crate::catalog::{Clause, Condition, FacetField, Filter};
+use crate::catalog::FacetField;
+use crate::filter::{Clause, Condition, Filter};
 use crate::search::{Mode, SearchOptions, SearchRequest, SearchResponse};
-use crate::store::testing::{engine, paper, put};
+use crate::store::testing::{paper, put};
+use crate::testing::engine;
 use cognate_dedup::{Cluster, DedupStats, Kind, Member};
 
 /// A report that drops each first paper in favour of the second.

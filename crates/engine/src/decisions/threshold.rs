@@ -1,15 +1,12 @@
 //! Where to cut: how many pairs have which score, what people said of them, and which pairs to ask about next.
 
-use std::collections::HashMap;
-
-use super::pairs::{PairsFile, RowPair, RowPairs};
 use super::precision::{Precision, Stratum, precision};
-use cognate_dedup::{Kind, rules};
+use cognate_dedup::Kind;
 
 use crate::dedup;
 use crate::engine::Engine;
 use crate::error::EngineError;
-use crate::store::Reader;
+use crate::scored_pairs::{RowPair, labels_by_rows};
 
 /// Bins of a histogram, when the request names no number.
 const DEFAULT_BINS: usize = 20;
@@ -218,18 +215,6 @@ impl Engine {
         });
         Ok(to_label.collect())
     }
-
-    /// The pairs that the last deduplication scored, if the papers are still as it found them.
-    pub(crate) fn scored_pairs(&self, reader: &Reader<'_>) -> Result<RowPairs, EngineError> {
-        let generation = reader.generation()?;
-        let stored = reader.model()?.and_then(|model| self.pairs_file(&model).read());
-        stored.filter(|pairs| pairs.generation == generation).ok_or(EngineError::NoScoredPairs)
-    }
-
-    /// Where scored pairs are kept.
-    pub(crate) fn pairs_file(&self, model: &crate::store::StoredModel) -> PairsFile {
-        PairsFile::of(&self.store, &self.data_dir, model, rules())
-    }
 }
 
 fn check(parameter: &'static str, found: usize, max: usize) -> Result<(), EngineError> {
@@ -237,17 +222,6 @@ fn check(parameter: &'static str, found: usize, max: usize) -> Result<(), Engine
         return Ok(());
     }
     Err(EngineError::InvalidRequest { parameter, expected: format!("1 to {max}"), found: found.to_string() })
-}
-
-/// What people said of pairs that are there, by their rows, the smaller first.
-pub(crate) fn labels_by_rows(reader: &Reader<'_>) -> Result<HashMap<(u32, u32), bool>, EngineError> {
-    let labels = reader.labels()?;
-    let rows = reader.rows_of(labels.iter().flat_map(|label| [&*label.a, &*label.b]))?;
-    let by_rows = labels.iter().filter_map(|label| {
-        let (a, b) = (*rows.get(&label.a)?, *rows.get(&label.b)?);
-        Some(((a.min(b), a.max(b)), label.is_duplicate))
-    });
-    Ok(by_rows.collect())
 }
 
 /// The pairs from `from` to below `to`.

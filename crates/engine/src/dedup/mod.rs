@@ -25,9 +25,9 @@ pub use pairs::{JudgedPair, PairJudge};
 
 use candidates::Candidate;
 
-use crate::decisions::{self, RowPair, RowPairs};
 use crate::engine::Engine;
 use crate::error::EngineError;
+use crate::scored_pairs::{RowPair, RowPairs, labels_by_rows};
 use crate::store::Reader;
 
 /// Papers whose words are held at a time: 250 MB.
@@ -234,7 +234,7 @@ fn with_labels(
     scored: &RowPairs,
     judging: &Judging,
 ) -> Result<Vec<JudgedRows>, EngineError> {
-    let mut labels = decisions::labels_by_rows(reader)?;
+    let mut labels = labels_by_rows(reader)?;
     let judged = |pair: &RowPair, label: Option<bool>| JudgedRows {
         rows: pair.rows,
         score: pair.score,

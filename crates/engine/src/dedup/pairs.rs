@@ -8,8 +8,8 @@ use cognate_embed::Encoder;
 use cognate_vector::UnitVector;
 use rayon::prelude::*;
 
-use crate::engine::ModelChoice;
 use crate::error::EngineError;
+use crate::model::ModelChoice;
 use crate::recipe::embedded_text;
 
 /// A pair as judged, with the reason in words.

@@ -30,8 +30,9 @@ pub use request::{
 pub use response::{BestSentence, Explanation, Hit, Meta, Part, Scores, SearchResponse};
 
 use crate::cancel::Cancel;
-use crate::engine::{Engine, Model};
+use crate::engine::Engine;
 use crate::error::EngineError;
+use crate::model::Model;
 use crate::store::Reader;
 use crate::view::{Snapshot, View};
 use rank::{Candidate, Question, Ranking, Target};

@@ -7,9 +7,9 @@ use cognate_vector::Scored;
 use super::request::{Page, check_query, invalid};
 use super::response::{Hit, Scores};
 use crate::cancel::Cancel;
-use crate::catalog::Filter;
 use crate::engine::Engine;
 use crate::error::EngineError;
+use crate::filter::Filter;
 
 /// Papers read from the store at a time.
 const PORTION: usize = 256;

@@ -15,7 +15,7 @@ use crate::cancel::Cancel;
 use crate::catalog::Catalog;
 use crate::error::EngineError;
 use crate::query_batcher::PendingVector;
-use crate::saved::DigestPeriod;
+use crate::store::DigestPeriod;
 use crate::view::Snapshot;
 
 /// What is looked for.

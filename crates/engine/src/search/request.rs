@@ -2,9 +2,10 @@
 
 use std::fmt;
 
-use crate::catalog::{FacetField, Filter};
+use crate::catalog::FacetField;
 use crate::error::EngineError;
-use crate::saved::DigestPeriod;
+use crate::filter::Filter;
+use crate::store::DigestPeriod;
 
 /// Longest query, in Unicode scalar values: room for a pasted abstract.
 pub const MAX_QUERY_CHARS: usize = 10_000;

@@ -29,9 +29,9 @@ pub(crate) use changes::Attributes;
 pub(crate) use drops::{BringBack, NewDrop};
 pub use drops::{DropRun, DroppedPaper};
 pub use labels::Label;
-pub use model::StoredModel;
 pub(crate) use read::Reader;
 pub use read::StoredPaper;
+pub use saved::{DigestPeriod, MAX_SAVED, SavedQuery};
 pub(crate) use schema::SCHEMA_VERSION;
 pub(crate) use write::{CommitOptions, Incoming, Outcome, Plan, rfc3339};
 

@@ -9,8 +9,9 @@ use cognate_vector::UnitVector;
 use rusqlite::{Connection, OptionalExtension, Row};
 use serde::de::DeserializeOwned;
 
-use super::{Store, StoredModel, model};
+use super::{Store, model};
 use crate::error::EngineError;
+use crate::stored_model::StoredModel;
 
 /// A paper as stored.
 #[derive(Debug, Clone, PartialEq)]

@@ -8,7 +8,35 @@ use super::Store;
 use super::read::Reader;
 use super::write::now;
 use crate::error::EngineError;
-use crate::saved::{DigestPeriod, MAX_SAVED, SavedQuery};
+
+/// Most saved queries.
+pub const MAX_SAVED: usize = 1_000;
+
+/// A saved query.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SavedQuery {
+    /// Made from its name: lower-case letters, digits and hyphens.
+    pub id: String,
+    /// What a person calls it.
+    pub name: String,
+    /// What is asked, in the JSON of whoever saved it.
+    pub request: String,
+    /// When it was saved: RFC 3339, UTC.
+    pub created: String,
+    /// Everything up to this row was looked at.
+    pub looked: u32,
+    /// Everything up to this row was in a digest that was sent.
+    pub digested: u32,
+}
+
+/// Rows of papers, by which a set of newly indexed papers is named.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DigestPeriod {
+    /// Only later rows.
+    pub after: u32,
+    /// Only rows up to this one.
+    pub until: u32,
+}
 
 /// Marks are rows of `papers`, which come in order of first indexing: all up to a mark were told.
 /// `digest_until` is the mark of a digest that is on its way.

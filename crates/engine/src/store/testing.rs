@@ -1,14 +1,12 @@
 //! Papers and made-up vectors for tests of what is derived from a store.
 
 use cognate_corpus::{Paper, Place, paper_from_json};
-use cognate_embed::ModelRoots;
 use cognate_vector::UnitVector;
 use serde_json::json;
-use tempfile::TempDir;
 
 use super::drops::Applied;
-use super::{CommitOptions, Incoming, NewDrop, Outcome, Plan, Store, StoredModel};
-use crate::engine::{Engine, EngineOptions, ModelChoice};
+use super::{CommitOptions, Incoming, NewDrop, Outcome, Plan, Store};
+use crate::stored_model::StoredModel;
 
 pub(crate) fn model() -> StoredModel {
     StoredModel {
@@ -27,20 +25,6 @@ pub(crate) fn model() -> StoredModel {
 pub(crate) fn paper(id: &str, title: &str, year: i16) -> Paper {
     let record = json!({ "id": id, "title": title, "year": year, "doi": format!("10.5555/{id}") });
     paper_from_json(record, &Place { file: "test".into(), line: 1 }).unwrap().paper
-}
-
-/// An engine over a store of its own. No model can be found.
-pub(crate) fn engine() -> (TempDir, Engine) {
-    let folder = tempfile::tempdir().unwrap();
-    let model = ModelChoice {
-        name: None,
-        roots: ModelRoots::new(Vec::new()),
-        precision: None,
-        query_prefix: None,
-        passage_prefix: None,
-    };
-    let engine = Engine::create(EngineOptions { data_dir: folder.path().to_owned(), model }).unwrap();
-    (folder, engine)
 }
 
 /// A vector that tells its text.

@@ -8,8 +8,9 @@ use proptest::prelude::*;
 use tempfile::TempDir;
 
 use super::testing::{drop_for, model, paper, put, put_with, vector_of};
-use super::{BringBack, CommitOptions, Incoming, NewDrop, Outcome, Plan, Store, StoredModel};
+use super::{BringBack, CommitOptions, Incoming, NewDrop, Outcome, Plan, Store};
 use crate::error::EngineError;
+use crate::stored_model::StoredModel;
 
 fn store() -> (TempDir, Store) {
     let folder = tempfile::tempdir().unwrap();
@@ -345,7 +346,7 @@ proptest! {
         let reader = store.reader().unwrap();
         let mut found = BTreeMap::new();
         reader.for_each_paper::<EngineError>(&mut |stored| {
-            let text = crate::embedded_text(&stored.paper);
+            let text = crate::recipe::embedded_text(&stored.paper);
             assert_eq!(derived.get(&stored.row), reader.vector(stored.row).unwrap().as_ref());
             assert_eq!(
                 reader.vector(stored.row).unwrap().unwrap().to_f16_le_bytes(),

@@ -6,9 +6,10 @@ use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, 
 use sha2::{Digest, Sha256};
 
 use super::drops::{self, BringBack};
-use super::{DELETED, DROPPED, Store, StoredModel, StoredPaper, model, read};
+use super::{DELETED, DROPPED, Store, StoredPaper, model, read};
 use crate::error::EngineError;
 use crate::recipe;
+use crate::stored_model::StoredModel;
 
 /// A paper on its way into the store, with the hashes that tell what about it is new.
 #[derive(Debug)]

@@ -8,7 +8,7 @@ mod growth;
 mod labels;
 
 use std::collections::{HashMap, HashSet};
-use std::sync::{Arc, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use cognate_index::SearchParams;
 use jiff::civil::Date;
@@ -20,9 +20,9 @@ use growth::{MAX_NEIGHBOURS, Neighbour, Scan};
 use labels::{Background, Terms, terms_of};
 
 use crate::catalog::{Listed, date_of, days};
-use crate::days::Period;
 use crate::engine::Engine;
 use crate::error::EngineError;
+use crate::period::Period;
 use crate::recipe::embedded_text;
 use crate::search::Page;
 use crate::store::StoredPaper;
@@ -215,15 +215,16 @@ impl Engine {
     pub(crate) fn trend_scores(&self, request: &TrendRequest) -> Result<Arc<Scores>, EngineError> {
         let catalog = self.catalog()?;
         let generation = catalog.generation();
+        let slot = self.kept.slot::<Mutex<Vec<Arc<Scores>>>>();
         {
-            let mut kept = self.trends.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut kept = slot.lock().unwrap_or_else(PoisonError::into_inner);
             kept.retain(|scores| scores.generation == generation);
             if let Some(scores) = kept.iter().find(|scores| scores.request == *request) {
                 return Ok(Arc::clone(scores));
             }
         }
         let scores = Arc::new(self.score(request, generation, catalog.listed())?);
-        let mut kept = self.trends.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut kept = slot.lock().unwrap_or_else(PoisonError::into_inner);
         if kept.len() == MAX_KEPT {
             kept.remove(0);
         }

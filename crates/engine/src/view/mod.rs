@@ -23,7 +23,8 @@ pub(crate) use keywords::examine_keyword_files;
 pub(crate) use vectors::examine_vector_files;
 
 use crate::error::EngineError;
-use crate::store::{Store, StoredModel};
+use crate::store::Store;
+use crate::stored_model::StoredModel;
 
 /// The folder of derived files inside a data folder.
 pub(crate) const INDEX_DIR: &str = "index";

@@ -9,7 +9,8 @@ use sha2::{Digest, Sha256};
 
 use super::INDEX_DIR;
 use crate::error::EngineError;
-use crate::store::{Store, StoredModel};
+use crate::store::Store;
+use crate::stored_model::StoredModel;
 
 /// The folder of the vectors' files inside [`INDEX_DIR`].
 const VECTORS_DIR: &str = "vectors";

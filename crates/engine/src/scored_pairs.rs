@@ -4,17 +4,20 @@
 //! missing, it is no use, and the next deduplication writes it anew. It is replaced as a whole, by whichever
 //! process deduplicates.
 
+use std::collections::HashMap;
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use cognate_dedup::{Kind, rules};
 use sha2::{Digest, Sha256};
 use xxhash_rust::xxh3::xxh3_64;
 
+use crate::engine::Engine;
 use crate::error::EngineError;
-use crate::store::{Store, StoredModel};
+use crate::store::{Reader, Store};
+use crate::stored_model::StoredModel;
 use crate::view::INDEX_DIR;
-use cognate_dedup::Kind;
 
 /// The file's name inside [`INDEX_DIR`].
 const PAIRS_FILE: &str = "pairs";
@@ -172,6 +175,31 @@ impl PairsFile {
             EngineError::Io { action: "write", path: self.path.clone(), source }
         })
     }
+}
+
+impl Engine {
+    /// The pairs that the last deduplication scored, if the papers are still as it found them.
+    pub(crate) fn scored_pairs(&self, reader: &Reader<'_>) -> Result<RowPairs, EngineError> {
+        let generation = reader.generation()?;
+        let stored = reader.model()?.and_then(|model| self.pairs_file(&model).read());
+        stored.filter(|pairs| pairs.generation == generation).ok_or(EngineError::NoScoredPairs)
+    }
+
+    /// Where scored pairs are kept.
+    pub(crate) fn pairs_file(&self, model: &StoredModel) -> PairsFile {
+        PairsFile::of(&self.store, &self.data_dir, model, rules())
+    }
+}
+
+/// What people said of pairs that are there, by their rows, the smaller first.
+pub(crate) fn labels_by_rows(reader: &Reader<'_>) -> Result<HashMap<(u32, u32), bool>, EngineError> {
+    let labels = reader.labels()?;
+    let rows = reader.rows_of(labels.iter().flat_map(|label| [&*label.a, &*label.b]))?;
+    let by_rows = labels.iter().filter_map(|label| {
+        let (a, b) = (*rows.get(&label.a)?, *rows.get(&label.b)?);
+        Some(((a.min(b), a.max(b)), label.is_duplicate))
+    });
+    Ok(by_rows.collect())
 }
 
 #[cfg(test)]

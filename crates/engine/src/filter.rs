@@ -1,0 +1,180 @@
+//! Which papers may be answers, as a tree of conditions.
+
+use std::str::FromStr;
+
+use jiff::civil::Date;
+
+use crate::error::EngineError;
+
+/// Most conditions and filters within a filter.
+pub const MAX_FILTER_CLAUSES: usize = 256;
+/// How deep filters may lie within filters.
+pub const MAX_FILTER_DEPTH: usize = 16;
+
+/// A range of years, both ends included; an open end has no bound.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct YearRange {
+    /// The first year.
+    pub first: Option<i16>,
+    /// The last year.
+    pub last: Option<i16>,
+}
+
+impl FromStr for YearRange {
+    type Err = EngineError;
+
+    /// Reads `2020`, `2020-2023`, `2020-` or `-2023`.
+    fn from_str(text: &str) -> Result<Self, EngineError> {
+        let year = |part: &str| -> Option<Option<i16>> {
+            let part = part.trim();
+            if part.is_empty() { Some(None) } else { year_of(part).map(Some) }
+        };
+        let range = match text.split_once('-') {
+            None => year_of(text.trim()).map(|year| Self { first: Some(year), last: Some(year) }),
+            Some((first, last)) => year(first).zip(year(last)).map(|(first, last)| Self { first, last }),
+        };
+        range
+            .filter(|range| range.first.is_some() || range.last.is_some())
+            .ok_or_else(|| invalid("year", "a year or a range such as `2020-2023`, `2020-`, `-2023`", text))
+    }
+}
+
+/// A range of days, both ends included; an open end has no bound.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DateRange {
+    /// The first day.
+    pub first: Option<Date>,
+    /// The last day.
+    pub last: Option<Date>,
+}
+
+impl FromStr for DateRange {
+    type Err = EngineError;
+
+    /// Reads `2019-03-05`, `2019-03`, `2019`, and ranges of them: `2019-03:2020-06`, `2019:`, `:2020`. A
+    /// month or a year as the last day means its last day.
+    fn from_str(text: &str) -> Result<Self, EngineError> {
+        let range = match text.split_once(':') {
+            None => span_of(text.trim()).map(|(first, last)| (Some(first), Some(last))),
+            Some((first, last)) => {
+                let end = |part: &str, which: fn((Date, Date)) -> Date| {
+                    let part = part.trim();
+                    if part.is_empty() { Some(None) } else { span_of(part).map(|span| Some(which(span))) }
+                };
+                end(first, |span| span.0).zip(end(last, |span| span.1))
+            }
+        };
+        range
+            .filter(|(first, last)| first.is_some() || last.is_some())
+            .map(|(first, last)| Self { first, last })
+            .ok_or_else(|| {
+                let expected =
+                    "a day, month or year, or a range such as `2019-03:2020-06`, `2019-03-05:`, `:2020`";
+                invalid("publication_date", expected, text)
+            })
+    }
+}
+
+fn invalid(parameter: &'static str, expected: &str, found: &str) -> EngineError {
+    EngineError::InvalidRequest { parameter, expected: expected.to_owned(), found: format!("{found:?}") }
+}
+
+fn year_of(text: &str) -> Option<i16> {
+    let is_year = (1..=4).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
+    if is_year { text.parse().ok() } else { None }
+}
+
+/// The first and the last day of a day, a month or a year.
+fn span_of(text: &str) -> Option<(Date, Date)> {
+    let mut parts = text.split('-');
+    let year = year_of(parts.next()?)?;
+    let number = |part: &str| -> Option<i8> { if part.len() <= 2 { part.parse().ok() } else { None } };
+    let span = match (parts.next(), parts.next(), parts.next()) {
+        (None, ..) => (Date::new(year, 1, 1).ok()?, Date::new(year, 12, 31).ok()?),
+        (Some(month), None, _) => {
+            let first = Date::new(year, number(month)?, 1).ok()?;
+            (first, first.last_of_month())
+        }
+        (Some(month), Some(day), None) => {
+            let day = Date::new(year, number(month)?, number(day)?).ok()?;
+            (day, day)
+        }
+        _ => return None,
+    };
+    Some(span)
+}
+
+/// Something that is true of a paper or not.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Condition {
+    /// Published in one of these years. False where the year is not known.
+    Year(YearRange),
+    /// Published on one of these days. Where only the year is known, true if all of it lies in the range.
+    PublicationDate(DateRange),
+    /// In one of these categories, without regard to case; `cs` covers `cs.CL` too.
+    Categories(Vec<String>),
+    /// By an author whose name has all words of this one, in any order, without regard to case and
+    /// diacritics; a single letter stands for a name that begins with it.
+    Author(String),
+    /// Of a venue whose name has the words of this one, one after the other.
+    Venue(String),
+    /// Whether there is an abstract.
+    HasAbstract(bool),
+}
+
+/// A part of a filter.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Clause {
+    /// A condition.
+    Condition(Condition),
+    /// A filter within a filter.
+    Filter(Filter),
+}
+
+/// Which papers may be answers: those for which all of `must`, none of `must_not`, and at least one of
+/// `should`, if there are any, are true. An empty filter lets every paper pass.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Filter {
+    /// All of these.
+    pub must: Vec<Clause>,
+    /// At least one of these, if there are any.
+    pub should: Vec<Clause>,
+    /// None of these.
+    pub must_not: Vec<Clause>,
+}
+
+impl Filter {
+    /// Whether every paper passes.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.must.is_empty() && self.should.is_empty() && self.must_not.is_empty()
+    }
+
+    /// Checks that the filter is not larger than any that a person or a program would need.
+    ///
+    /// # Errors
+    /// [`EngineError::InvalidRequest`] past [`MAX_FILTER_CLAUSES`] or [`MAX_FILTER_DEPTH`].
+    pub fn check_size(&self) -> Result<(), EngineError> {
+        let (n_clauses, depth) = self.size();
+        if n_clauses > MAX_FILTER_CLAUSES || depth > MAX_FILTER_DEPTH {
+            return Err(EngineError::InvalidRequest {
+                parameter: "filter",
+                expected: format!("at most {MAX_FILTER_CLAUSES} conditions, {MAX_FILTER_DEPTH} deep"),
+                found: format!("{n_clauses} conditions, {depth} deep"),
+            });
+        }
+        Ok(())
+    }
+
+    /// Its clauses, and how deep it is.
+    fn size(&self) -> (usize, usize) {
+        let clauses = self.must.iter().chain(&self.should).chain(&self.must_not);
+        clauses.fold((0, 1), |(n_clauses, depth), clause| match clause {
+            Clause::Condition(_) => (n_clauses + 1, depth),
+            Clause::Filter(filter) => {
+                let inner = filter.size();
+                (n_clauses + 1 + inner.0, depth.max(1 + inner.1))
+            }
+        })
+    }
+}

@@ -1,0 +1,21 @@
+//! An engine for tests, over papers that are committed with made-up vectors.
+
+use cognate_embed::ModelRoots;
+use tempfile::TempDir;
+
+use crate::engine::{Engine, EngineOptions};
+use crate::model::ModelChoice;
+
+/// An engine over a store of its own. No model can be found.
+pub(crate) fn engine() -> (TempDir, Engine) {
+    let folder = tempfile::tempdir().unwrap();
+    let model = ModelChoice {
+        name: None,
+        roots: ModelRoots::new(Vec::new()),
+        precision: None,
+        query_prefix: None,
+        passage_prefix: None,
+    };
+    let engine = Engine::create(EngineOptions { data_dir: folder.path().to_owned(), model }).unwrap();
+    (folder, engine)
+}
