@@ -57,8 +57,11 @@ def derived_id(paper):
 
 
 def own_id(written, paper):
-    """The id that a file gives: written out, or that of the first identifier."""
-    return urllib.parse.unquote(written) if written else derived_id(paper)
+    """The id that a file gives: written out, or that of the first identifier, or that of the content."""
+    if written:
+        return urllib.parse.unquote(written)
+    of_content = paper["id"] if paper["id"].startswith("p-") else None
+    return derived_id(paper) or of_content
 
 
 def check_csv(file, papers):
@@ -172,7 +175,7 @@ def check_ris(file, papers):
         same(f"{place}: source", fold(record.get("name_of_database")), text("source"))
         same(f"{place}: year", record.get("year", ""), str(paper["year"] or ""))
         same(f"{place}: date", record.get("date", "").replace("/", "-"), paper["publication_date"] or "")
-        same(f"{place}: authors", words(record.get("authors", [])), words(paper["authors"]))
+        same(f"{place}: authors", words(record.get("authors", [])), words([name.replace(";", ",") for name in paper["authors"]]))
         expected = [fold(name.replace(";", ",")) for name in paper["categories"]]
         same(f"{place}: keywords", list(map(fold, record.get("keywords", []))), list(filter(None, expected)))
         ids = paper["external_ids"]

@@ -1,14 +1,20 @@
 //! What the formats of reference managers (BibTeX, RIS, MEDLINE) have in common: their records become
 //! one object of fields, and get their id in one way.
 
+mod draft;
+mod names;
+
+pub(crate) use draft::{Draft, To};
+#[cfg(test)]
+pub(crate) use names::in_line as names_in_line;
+
 use std::collections::HashSet;
 
 use serde_json::{Map, Value};
 
 use crate::error::{Place, RecordError};
-use crate::identifier::IdentifierKind;
-use crate::identity::{NAMING_KINDS, named_id};
-use crate::paper::{Paper, PaperId};
+use crate::identifier::{IdentifierKind, strip_label};
+use crate::paper::PaperId;
 use crate::record::{MAX_FIELDS, Record, paper_from_json};
 use crate::text::is_filler;
 
@@ -61,14 +67,13 @@ impl Reference {
         }
     }
 
-    /// Adds an address. One of arXiv or the ACL Anthology names the paper there; DBLP and the anthology
-    /// itself say it in no other way.
+    /// Adds an address. One of arXiv, the ACL Anthology, PubMed or a DOI names the paper there; DBLP and the
+    /// anthology itself say it in no other way.
     pub(crate) fn add_url(&mut self, url: String) {
         if url.contains("//") {
-            self.url_ids = [IdentifierKind::Arxiv, IdentifierKind::Acl]
-                .into_iter()
-                .filter_map(|kind| Some((kind, kind.canonical(&url)?)))
-                .collect();
+            let kinds =
+                [IdentifierKind::Arxiv, IdentifierKind::Acl, IdentifierKind::Pmid, IdentifierKind::Doi];
+            self.url_ids = kinds.into_iter().filter_map(|kind| Some((kind, kind.canonical(&url)?))).collect();
         }
         self.add("url", url);
     }
@@ -156,11 +161,6 @@ fn decode_own_id(text: &str) -> String {
     decoded.map_or_else(|_| text.to_owned(), |id| id.into_owned())
 }
 
-/// The id that a record with a paper's identifiers gets where none of its own is written.
-pub(crate) fn derived_id(paper: &Paper) -> Option<PaperId> {
-    NAMING_KINDS.iter().find_map(|&kind| named_id(kind, paper.external_ids.get(&kind)?))
-}
-
 /// The name by which a reference holds identifiers of a kind.
 pub(crate) fn field_name(kind: IdentifierKind) -> &'static str {
     match kind {
@@ -174,31 +174,88 @@ pub(crate) fn field_name(kind: IdentifierKind) -> &'static str {
     }
 }
 
-/// The types of records that BibTeX and RIS both have, BibTeX's name first. Where several RIS types are
-/// one of BibTeX's, the first is the one that is written.
+/// The identifier of a text with a label (`arXiv:1704.03578`, `paper_id:…`): what it is, and its value.
+pub(crate) fn labelled(text: &str) -> Option<(To, String)> {
+    for name in [OWN_ID, ENTRY_TYPE] {
+        if let Some(own) = strip_label(text, name) {
+            return Some((To::Replaced(name), own.to_owned()));
+        }
+    }
+    let kind = IdentifierKind::ALL.into_iter().find(|kind| strip_label(text, kind.name()).is_some())?;
+    Some((To::Id(kind), kind.canonical(text)?))
+}
+
+/// The types of records: BibTeX's and BibLaTeX's name, EndNote's, CSL's, and RIS's. Of several names in another
+/// format the first is written; of several rows with one name the first is read.
 #[rustfmt::skip]
-const TYPES: [(&str, &[&str]); 8] = [
-    ("article", &["JOUR", "EJOUR", "JFULL", "ABST", "MGZN", "NEWS", "INPR"]),
-    ("inproceedings", &["CONF", "CPAPER"]),
-    ("book", &["BOOK", "EBOOK", "EDBOOK"]),
-    ("incollection", &["CHAP", "ECHAP"]),
-    ("phdthesis", &["THES"]),
-    ("techreport", &["RPRT", "GOVDOC", "STAND"]),
-    ("unpublished", &["UNPB", "UNPD"]),
-    ("misc", &["GEN", "ELEC", "DATA", "PAT", "VIDEO", "COMP", "ICOMM", "BLOG", "PREPRINT"]),
+const TYPES: [Type; 34] = [
+    Type("article", "Journal Article", "article-journal", &["JOUR", "EJOUR", "JFULL", "ABST", "MGZN", "NEWS", "INPR"]),
+    Type("inproceedings", "Conference Paper", "paper-conference", &["CONF", "CPAPER"]),
+    Type("conference", "Conference Paper", "paper-conference", &["CONF"]),
+    Type("proceedings", "Conference Proceedings", "book", &["CONF"]),
+    Type("book", "Book", "book", &["BOOK", "EBOOK", "EDBOOK"]),
+    Type("collection", "Edited Book", "book", &["EDBOOK"]),
+    Type("booklet", "Pamphlet", "pamphlet", &["PAMP"]),
+    Type("incollection", "Book Section", "chapter", &["CHAP", "ECHAP"]),
+    Type("inbook", "Book Section", "chapter", &["CHAP"]),
+    Type("inreference", "Encyclopedia", "entry-encyclopedia", &["ENCYC", "DICT"]),
+    Type("phdthesis", "Thesis", "thesis", &["THES"]),
+    Type("mastersthesis", "Thesis", "thesis", &["THES"]),
+    Type("thesis", "Thesis", "thesis", &["THES"]),
+    Type("techreport", "Report", "report", &["RPRT", "GOVDOC"]),
+    Type("report", "Report", "report", &["RPRT"]),
+    Type("manual", "Standard", "standard", &["STAND"]),
+    Type("unpublished", "Unpublished Work", "manuscript", &["UNPB", "UNPD", "MANSCPT"]),
+    Type("online", "Web Page", "webpage", &["ELEC", "WEB"]),
+    Type("electronic", "Web Page", "webpage", &["ELEC"]),
+    Type("www", "Web Page", "webpage", &["ELEC"]),
+    Type("dataset", "Dataset", "dataset", &["DATA", "AGGR", "DBASE"]),
+    Type("software", "Computer Program", "software", &["COMP"]),
+    Type("patent", "Patent", "patent", &["PAT"]),
+    Type("periodical", "Serial", "periodical", &["SER"]),
+    Type("misc", "Generic", "document", &["GEN", "VIDEO", "ICOMM", "BLOG", "PREPRINT", "MPCT", "SLIDE", "SOUND", "ART", "MAP"]),
+    Type("article", "Electronic Article", "article-magazine", &[]),
+    Type("article", "Magazine Article", "article-magazine", &[]),
+    Type("article", "Newspaper Article", "article-newspaper", &[]),
+    Type("article", "Journal", "review", &[]),
+    Type("incollection", "Book, Section", "entry", &[]),
+    Type("incollection", "Electronic Book Section", "entry-dictionary", &[]),
+    Type("book", "Electronic Book", "book", &[]),
+    Type("phdthesis", "Dissertation/Thesis", "thesis", &[]),
+    Type("misc", "Preprint", "article", &[]),
 ];
+
+struct Type(&'static str, &'static str, &'static str, &'static [&'static str]);
 
 /// BibTeX's type for RIS's; others are `misc`.
 pub(crate) fn bibtex_type(ris: &str) -> &'static str {
-    TYPES.iter().find(|(_, names)| names.contains(&ris)).map_or("misc", |(bibtex, _)| bibtex)
+    TYPES.iter().find(|Type(.., names)| names.contains(&ris)).map_or("misc", |Type(bibtex, ..)| bibtex)
+}
+
+/// BibTeX's type for EndNote's and RefWorks's words; others are `misc`.
+pub(crate) fn bibtex_type_of_words(words: &str) -> &'static str {
+    let words = words.trim();
+    let known = TYPES.iter().find(|Type(_, name, ..)| name.eq_ignore_ascii_case(words));
+    known.map_or("misc", |Type(bibtex, ..)| bibtex)
+}
+
+/// A row of the table, for BibTeX's type; of others the row of `misc`.
+fn row(bibtex: &str) -> &'static Type {
+    let misc = || TYPES.iter().find(|Type(name, ..)| *name == "misc");
+    TYPES.iter().find(|Type(name, ..)| *name == bibtex).or_else(misc).unwrap_or(&TYPES[0])
 }
 
 /// RIS's type for BibTeX's; others are `GEN`.
 pub(crate) fn ris_type(bibtex: &str) -> &'static str {
-    TYPES.iter().find(|(name, _)| *name == bibtex).map_or("GEN", |(_, names)| names[0])
+    row(bibtex).3.first().copied().unwrap_or("GEN")
 }
 
-/// Whether a type is one that we write.
-pub(crate) fn is_known_type(bibtex: &str) -> bool {
-    TYPES.iter().any(|(name, _)| *name == bibtex)
+/// EndNote's type for BibTeX's; others are `Generic`.
+pub(crate) fn endnote_type(bibtex: &str) -> &'static str {
+    row(bibtex).1
+}
+
+/// CSL's type for BibTeX's; others are `document`.
+pub(crate) fn csl_type(bibtex: &str) -> &'static str {
+    row(bibtex).2
 }

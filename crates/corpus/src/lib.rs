@@ -7,6 +7,7 @@
 //!
 //! The way out, of any list of papers in any format, is [`export`](export::export).
 
+mod atom;
 mod authors;
 pub mod beir;
 mod bibliography;
@@ -14,6 +15,7 @@ mod bibtex;
 mod csv;
 mod daily_papers;
 mod dates;
+mod endnote_xml;
 mod error;
 pub mod export;
 pub mod identifier;
@@ -27,13 +29,18 @@ pub mod matching;
 mod nbib;
 mod paper;
 mod person;
+mod pubmed;
+mod pubmed_text;
 mod reader;
 mod reading;
 mod record;
+mod refer;
 mod ris;
 mod tagged;
 mod tex;
 pub mod text;
+mod web_of_science;
+mod xml;
 
 pub use error::{FieldIssue, PaperIdError, Place, ReadError, RecordError};
 pub use identifier::{ExternalId, IdentifierKind, Lookup, lookup, sniff_record_id};

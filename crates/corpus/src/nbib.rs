@@ -1,21 +1,18 @@
 //! MEDLINE, as PubMed exports it (`.nbib`): `PMID- 31715818`, `TI  - …`, values that go on over indented
-//! lines, a blank line between records.
+//! lines.
 
-use serde_json::Value;
-
-use crate::bibliography::Reference;
+use crate::bibliography::{Draft, To};
 use crate::error::{ReadError, RecordError};
 use crate::identifier::IdentifierKind;
 use crate::input::Input;
-use crate::person::Person;
 use crate::reader::FormatReader;
 use crate::record::Record;
-use crate::tagged::{Frame, TaggedRecord, TaggedRecords, begins_with};
+use crate::tagged::{Field, Layout, TaggedRecord, TaggedRecords, has_record};
 use crate::text::fold;
 
 /// Whether a text begins with a record's first line.
 pub(crate) fn is_nbib(head: &[u8]) -> bool {
-    begins_with(head, "PMID", false)
+    has_record(head, Layout::Medline)
 }
 
 /// The papers of a MEDLINE text.
@@ -25,60 +22,78 @@ pub(crate) struct Nbib {
 
 impl Nbib {
     pub(crate) fn new(input: Input) -> Self {
-        Self { records: TaggedRecords::new(input, Frame { first: "PMID", last: None }) }
+        Self { records: TaggedRecords::new(input, Layout::Medline) }
     }
 }
 
 impl FormatReader for Nbib {
     fn next_record(&mut self) -> Result<Option<Result<Record, RecordError>>, ReadError> {
         let record = self.records.next_record()?;
-        Ok(record.map(|record| record.and_then(paper)))
+        Ok(record.map(|record| record.and_then(read)))
     }
 }
 
-fn paper(record: TaggedRecord) -> Result<Record, RecordError> {
-    let TaggedRecord { fields, place } = record;
-    let mut reference = Reference::default();
-    let (mut full_names, mut short_names) = (Vec::new(), Vec::new());
-    // The authors' own keywords, and the headings that the library gives.
-    let (mut keywords, mut headings) = (Vec::new(), Vec::new());
-    let mut journal = None;
-    for field in fields {
-        let value = fold(&field.value);
-        match field.tag.as_str() {
-            "PMID" => reference.add_identifier(IdentifierKind::Pmid, &value),
-            "PMC" => reference.add_identifier(IdentifierKind::Pmcid, &value),
+fn read(record: TaggedRecord) -> Result<Record, RecordError> {
+    let TaggedRecord { fields, place, warnings } = record;
+    let mut draft = Draft::default();
+    // The authors' own keywords stand before the headings that the library gives.
+    let (own, headings): (Vec<Field>, Vec<Field>) = fields.into_iter().partition(|field| field.tag != "MH");
+    for Field { tag, value } in own.iter().chain(&headings) {
+        let value = fold(value);
+        let to = match tag.as_str() {
+            "PMID" => To::Id(IdentifierKind::Pmid),
+            "PMC" => To::Id(IdentifierKind::Pmcid),
             // `10.1000/182 [doi]`, `S0140-6736(20)30183-5 [pii]`.
-            "AID" | "LID" if value.ends_with(" [doi]") => {
-                reference.add_identifier(IdentifierKind::Doi, value.trim_end_matches(" [doi]"));
-            }
-            "TI" | "BTI" => reference.add("title", value),
-            "AB" => reference.add("abstract", value),
-            "FAU" | "CN" => full_names.push(value),
-            "AU" => short_names.push(value),
-            "DP" => {
-                reference.add("year", value.split(' ').next().unwrap_or_default());
-                // `2020 May 3`; a month or season without a day says no day.
-                if value.split(' ').count() == 3 {
-                    reference.add("publication_date", value);
+            "AID" | "LID" => match value.strip_suffix(" [doi]") {
+                Some(doi) => {
+                    draft.add(To::Doi, doi);
+                    continue;
                 }
+                None => To::Field("medline_aid"),
+            },
+            "TI" | "BTI" => To::Title,
+            "AB" => To::Abstract,
+            "FAU" | "CN" => {
+                draft.add_author(&value);
+                continue;
             }
-            "JT" => journal = Some(value),
-            "TA" => reference.add("ta", value),
-            "OT" => keywords.push(value),
-            "MH" => headings.push(value),
-            "VI" => reference.add("volume", value),
-            "IP" => reference.add("number", value),
-            "PG" => reference.add("pages", value),
-            tag => reference.add(&tag.to_lowercase(), value),
-        }
+            "AU" => To::ShortAuthor,
+            "FED" => {
+                draft.add_editor(&value);
+                continue;
+            }
+            "DP" => To::Year,
+            "JT" => To::Venue(0, "journal_full"),
+            "TA" => To::Venue(1, "journal_abbreviation"),
+            "CTI" => To::Venue(2, "collection_title"),
+            "OT" | "MH" => To::Keywords,
+            "VI" => To::Field("volume"),
+            "IP" => To::Field("issue"),
+            "PG" => To::Field("pages"),
+            "LA" => To::Field("language"),
+            "IS" | "ISBN" => To::Serial,
+            "PB" => To::Field("publisher"),
+            "PT" => To::Lines("publication_types"),
+            "AD" => To::Lines("affiliation"),
+            "PL" => To::Field("address"),
+            tag => {
+                draft.reference.add(&format!("medline_{}", tag.to_lowercase()), value);
+                continue;
+            }
+        };
+        draft.add(to, &value);
     }
-    let venue = journal.map(Value::String).or_else(|| reference.take("ta"));
-    reference.add("venue", venue.unwrap_or_else(|| "".into()));
-    let names = if full_names.is_empty() { short_names } else { full_names };
-    let names: Vec<Value> = names.iter().map(|name| Person::from_text(name).display().into()).collect();
-    reference.add("authors", names);
-    keywords.append(&mut headings);
-    reference.add("categories", keywords);
-    reference.into_paper(&place)
+    let types = fields_of(&own, "PT");
+    // Most articles have several; the first that says more than "article" is what it is.
+    let telling = types.iter().find(|kind| **kind != "Journal Article").or(types.first());
+    if let Some(kind) = telling.and_then(|kind| crate::kind::PublicationKind::from_word(kind)) {
+        draft.reference.add("type", kind.name());
+    }
+    let mut record = draft.finish().into_paper(&place)?;
+    record.warnings.extend(warnings);
+    Ok(record)
+}
+
+fn fields_of<'a>(fields: &'a [Field], tag: &str) -> Vec<&'a str> {
+    fields.iter().filter(|field| field.tag == tag).map(|field| field.value.as_str()).collect()
 }

@@ -16,17 +16,23 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use jiff::civil::Date;
 
+use crate::atom::{self, Atom};
 use crate::bibtex::{self, BibTex};
 use crate::csv::{self, Table};
 use crate::daily_papers::{self, DailyPapers};
+use crate::endnote_xml::{self, EndNote};
 use crate::error::{ReadError, RecordError};
 use crate::identity::Numbers;
 use crate::input::Input;
 use crate::json::{self, JsonDocument};
 use crate::jsonl::JsonLines;
 use crate::nbib::{self, Nbib};
+use crate::pubmed::{self, PubMed};
+use crate::pubmed_text::{self, PubMedText};
 use crate::record::Record;
+use crate::refer::{self, Refer};
 use crate::ris::{self, Ris};
+use crate::web_of_science::{self, WebOfScience};
 
 /// Longest record accepted, in bytes of its text; what bounds the memory that reading takes.
 pub const MAX_RECORD_BYTES: usize = 16 << 20;
@@ -54,11 +60,25 @@ pub enum Format {
     Ris,
     /// MEDLINE, as PubMed exports it.
     Nbib,
+    /// Web of Science's plain text.
+    Ciw,
+    /// EndNote's refer.
+    Enw,
+    /// RefWorks's tagged format.
+    RefWorks,
+    /// EndNote's XML.
+    EndnoteXml,
+    /// PubMed's XML.
+    PubmedXml,
+    /// PubMed's abstracts as text.
+    PubmedText,
+    /// Atom, as arXiv and we write it.
+    Atom,
 }
 
 impl Format {
     /// Every format.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 16] = [
         Self::Auto,
         Self::Jsonl,
         Self::Json,
@@ -68,6 +88,13 @@ impl Format {
         Self::Bibtex,
         Self::Ris,
         Self::Nbib,
+        Self::Ciw,
+        Self::Enw,
+        Self::RefWorks,
+        Self::EndnoteXml,
+        Self::PubmedXml,
+        Self::PubmedText,
+        Self::Atom,
     ];
 
     /// The name by which a user chooses it.
@@ -83,6 +110,13 @@ impl Format {
             Self::Bibtex => "bibtex",
             Self::Ris => "ris",
             Self::Nbib => "nbib",
+            Self::Ciw => "ciw",
+            Self::Enw => "enw",
+            Self::RefWorks => "refworks",
+            Self::EndnoteXml => "endnote-xml",
+            Self::PubmedXml => "pubmed-xml",
+            Self::PubmedText => "pubmed-text",
+            Self::Atom => "atom",
         }
     }
 }
@@ -255,6 +289,13 @@ fn detect(head: &[u8]) -> Option<Format> {
         Some(_) if bibtex::begins_with_block(head) => Some(Format::Bibtex),
         Some(_) if ris::is_ris(head) => Some(Format::Ris),
         Some(_) if nbib::is_nbib(head) => Some(Format::Nbib),
+        Some(_) if pubmed::is_pubmed(head) => Some(Format::PubmedXml),
+        Some(_) if endnote_xml::is_endnote(head) => Some(Format::EndnoteXml),
+        Some(_) if atom::is_atom(head) => Some(Format::Atom),
+        Some(_) if web_of_science::is_web_of_science(head) => Some(Format::Ciw),
+        Some(_) if refer::is_refer(head) => Some(Format::Enw),
+        Some(_) if refer::is_refworks(head) => Some(Format::RefWorks),
+        Some(_) if pubmed_text::is_pubmed_text(head) => Some(Format::PubmedText),
         Some(_) => match csv::detect_separator(head) {
             Some(b'\t') => Some(Format::Tsv),
             Some(_) => Some(Format::Csv),
@@ -281,5 +322,12 @@ fn open_format(
         Format::Bibtex => Box::new(BibTex::new(input)),
         Format::Ris => Box::new(Ris::new(input)),
         Format::Nbib => Box::new(Nbib::new(input)),
+        Format::Ciw => Box::new(WebOfScience::new(input)),
+        Format::Enw => Box::new(Refer::new(input)),
+        Format::RefWorks => Box::new(Refer::of_refworks(input)),
+        Format::EndnoteXml => Box::new(EndNote::new(input)),
+        Format::PubmedXml => Box::new(PubMed::new(input)),
+        Format::PubmedText => Box::new(PubMedText::new(input)),
+        Format::Atom => Box::new(Atom::new(input)),
     })
 }

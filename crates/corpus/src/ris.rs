@@ -3,21 +3,23 @@
 //! Read here rather than by a crate: the format is lines, and the crates that read it take a whole text
 //! into memory and lose where a record stands.
 
-use serde_json::Value;
+use std::sync::LazyLock;
 
-use crate::bibliography::{ENTRY_TYPE, OWN_ID, Reference, bibtex_type, distinct, field_name};
+use regex::Regex;
+
+use crate::bibliography::{Draft, ENTRY_TYPE, To, bibtex_type, field_name, labelled};
 use crate::error::{ReadError, RecordError};
+use crate::export;
 use crate::identifier::{IdentifierKind, strip_label};
 use crate::input::Input;
-use crate::person::Person;
 use crate::reader::FormatReader;
 use crate::record::Record;
-use crate::tagged::{Field, Frame, TaggedRecord, TaggedRecords, begins_with};
+use crate::tagged::{Field, Layout, TaggedRecord, TaggedRecords, has_record};
 use crate::text::fold;
 
-/// Whether a text begins with a record's first line.
+/// Whether a text has a record near its beginning.
 pub(crate) fn is_ris(head: &[u8]) -> bool {
-    begins_with(head, "TY", true)
+    has_record(head, Layout::Ris)
 }
 
 /// The papers of a RIS text.
@@ -27,186 +29,193 @@ pub(crate) struct Ris {
 
 impl Ris {
     pub(crate) fn new(input: Input) -> Self {
-        Self { records: TaggedRecords::new(input, Frame { first: "TY", last: Some("ER") }) }
+        Self { records: TaggedRecords::new(input, Layout::Ris) }
     }
 }
 
 impl FormatReader for Ris {
     fn next_record(&mut self) -> Result<Option<Result<Record, RecordError>>, ReadError> {
         let record = self.records.next_record()?;
-        Ok(record.map(|record| record.and_then(paper)))
+        Ok(record.map(|record| {
+            let TaggedRecord { fields, place, warnings } = record?;
+            let lines: Vec<(String, String)> =
+                fields.into_iter().map(|Field { tag, value }| (tag, value)).collect();
+            let mut record = draft(&lines).finish().into_paper(&place)?;
+            record.warnings.extend(warnings);
+            export::keep_ris(&mut record.paper, &lines);
+            Ok(record)
+        }))
     }
 }
 
-fn paper(record: TaggedRecord) -> Result<Record, RecordError> {
-    let TaggedRecord { fields, place } = record;
-    let mut raw = Raw { fields };
-    let mut reference = Reference::default();
-    reference.add(ENTRY_TYPE, bibtex_type(&raw.first(&["TY"]).unwrap_or_default()));
-    reference.add("title", raw.first(&["TI", "T1", "CT"]).or_else(|| raw.first(&["BT"])).unwrap_or_default());
-    abstracts(&mut raw, &mut reference);
-    reference.add("authors", raw.names(&["AU", "A1"]));
-    reference.add("editors", raw.names(&["ED", "A2", "A3"]));
-    dates(&mut raw, &mut reference);
-    // Before the names of journals: `C3` can be either.
-    identifiers(&mut raw, &mut reference);
-    // The full name of a journal before a series and the short ones; the others stay beside it.
-    for tag in ["JF", "T2", "JO", "BT", "C3", "JA", "J2", "T3"] {
-        for value in raw.all(&[tag]) {
-            let name = if reference.has("venue") { tag.to_lowercase() } else { "venue".to_owned() };
-            if reference.text("venue") != Some(&value) {
-                reference.add(&name, value);
-            }
-        }
-    }
-    reference.add("categories", raw.keywords());
-    let pages = [raw.first(&["SP"]), raw.first(&["EP"])].into_iter().flatten().collect::<Vec<_>>();
-    reference.add("pages", pages.join("-"));
-    for (tag, name) in [("VL", "volume"), ("IS", "number"), ("PB", "publisher"), ("DB", "source")] {
-        reference.add(name, raw.first(&[tag]).unwrap_or_default());
-    }
-    // No key of the record's own: EndNote counts its library.
-    if let Some(key) = raw.first(&["ID"]) {
-        let is_count = key.bytes().all(|byte| byte.is_ascii_digit());
-        if is_count { reference.add("ris_id", key) } else { reference.set_key(&key) }
-    }
-    for Field { tag, value } in raw.fields {
-        reference.add(&tag.to_lowercase(), fold(&value));
-    }
-    reference.into_paper(&place)
-}
-
-/// Fields that were not read yet.
-struct Raw {
-    fields: Vec<Field>,
-}
-
-impl Raw {
-    /// The values of tags, in the order of the tags, without what is blank; they are taken out.
-    fn take(&mut self, tags: &[&str]) -> Vec<String> {
-        let mut values = Vec::new();
-        for tag in tags {
-            for field in self.fields.extract_if(.., |field| field.tag == *tag) {
-                if !field.value.trim().is_empty() {
-                    values.push(field.value);
-                }
-            }
-        }
-        values
-    }
-
-    fn all(&mut self, tags: &[&str]) -> Vec<String> {
-        self.take(tags).iter().map(|value| fold(value)).collect()
-    }
-
-    /// The first value of the first tag that has one; the others stay.
-    fn first(&mut self, tags: &[&str]) -> Option<String> {
-        for tag in tags {
-            let is_first = |field: &Field| field.tag == *tag && !field.value.trim().is_empty();
-            if let Some(position) = self.fields.iter().position(is_first) {
-                return Some(fold(&self.fields.remove(position).value));
-            }
-        }
-        None
-    }
-
-    fn names(&mut self, tags: &[&str]) -> Vec<Value> {
-        let names = self.all(tags);
-        names.iter().map(|name| Person::from_text(name).display()).map(Value::from).collect()
-    }
-
-    /// A keyword a line: with a tag each, or (EndNote) only the first with one. A line with semicolons
-    /// has several.
-    fn keywords(&mut self) -> Vec<Value> {
-        let values = self.take(&["KW"]);
-        let lines = values.iter().flat_map(|value| value.lines());
-        distinct(lines.flat_map(|line| line.split(';').map(fold))).into_iter().map(Value::from).collect()
-    }
-}
-
-/// `AB`, else `N2`, which means the same; several different ones are one text.
-fn abstracts(raw: &mut Raw, reference: &mut Reference) {
-    let mut texts = distinct(raw.all(&["AB"]));
-    if texts.is_empty() {
-        texts = distinct(raw.all(&["N2"]));
-    }
-    let is_same = |value: &str| texts.len() == 1 && texts[0] == fold(value);
-    raw.fields.retain(|field| field.tag != "N2" || !is_same(&field.value));
-    reference.add("abstract", texts.join(" "));
-}
-
-/// `PY  - 2020`, or with a day in either `PY` or `DA`: `2020/05/01/`, `2020/05//`.
-fn dates(raw: &mut Raw, reference: &mut Reference) {
-    let is_day = |text: &str| text.split(['/', '-']).filter(|part| !part.trim().is_empty()).count() >= 3;
-    let year = raw.first(&["PY", "Y1"]);
-    let date = raw.first(&["DA"]);
-    // The fourth part of `2020/05/01/online` is a remark.
-    let clean = |text: &str| {
-        let text = text.splitn(4, '/').take(3).collect::<Vec<_>>().join("/");
-        text.trim_matches(|c: char| c == '/' || c.is_whitespace()).to_owned()
+/// What the lines of a record, tags and values, say.
+pub(crate) fn draft(lines: &[(String, String)]) -> Draft {
+    let mut draft = Draft::default();
+    let values = |tag: &str| {
+        let tag = tag.to_owned();
+        lines
+            .iter()
+            .filter(move |(name, value)| *name == tag && !value.trim().is_empty())
+            .map(|(_, value)| value)
     };
-    match (&year, &date) {
-        (_, Some(date)) => reference.add("publication_date", clean(date)),
-        (Some(year), None) if is_day(year) => reference.add("publication_date", clean(year)),
-        _ => {}
+    let kind = values("TY").next().map(|kind| kind.trim().to_uppercase());
+    draft.reference.add(ENTRY_TYPE, bibtex_type(kind.as_deref().unwrap_or_default()));
+    let database = Database::new(lines);
+    // Titles in this order, whatever the order of the lines.
+    for (tag, to) in TAGS {
+        for value in values(tag) {
+            draft.add(to, value);
+        }
     }
-    if let Some(year) = year {
-        let first = year.split('/').next().unwrap_or_default().trim();
-        reference.add("year", first);
+    let has_title = ["TI", "T1", "CT"].iter().any(|tag| values(tag).next().is_some());
+    for value in values("BT") {
+        draft.add(if has_title { To::Venue(3, "booktitle") } else { To::Title }, value);
+    }
+    // `N2` is an abstract where there is no other, and often the same text again.
+    let abstracts: Vec<String> = values("AB").map(|value| fold(value)).collect();
+    for value in values("N2").filter(|value| !abstracts.contains(&fold(value))) {
+        draft.add(if abstracts.is_empty() { To::Abstract } else { To::Field("ris_n2") }, value);
+    }
+    for (tag, value) in lines {
+        let is_read = TAGS.iter().any(|(read, _)| read == tag) || matches!(tag.as_str(), "TY" | "BT" | "N2");
+        if !is_read && !database.identifier(tag, value, &mut draft) {
+            other(tag, value, &mut draft);
+        }
+    }
+    draft
+}
+
+/// What tags hold whatever else a record says.
+const TAGS: [(&str, To); 37] = [
+    ("TI", To::Title),
+    ("T1", To::Title),
+    ("CT", To::Title),
+    ("AB", To::Abstract),
+    ("AU", To::Author),
+    ("A1", To::Author),
+    ("ED", To::Editor),
+    ("A2", To::Editor),
+    ("A3", To::Editor),
+    ("PY", To::Year),
+    ("Y1", To::Year),
+    ("YR", To::Year),
+    ("DA", To::Date),
+    ("JF", To::Venue(0, "journal_full")),
+    ("T2", To::Venue(1, "secondary_title")),
+    ("JO", To::Venue(2, "journal_name")),
+    ("JA", To::Venue(5, "journal_abbreviation")),
+    ("J2", To::Venue(6, "journal_abbreviation")),
+    ("J1", To::Venue(7, "journal_abbreviation")),
+    ("T3", To::Venue(8, "series")),
+    ("KW", To::Keywords),
+    ("SP", To::FirstPage),
+    ("EP", To::LastPage),
+    // The number of an article, which stands for its pages.
+    ("AR", To::FirstPage),
+    ("SN", To::Serial),
+    ("DO", To::Doi),
+    ("DI", To::Doi),
+    ("UR", To::Url),
+    ("LK", To::Url),
+    ("VL", To::Field("volume")),
+    ("IS", To::Field("issue")),
+    ("PB", To::Field("publisher")),
+    ("DB", To::Field("source")),
+    ("LA", To::Field("language")),
+    ("CY", To::Field("address")),
+    ("PP", To::Field("address")),
+    ("ET", To::Field("edition")),
+];
+
+/// What a tag holds that is no identifier.
+fn other(tag: &str, value: &str, draft: &mut Draft) {
+    match tag {
+        // No key of the record's own: EndNote counts its library.
+        "ID" if value.bytes().all(|byte| byte.is_ascii_digit()) => draft.add(To::Field("ris_id"), value),
+        "ID" => draft.reference.set_key(value),
+        "C3" if !is_accession(value) => draft.add(To::Venue(4, "ris_c3"), value),
+        "N1" => draft.add(To::Lines("note"), value),
+        "M3" => draft.add(To::Field("type"), value),
+        "AD" => draft.add(To::Lines("affiliation"), value),
+        "ST" => draft.add(To::Field("shorttitle"), value),
+        tag => draft.reference.add(&format!("ris_{}", tag.to_lowercase()), fold(value)),
     }
 }
 
-fn identifiers(raw: &mut Raw, reference: &mut Reference) {
-    for doi in raw.all(&["DO", "DI"]) {
-        reference.add_identifier(IdentifierKind::Doi, &doi);
-    }
-    let is_medline = raw.fields.iter().any(|field| {
-        let value = field.value.to_lowercase();
-        matches!(field.tag.as_str(), "DB" | "DP")
-            && ["pubmed", "medline", "nlm"].iter().any(|db| value.contains(db))
+/// Whether a value is the number of a record in some databases (`PubMed 31234567,EMBASE 2001234567`).
+fn is_accession(value: &str) -> bool {
+    static ACCESSION: LazyLock<Regex> = LazyLock::new(|| {
+        Regex::new(r"(?i)^(?:pubmed|embase|cinahl|medline|scopus|psycinfo|ictrp|ctgov)\b[^a-z]*[0-9]")
+            .expect("a pattern written in this file is a valid one")
     });
-    let is_scopus =
-        raw.fields.iter().any(|field| field.tag == "DB" && field.value.eq_ignore_ascii_case("scopus"));
-    // Identifiers with a label stand in any field that tools leave to their users; what a field says
-    // alone depends on the database.
-    raw.fields.retain(|Field { tag, value }| {
-        let value = fold(value);
-        let is_number = value.bytes().all(|byte| byte.is_ascii_digit());
+    ACCESSION.is_match(value.trim())
+}
+
+/// The database that a record is from, which says what its numbers are.
+struct Database {
+    is_medline: bool,
+    is_scopus: bool,
+}
+
+impl Database {
+    fn new(lines: &[(String, String)]) -> Self {
+        let names = |tags: &[&str], known: &[&str]| {
+            lines.iter().any(|(tag, value)| {
+                let value = value.to_lowercase();
+                tags.contains(&tag.as_str()) && known.iter().any(|name| value.contains(name))
+            })
+        };
+        Self {
+            is_medline: names(&["DB", "DP"], &["pubmed", "medline", "nlm"]),
+            is_scopus: names(&["DB"], &["scopus"]),
+        }
+    }
+
+    /// Reads the identifier of a field that tools leave to their users. With a label it stands in any of
+    /// them; what a field says alone depends on the database. Whether it is read.
+    fn identifier(&self, tag: &str, value: &str, draft: &mut Draft) -> bool {
+        static PUBMED: LazyLock<Regex> = LazyLock::new(|| {
+            Regex::new(r"(?i)\bpubmed:?\s+([0-9]{1,9})\b")
+                .expect("a pattern written in this file is a valid one")
+        });
         let is_free = matches!(tag.as_bytes(), [b'C' | b'U', b'1'..=b'8'])
-            || ["AN", "M1", "M3", "L3", "N1"].contains(&tag.as_str());
+            || ["AN", "M1", "M3", "L3", "N1"].contains(&tag);
         if !is_free {
+            return false;
+        }
+        let value = fold(value);
+        if let Some((to @ To::Replaced(_), own)) = labelled(&value) {
+            draft.add(to, &own);
             return true;
         }
-        if let Some(own) = strip_label(&value, OWN_ID) {
-            reference.add(OWN_ID, own);
-            return false;
+        if tag == "C3"
+            && let Some(found) = PUBMED.captures(&value)
+            && !draft.reference.has(field_name(IdentifierKind::Pmid))
+        {
+            draft.reference.add_identifier(IdentifierKind::Pmid, &found[1]);
+            // The other databases' numbers stay.
+            return found[0].len() == value.len();
         }
         let labelled =
             IdentifierKind::ALL.into_iter().find(|kind| strip_label(&value, kind.name()).is_some());
-        let kind = match tag.as_str() {
+        let is_number = value.bytes().all(|byte| byte.is_ascii_digit());
+        let kind = match tag {
             _ if labelled.is_some() => labelled,
-            "AN" if is_number && is_medline => Some(IdentifierKind::Pmid),
-            "C2" if is_number && is_scopus => Some(IdentifierKind::Pmid),
+            "AN" if is_number && self.is_medline => Some(IdentifierKind::Pmid),
+            "C2" if is_number && self.is_scopus => Some(IdentifierKind::Pmid),
             "C2" if !is_number && IdentifierKind::Pmcid.canonical(&value).is_some() => {
                 Some(IdentifierKind::Pmcid)
             }
             "M3" | "L3" => IdentifierKind::Doi.canonical(&value).map(|_| IdentifierKind::Doi),
             _ => None,
         };
-        match kind {
-            Some(kind) if kind.canonical(&value).is_some() && !reference.has(field_name(kind)) => {
-                reference.add_identifier(kind, &value);
-                false
+        match kind.filter(|kind| kind.canonical(&value).is_some()) {
+            Some(IdentifierKind::Doi) => draft.add(To::Doi, &value),
+            Some(kind) if !draft.reference.has(field_name(kind)) => {
+                draft.reference.add_identifier(kind, &value);
             }
-            _ => true,
+            _ => return false,
         }
-    });
-    for url in raw.all(&["UR", "LK"]) {
-        // Of several addresses the first that is one; the others stay beside it.
-        let is_address = url.contains("://");
-        match (is_address, reference.has("url")) {
-            (true, false) => reference.add_url(url),
-            _ => reference.add("ur", url),
-        }
+        true
     }
 }

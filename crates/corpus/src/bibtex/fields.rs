@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::bibliography::{ENTRY_TYPE, OWN_ID, Reference, distinct};
 use crate::identifier::IdentifierKind;
-use crate::tex::{decode, decode_verbatim, split_outside_braces};
+use crate::tex::{self, decode, decode_verbatim, split_outside_braces};
 
 /// The record of an entry's fields: names in lower case, values as TeX.
 pub(super) fn reference(kind: &str, fields: Vec<(String, String)>) -> Reference {
@@ -25,17 +25,29 @@ pub(super) fn reference(kind: &str, fields: Vec<(String, String)>) -> Reference 
         reference.add("venue", raw.text(name).unwrap_or_default());
     }
     identifiers(&mut raw, &mut reference);
+    if let Some(language) = raw.text("language").or_else(|| raw.text("langid")) {
+        reference.add("language", language);
+    }
+    // TeX's dash between numbers.
+    reference.add("pages", raw.text("pages").unwrap_or_default().replace('–', "-"));
     reference.add("categories", categories(&mut raw));
     reference.add(ENTRY_TYPE, kind);
     for (name, tex) in raw.fields {
-        // Text that is none of the paper's, in names that mean something else to us.
-        let name = match name.as_str() {
-            "id" | "text" | "summary" | "authors" => format!("bibtex_{name}"),
-            _ => name,
-        };
+        let name = extra_name(&name);
         reference.add(&name, decode(&tex));
     }
     reference
+}
+
+/// The name in `extra` of a field that no field of the paper holds: its own, but for names that mean
+/// something else to us.
+pub(crate) fn extra_name(name: &str) -> String {
+    match name {
+        "id" | "text" | "summary" | "authors" | "bibtex" | "ris" | "extra" | "paper_id" | "external_ids" => {
+            format!("bibtex_{name}")
+        }
+        name => name.to_owned(),
+    }
 }
 
 /// Fields that were not read yet.
@@ -74,7 +86,8 @@ fn dates(raw: &mut Raw, reference: &mut Reference) {
     });
     if let Some(date) = own.as_ref().or(date.as_ref()) {
         // Of a range its beginning; signs for "about" and "perhaps" behind a date say no other day.
-        let start = date.split('/').next().unwrap_or_default().trim_end_matches(['~', '?', '%']);
+        let start = date.split('/').map(str::trim).find(|part| !part.is_empty() && *part != "..");
+        let start = start.unwrap_or_default().trim_end_matches(['~', '?', '%']);
         // `2020/05/01` is no range.
         let is_slashed = date.split('/').count() == 3 && date.split('/').all(|part| part.trim().len() <= 4);
         reference.add("publication_date", if is_slashed { date } else { start });
@@ -133,8 +146,13 @@ fn identifiers(raw: &mut Raw, reference: &mut Reference) {
         let id = found[1].to_owned();
         reference.add_identifier(IdentifierKind::Arxiv, &id);
     }
-    if let Some(url) = raw.verbatim("url") {
-        reference.add_url(url);
+    // Some tools put several addresses into one field.
+    for url in raw.verbatim("url").unwrap_or_default().split_whitespace() {
+        if reference.has("url") {
+            reference.add("other_url", url);
+        } else {
+            reference.add_url(url.to_owned());
+        }
     }
 }
 
@@ -143,10 +161,11 @@ fn categories(raw: &mut Raw) -> Vec<Value> {
     let class = raw.text("primaryclass");
     let listed =
         ["author_keywords", "author-keywords", "keywords", "keyword"].iter().find_map(|name| raw.take(name));
-    let listed = listed.unwrap_or_default();
-    let mut parts = split_outside_braces(&listed, ";");
+    // Web of Science puts every field into braces twice.
+    let listed = tex::without_outer_braces(listed.as_deref().unwrap_or_default());
+    let mut parts = split_outside_braces(listed, ";");
     if parts.len() == 1 {
-        parts = split_outside_braces(&listed, ",");
+        parts = split_outside_braces(listed, ",");
     }
     let keywords = parts.into_iter().map(decode);
     distinct(class.into_iter().chain(keywords)).into_iter().map(Value::from).collect()

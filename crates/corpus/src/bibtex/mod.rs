@@ -13,14 +13,17 @@ mod scanner;
 use std::collections::{HashMap, VecDeque};
 
 use crate::error::{FieldIssue, Place, ReadError, RecordError};
+use crate::export;
 use crate::input::Input;
 use crate::lines::Lines;
+use crate::paper::Paper;
 use crate::reader::{FormatReader, MAX_RECORD_BYTES};
 use crate::record::Record;
 use entry::{Fault, Piece};
 use families::{Entry, Families};
 use scanner::{Block, Item, Scanner};
 
+pub(crate) use fields::extra_name;
 pub(crate) use scanner::{begins_with_block, has_block};
 
 /// The papers of a BibTeX text.
@@ -96,15 +99,24 @@ impl BibTex {
     }
 
     fn paper(&mut self, entry: Entry) -> Result<Record, RecordError> {
-        let Entry { kind, key, mut fields, inherited, mut warnings, place } = entry;
-        fields.extend(inherited);
-        let mut reference = fields::reference(&kind, fields);
+        let Entry { kind, key, fields, inherited, mut warnings, place } = entry;
+        let all = fields.iter().cloned().chain(inherited).collect();
+        let mut reference = fields::reference(&kind, all);
         reference.set_key(&key);
         let mut parsed = reference.into_paper(&place)?;
         parsed.warnings.append(&mut self.warnings);
         parsed.warnings.append(&mut warnings);
+        export::keep_bibtex(&mut parsed.paper, &fields);
         Ok(parsed)
     }
+}
+
+/// The paper that an entry of these fields is read as, where it can be.
+pub(crate) fn paper(kind: &str, key: Option<&str>, fields: &[(String, String)]) -> Option<Paper> {
+    let place = Place { file: "".into(), line: 0 };
+    let mut reference = fields::reference(kind, fields.to_vec());
+    reference.set_key(key.unwrap_or_default());
+    reference.into_paper(&place).ok().map(|record| record.paper)
 }
 
 impl FormatReader for BibTex {
@@ -137,6 +149,28 @@ impl FormatReader for BibTex {
             }
         }
     }
+}
+
+/// An entry as it stands in a text, macros put in: type, key, fields.
+#[cfg(test)]
+pub(crate) type RawEntry = (String, String, Vec<(String, String)>);
+
+/// The entries of a text as they stand there.
+#[cfg(test)]
+pub(crate) fn raw_entries(text: &str) -> Vec<RawEntry> {
+    let mut reader = BibTex::new(Input::of_bytes(text.as_bytes()));
+    let mut entries = Vec::new();
+    while let Some(item) = reader.scanner.next_item().unwrap() {
+        let Item::Block(block) = item.unwrap() else { continue };
+        let body = std::str::from_utf8(&block.body).unwrap();
+        if block.kind == "string" {
+            reader.macros.define(entry::parse_fields(body).unwrap()).unwrap();
+        } else if block.kind != "comment" {
+            let entry = reader.entry(&block, body).unwrap();
+            entries.push((entry.kind, entry.key, entry.fields));
+        }
+    }
+    entries
 }
 
 /// The error of a block whose bytes are no UTF-8: most often an old file in Latin-1.

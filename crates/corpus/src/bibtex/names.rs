@@ -7,8 +7,15 @@ use crate::tex::{decode, split_outside_braces};
 pub(super) fn names(tex: &str) -> Vec<String> {
     let raw = split_outside_braces(tex, "and");
     let raw = raw.into_iter().map(str::trim).filter(|name| !name.eq_ignore_ascii_case("others"));
-    let names = raw.map(|name| extended(name).unwrap_or_else(|| Person::from_bibtex(name)).display());
+    let names =
+        raw.map(|name| extended(name).unwrap_or_else(|| Person::from_bibtex(without_number(name))).display());
     names.filter(|name| !name.is_empty()).collect()
+}
+
+/// Without the number by which DBLP tells persons of one name apart: `Bo Doe 0002`.
+fn without_number(name: &str) -> &str {
+    let is_number = |word: &str| word.len() == 4 && word.bytes().all(|byte| byte.is_ascii_digit());
+    name.rsplit_once(' ').filter(|(_, last)| is_number(last)).map_or(name, |(name, _)| name.trim_end())
 }
 
 /// `family=Deursen, given=Alexander, prefix=van, useprefix=true`: parts by name, in any order.
@@ -73,6 +80,7 @@ mod tests {
         );
         check("\"family=Núñez\", given=\"José\"", &["José Núñez"]);
         check("given=Plato and family={Quay Group}", &["Plato", "Quay Group"]);
+        check("Bo Doe 0002 and {Group 2020}", &["Bo Doe", "Group 2020"]);
         check("{a=b Group}", &["a=b Group"]);
     }
 }

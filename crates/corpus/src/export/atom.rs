@@ -81,7 +81,7 @@ fn element(out: &mut impl Write, name: &str, text: &str) -> io::Result<()> {
 }
 
 /// A text on one line as XML has it, in elements and in attributes; characters that XML forbids are left out.
-fn escaped(text: &str) -> String {
+pub(super) fn escaped(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     // Control characters, which are the others that it forbids, are folded.
     for c in fold(&text.replace(['\u{fffe}', '\u{ffff}'], "")).chars() {

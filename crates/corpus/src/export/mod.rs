@@ -6,8 +6,12 @@
 
 mod atom;
 mod bibtex;
+mod csl;
 mod csv;
+mod endnote_xml;
 mod json;
+mod kept;
+mod keys;
 mod ris;
 #[cfg(test)]
 mod tests;
@@ -20,9 +24,14 @@ use std::str::FromStr;
 use jiff::Timestamp;
 use serde_json::Value;
 
-use crate::bibliography::{ENTRY_TYPE, is_known_type};
+use crate::bibliography::ENTRY_TYPE;
 use crate::identifier::IdentifierKind;
+use crate::kind::PublicationKind;
 use crate::paper::Paper;
+use keys::Keys;
+
+pub(crate) use bibtex::keep_bibtex;
+pub(crate) use ris::keep_ris;
 
 /// How a list of papers is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,13 +46,26 @@ pub enum ExportFormat {
     Bibtex,
     /// RIS.
     Ris,
+    /// EndNote's XML.
+    EndnoteXml,
+    /// A JSON array in CSL's form, which Pandoc, Zotero and citeproc read.
+    Csl,
     /// An Atom feed (RFC 4287).
     Atom,
 }
 
 impl ExportFormat {
     /// Every format.
-    pub const ALL: [Self; 6] = [Self::Json, Self::Jsonl, Self::Csv, Self::Bibtex, Self::Ris, Self::Atom];
+    pub const ALL: [Self; 8] = [
+        Self::Json,
+        Self::Jsonl,
+        Self::Csv,
+        Self::Bibtex,
+        Self::Ris,
+        Self::EndnoteXml,
+        Self::Csl,
+        Self::Atom,
+    ];
 
     /// The name by which a user chooses it.
     #[must_use]
@@ -54,6 +76,8 @@ impl ExportFormat {
             Self::Csv => "csv",
             Self::Bibtex => "bibtex",
             Self::Ris => "ris",
+            Self::EndnoteXml => "endnote-xml",
+            Self::Csl => "csl",
             Self::Atom => "atom",
         }
     }
@@ -67,6 +91,8 @@ impl ExportFormat {
             Self::Csv => "text/csv; charset=utf-8; header=present",
             Self::Bibtex => "application/x-bibtex; charset=utf-8",
             Self::Ris => "application/x-research-info-systems; charset=utf-8",
+            Self::EndnoteXml => "application/xml; charset=utf-8",
+            Self::Csl => "application/vnd.citationstyles.csl+json",
             Self::Atom => "application/atom+xml; charset=utf-8",
         }
     }
@@ -80,6 +106,8 @@ impl ExportFormat {
             Self::Csv => "csv",
             Self::Bibtex => "bib",
             Self::Ris => "ris",
+            Self::EndnoteXml => "xml",
+            Self::Csl => "csl.json",
             Self::Atom => "atom",
         }
     }
@@ -145,8 +173,10 @@ enum State {
     Json { is_empty: bool },
     Jsonl,
     Csv,
-    Bibtex(bibtex::Keys),
+    Bibtex(Keys),
     Ris,
+    EndnoteXml { n_records: u64 },
+    Csl { keys: Keys, is_empty: bool },
     Atom { updated: Timestamp },
 }
 
@@ -163,8 +193,13 @@ impl<W: Write> Exporter<W> {
                 csv::write_header(&mut out)?;
                 State::Csv
             }
-            ExportFormat::Bibtex => State::Bibtex(bibtex::Keys::default()),
+            ExportFormat::Bibtex => State::Bibtex(Keys::default()),
             ExportFormat::Ris => State::Ris,
+            ExportFormat::EndnoteXml => {
+                endnote_xml::write_head(&mut out)?;
+                State::EndnoteXml { n_records: 0 }
+            }
+            ExportFormat::Csl => State::Csl { keys: Keys::default(), is_empty: true },
             ExportFormat::Atom => {
                 atom::write_head(&mut out, meta)?;
                 State::Atom { updated: meta.updated }
@@ -194,6 +229,15 @@ impl<W: Write> Exporter<W> {
             State::Csv => csv::write(out, paper, score),
             State::Bibtex(keys) => bibtex::write(out, paper, keys),
             State::Ris => ris::write(out, paper),
+            State::EndnoteXml { n_records } => {
+                *n_records += 1;
+                endnote_xml::write(out, paper, *n_records)
+            }
+            State::Csl { keys, is_empty } => {
+                out.write_all(if *is_empty { b"[\n" } else { b",\n" })?;
+                *is_empty = false;
+                csl::write(out, paper, &keys.key(paper))
+            }
             State::Atom { updated } => atom::write(out, Exported { paper, score }, *updated),
         }
     }
@@ -204,8 +248,11 @@ impl<W: Write> Exporter<W> {
     /// Those of the output.
     pub fn finish(mut self) -> io::Result<W> {
         match self.state {
-            State::Json { is_empty: true } => self.out.write_all(b"[]\n")?,
-            State::Json { is_empty: false } => self.out.write_all(b"\n]\n")?,
+            State::Json { is_empty: true } | State::Csl { is_empty: true, .. } => {
+                self.out.write_all(b"[]\n")?
+            }
+            State::Json { .. } | State::Csl { .. } => self.out.write_all(b"\n]\n")?,
+            State::EndnoteXml { .. } => endnote_xml::write_end(&mut self.out)?,
             State::Atom { .. } => atom::write_end(&mut self.out)?,
             State::Jsonl | State::Csv | State::Bibtex(_) | State::Ris => {}
         }
@@ -287,14 +334,27 @@ fn plain_address(url: &str) -> String {
     address
 }
 
-/// A paper's type, by BibTeX's names: what the record said, else what its venue and identifiers say.
+/// A paper's type, by BibTeX's names: what the record said, else what its kind, venue and identifiers say.
 fn entry_type(paper: &Paper) -> &str {
     const MEETINGS: [&str; 5] = ["conference", "proceedings", "symposium", "workshop", "meeting of"];
 
     if let Some(Value::String(known)) = paper.extra.get(ENTRY_TYPE)
-        && is_known_type(known)
+        && (1..=30).contains(&known.len())
+        && known.bytes().all(|byte| byte.is_ascii_lowercase())
+        && !matches!(known.as_str(), "comment" | "preamble" | "string" | "xdata")
     {
         return known;
+    }
+    match paper.kind {
+        Some(PublicationKind::Article) => return "article",
+        Some(PublicationKind::ConferencePaper) => return "inproceedings",
+        Some(PublicationKind::Book) => return "book",
+        Some(PublicationKind::Chapter) => return "incollection",
+        Some(PublicationKind::Thesis) => return "phdthesis",
+        Some(PublicationKind::Report) => return "techreport",
+        Some(PublicationKind::Dataset) => return "dataset",
+        Some(PublicationKind::Software) => return "software",
+        _ => {}
     }
     let Some(venue) = &paper.venue else {
         // PubMed indexes journals.
@@ -310,7 +370,12 @@ fn entry_type(paper: &Paper) -> &str {
     if is_meeting || (in_anthology && !venue.contains("transactions")) { "inproceedings" } else { "article" }
 }
 
-/// A text that a record of a reference manager brought with it under this name.
-fn extra_text<'a>(paper: &'a Paper, name: &str) -> Option<&'a str> {
-    paper.extra.get(name).and_then(Value::as_str)
+/// The texts that a record brought under this name, which no field of the paper holds.
+fn extra_texts(paper: &Paper, name: &str) -> Vec<String> {
+    match paper.extra.get(name) {
+        Some(Value::String(text)) => vec![text.clone()],
+        Some(Value::Number(number)) => vec![number.to_string()],
+        Some(Value::Array(texts)) => texts.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
+        _ => Vec::new(),
+    }
 }

@@ -209,6 +209,15 @@ pub(crate) fn is_balanced(text: &str) -> bool {
     depth == 0
 }
 
+/// A raw value without the braces around all of it.
+pub(crate) fn without_outer_braces(raw: &str) -> &str {
+    let raw = raw.trim();
+    match raw.strip_prefix('{').and_then(|raw| raw.strip_suffix('}')) {
+        Some(inner) if is_balanced(inner) && inner.contains([',', ';']) => inner,
+        _ => raw,
+    }
+}
+
 /// The parts of a raw value between separators that stand outside braces. A separator of letters is a
 /// word with white space around it, in any case.
 pub(crate) fn split_outside_braces<'a>(raw: &'a str, separator: &str) -> Vec<&'a str> {

@@ -36,7 +36,7 @@ fn bibtex_of_zotero_jabref_and_mendeley() {
             "external_ids": {"doi": "10.1000/abc_1"}, "title": "Tides of Mars: an H_2O story", "authors": ["José Núñez", "Jan van der Berg"],
             "year": 2020, "publication_date": null, "venue": "Journal of Tides", "categories": ["tides", "long waves"],
             "url": "https://example.org/a_b", "abstract": "They turn, 5% of them.", "citation_key": "nunez_tides_2020",
-            "volume": "12", "pages": "1–9", "entry_type": "article", "month": "may",
+            "volume": "12", "pages": "1-9", "entry_type": "article", "month": "may",
         }),
     );
     check(
@@ -237,7 +237,7 @@ fn ris_of_zotero_endnote_scopus_and_web_of_science() {
          DO  - 10.1000/ABC\r\nUR  - https://example.org/a\r\nUR  - https://example.org/b\r\nVL  - 12\r\nSP  - 1\r\nEP  - 9\r\nKW  - tides\r\nKW  - long waves\r\nAB  - They turn.\r\nER  - \r\n\r\n",
         json!({
             "external_ids": {"doi": "10.1000/abc"}, "title": "Boats", "authors": ["José Núñez", "Martin Luther King Jr."], "venue": "Journal of Tides",
-            "publication_date": "2020-05-03", "year": 2020, "url": "https://example.org/a", "ur": "https://example.org/b",
+            "publication_date": "2020-05-03", "year": 2020, "url": "https://example.org/a", "other_url": "https://example.org/b",
             "categories": ["tides", "long waves"], "abstract": "They turn.", "pages": "1-9", "volume": "12", "entry_type": "article",
         }),
     );
@@ -245,18 +245,18 @@ fn ris_of_zotero_endnote_scopus_and_web_of_science() {
         "TY  - JOUR\nAU  - Smith, John\nPY  - 2020\nDA  - 2020/05//\nTI  - Boats\nT2  - Tides\nJ2  - Td.\nKW  - tides\nlong waves\nMoon\nAB  - They\nturn.\nM3  - doi: 10.1000/182\n\
          AN  - 31715818\nDB  - PubMed\nID  - 17\nER  - \n",
         json!({
-            "id": "PMID:31715818", "categories": ["tides", "long waves", "Moon"], "abstract": "They turn.", "ris_id": "17", "j2": "Td.",
+            "id": "PMID:31715818", "categories": ["tides", "long waves", "Moon"], "abstract": "They turn.", "ris_id": "17", "journal_abbreviation": "Td.",
             "external_ids": {"doi": "10.1000/182", "pmid": "31715818"},
         }),
     );
     check(
         "TY  - CONF\nTI  - Boats\nAU  - Smith, J.\nPY  - 2020\nT2  - Proceedings of Tides\nC2  - 31715818\nC3  - Proc. Tides\nDB  - Scopus\nN1  - Export Date: 1 May 2020\nER  -\n",
-        json!({"id": "PMID:31715818", "venue": "Proceedings of Tides", "c3": "Proc. Tides", "n1": "Export Date: 1 May 2020", "source": "Scopus", "entry_type": "inproceedings"}),
+        json!({"id": "PMID:31715818", "venue": "Proceedings of Tides", "ris_c3": "Proc. Tides", "note": "Export Date: 1 May 2020", "source": "Scopus", "entry_type": "inproceedings"}),
     );
     check(
         "TY  - JOUR\nAN  - WOS:000123\nTI  - Boats\nA1  - ATLAS Collaboration\nJF  - TIDES\nN2  - They turn.\nY1  - 2020/05/03\nID  - smith2020\nER  -  \n",
         json!({
-            "citation_key": "smith2020", "an": "WOS:000123", "authors": ["ATLAS Collaboration"], "venue": "TIDES", "abstract": "They turn.",
+            "citation_key": "smith2020", "ris_an": "WOS:000123", "authors": ["ATLAS Collaboration"], "venue": "TIDES", "abstract": "They turn.",
             "publication_date": "2020-05-03", "year": 2020,
         }),
     );
@@ -266,10 +266,10 @@ fn ris_of_zotero_endnote_scopus_and_web_of_science() {
 fn ris_faults_are_told_with_line_and_tag() {
     check_faulty(
         b"TY  - JOUR\nTI  - A\nTY  - JOUR\nTI  - B\nAU  - M\xfcller, A.\nER  - \nTI  - stray\nER  - \nTY  - JOUR\nPY  - 2020\nER  - \nTY  - JOUR\nTI  - C".to_vec(),
-        &["A", "C"],
+        // A record without its first line is one.
+        &["A", "stray", "C"],
         &[
             "test:5: AU: expected UTF-8 text, found another encoding",
-            "test:7: expected a record that begins with TY, found TI",
             "test:9: title: expected a title, an abstract",
         ],
     );
@@ -312,6 +312,6 @@ fn what_was_read_is_written_with_its_keys_and_types() {
         exporter.write(&paper, None).unwrap();
     }
     let written = String::from_utf8(exporter.finish().unwrap()).unwrap();
-    let expected = "@phdthesis{Smith:2020,\n  title = {Boats},\n  author = {García Márquez, Gabriel},\n  year = {2020},\n  paperid = {ID}\n}\n\n";
-    assert_eq!(written, expected.replace("ID", papers(text)[0].id.as_str()));
+    // TeX as it was, and no id: the same one is made again.
+    assert_eq!(written, text.to_owned() + "\n");
 }

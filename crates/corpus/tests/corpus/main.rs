@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod beir;
 #[cfg(test)]
+mod bibliographic_cases;
+#[cfg(test)]
 mod bibliographies;
 #[cfg(test)]
 mod exports;

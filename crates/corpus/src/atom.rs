@@ -1,0 +1,106 @@
+//! Atom: arXiv's own feed, and the feeds that we write.
+
+use crate::bibliography::{Draft, OWN_ID, To};
+use crate::error::{Place, ReadError, RecordError};
+use crate::identifier::IdentifierKind;
+use crate::input::Input;
+use crate::reader::FormatReader;
+use crate::record::Record;
+use crate::text::fold;
+use crate::xml::{Element, Elements, has_element};
+
+/// What the ids of our own entries begin with.
+pub(crate) const OWN_ENTRY: &str = "urn:cognate:paper:";
+
+/// Whether a text is an Atom feed.
+pub(crate) fn is_atom(head: &[u8]) -> bool {
+    has_element(head, &["feed"])
+}
+
+/// The papers of a feed.
+pub(crate) struct Atom {
+    elements: Elements,
+}
+
+impl Atom {
+    pub(crate) fn new(input: Input) -> Self {
+        Self { elements: Elements::new(input, &["entry"]) }
+    }
+}
+
+impl FormatReader for Atom {
+    fn next_record(&mut self) -> Result<Option<Result<Record, RecordError>>, ReadError> {
+        let element = self.elements.next_element()?;
+        Ok(element.map(|element| element.and_then(|(element, place)| read(element, &place))))
+    }
+}
+
+fn read(mut entry: Element, place: &Place) -> Result<Record, RecordError> {
+    let mut draft = Draft::default();
+    for id in entry.take_texts(&["id"]) {
+        let id = fold(&id);
+        if let Some(own) = id.strip_prefix(OWN_ENTRY) {
+            draft.reference.add(OWN_ID, own);
+        } else if let Some(arxiv) = IdentifierKind::Arxiv.canonical(&id) {
+            draft.add(To::Id(IdentifierKind::Arxiv), &arxiv);
+            if arxiv != id.trim_start_matches("http://arxiv.org/abs/") {
+                draft.reference.add("atom_id", id);
+            }
+        } else {
+            draft.reference.add("atom_id", id);
+        }
+    }
+    for title in entry.take_texts(&["title"]) {
+        draft.add(To::Title, &title);
+    }
+    let mut summaries = entry.take_texts(&["summary"]);
+    if summaries.is_empty() {
+        summaries = entry.take_texts(&["content"]);
+    }
+    for summary in summaries {
+        draft.add(To::Abstract, &summary);
+    }
+    for author in entry.take(&["author"]) {
+        for name in author.all(&["name"]) {
+            draft.add_author(&name.text());
+        }
+        for affiliation in author.all(&["affiliation"]) {
+            draft.add(To::Lines("affiliation"), &affiliation.text());
+        }
+    }
+    for date in entry.take_texts(&["published"]) {
+        draft.add(To::Date, &date);
+    }
+    entry.take(&["updated"]);
+    for link in entry.take(&["link"]) {
+        let Some(address) = link.attribute("href") else { continue };
+        match (link.attribute("title"), link.attribute("rel")) {
+            (Some("doi"), _) => draft.add(To::Doi, address),
+            (_, None | Some("alternate")) => draft.add(To::Url, address),
+            _ => draft.add(To::Lines("other_links"), address),
+        }
+    }
+    // arXiv's main category first.
+    for name in ["primary_category", "category"] {
+        for category in entry.take(&[name]) {
+            draft.add(To::Keywords, &category.attribute("term").unwrap_or_default().replace(';', ","));
+        }
+    }
+    for id in entry.take_texts(&["identifier"]) {
+        match crate::bibliography::labelled(&fold(&id)) {
+            Some((to, id)) => draft.add(to, &id),
+            None => draft.add(To::Field("other_id"), &id),
+        }
+    }
+    for (name, to) in [
+        ("doi", To::Doi),
+        ("journal_ref", To::Venue(0, "journal_ref")),
+        ("publicationName", To::Venue(1, "journal_full")),
+    ] {
+        for text in entry.take_texts(&[name]) {
+            draft.add(to, &text);
+        }
+    }
+    draft.add_leaves("atom", &entry);
+    draft.finish().into_paper(place)
+}

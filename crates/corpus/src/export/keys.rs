@@ -1,0 +1,87 @@
+//! Citation keys: those that records had, and made ones.
+
+use std::collections::HashSet;
+
+use serde_json::Value;
+use unicode_normalization::UnicodeNormalization;
+
+use super::bibtex::plain;
+use crate::bibliography::CITATION_KEY;
+use crate::paper::Paper;
+use crate::person::Person;
+
+/// The citation keys given in one file, in lower case, since BibTeX does not tell case apart.
+#[derive(Default)]
+pub(super) struct Keys {
+    taken: HashSet<String>,
+}
+
+impl Keys {
+    /// The key that the paper's record had, else `surname2020word`; a second one gets `b`, then `c`, …
+    pub(super) fn key(&mut self, paper: &Paper) -> String {
+        let own = paper.extra.get(CITATION_KEY).and_then(Value::as_str).filter(|key| is_key(key));
+        let base = own.map_or_else(|| generated(paper), str::to_owned);
+        let mut key = base.clone();
+        let mut n = 1_usize;
+        while !self.taken.insert(key.to_lowercase()) {
+            n += 1;
+            key = format!("{base}{}", letters(n));
+        }
+        key
+    }
+}
+
+/// Whether a key can stand in an entry.
+fn is_key(key: &str) -> bool {
+    (1..=200).contains(&key.len())
+        && !key.contains(|c: char| c.is_whitespace() || c.is_control() || "{}()\"\\#%=,~'@".contains(c))
+}
+
+/// 2 is `b`, 26 `z`, 27 `aa`.
+fn letters(mut n: usize) -> String {
+    let mut letters = String::new();
+    while n > 0 {
+        n -= 1;
+        letters.insert(0, char::from(b'a' + u8::try_from(n % 26).unwrap_or_default()));
+        n /= 26;
+    }
+    letters
+}
+
+/// First author's family name, year, first word of the title that says something.
+fn generated(paper: &Paper) -> String {
+    #[rustfmt::skip]
+    const SMALL: [&str; 14] =
+        ["a", "an", "the", "on", "of", "in", "for", "to", "and", "with", "from", "is", "are", "towards"];
+
+    let first = paper.authors.first().map(|name| Person::from_text(&plain(name)));
+    let mut surname = first.map(|person| ascii(person.family())).unwrap_or_default();
+    surname.truncate(30);
+    let year = paper.year.map(|year| year.to_string()).unwrap_or_default();
+    let title = plain(paper.title.as_deref().unwrap_or_default());
+    let mut words = title.split(|c: char| !c.is_alphanumeric()).map(ascii).filter(|word| !word.is_empty());
+    let mut word = words.find(|word| !SMALL.contains(&word.as_str())).unwrap_or_default();
+    word.truncate(30);
+    let key = format!("{surname}{year}{word}");
+    let starts_well = key.starts_with(|c: char| c.is_ascii_alphabetic());
+    if starts_well { key } else { format!("paper{key}") }
+}
+
+/// The ASCII letters and digits of a text in lower case, accents taken off.
+fn ascii(text: &str) -> String {
+    let mut ascii = String::new();
+    for c in text.nfkd() {
+        match c {
+            'ß' => ascii.push_str("ss"),
+            'æ' | 'Æ' => ascii.push_str("ae"),
+            'œ' | 'Œ' => ascii.push_str("oe"),
+            'ø' | 'Ø' => ascii.push('o'),
+            'ł' | 'Ł' => ascii.push('l'),
+            'đ' | 'Đ' | 'ð' => ascii.push('d'),
+            'ı' => ascii.push('i'),
+            _ if c.is_ascii_alphanumeric() => ascii.push(c.to_ascii_lowercase()),
+            _ => {}
+        }
+    }
+    ascii
+}
