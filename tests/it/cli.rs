@@ -274,7 +274,8 @@ fn wrong_requests_are_named() {
         let message = cognate.failure(args, code);
         assert!(message.contains(expected), "{args:?}: expected {expected:?} in {message:?}");
     };
-    check(&["search", "  "], 2, "`q`");
+    check(&["search", "dark", "matter", "--halo", "x"], 2, "--halo");
+    check(&["search", "--min-score", "0.5"], 2, "`q`");
     check(&["search", "x", "--limit", "0"], 2, "`limit`");
     check(&["search", "x", "--limit", "1001"], 2, "`limit`");
     check(&["search", "x", "--min-score", "1.5"], 2, "`min_score`");

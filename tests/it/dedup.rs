@@ -117,7 +117,7 @@ fn wrong_files_of_pairs_are_told_by_line() {
     };
     check("{\"a\": {\"title\": \"x\"}}\n", "line 1");
     check("{\"a\": {\"title\": \"x\"}, \"b\": {\"title\": \"y\"}}\n\nnonsense\n", "line 3");
-    check("{\"a\": {\"title\": \"x\"}, \"b\": {}}\n", "title or an abstract");
+    check("{\"a\": {\"title\": \"x\"}, \"b\": {}}\n", "a title, an abstract");
     cognate.failure(&["dedup", "check-pairs", "missing.jsonl"], 2);
     cognate.failure(&["dedup", "check-pairs", "-", "--versions", "some"], 2);
     cognate.failure(&["dedup", "check-pairs", "-", "--min-probability", "1.5"], 2);

@@ -21,6 +21,7 @@ mod eval;
 mod harness;
 mod http;
 mod layers;
+mod one_box;
 mod page;
 mod saved;
 mod search;

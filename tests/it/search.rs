@@ -45,7 +45,7 @@ fn words_phrases_and_identifiers_are_found() {
     let keyword = search(&server, "q=waggle&mode=keyword");
     assert_eq!((&keyword["total"], sorted(&keyword)), (&json!(2), vec!["bees".into(), "dance".into()]));
     for mode in ["hybrid", "semantic", "keyword"] {
-        let phrase = search(&server, &format!("q=%22nest+mates%22+bees&mode={mode}"));
+        let phrase = search(&server, &format!("q=%2B%22nest+mates%22+bees&mode={mode}"));
         assert_eq!((&phrase["total"], ids(&phrase)), (&json!(1), vec!["dance".to_owned()]), "{mode}");
     }
     for named in

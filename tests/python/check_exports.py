@@ -129,7 +129,8 @@ def check_bibtex(file, papers):
 
 
 def displayed(text):
-    """Without white space around maths on lines of its own, which the decoder sets off."""
+    """Without white space around maths on lines of its own, which the decoder sets off; `\\(x\\)` is `$x$`."""
+    text = re.sub(r"\\\((.*?)\\\)", r"$\1$", text or "")
     return re.sub(r"\s*\$\$\s*", "$$", fold(text))
 
 

@@ -5,6 +5,8 @@ mod saved;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use std::ffi::OsString;
+
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use cognate_embed::Precision;
@@ -201,13 +203,15 @@ pub(crate) struct FilterArgs {
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "\
 Examples:
-  cognate search \"does sleep help memory?\" --limit 5
+  cognate search does sleep help memory --limit 5
   cognate search '\"dark matter\" halos' --year 2015- --categories astro-ph
+  cognate search dark matter -halo author:Frenk          a word left out, an author
+  cognate search --year 2020- --categories cs.CL         no query: the newest papers that pass
   cognate search arXiv:1706.03762                      that paper, then those nearest to it
   cognate search \"graph neural networks\" --format bibtex > papers.bib")]
 pub(crate) struct SearchArgs {
-    /// Question, words, \"a phrase\", abstract, or an id
-    pub(crate) query: String,
+    /// Question, words, \"a phrase\", abstract, or an id; without one, the newest papers that pass the filters
+    pub(crate) query: Vec<String>,
     #[command(flatten)]
     pub(crate) page: PageArgs,
     /// How to rank: hybrid, semantic or keyword [default: hybrid]
@@ -523,4 +527,30 @@ pub(crate) struct PullArgs {
     /// Replace a model that is there by another revision
     #[arg(long)]
     pub(crate) update: bool,
+}
+
+/// Stands for the hyphen of a word of a query.
+const MARK: char = '\u{2010}';
+
+/// The command line, with a mark for the hyphen before a word of `search`: `-halo` leaves a word out and `-omics` is one,
+/// while clap would take both for options. Options themselves have two hyphens, or one and a single letter.
+pub(crate) fn with_marked_words(args: impl Iterator<Item = OsString>) -> Vec<OsString> {
+    let mut is_search = false;
+    let mark = |arg: OsString| {
+        let word = arg.to_str().and_then(|arg| arg.strip_prefix('-')).filter(|_| is_search);
+        let marked = word
+            .filter(|word| word.starts_with(char::is_alphabetic) && word.chars().nth(1).is_some())
+            .map(|word| format!("{MARK}{word}").into());
+        is_search |= arg == "search";
+        marked.unwrap_or(arg)
+    };
+    args.map(mark).collect()
+}
+
+/// A word of a query as it was typed.
+pub(crate) fn without_mark(word: String) -> String {
+    match word.strip_prefix(MARK) {
+        Some(word) => format!("-{word}"),
+        None => word,
+    }
 }

@@ -31,7 +31,7 @@ const NOT_FOUND: u8 = 3;
 const INTERRUPTED: u8 = 130;
 
 fn main() -> ExitCode {
-    let args = Args::parse();
+    let args = Args::parse_from(args::with_marked_words(std::env::args_os()));
     start_log(args.verbose);
     let output = Output::new(args.json);
     match commands::run(args, &output) {

@@ -65,10 +65,12 @@ pub(crate) fn with_causes(error: &anyhow::Error) -> String {
 
 /// A page of hits, for people.
 pub(crate) fn hits(body: &SearchBody) -> String {
+    let mut text: String =
+        body.meta.query.iter().flat_map(|reading| reading.sentences()).map(|said| said + "\n").collect();
     if body.data.is_empty() {
-        return "No papers found.".to_owned();
+        text.push_str("No papers found.");
+        return text;
     }
-    let mut text = String::new();
     for (index, hit) in body.data.iter().enumerate() {
         let score = hit.get("score").and_then(Value::as_f64).unwrap_or_default();
         text.push_str(&format!("{:>3}. {score:.3}  {}\n", body.offset + index + 1, title(hit)));

@@ -2,13 +2,14 @@
 //!
 //! Sources write the same identifier in many ways (`https://doi.org/10.1039/C8CP06037A`,
 //! `doi:10.1039/c8cp06037a`). [`IdentifierKind::canonical`] gives all of them one form, so that equal
-//! papers have equal text; [`lookup`] says what a person or client means by a text.
+//! papers have equal text; [`lookup`](crate::lookup) says what a person or client means by a text.
 
 use std::sync::LazyLock;
 
 use regex::Regex;
 use serde::{Deserialize, Serialize};
 
+pub use crate::lookup::{Lookup, lookup};
 use crate::paper::PaperId;
 
 /// Longest text read as an identifier, in bytes: a URL with every byte of a long DOI percent-encoded.
@@ -69,15 +70,16 @@ impl IdentifierKind {
 
     /// The canonical form of an identifier of this kind, or `None` where `text` is none.
     ///
-    /// Reads the bare identifier, the kind's name and a colon before it, and the URLs of its usual
-    /// sites. Idempotent: a canonical form is its own canonical form.
+    /// Reads the bare identifier, the kind's name and a colon or a space before it, and the URLs of its
+    /// usual sites. Idempotent: a canonical form is its own canonical form.
     #[must_use]
     pub fn canonical(self, text: &str) -> Option<String> {
         let text = text.trim();
         if text.len() > MAX_FORM_BYTES {
             return None;
         }
-        let text = strip_label(text, self.name()).unwrap_or(text);
+        let text =
+            strip_label(text, self.name()).or_else(|| strip_spaced_label(text, self.name())).unwrap_or(text);
         match self {
             Self::Acl => canonical_acl(text),
             Self::Arxiv => canonical_arxiv(text),
@@ -111,26 +113,6 @@ impl ExternalId {
     }
 }
 
-/// What a look-up text may mean: a record's own id, an identifier that records carry, or both.
-///
-/// A paper matches if its id equals `id` or it carries one of `identifiers`; several may match.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Lookup {
-    /// The text itself as a record's id, where it can be one. Also given for a text with a prefix or
-    /// a URL: a source may use `arXiv:1704.03578` or a DOI's URL as the record's own id.
-    pub id: Option<PaperId>,
-    /// The identifiers that the text names: with a prefix (`DOI:`, `arXiv:`, in any case) or as a URL
-    /// exactly that kind, else the kind whose form it unmistakably has. Digits alone name none.
-    pub identifiers: Vec<ExternalId>,
-}
-
-/// Reads what a person typed or a client put into a path (already percent-decoded).
-#[must_use]
-pub fn lookup(input: &str) -> Lookup {
-    let input = input.trim();
-    Lookup { id: PaperId::new(input).ok(), identifiers: identify(input).into_iter().collect() }
-}
-
 /// The identifier that a record's own id is, where it has the form of one: the ids of an arXiv
 /// snapshot are arXiv ids. The id itself stays as it is.
 #[must_use]
@@ -139,7 +121,7 @@ pub fn sniff_record_id(id: &PaperId) -> Option<ExternalId> {
 }
 
 /// The one identifier that `text` names, if any.
-fn identify(text: &str) -> Option<ExternalId> {
+pub(crate) fn identify(text: &str) -> Option<ExternalId> {
     for kind in IdentifierKind::ALL {
         if strip_label(text, kind.name()).is_some() {
             return ExternalId::new(kind, text);
@@ -176,9 +158,15 @@ pub(crate) fn strip_label<'a>(text: &'a str, label: &str) -> Option<&'a str> {
     found.eq_ignore_ascii_case(label).then(|| rest.trim_start())
 }
 
+/// Without `label` and white space at the start, in any case: `DOI 10.1000/182`.
+fn strip_spaced_label<'a>(text: &'a str, label: &str) -> Option<&'a str> {
+    let (found, rest) = text.split_once(char::is_whitespace)?;
+    found.eq_ignore_ascii_case(label).then(|| rest.trim_start())
+}
+
 /// The path of a URL on one of `hosts`, percent-decoded, without query, fragment and outer slashes.
 /// The scheme and `www.` may be missing, as in links that people paste.
-fn url_path(text: &str, hosts: &[&str]) -> Option<String> {
+pub(crate) fn url_path(text: &str, hosts: &[&str]) -> Option<String> {
     let rest = ["https://", "http://"].iter().find_map(|scheme| strip_prefix_ignoring_case(text, scheme));
     let rest = rest.unwrap_or(text);
     let rest = strip_prefix_ignoring_case(rest, "www.").unwrap_or(rest);
@@ -196,10 +184,13 @@ fn strip_prefix_ignoring_case<'a>(text: &'a str, prefix: &str) -> Option<&'a str
     start.eq_ignore_ascii_case(prefix).then(|| &text[prefix.len()..])
 }
 
+/// Sites that lead to what a DOI names.
+const DOI_HOSTS: [&str; 2] = ["doi.org", "dx.doi.org"];
+
 fn canonical_doi(text: &str) -> Option<String> {
     static DOI: LazyLock<Regex> = LazyLock::new(|| pattern(r"^10\.[0-9]{4,9}(\.[0-9]+)*/[^\s\p{Cc}]+$"));
 
-    let path = url_path(text, &["doi.org", "dx.doi.org"]);
+    let path = url_path(text, &DOI_HOSTS);
     let text = path.as_deref().unwrap_or(text);
     // Only ASCII letters: a DOI's other characters are compared as they are (DOI handbook, 2.4).
     // BibTeX and arXiv write `\_` for `_`; no registered DOI holds a backslash.
@@ -210,7 +201,7 @@ fn canonical_doi(text: &str) -> Option<String> {
 
 /// Without what follows a DOI in running text: punctuation, a stray `%20`, brackets that were never
 /// opened inside it.
-fn trim_trailing_punctuation(mut text: &str) -> &str {
+pub(crate) fn trim_trailing_punctuation(mut text: &str) -> &str {
     loop {
         let mut trimmed = text.trim_end_matches(|c: char| c.is_whitespace() || ".,;:'\"”’".contains(c));
         trimmed = trimmed.strip_suffix("%20").unwrap_or(trimmed);
@@ -235,9 +226,10 @@ fn canonical_arxiv(text: &str) -> Option<String> {
         pattern(r"^([a-z]+(?:-[a-z]+)?)(?:\.[a-z-]{2,})?/([0-9]{2})([0-9]{2})([0-9]{3})(v[0-9]+)?$")
     });
 
-    let path = url_path(text, &["arxiv.org", "export.arxiv.org"]);
-    let text = match &path {
-        Some(path) => path.split_once('/').filter(|(page, _)| is_arxiv_page(page))?.1,
+    let path = url_path(text, &ARXIV_HOSTS);
+    let doi = doi_of_arxiv(text);
+    let text = match path.as_ref().or(doi.as_ref()) {
+        Some(path) => path.split_once(['/', ':']).filter(|(page, _)| is_arxiv_page(page))?.1,
         // arXiv's own citations end in the category: `arXiv:1704.03578v2 [cs.CR]`.
         None => text.split(" [").next().unwrap_or_default(),
     };
@@ -257,8 +249,29 @@ fn canonical_arxiv(text: &str) -> Option<String> {
     exists.then(|| format!("{}/{}{}{}", &parts[1], &parts[2], &parts[3], &parts[4]))
 }
 
+/// Sites whose pages are named by arXiv ids: arXiv, its mirrors, and those that show its papers.
+#[rustfmt::skip]
+const ARXIV_HOSTS: [&str; 17] = [
+    "arxiv.org", "export.arxiv.org", "browse.arxiv.org", "lanl.arxiv.org", "de.arxiv.org", "es.arxiv.org",
+    "cn.arxiv.org", "xxx.lanl.gov", "ar5iv.org", "ar5iv.labs.arxiv.org", "alphaxiv.org", "huggingface.co",
+    "hf.co", "scirate.com", "arxiv-vanity.com", "semanticscholar.org", "api.semanticscholar.org",
+];
+
+/// Whether what follows on one of [`ARXIV_HOSTS`] is an arXiv id.
 fn is_arxiv_page(page: &str) -> bool {
-    ["abs", "pdf", "html", "format", "ps"].contains(&page)
+    #[rustfmt::skip]
+    const PAGES: [&str; 12] = [
+        "abs", "pdf", "html", "format", "ps", "e-print", "src", "tex", "papers", "overview", "arxiv", "audio",
+    ];
+    PAGES.iter().any(|known| page.eq_ignore_ascii_case(known))
+}
+
+/// The part after the slash of a DOI that arXiv gave, as `arxiv:ID`; the DOI bare, labelled or as a URL.
+fn doi_of_arxiv(text: &str) -> Option<String> {
+    let text = strip_label(text, "doi").or_else(|| strip_spaced_label(text, "doi")).unwrap_or(text);
+    let path = url_path(text, &DOI_HOSTS);
+    let own = strip_prefix_ignoring_case(path.as_deref().unwrap_or(text), "10.48550/arxiv.")?;
+    Some(format!("arxiv:{own}"))
 }
 
 fn is_month(digits: &str) -> bool {
@@ -269,8 +282,13 @@ fn canonical_pmid(text: &str) -> Option<String> {
     /// The `.0` comes from tables that hold ids as floating-point numbers.
     static PMID: LazyLock<Regex> = LazyLock::new(|| pattern(r"^0*([1-9][0-9]{0,8})(\.0)?$"));
 
-    let text = if let Some(path) = url_path(text, &["pubmed.ncbi.nlm.nih.gov"]) {
+    let text = if let Some(path) = url_path(text, &["pubmed.ncbi.nlm.nih.gov", "pubmed.gov"]) {
         path
+    } else if let Some(path) = url_path(text, &["europepmc.org"]) {
+        ["article/", "abstract/"]
+            .iter()
+            .find_map(|page| path.strip_prefix(page)?.strip_prefix("MED/"))?
+            .to_owned()
     } else if let Some(path) = url_path(text, &["ncbi.nlm.nih.gov"]) {
         path.strip_prefix("pubmed/")?.to_owned()
     } else {

@@ -25,6 +25,7 @@ mod json;
 mod jsonl;
 mod kind;
 mod lines;
+mod lookup;
 pub mod matching;
 mod nbib;
 mod paper;

@@ -23,6 +23,7 @@ mod model;
 mod papers;
 mod period;
 mod query_batcher;
+mod query_language;
 mod recipe;
 mod reembed;
 mod saved;
@@ -59,8 +60,8 @@ pub use reembed::ReembedReport;
 pub use saved::{MAX_NAME_CHARS, SavedQuestion};
 pub use search::{
     BestSentence, Explanation, Hit, MAX_EXPLAINED, MAX_LIMIT, MAX_OFFSET, MAX_QUERY_CHARS, MAX_SEEDS, Meta,
-    Mode, Page, Part, RangeHits, RangeRequest, RecommendRequest, Scores, SearchOptions, SearchRequest,
-    SearchResponse, Seed, SemanticRatio, Sort, Strategy,
+    Mode, Page, Part, RangeHits, RangeRequest, Reading, RecommendRequest, Scores, SearchOptions,
+    SearchRequest, SearchResponse, Seed, SemanticRatio, Sort, Strategy, WithoutMarks,
 };
 pub use store::{DigestPeriod, DropRun, DroppedPaper, Label, MAX_SAVED, STORE_FILE, SavedQuery, StoredPaper};
 pub use stored_model::StoredModel;
@@ -76,4 +77,4 @@ pub use cognate_dedup::{
 };
 pub use cognate_embed::{SpecialTokens, Token, UnitVector};
 pub use cognate_index::{SearchPath, SegmentStatus};
-pub use cognate_keyword::{Field, MatchedTerm, Status as KeywordStatus};
+pub use cognate_keyword::{Correction, Field, MatchedTerm, Status as KeywordStatus};

@@ -24,8 +24,8 @@ use rand::{Rng, SeedableRng};
 use serde_json::Value;
 
 /// The collections: those on which to tune, then those that check that it carries over.
-const COLLECTIONS: [(&str, &str); 4] =
-    [("scifact", "train"), ("cranfield", "test"), ("vaswani", "test"), ("scifact", "test")];
+const COLLECTIONS: [(&str, &str); 5] =
+    [("scifact", "train"), ("cranfield", "test"), ("cisi", "test"), ("vaswani", "test"), ("scifact", "test")];
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
@@ -103,6 +103,7 @@ fn parse(argument: &str) -> Scoring {
             "title" => &mut scoring.title,
             "other" => &mut scoring.other,
             "compound" => &mut scoring.compound,
+            "phrase" => &mut scoring.phrase,
             _ => &mut scoring.exact,
         };
         *field = value.parse().expect("a number");

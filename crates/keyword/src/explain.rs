@@ -19,7 +19,7 @@ pub struct MatchedTerm {
 }
 
 impl Snapshot {
-    /// The words of a query that a row has, in the query's order; none for a row that is not here. Of a
+    /// The words of a [resolved](Self::resolve) query that a row has, in the query's order; none for a row that is not here. Of a
     /// compound, the whole is named where the row has the whole, beside those of its words that it has.
     ///
     /// # Errors
@@ -36,13 +36,16 @@ impl Snapshot {
         for term in &query.terms {
             let mut fields = Vec::new();
             for field in Field::ALL {
-                let tantivy_term = schema::text_term(field, &term.term);
-                let postings = segment.postings[field as usize]
-                    .read_postings(&tantivy_term, IndexRecordOption::Basic)?;
-                if let Some(mut postings) = postings
-                    && (postings.doc() == doc || (postings.doc() < doc && postings.seek(doc) == doc))
-                {
-                    fields.push(field);
+                for term in term.alternatives() {
+                    let term = schema::text_term(field, term);
+                    let postings =
+                        segment.postings[field as usize].read_postings(&term, IndexRecordOption::Basic)?;
+                    if let Some(mut postings) = postings
+                        && (postings.doc() == doc || (postings.doc() < doc && postings.seek(doc) == doc))
+                    {
+                        fields.push(field);
+                        break;
+                    }
                 }
             }
             if fields.is_empty() {

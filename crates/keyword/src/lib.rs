@@ -5,8 +5,8 @@
 //! nothing else: not on how they came, nor on what was deleted, nor on segments or threads.
 //!
 //! Read downwards: a [`KeywordIndex`] is kept in a folder, takes changes ([`KeywordIndex::begin`],
-//! [`KeywordIndex::apply`]), and gives [`Snapshot`]s. [`Query::parse`] reads a query, and
-//! [`Snapshot::rank`] scores every row for it; from the [`Ranking`] come the best rows, their number, the
+//! [`KeywordIndex::apply`]), and gives [`Snapshot`]s. [`Query::parse`] reads words, and
+//! [`Snapshot::rank`] scores every row for them; from the [`Ranking`] come the best rows, their number, the
 //! set of all that match, and the scores of any. `analysis` says what a text's terms are, `schema` what
 //! tantivy keeps of them, `directory` and `load` how files are checked. tantivy writes, merges and gives
 //! postings; what is scored and how is `rank`'s.
@@ -29,6 +29,7 @@
 //! ```
 
 mod analysis;
+mod dictionary;
 mod directory;
 mod document;
 mod error;
@@ -44,14 +45,14 @@ mod snapshot;
 mod top;
 mod writer;
 
-pub use analysis::{TextWord, words_of};
+pub use analysis::{TextWord, fold, fold_to_digraphs, words_of};
 pub use document::{Document, Field};
 pub use error::KeywordError;
 pub use explain::MatchedTerm;
 pub use index::{
     Access, Changes, DEFAULT_MEMORY_BUDGET, KeywordIndex, KeywordOptions, SegmentStatus, Status,
 };
-pub use query::{MAX_QUERY_PHRASES, MAX_QUERY_TERMS, Query};
+pub use query::{Correction, MAX_QUERY_PHRASES, MAX_QUERY_TERMS, Query};
 pub use rank::Ranking;
 pub use scoring::Scoring;
 pub use snapshot::Snapshot;

@@ -9,27 +9,42 @@ use crate::query::{Phrase, Query};
 use crate::schema;
 use crate::snapshot::{Segment, Snapshot};
 
-/// The places that have every phrase of a query, ascending; `None` where it has none.
-pub(crate) fn required(snapshot: &Snapshot, query: &Query) -> tantivy::Result<Option<Vec<u32>>> {
-    let mut required: Option<Vec<u32>> = None;
-    for phrase in &query.phrases {
-        let found = places_of(snapshot, phrase)?;
-        required = Some(match required {
-            None => found,
-            Some(mut before) => {
-                before.retain(|place| found.binary_search(place).is_ok());
-                before
-            }
-        });
+/// The places that have one phrase of each list and none of those that are excluded, ascending; `None` where a
+/// query has no such phrases.
+pub(crate) fn permitted(snapshot: &Snapshot, query: &Query) -> tantivy::Result<Option<Vec<u32>>> {
+    if !query.is_restricted() {
+        return Ok(None);
     }
-    Ok(required)
+    let mut permitted: Option<Vec<u32>> = None;
+    for alternatives in &query.required {
+        let mut found = Vec::new();
+        for phrase in alternatives {
+            found.append(&mut places_of(snapshot, phrase)?);
+        }
+        found.sort_unstable();
+        found.dedup();
+        if let Some(before) = permitted {
+            found.retain(|place| before.binary_search(place).is_ok());
+        }
+        permitted = Some(found);
+    }
+    let mut permitted = permitted.unwrap_or_else(|| {
+        let mut places = snapshot.places().to_vec();
+        places.sort_unstable();
+        places
+    });
+    for phrase in &query.excluded {
+        let excluded = places_of(snapshot, phrase)?;
+        permitted.retain(|place| excluded.binary_search(place).is_err());
+    }
+    Ok(Some(permitted))
 }
 
-/// The places that have a phrase in any field, ascending.
-fn places_of(snapshot: &Snapshot, phrase: &Phrase) -> tantivy::Result<Vec<u32>> {
+/// The places that have a phrase in its field, or in any, ascending.
+pub(crate) fn places_of(snapshot: &Snapshot, phrase: &Phrase) -> tantivy::Result<Vec<u32>> {
     let mut places = Vec::new();
     for (segment, base) in snapshot.parts() {
-        for field in Field::ALL {
+        for field in Field::ALL.into_iter().filter(|field| phrase.field.is_none_or(|own| own == *field)) {
             documents_of(segment, field, phrase, |doc| {
                 if !segment.is_dead(doc) {
                     places.push(base + doc);

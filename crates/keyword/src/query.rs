@@ -1,8 +1,9 @@
 //! What is asked for.
 
-use std::collections::HashMap;
+use std::borrow::Cow;
 
-use crate::analysis::{self, Kind};
+use crate::analysis::{self, Kind, Token};
+use crate::document::Field;
 
 /// Different terms that a query has at the most; those after are left out. A pasted abstract has 150.
 pub const MAX_QUERY_TERMS: usize = 512;
@@ -10,13 +11,21 @@ pub const MAX_QUERY_TERMS: usize = 512;
 /// Phrases that a query has at the most; the words of those after count as plain words.
 pub const MAX_QUERY_PHRASES: usize = 16;
 
-/// A query: words of which any may match, and phrases that all must.
+/// A query: words of which any may match, phrases that must, should or must not be there, and beginnings of words.
 ///
-/// Made by [`parse`](Self::parse), from any text.
+/// [`parse`](Self::parse) reads any text as words; the other methods add to it. A phrase counts as analysed:
+/// `deep learning` matches `Deep-Learned`, and a stop word in it any one word. A phrase of nothing but stop words
+/// is none.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Query {
     pub(crate) terms: Vec<QueryTerm>,
-    pub(crate) phrases: Vec<Phrase>,
+    /// Of each list, one phrase must match.
+    pub(crate) required: Vec<Vec<Phrase>>,
+    /// Rows that have them are better.
+    pub(crate) preferred: Vec<Phrase>,
+    /// None may match.
+    pub(crate) excluded: Vec<Phrase>,
+    pub(crate) corrections: Vec<Correction>,
 }
 
 /// A term of a query.
@@ -28,6 +37,12 @@ pub(crate) struct QueryTerm {
     pub(crate) kind: Kind,
     /// Times that the query has it.
     pub(crate) count: u32,
+    /// Whether it is corrected where no row has it.
+    pub(crate) is_correctable: bool,
+    /// Whether it is the beginning of a word.
+    pub(crate) is_prefix: bool,
+    /// The terms that count as it: for a beginning, those that begin so.
+    pub(crate) expanded: Vec<String>,
 }
 
 /// Terms that must stand in one field in this order.
@@ -35,31 +50,75 @@ pub(crate) struct QueryTerm {
 pub(crate) struct Phrase {
     /// Each with its distance from the first, in words.
     pub(crate) terms: Vec<(String, u32)>,
+    /// The field; `None` for any.
+    pub(crate) field: Option<Field>,
+    /// As it was asked for.
+    pub(crate) surface: String,
+}
+
+/// A word that no row has, and the one that is looked for instead.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Correction {
+    /// As the query writes it.
+    pub from: String,
+    /// The nearest word that rows have.
+    pub to: String,
 }
 
 impl Query {
-    /// Reads a query. Text in double quotes, straight or curly, is a phrase; a quote without its other is
-    /// a plain character. There is no other syntax, and no text that is not a query.
-    ///
-    /// A phrase counts as analysed: `"deep learning"` matches `Deep-Learned`, and a stop word in it any one
-    /// word. A phrase of nothing but stop words is none.
+    /// The words of a text. No character in it is an operator, and no text is not a query.
     #[must_use]
     pub fn parse(text: &str) -> Self {
         let mut query = Self::default();
-        let mut places = HashMap::new();
-        for (part, is_quoted) in parts(text) {
-            let (tokens, text) = analysis::analyze(part);
-            if is_quoted && query.phrases.len() < MAX_QUERY_PHRASES {
-                query.phrases.extend(phrase_of(&tokens));
-            }
-            for token in tokens {
-                if token.kind != Kind::Character {
-                    let surface = &text[token.start..token.end];
-                    query.add(&mut places, token.term, (surface, token.kind));
-                }
-            }
-        }
+        query.add_words(text);
         query
+    }
+
+    /// Adds words of which any may match.
+    pub fn add_words(&mut self, text: &str) {
+        self.add_text(text, true);
+    }
+
+    /// Adds every word that begins so.
+    pub fn add_prefix(&mut self, prefix: &str) {
+        let folded = analysis::fold(prefix);
+        if !folded.is_empty() {
+            let mut term = QueryTerm::new(folded, prefix, Kind::Word);
+            term.is_prefix = true;
+            self.add_term(term);
+        }
+    }
+
+    /// Adds the words of a phrase, and makes rows better that have all of it.
+    pub fn prefer(&mut self, phrase: &str) {
+        let tokens = self.add_text(phrase, false);
+        if self.n_phrases() < MAX_QUERY_PHRASES {
+            self.preferred.extend(Phrase::new(&tokens, phrase, None));
+        }
+    }
+
+    /// Adds the words of phrases, of which a row must have at least one.
+    pub fn require_any(&mut self, phrases: &[&str]) {
+        let mut alternatives = Vec::new();
+        for phrase in phrases {
+            let tokens = self.add_text(phrase, false);
+            alternatives.extend(Phrase::new(&tokens, phrase, None));
+        }
+        self.add_required(alternatives);
+    }
+
+    /// Adds the words of a phrase that a row must have in a field.
+    pub fn require_in(&mut self, field: Field, phrase: &str) {
+        let tokens = self.add_text(phrase, false);
+        self.add_required(Vec::from_iter(Phrase::new(&tokens, phrase, Some(field))));
+    }
+
+    /// Takes the rows out that have a word or phrase.
+    pub fn exclude(&mut self, phrase: &str) {
+        if self.n_phrases() < MAX_QUERY_PHRASES {
+            let (tokens, _) = analysis::analyze(&with_last_letter(phrase));
+            self.excluded.extend(Phrase::new(&tokens, phrase, None));
+        }
     }
 
     /// Whether nothing is asked for: no row matches then.
@@ -68,63 +127,112 @@ impl Query {
         self.terms.is_empty()
     }
 
-    /// Whether there is a phrase, which must match.
+    /// Whether some rows are no answer, however well they match: there is a phrase that must match or must not.
     #[must_use]
-    pub fn has_phrases(&self) -> bool {
-        !self.phrases.is_empty()
+    pub fn is_restricted(&self) -> bool {
+        !self.required.is_empty() || !self.excluded.is_empty()
     }
 
-    fn add(&mut self, places: &mut HashMap<String, usize>, term: String, (surface, kind): (&str, Kind)) {
-        if let Some(&place) = places.get(&term) {
-            self.terms[place].count += 1;
+    /// Words that were corrected; of a query that was [resolved](crate::Snapshot::resolve).
+    #[must_use]
+    pub fn corrections(&self) -> &[Correction] {
+        &self.corrections
+    }
+
+    fn n_phrases(&self) -> usize {
+        self.required.iter().map(Vec::len).sum::<usize>() + self.preferred.len() + self.excluded.len()
+    }
+
+    fn add_required(&mut self, alternatives: Vec<Phrase>) {
+        if !alternatives.is_empty() && self.n_phrases() < MAX_QUERY_PHRASES {
+            self.required.push(alternatives);
+        }
+    }
+
+    fn add_text(&mut self, text: &str, is_correctable: bool) -> Vec<Token> {
+        let text = with_last_letter(text);
+        let (tokens, text) = analysis::analyze(&text);
+        let compounds: Vec<(usize, usize)> = tokens
+            .iter()
+            .filter(|token| token.kind == Kind::Compound)
+            .map(|token| (token.start, token.end))
+            .collect();
+        for token in tokens.iter().filter(|token| token.kind != Kind::Character) {
+            let surface = &text[token.start..token.end];
+            let mut term = QueryTerm::new(token.term.clone(), surface, token.kind);
+            term.is_correctable = is_correctable
+                && token.kind == Kind::Word
+                && is_misspellable(surface)
+                && !compounds.iter().any(|(start, end)| (*start..*end).contains(&token.start));
+            self.add_term(term);
+        }
+        tokens
+    }
+
+    fn add_term(&mut self, term: QueryTerm) {
+        let is_same = |known: &&mut QueryTerm| known.term == term.term && known.is_prefix == term.is_prefix;
+        if let Some(known) = self.terms.iter_mut().find(is_same) {
+            known.count += 1;
         } else if self.terms.len() < MAX_QUERY_TERMS {
-            places.insert(term.clone(), self.terms.len());
-            self.terms.push(QueryTerm { term, surface: surface.to_owned(), kind, count: 1 });
+            self.terms.push(term);
         }
     }
 }
 
-/// The words of a phrase: compounds are in them already.
-fn phrase_of(tokens: &[analysis::Token]) -> Option<Phrase> {
-    let mut terms: Vec<(String, u32)> = Vec::new();
-    for token in tokens {
-        // The capitals of an acronym are asked for only where its word is a stop word, and not there.
-        let is_new = terms.last().is_none_or(|&(_, position)| position != token.position);
-        if token.kind == Kind::Word || (token.kind == Kind::Exact && is_new) {
-            terms.push((token.term.clone(), token.position));
+impl QueryTerm {
+    fn new(term: String, surface: &str, kind: Kind) -> Self {
+        Self {
+            term,
+            surface: surface.to_owned(),
+            kind,
+            count: 1,
+            is_correctable: false,
+            is_prefix: false,
+            expanded: Vec::new(),
         }
     }
-    let first = terms.first()?.1;
-    terms.iter_mut().for_each(|(_, position)| *position -= first);
-    Some(Phrase { terms })
+
+    /// The terms that count as it.
+    pub(crate) fn alternatives(&self) -> &[String] {
+        if self.is_prefix { &self.expanded } else { std::slice::from_ref(&self.term) }
+    }
 }
 
-/// The parts of a text within quotes and without, in order.
-fn parts(text: &str) -> Vec<(&str, bool)> {
-    let mut parts = Vec::new();
-    let mut plain_from = 0;
-    let mut opened: Option<usize> = None;
-    let mut before = ' ';
-    for (at, c) in text.char_indices() {
-        // A backslash before it makes it LaTeX's accent.
-        if is_quote(c) && before != '\\' {
-            match opened {
-                None => opened = Some(at),
-                Some(open) => {
-                    let open_len = text[open..].chars().next().map_or(1, char::len_utf8);
-                    parts.push((&text[plain_from..open], false));
-                    parts.push((&text[open + open_len..at], true));
-                    plain_from = at + c.len_utf8();
-                    opened = None;
-                }
+impl Phrase {
+    /// The words of a phrase: compounds are in them already.
+    fn new(tokens: &[Token], surface: &str, field: Option<Field>) -> Option<Self> {
+        let mut terms: Vec<(String, u32)> = Vec::new();
+        for token in tokens {
+            // The capitals of an acronym are asked for only where its word is a stop word, and not there.
+            let is_new = terms.last().is_none_or(|&(_, position)| position != token.position);
+            if token.kind == Kind::Word || (token.kind == Kind::Exact && is_new) {
+                terms.push((token.term.clone(), token.position));
             }
         }
-        before = c;
+        let first = terms.first()?.1;
+        terms.iter_mut().for_each(|(_, position)| *position -= first);
+        Some(Self { terms, field, surface: surface.trim().to_owned() })
     }
-    parts.push((&text[plain_from..], false));
-    parts
+
+    /// The phrase of one term.
+    pub(crate) fn of_term(term: &QueryTerm) -> Self {
+        Self { terms: vec![(term.term.clone(), 0)], field: None, surface: term.surface.clone() }
+    }
 }
 
-fn is_quote(c: char) -> bool {
-    matches!(c, '"' | '“' | '”' | '„' | '«' | '»')
+/// Whether a word is corrected where no row has it: five letters or more, not all of them capitals.
+fn is_misspellable(surface: &str) -> bool {
+    surface.chars().count() >= 5
+        && surface.chars().all(char::is_alphabetic)
+        && !surface.chars().all(char::is_uppercase)
+}
+
+/// A text in which a last word `a` or `i` is a capital: nothing ends in an article, so it is `vitamin A` that is
+/// asked for.
+fn with_last_letter(text: &str) -> Cow<'_, str> {
+    let trimmed = text.trim_end();
+    match trimmed.rsplit_once(char::is_whitespace) {
+        Some((before, last @ ("a" | "i"))) => Cow::Owned(format!("{before} {}", last.to_ascii_uppercase())),
+        _ => Cow::Borrowed(text),
+    }
 }

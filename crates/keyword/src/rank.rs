@@ -19,10 +19,11 @@ use roaring::RoaringBitmap;
 use tantivy::TERMINATED;
 use tantivy::schema::IndexRecordOption;
 
+use crate::analysis::Kind;
 use crate::document::Field;
 use crate::error::{KeywordError, guarded, of_tantivy};
 use crate::phrase;
-use crate::query::Query;
+use crate::query::{Phrase, Query};
 use crate::schema;
 use crate::scoring::idf;
 use crate::snapshot::{Segment, Snapshot};
@@ -35,12 +36,21 @@ pub struct Ranking {
     /// By place; 0 where nothing matches.
     scores: Vec<f32>,
     bound: f32,
+    /// The rows that may be answers; `None` for all.
+    permitted: Option<RoaringBitmap>,
+    /// The query in the words that rows have.
+    query: Query,
+    missing_phrases: Vec<String>,
 }
 
-/// The score of every place, and what no score reaches.
+/// What a pass over the postings gives.
 struct Scores {
+    /// Of every place.
     scores: Vec<f32>,
     bound: f32,
+    /// The places that may be answers.
+    permitted: Option<Vec<u32>>,
+    missing_phrases: Vec<String>,
 }
 
 impl Snapshot {
@@ -51,9 +61,34 @@ impl Snapshot {
     /// they were opened.
     pub fn rank(self: &Arc<Self>, query: &Query) -> Result<Ranking, KeywordError> {
         let dir = self.dir();
-        let Scores { scores, bound } =
-            guarded("search", dir, || self.scores(query).map_err(of_tantivy("search", dir)))?;
-        Ok(Ranking { snapshot: Arc::clone(self), scores, bound })
+        let (query, scores) = guarded("search", dir, || {
+            let resolved = self.resolved(query);
+            let scored = resolved.and_then(|query| self.scores(&query).map(|scores| (query, scores)));
+            scored.map_err(of_tantivy("search", dir))
+        })?;
+        let Scores { scores, bound, permitted, missing_phrases } = scores;
+        let permitted = permitted.map(|permitted| self.rows_of(&permitted));
+        Ok(Ranking { snapshot: Arc::clone(self), scores, bound, permitted, query, missing_phrases })
+    }
+
+    /// The rows that have every word of a query, in whatever fields.
+    ///
+    /// # Errors
+    /// As [`rank`](Self::rank).
+    pub fn with_every_word(&self, query: &Query) -> Result<RoaringBitmap, KeywordError> {
+        let words = query.terms.iter().filter(|term| term.kind == Kind::Word && !term.is_prefix);
+        let required: Vec<_> = words.map(|term| vec![Phrase::of_term(term)]).collect();
+        let query = Query { required, ..Query::default() };
+        let dir = self.dir();
+        let places =
+            guarded("search", dir, || phrase::permitted(self, &query).map_err(of_tantivy("search", dir)))?;
+        Ok(self.rows_of(&places.unwrap_or_default()))
+    }
+
+    /// The rows at places in ascending order.
+    fn rows_of(&self, places: &[u32]) -> RoaringBitmap {
+        let rows = self.rows().iter().zip(self.places());
+        rows.filter(|(_, place)| places.binary_search(place).is_ok()).map(|(&row, _)| row).collect()
     }
 
     /// The `top_k` best rows among `allowed`, with their scores: best first, equal ones by row. Fewer only
@@ -102,14 +137,17 @@ impl Snapshot {
     fn scores(&self, query: &Query) -> tantivy::Result<Scores> {
         let mut scores = vec![0.0f32; self.n_places()];
         let mut bound = 0.0;
-        let required = phrase::required(self, query)?;
-        if required.as_ref().is_some_and(Vec::is_empty) {
-            return Ok(Scores { scores, bound });
+        let mut missing_phrases = Vec::new();
+        let permitted = phrase::permitted(self, query)?;
+        if permitted.as_ref().is_some_and(Vec::is_empty) {
+            return Ok(Scores { scores, bound, permitted, missing_phrases });
         }
         let scoring = self.scoring();
         let mut frequencies = Frequencies::new(self.n_places());
         for term in &query.terms {
-            frequencies.read(self, &term.term)?;
+            for term in term.alternatives() {
+                frequencies.read(self, term)?;
+            }
             let weight = scoring.weight_of_term(term) * idf(self.len(), frequencies.places.len());
             let weight = weight * (scoring.k1 + 1.0);
             bound += weight;
@@ -117,14 +155,25 @@ impl Snapshot {
                 scores[place] += weight * frequency / (frequency + self.norms()[place]);
             }
         }
-        if let Some(required) = required {
-            let mut of_required = vec![0.0f32; scores.len()];
-            for place in required {
-                of_required[place as usize] = scores[place as usize];
+        for phrase in &query.preferred {
+            let places = phrase::places_of(self, phrase)?;
+            if places.is_empty() {
+                missing_phrases.push(phrase.surface.clone());
             }
-            scores = of_required;
+            let weight = scoring.phrase * idf(self.len(), places.len()) * (scoring.k1 + 1.0);
+            bound += weight;
+            for place in places {
+                scores[place as usize] += weight / (1.0 + self.norms()[place as usize]);
+            }
         }
-        Ok(Scores { scores, bound })
+        if let Some(permitted) = &permitted {
+            let mut of_permitted = vec![0.0f32; scores.len()];
+            for &place in permitted {
+                of_permitted[place as usize] = scores[place as usize];
+            }
+            scores = of_permitted;
+        }
+        Ok(Scores { scores, bound, permitted, missing_phrases })
     }
 }
 
@@ -144,7 +193,9 @@ impl Frequencies {
     /// Reads a term of all segments and fields.
     fn read(&mut self, snapshot: &Snapshot, term: &str) -> tantivy::Result<()> {
         let scoring = snapshot.scoring();
-        for field in Field::ALL {
+        // Initials of authors are no `A` of `vitamin A`.
+        let is_letter = term.len() == 1 && term.as_bytes()[0].is_ascii_alphabetic();
+        for field in Field::ALL.into_iter().filter(|field| !is_letter || *field != Field::Authors) {
             let weight = scoring.weight_of_field(field);
             let term = schema::text_term(field, term);
             for (segment, base) in snapshot.parts() {
@@ -230,6 +281,25 @@ impl Ranking {
     pub fn matching(&self) -> RoaringBitmap {
         let rows = self.snapshot.rows().iter().zip(self.snapshot.places());
         rows.filter(|&(_, &place)| self.scores[place as usize] > 0.0).map(|(&row, _)| row).collect()
+    }
+
+    /// The rows that may be answers, whatever else tells for them: those with the phrases that must match, without
+    /// those that must not. `None` where the query has no such phrases.
+    #[must_use]
+    pub fn permitted(&self) -> Option<&RoaringBitmap> {
+        self.permitted.as_ref()
+    }
+
+    /// The query in the words that rows have, as [`Snapshot::resolve`] gives it.
+    #[must_use]
+    pub fn query(&self) -> &Query {
+        &self.query
+    }
+
+    /// The phrases that would have made rows better, and that none has.
+    #[must_use]
+    pub fn missing_phrases(&self) -> &[String] {
+        &self.missing_phrases
     }
 
     /// The snapshot whose rows these are.

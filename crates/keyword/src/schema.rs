@@ -12,12 +12,16 @@ use crate::analysis;
 use crate::document::{Document, Field};
 
 /// The version of what this module defines, kept with each index.
-pub(crate) const VERSION: u32 = 1;
+pub(crate) const VERSION: u32 = 2;
 
 const TOKENIZER: &str = "cognate";
+const SPELLINGS: &str = "spellings";
 const ROW: &str = "row";
 
-/// The schema: the six text fields in order of [`Field::ALL`], then the row.
+/// Fields whose words others are corrected to.
+const SPELLED: [Field; 4] = [Field::Title, Field::Abstract, Field::Authors, Field::Venue];
+
+/// The schema: the six text fields in order of [`Field::ALL`], the words as they are spelled, then the row.
 pub(crate) fn schema() -> Schema {
     let indexing = TextFieldIndexing::default()
         .set_tokenizer(TOKENIZER)
@@ -28,6 +32,11 @@ pub(crate) fn schema() -> Schema {
     for field in Field::ALL {
         schema.add_text_field(field.name(), text.clone());
     }
+    let spellings = TextFieldIndexing::default()
+        .set_tokenizer(SPELLINGS)
+        .set_index_option(IndexRecordOption::Basic)
+        .set_fieldnorms(false);
+    schema.add_text_field(SPELLINGS, TextOptions::default().set_indexing_options(spellings));
     schema.add_u64_field(ROW, NumericOptions::default().set_indexed().set_fast());
     schema.build()
 }
@@ -40,6 +49,11 @@ pub(crate) fn row_column() -> &'static str {
 /// tantivy's number of a field: they are given in the order of the schema.
 pub(crate) fn number_of(field: Field) -> TantivyField {
     TantivyField::from_field_id(field as u32)
+}
+
+/// tantivy's number of the field of spellings.
+pub(crate) fn number_of_spellings() -> TantivyField {
+    TantivyField::from_field_id(Field::ALL.len() as u32)
 }
 
 /// The term by which a row is deleted.
@@ -61,6 +75,9 @@ pub(crate) fn tantivy_document(row: u32, document: &Document) -> TantivyDocument
             made.add_text(number_of(field), text);
         }
     }
+    for text in SPELLED.iter().flat_map(|field| document.texts(*field)).filter(|text| !text.is_empty()) {
+        made.add_text(number_of_spellings(), text);
+    }
     made
 }
 
@@ -68,11 +85,12 @@ pub(crate) fn tantivy_document(row: u32, document: &Document) -> TantivyDocument
 pub(crate) fn tokenizers() -> TokenizerManager {
     let tokenizers = TokenizerManager::default();
     tokenizers.register(TOKENIZER, Analyzer);
+    tokenizers.register(SPELLINGS, Speller);
     tokenizers
 }
 
 fn row_number() -> TantivyField {
-    TantivyField::from_field_id(Field::ALL.len() as u32)
+    TantivyField::from_field_id(Field::ALL.len() as u32 + 1)
 }
 
 #[derive(Clone)]
@@ -84,6 +102,18 @@ impl Tokenizer for Analyzer {
     fn token_stream<'a>(&'a mut self, text: &'a str) -> Tokens {
         let (tokens, _) = analysis::analyze(text);
         Tokens { tokens: tokens.into_iter(), current: Token::default() }
+    }
+}
+
+#[derive(Clone)]
+struct Speller;
+
+impl Tokenizer for Speller {
+    type TokenStream<'a> = Tokens;
+
+    fn token_stream<'a>(&'a mut self, text: &'a str) -> Tokens {
+        let spellings = analysis::spellings(text).into_iter().map(analysis::Token::of_spelling);
+        Tokens { tokens: spellings.collect::<Vec<_>>().into_iter(), current: Token::default() }
     }
 }
 

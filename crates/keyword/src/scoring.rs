@@ -16,15 +16,17 @@ pub struct Scoring {
     pub title: f32,
     /// What a term in the authors, categories, venue or identifiers counts for.
     pub other: f32,
-    /// What a compound counts for beside its words.
+    /// What a compound counts for beside its words, and another spelling beside a word.
     pub compound: f32,
     /// What the exact form of an acronym or name counts for.
     pub exact: f32,
+    /// What a phrase that should match counts for beside its words.
+    pub phrase: f32,
 }
 
 impl Default for Scoring {
     fn default() -> Self {
-        Self { k1: 1.4, b: 0.6, title: 3.0, other: 1.0, compound: 0.5, exact: 1.0 }
+        Self { k1: 1.4, b: 0.6, title: 3.0, other: 1.0, compound: 0.5, exact: 1.0, phrase: 1.0 }
     }
 }
 
@@ -42,7 +44,7 @@ impl Scoring {
     pub(crate) fn weight_of_term(&self, term: &QueryTerm) -> f32 {
         let kind = match term.kind {
             Kind::Word | Kind::Character => 1.0,
-            Kind::Compound => self.compound,
+            Kind::Compound | Kind::Variant => self.compound,
             Kind::Exact => self.exact,
         };
         kind * (term.count as f32).sqrt()

@@ -50,6 +50,8 @@ pub(crate) struct Segment {
     reader: SegmentReader,
     /// The terms and postings of each field, in order of [`Field::ALL`].
     pub(crate) postings: Vec<Arc<InvertedIndexReader>>,
+    /// The words as they are spelled.
+    pub(crate) spellings: Arc<InvertedIndexReader>,
     /// The row of each document.
     rows: Vec<u32>,
     /// How long the title and abstract of each document are, in terms. tantivy rounds lengths above 40
@@ -70,6 +72,7 @@ impl Segment {
         let length = |norms: &FieldNormReader, doc| norms.fieldnorm(doc);
         Ok(Self {
             postings,
+            spellings: reader.inverted_index(schema::number_of_spellings())?,
             rows: values.into_iter().map(|row| row as u32).collect(),
             lengths: (0..n_docs).map(|doc| [length(&title, doc), length(&abstract_text, doc)]).collect(),
             reader,

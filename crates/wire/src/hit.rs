@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use cognate_corpus::IdentifierKind;
-use cognate_engine::{EngineError, Explanation, FacetCount, Field, Hit, Part, SearchPath, SearchResponse};
+use cognate_engine::{
+    Correction, EngineError, Explanation, FacetCount, Field, Hit, Part, Reading, SearchPath, SearchResponse,
+};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -38,6 +40,77 @@ pub struct MetaBody {
     pub path: &'static str,
     /// Milliseconds from request to answer.
     pub took_ms: f64,
+    /// How the query was read; absent where it was read as it stands.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub query: Option<ReadingBody>,
+}
+
+/// What whoever asked should know of how the query was read.
+#[derive(Debug, Clone, Serialize)]
+pub struct ReadingBody {
+    /// Words that no paper has, and those that were looked for instead.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub corrections: Vec<CorrectionBody>,
+    /// Phrases that no paper has, and that were not required.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub missing_phrases: Vec<String>,
+    /// What would fit without the quotation marks, where nothing fits with them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub without_marks: Option<WithoutMarksBody>,
+}
+
+/// A word that no paper has.
+#[derive(Debug, Clone, Serialize)]
+pub struct CorrectionBody {
+    /// As the query writes it.
+    pub from: String,
+    /// What was looked for.
+    pub to: String,
+}
+
+/// A query without its quotation marks.
+#[derive(Debug, Clone, Serialize)]
+pub struct WithoutMarksBody {
+    /// The query.
+    pub q: String,
+    /// The papers that have every word of it.
+    pub total: u64,
+}
+
+impl ReadingBody {
+    /// What there is to tell, if anything.
+    #[must_use]
+    pub fn of(reading: Reading) -> Option<Self> {
+        if reading == Reading::default() {
+            return None;
+        }
+        let correction = |Correction { from, to }| CorrectionBody { from, to };
+        Some(Self {
+            corrections: reading.corrections.into_iter().map(correction).collect(),
+            missing_phrases: reading.missing_phrases,
+            without_marks: reading
+                .without_marks
+                .map(|without| WithoutMarksBody { q: without.query, total: without.total }),
+        })
+    }
+
+    /// What to tell, a sentence each.
+    #[must_use]
+    pub fn sentences(&self) -> Vec<String> {
+        let corrected = self.corrections.iter().map(|correction| {
+            let CorrectionBody { from, to } = correction;
+            format!("No paper has “{from}”; “{to}” was looked for instead.")
+        });
+        let missing = self.missing_phrases.iter().map(|phrase| {
+            format!("No paper has “{phrase}” word for word; papers with its words were looked for.")
+        });
+        let without = self.without_marks.iter().map(|without| match without.total {
+            0 => format!("No paper has every word of {} either.", without.q),
+            1 => format!("Without quotation marks, 1 paper has every word: {}", without.q),
+            total => format!("Without quotation marks, {total} papers have every word: {}", without.q),
+        });
+        corrected.chain(missing).chain(without).collect()
+    }
 }
 
 /// Answer of `POST /v1/search/batch`.
@@ -162,6 +235,7 @@ impl SearchBody {
                 generation: response.meta.generation,
                 path: path_name(response.meta.path),
                 took_ms: (response.meta.took.as_secs_f64() * 1e6).round() / 1e3,
+                query: ReadingBody::of(response.meta.reading),
             },
         })
     }

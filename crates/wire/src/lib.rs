@@ -23,7 +23,9 @@ pub use dedup::{
     CheckBody, CheckParams, CheckedBody, DedupBody, DedupParams, PairBody, ScoredPairBody, to_judging,
 };
 pub use filter::{OneOrMany, filter_of, filter_text};
-pub use hit::{BatchBody, FieldNames, HIT_FIELDS, HitBody, RangeHeadBody, SearchBody, checked_fields};
+pub use hit::{
+    BatchBody, FieldNames, HIT_FIELDS, HitBody, RangeHeadBody, ReadingBody, SearchBody, checked_fields,
+};
 pub use papers::{IngestBody, PaperBody, RecordErrorBody, UpsertParams, asks_to_restore};
 pub use saved::{SavedBody, SavedListBody, SavedRequest, saved_question};
 pub use search::{

@@ -75,6 +75,9 @@ fn question_of(request: &Map<String, Value>) -> Result<SavedQuestion, EngineErro
     }
     let options = params.to_options(DEFAULT_LIMIT)?;
     let query = params.q.as_deref().filter(|query| !query.trim().is_empty());
+    if params.seeds.is_empty() && query.is_none() && options.filter.is_empty() {
+        return Err(invalid("q", "a question, seeds or a filter", "nothing".to_owned()));
+    }
     if params.seeds.is_empty() {
         return Ok(SavedQuestion::Search(SearchRequest::new(query.unwrap_or_default(), options)?));
     }

@@ -25,7 +25,7 @@ use cognate_wire::{
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::args::{Args, Command, PaperArgs, SearchArgs, SimilarArgs, TrendsArgs};
+use crate::args::{Args, Command, PaperArgs, SearchArgs, SimilarArgs, TrendsArgs, without_mark};
 use crate::config::Config;
 use crate::output::{self, Output};
 
@@ -77,8 +77,9 @@ pub(crate) fn stop_flag() -> anyhow::Result<Arc<AtomicBool>> {
 
 fn run_search(config: &Config, output: &Output, args: SearchArgs) -> anyhow::Result<()> {
     let SearchArgs { query, page, mode, semantic_ratio, filters } = args;
+    let words: Vec<String> = query.into_iter().map(without_mark).collect();
     let params = SearchParams {
-        q: Some(query),
+        q: Some(words.join(" ")),
         mode,
         semantic_ratio,
         explain: page.explain,

@@ -22,6 +22,8 @@ fn dois() {
         "10.1234/abc.5,",
         "10.1234/abc.5)",
         "10.1234/abc.5%20",
+        "DOI 10.1234/abc.5",
+        "doi  10.1234/abc.5",
     ];
     check(Doi, &forms, Some("10.1234/abc.5"));
     check(Doi, &["10.1007/117\\_34", "10.1007/117_34"], Some("10.1007/117_34"));
@@ -63,6 +65,25 @@ fn arxiv_ids() {
         "1704.03578.",
     ];
     check(Arxiv, &forms, Some("1704.03578"));
+    let elsewhere = [
+        "10.48550/arXiv.1704.03578",
+        "doi:10.48550/arXiv.1704.03578v1",
+        "https://doi.org/10.48550/arXiv.1704.03578?utm_source=mail",
+        "https://huggingface.co/papers/1704.03578",
+        "https://hf.co/papers/1704.03578#comments",
+        "https://www.alphaxiv.org/abs/1704.03578v2",
+        "alphaxiv.org/overview/1704.03578",
+        "https://ar5iv.labs.arxiv.org/html/1704.03578",
+        "https://ar5iv.org/abs/1704.03578",
+        "https://arxiv.org/e-print/1704.03578",
+        "https://arxiv.org/src/1704.03578v1",
+        "https://arxiv.org/abs/1704.03578?context=cs&utm_campaign=x",
+        "https://scirate.com/arxiv/1704.03578",
+        "https://api.semanticscholar.org/arXiv:1704.03578",
+        "arXiv 1704.03578",
+    ];
+    check(Arxiv, &elsewhere, Some("1704.03578"));
+    check(Arxiv, &["https://huggingface.co/models/1704.03578", "10.48551/arXiv.1704.03578"], None);
     check(
         Arxiv,
         &["math.GT/0309136", "math/0309136v2", "https://arxiv.org/abs/math.GT%2F0309136"],
@@ -92,7 +113,8 @@ fn arxiv_ids() {
 #[test]
 fn pubmed_and_acl_ids() {
     check(Pmid, &["123", "PMID: 123", "00123", "123.0", "https://pubmed.ncbi.nlm.nih.gov/123/"], Some("123"));
-    check(Pmid, &["https://www.ncbi.nlm.nih.gov/pubmed/123?x"], Some("123"));
+    check(Pmid, &["https://www.ncbi.nlm.nih.gov/pubmed/123?x", "PMID 123"], Some("123"));
+    check(Pmid, &["https://europepmc.org/article/MED/123", "pubmed.gov/123"], Some("123"));
     check(Pmid, &["0", "1234567890", "12a", "https://www.ncbi.nlm.nih.gov/gene/123"], None);
     check(Pmcid, &["PMC123", "pmc123", "123", "pmcid:PMC123.2", "PMCID: 123"], Some("PMC123"));
     check(Pmcid, &["https://www.ncbi.nlm.nih.gov/pmc/articles/PMC123/pdf/x.pdf"], Some("PMC123"));
@@ -108,31 +130,86 @@ fn pubmed_and_acl_ids() {
     check(Acl, &["P19", "2020.acl.1", "1820.acl-main.1"], None);
 }
 
-/// What a look-up means: the record id, if any, and the identifier, if any.
-fn check_lookup(input: &str, id: Option<&str>, identifier: Option<(IdentifierKind, &str)>) {
+/// What a look-up means: the ids that it may be, the text itself first, and the identifiers.
+fn check_lookup(input: &str, ids: &[&str], identifiers: &[(IdentifierKind, &str)]) {
     let found = lookup(input);
-    assert_eq!(found.id.as_ref().map(PaperId::as_str), id, "{input}");
-    let identifiers: Vec<_> =
-        found.identifiers.iter().map(|found| (found.kind, found.value.as_str())).collect();
-    assert_eq!(identifiers, Vec::from_iter(identifier), "{input}");
+    assert_eq!(found.ids.iter().map(PaperId::as_str).collect::<Vec<_>>(), ids, "{input}");
+    let named: Vec<_> = found.identifiers.iter().map(|found| (found.kind, found.value.as_str())).collect();
+    assert_eq!(named, identifiers, "{input}");
 }
 
 #[test]
 fn lookups() {
-    check_lookup("1704.03578v2", Some("1704.03578v2"), Some((Arxiv, "1704.03578")));
-    check_lookup(" 10.1234/X ", Some("10.1234/X"), Some((Doi, "10.1234/x")));
-    check_lookup("PMC12", Some("PMC12"), Some((Pmcid, "PMC12")));
-    check_lookup("12345", Some("12345"), None);
-    check_lookup("pmid:12345", Some("pmid:12345"), Some((Pmid, "12345")));
-    check_lookup("PMCID:12345", Some("PMCID:12345"), Some((Pmcid, "PMC12345")));
-    check_lookup("arXiv:hep-th/9901001v3", Some("arXiv:hep-th/9901001v3"), Some((Arxiv, "hep-th/9901001")));
-    check_lookup("acl:2020.acl-main.1", Some("acl:2020.acl-main.1"), Some((Acl, "2020.acl-main.1")));
-    let url = "https://doi.org/10.1234/x";
-    check_lookup(url, Some(url), Some((Doi, "10.1234/x")));
+    let check =
+        |input: &str, identifier: (IdentifierKind, &str)| check_lookup(input, &[input], &[identifier]);
+    check("1704.03578v2", (Arxiv, "1704.03578"));
+    check_lookup(" 10.1234/X ", &["10.1234/X"], &[(Doi, "10.1234/x")]);
+    check("PMC12", (Pmcid, "PMC12"));
+    check_lookup("1234", &["1234"], &[]);
+    check_lookup("12345", &["12345", "PMID:12345"], &[(Pmid, "12345")]);
+    check_lookup("123456789", &["123456789"], &[]);
+    check_lookup("pmid:12345", &["pmid:12345", "PMID:12345"], &[(Pmid, "12345")]);
+    check("PMCID:12345", (Pmcid, "PMC12345"));
+    check("arXiv:hep-th/9901001v3", (Arxiv, "hep-th/9901001"));
+    check("acl:2020.acl-main.1", (Acl, "2020.acl-main.1"));
+    check("https://doi.org/10.1234/x", (Doi, "10.1234/x"));
     // A prefix means its kind, whatever the rest looks like.
-    check_lookup("DOI:1704.03578", Some("DOI:1704.03578"), None);
-    check_lookup("p-0123456789abcdef", Some("p-0123456789abcdef"), None);
-    check_lookup("", None, None);
+    check_lookup("DOI:1704.03578", &["DOI:1704.03578"], &[]);
+    check_lookup("p-0123456789abcdef", &["p-0123456789abcdef"], &[]);
+    check_lookup("", &[], &[]);
+}
+
+#[test]
+fn lookups_of_what_people_paste() {
+    let identifiers = |input: &str| {
+        let found = lookup(input).identifiers;
+        found.into_iter().map(|found| (found.kind, found.value)).collect::<Vec<_>>()
+    };
+    let check = |inputs: &[&str], kind: IdentifierKind, value: &str| {
+        for input in inputs {
+            assert_eq!(identifiers(input), [(kind, value.to_owned())], "{input}");
+        }
+    };
+    let doi_of_arxiv = ["10.48550/arXiv.1704.03578", "DOI:10.48550/arXiv.1704.03578"];
+    for input in doi_of_arxiv {
+        let expected = [(Arxiv, "1704.03578".to_owned()), (Doi, "10.48550/arxiv.1704.03578".to_owned())];
+        assert_eq!(identifiers(input), expected, "{input}");
+    }
+    let wrapped =
+        ["<https://arxiv.org/abs/1704.03578>", "\"1704.03578\"", "“arXiv:1704.03578v3”", "(1704.03578),"];
+    check(&wrapped, Arxiv, "1704.03578");
+    check(&["arXiv preprint arXiv:1704.03578", "'arXiv 1704.03578'"], Arxiv, "1704.03578");
+    let pages = [
+        "https://dl.acm.org/doi/10.1234/56.78?utm_source=x&fbclid=y",
+        "https://link.example.com/article/10.1234/56.78#Sec1",
+        "https://journals.example.org/one/article?id=10.1234/56.78&type=printable",
+        "https://doi.org/10.1234%2F56.78",
+        "<doi:10.1234/56.78>",
+    ];
+    check(&pages, Doi, "10.1234/56.78");
+    let full = identifiers("https://example.org/doi/10.1234/56.78/full/html");
+    assert_eq!(full.last(), Some(&(Doi, "10.1234/56.78".to_owned())));
+    assert!(
+        identifiers("https://www.biorxiv.org/content/10.1101/2020.01.02.345678v2.full")
+            .contains(&(Doi, "10.1101/2020.01.02.345678".to_owned()))
+    );
+    assert_eq!(identifiers("how 10.1234 differs"), []);
+
+    let ids = |input: &str| lookup(input).ids.iter().map(ToString::to_string).collect::<Vec<_>>();
+    for input in
+        ["CorpusID:9876", "corpusid: 9876", "CorpusId 9876", "https://api.semanticscholar.org/CorpusID:9876"]
+    {
+        assert!(ids(input).contains(&"CorpusId:9876".to_owned()), "{input}");
+    }
+    for input in [
+        "W123456",
+        "https://openalex.org/W123456?x",
+        "https://api.openalex.org/works/w123456",
+        "openalex:W123456",
+    ] {
+        assert!(ids(input).contains(&"W123456".to_owned()), "{input}");
+        assert!(ids(input).contains(&"https://openalex.org/W123456".to_owned()), "{input}");
+    }
 }
 
 #[test]

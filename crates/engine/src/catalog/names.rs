@@ -2,7 +2,8 @@
 
 use std::collections::HashMap;
 
-use unicode_normalization::UnicodeNormalization;
+use cognate_keyword::{fold, fold_to_digraphs};
+use unicode_normalization::char::is_combining_mark;
 use xxhash_rust::xxh3::xxh3_64;
 
 /// Names and a number for each, in the order in which they came.
@@ -41,13 +42,14 @@ pub(super) struct Names {
     pub(super) venues: Interner,
 }
 
-/// The words of a text in the form in which names are compared: letters and digits only, without case
-/// and diacritics.
+/// The words of a text in the form in which names are compared: letters and digits only, folded as the words of
+/// texts are.
 pub(super) fn words(text: &str) -> Vec<String> {
-    let folded: String =
-        text.nfkd().filter(|c| !unicode_normalization::char::is_combining_mark(*c)).collect();
-    let folded = folded.to_lowercase();
-    folded.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).map(str::to_owned).collect()
+    parts(text).map(fold).filter(|word| !word.is_empty()).collect()
+}
+
+fn parts(text: &str) -> impl Iterator<Item = &str> {
+    text.split(|c: char| !c.is_alphanumeric() && !is_combining_mark(c) && c != '\u{ad}')
 }
 
 /// Stands between two authors.
@@ -59,6 +61,7 @@ pub(super) fn author_tokens(authors: &[String]) -> Vec<u64> {
     let mut tokens = Vec::new();
     for author in authors {
         tokens.extend(words(author).iter().map(|word| token(word)));
+        tokens.extend(parts(author).filter_map(fold_to_digraphs).map(|word| token(&word)));
         tokens.push(NEXT_AUTHOR);
     }
     tokens
@@ -74,20 +77,26 @@ fn token(word: &str) -> u64 {
 /// A word of the name that is looked for: a single letter stands for every word that begins with it.
 #[derive(Debug)]
 pub(super) enum AuthorToken {
-    Word(u64),
+    /// In its spellings: `Müller` is also `Mueller`.
+    Word(Vec<u64>),
     Initial(u64),
 }
 
 /// The words of a name that is looked for.
 pub(super) fn tokens_to_find(name: &str) -> Vec<AuthorToken> {
-    let of_word = |word: &String| {
+    let of_part = |part: &str| {
+        let word = fold(part);
         let mut letters = word.chars();
         match (letters.next(), letters.next()) {
-            (Some(letter), None) => AuthorToken::Initial(u64::from(letter)),
-            _ => AuthorToken::Word(token(word)),
+            (None, _) => None,
+            (Some(letter), None) => Some(AuthorToken::Initial(u64::from(letter))),
+            _ => {
+                let spellings = [Some(word), fold_to_digraphs(part)];
+                Some(AuthorToken::Word(spellings.iter().flatten().map(|word| token(word)).collect()))
+            }
         }
     };
-    words(name).iter().map(of_word).collect()
+    parts(name).filter_map(of_part).collect()
 }
 
 /// Whether one of the authors in `authors` (see [`author_tokens`]) has all of `tokens` in the name.
@@ -95,7 +104,7 @@ pub(super) fn some_author_has(authors: &[u64], tokens: &[AuthorToken]) -> bool {
     authors.split(|token| *token == NEXT_AUTHOR).any(|author| {
         !author.is_empty()
             && tokens.iter().all(|wanted| match wanted {
-                AuthorToken::Word(word) => author.contains(word),
+                AuthorToken::Word(spellings) => spellings.iter().any(|word| author.contains(word)),
                 AuthorToken::Initial(letter) => author.iter().any(|word| word & LETTER_BITS == *letter),
             })
     })

@@ -96,10 +96,10 @@ impl Engine {
         let mut candidates: BTreeMap<PaperId, (u32, Paper)> = BTreeMap::new();
         let identifiers =
             record.external_ids.iter().filter_map(|(kind, value)| ExternalId::new(*kind, value));
-        for stored in reader.look_up(&Lookup { id: None, identifiers: identifiers.collect() })? {
+        for stored in reader.look_up(&Lookup { ids: Vec::new(), identifiers: identifiers.collect() })? {
             candidates.insert(stored.paper.id.clone(), (stored.row, stored.paper));
         }
-        for stored in reader.look_up(&Lookup { id: Some(record.id.clone()), identifiers: Vec::new() })? {
+        for stored in reader.look_up(&Lookup { ids: vec![record.id.clone()], identifiers: Vec::new() })? {
             candidates.insert(stored.paper.id.clone(), (stored.row, stored.paper));
         }
         let params = SearchParams { exact, ..SearchParams::new(N_NEAREST) };

@@ -22,12 +22,14 @@ impl Engine {
         ranked: &Ranked,
     ) -> Result<(), EngineError> {
         let best = self.best_sentences(hits, question)?;
+        let keywords = &ranked.snapshot.keywords;
+        let words = question.words.as_ref().map(|words| keywords.resolve(words)).transpose()?;
         for (hit, best_sentence) in hits.iter_mut().zip(best) {
             let Some(candidate) = ranked.page.iter().find(|candidate| candidate.row == hit.paper.row) else {
                 continue;
             };
-            let matched_terms = match &question.words {
-                Some(words) => ranked.snapshot.keywords.matched_terms(words, candidate.row)?,
+            let matched_terms = match &words {
+                Some(words) => keywords.matched_terms(words, candidate.row)?,
                 None => Vec::new(),
             };
             let part = |score: fn(&Candidate) -> Option<f32>, scaled: f32| {

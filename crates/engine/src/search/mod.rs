@@ -19,7 +19,6 @@ use std::time::{Duration, Instant};
 
 use cognate_corpus::identifier;
 use cognate_index::SearchPath;
-use cognate_keyword::Query;
 
 pub use range::{RangeHits, RangeRequest};
 pub use recommend::{MAX_SEEDS, RecommendRequest, Seed, Strategy};
@@ -27,12 +26,15 @@ pub use request::{
     MAX_EXPLAINED, MAX_LIMIT, MAX_OFFSET, MAX_QUERY_CHARS, Mode, Page, SearchOptions, SearchRequest,
     SemanticRatio, Sort,
 };
-pub use response::{BestSentence, Explanation, Hit, Meta, Part, Scores, SearchResponse};
+pub use response::{
+    BestSentence, Explanation, Hit, Meta, Part, Reading, Scores, SearchResponse, WithoutMarks,
+};
 
 use crate::cancel::Cancel;
 use crate::engine::Engine;
 use crate::error::EngineError;
 use crate::model::Model;
+use crate::query_language::{self, Understood};
 use crate::store::Reader;
 use crate::view::{Snapshot, View};
 use rank::{Candidate, Question, Ranking, Target};
@@ -43,7 +45,7 @@ const MAX_ATTEMPTS: usize = 3;
 
 impl Engine {
     /// Answers a question. A query that is the id or an identifier of papers gets these papers, and then
-    /// those nearest to them.
+    /// those nearest to them; one without text gets all papers that pass its filters, the newest first.
     ///
     /// # Errors
     /// [`EngineError`] if the model cannot be loaded or the store cannot be read.
@@ -69,6 +71,8 @@ impl Engine {
                 words: None,
                 target: self.store.reader()?.vector(first)?.map(Target::Known),
                 mode: Mode::Semantic,
+                text: query,
+                browses: false,
                 pinned: named,
                 exclude: Vec::new(),
                 options,
@@ -76,17 +80,27 @@ impl Engine {
             };
             return self.answer(&question, started);
         }
+        let Understood { text, words, filter } = query_language::understand(query);
+        let browses = text.is_empty();
+        let mut options = options.narrowed(filter)?;
+        if browses {
+            options.sort = Sort::Newest;
+        }
+        let options = &options;
         let needs_vector =
             options.mode != Mode::Keyword || options.page.min_score.is_some() || options.explain;
-        let target = if needs_vector {
-            Some(Target::Pending(Arc::new(self.model_of_view()?.queries.begin(query, cancel)?)))
+        let target = if needs_vector && !browses {
+            Some(Target::Pending(Arc::new(self.model_of_view()?.queries.begin(&text, cancel)?)))
         } else {
             None
         };
         let question = Question {
-            words: Some(Query::parse(query)),
+            words: Some(words),
+            text: &text,
             target,
-            mode: options.mode,
+            // By neither meaning nor words.
+            mode: if browses { Mode::Hybrid } else { options.mode },
+            browses,
             pinned: Vec::new(),
             exclude: Vec::new(),
             options,
@@ -128,6 +142,8 @@ impl Engine {
             words: None,
             target: Some(Target::Known(vector)),
             mode: Mode::Semantic,
+            text: "",
+            browses: false,
             pinned: Vec::new(),
             exclude: vec![row],
             options,
@@ -141,10 +157,8 @@ impl Engine {
     fn named_by(&self, query: &str) -> Result<Vec<u32>, EngineError> {
         let query = query.trim();
         let mut lookup = identifier::lookup(query);
-        if query.contains(char::is_whitespace) {
-            lookup.id = None;
-        }
-        if lookup.id.is_none() && lookup.identifiers.is_empty() {
+        lookup.ids.retain(|id| !id.as_str().contains(char::is_whitespace));
+        if lookup.is_empty() {
             return Ok(Vec::new());
         }
         Ok(self.store.reader()?.look_up(&lookup)?.iter().map(|stored| stored.row).collect())
@@ -219,6 +233,7 @@ impl Engine {
                     generation: snapshot.vectors.generation(),
                     path: ranking.path,
                     took: Duration::ZERO,
+                    reading: ranking.reading.clone(),
                 },
             };
             return Ok((response, Ranked { snapshot, ranking, page: candidates }));
@@ -254,6 +269,7 @@ fn empty_answer(question: &Question<'_>, started: Instant) -> SearchResponse {
             generation: 0,
             path: SearchPath::Exact,
             took: started.elapsed(),
+            reading: Reading::default(),
         },
     }
 }

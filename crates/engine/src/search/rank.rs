@@ -11,6 +11,7 @@ use roaring::RoaringBitmap;
 
 use super::fusion::{self, DEPTH, Scale};
 use super::request::{Mode, SearchOptions, Sort};
+use super::response::{Reading, WithoutMarks};
 use crate::cancel::Cancel;
 use crate::catalog::Catalog;
 use crate::error::EngineError;
@@ -23,10 +24,14 @@ use crate::view::Snapshot;
 pub(super) struct Question<'a> {
     /// The query's words; `None` where papers near a paper are looked for.
     pub(super) words: Option<Query>,
+    /// The query without its marks.
+    pub(super) text: &'a str,
     /// What is near. `None` only in [`Mode::Keyword`].
     pub(super) target: Option<Target>,
     /// How rows are ranked.
     pub(super) mode: Mode,
+    /// Whether every row that passes is an answer: there is nothing to rank by but dates.
+    pub(super) browses: bool,
     /// Rows that come first, whatever their score: the papers that the query names.
     pub(super) pinned: Vec<u32>,
     /// Rows that are no answer, ascending.
@@ -109,6 +114,8 @@ pub(super) struct Ranking {
     /// The rows that match as a set, where facets are asked for.
     pub(super) matching: Option<RoaringBitmap>,
     pub(super) path: SearchPath,
+    /// How the query was read.
+    pub(super) reading: Reading,
 }
 
 /// Ranks the rows of a snapshot. `catalog` is there wherever [`needs_catalog`] says so.
@@ -119,7 +126,7 @@ pub(super) fn rank(
 ) -> Result<Ranking, EngineError> {
     let options = question.options;
     let words = match &question.words {
-        Some(words) if question.mode != Mode::Semantic || words.has_phrases() => {
+        Some(words) if question.mode != Mode::Semantic || words.is_restricted() => {
             Some(snapshot.keywords.rank(words)?)
         }
         _ => None,
@@ -134,11 +141,19 @@ pub(super) fn rank(
         let live: RoaringBitmap = snapshot.vectors.rows().into_iter().collect();
         allowed = Some(allowed.unwrap_or(live) & rows);
     }
-    if let (Some(query), Some(words)) = (&question.words, &words)
-        && query.has_phrases()
-    {
-        let with_phrases = words.matching();
-        allowed = Some(allowed.map_or(with_phrases.clone(), |allowed| allowed & &with_phrases));
+    let mut reading = words.as_ref().map_or_else(Reading::default, |words| Reading {
+        corrections: words.query().corrections().to_vec(),
+        missing_phrases: words.missing_phrases().to_vec(),
+        without_marks: None,
+    });
+    if let Some(permitted) = words.as_ref().and_then(cognate_keyword::Ranking::permitted) {
+        let both = allowed.as_ref().map_or_else(|| permitted.clone(), |allowed| allowed & permitted);
+        if both.is_empty() {
+            let found = snapshot.keywords.with_every_word(&Query::parse(question.text))?;
+            let total = allowed.map_or(found.len(), |allowed| (allowed & found).len());
+            reading.without_marks = Some(WithoutMarks { query: question.text.to_owned(), total });
+        }
+        allowed = Some(both);
     }
     let vector = question.vector()?;
     let context = Context { snapshot, question, vector, words: words.as_ref(), allowed: allowed.as_ref() };
@@ -161,7 +176,7 @@ pub(super) fn rank(
         Some(matching) => matching.len(),
         None => context.count()?,
     };
-    Ok(Ranking { candidates, total, allowed, matching, path })
+    Ok(Ranking { candidates, total, allowed, matching, path, reading })
 }
 
 /// Whether ranking takes a catalogue.
@@ -195,6 +210,10 @@ impl Context<'_> {
     /// The rows that may be on the page, each with its score.
     fn candidates(&self) -> Result<(Vec<Candidate>, SearchPath), EngineError> {
         let Question { mode, options, .. } = self.question;
+        if self.question.browses {
+            let rows = self.matching()?;
+            return Ok((rows.iter().map(Candidate::new).collect(), SearchPath::Exact));
+        }
         let end = options.page.end() + self.question.exclude.len();
         let depth =
             if *mode == Mode::Hybrid || options.sort != Sort::Relevance { end.max(DEPTH) } else { end };

@@ -3,14 +3,14 @@
 use std::collections::HashMap;
 use std::time::Instant;
 
-use cognate_corpus::PaperId;
+use cognate_corpus::identifier;
 use cognate_vector::UnitVector;
 use roaring::RoaringBitmap;
 
 use super::fusion::DEPTH;
 use super::rank::{self, Candidate, Question, Ranking, Target};
 use super::request::{Mode, SearchOptions, check_query, invalid};
-use super::response::SearchResponse;
+use super::response::{Reading, SearchResponse};
 use crate::cancel::Cancel;
 use crate::engine::Engine;
 use crate::error::EngineError;
@@ -133,6 +133,8 @@ impl Engine {
         let question = Question {
             words: None,
             target: Some(Target::Known(combined(&seeds)?)),
+            text: "",
+            browses: false,
             mode: Mode::Semantic,
             pinned: Vec::new(),
             exclude: seeds.exclude.clone(),
@@ -189,9 +191,11 @@ impl Engine {
         };
         let positive = request.positive.iter().map(&mut vector).collect::<Result<_, _>>()?;
         let negative = request.negative.iter().map(&mut vector).collect::<Result<_, _>>()?;
-        let ids: Vec<PaperId> =
-            request.exclude.iter().filter_map(|id| PaperId::new(id.as_str()).ok()).collect();
-        exclude.extend(reader.rows_of(ids.iter().map(PaperId::as_str))?.into_values());
+        let by_id = reader.rows_of(request.exclude.iter().map(String::as_str))?;
+        for key in request.exclude.iter().filter(|key| !by_id.contains_key(key.as_str())) {
+            exclude.extend(reader.look_up(&identifier::lookup(key))?.iter().map(|stored| stored.row));
+        }
+        exclude.extend(by_id.into_values());
         exclude.sort_unstable();
         exclude.dedup();
         Ok(Seeds { names, positive, negative, exclude })
@@ -277,7 +281,14 @@ fn by_seeds(
         matching = matching.map(|_| near);
     }
     candidates.sort_unstable_by(|a, b| a.order(b).then(a.row.cmp(&b.row)));
-    Ok(Ranking { candidates, total, matching, allowed: by_average.allowed, path: by_average.path })
+    Ok(Ranking {
+        candidates,
+        total,
+        matching,
+        allowed: by_average.allowed,
+        path: by_average.path,
+        reading: Reading::default(),
+    })
 }
 
 /// Gives the first `n_chosen` places to candidates that score high and are unlike those before them.

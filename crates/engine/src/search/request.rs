@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::catalog::FacetField;
 use crate::error::EngineError;
-use crate::filter::Filter;
+use crate::filter::{Clause, Filter};
 use crate::store::DigestPeriod;
 
 /// Longest query, in Unicode scalar values: room for a pasted abstract.
@@ -176,6 +176,16 @@ pub struct SearchOptions {
 }
 
 impl SearchOptions {
+    /// With the filter of a query's operators.
+    pub(super) fn narrowed(&self, filter: Filter) -> Result<Self, EngineError> {
+        let mut options = self.clone();
+        if !filter.is_empty() {
+            options.filter.must.push(Clause::Filter(filter));
+            options.filter.check_size()?;
+        }
+        Ok(options)
+    }
+
     pub(super) fn check(&self) -> Result<(), EngineError> {
         if self.explain && self.page.limit > MAX_EXPLAINED {
             let expected = format!("1 to {MAX_EXPLAINED} with `explain`");
@@ -193,14 +203,17 @@ pub struct SearchRequest {
 }
 
 impl SearchRequest {
-    /// Validates a question: a query that is not blank and has at most [`MAX_QUERY_CHARS`] characters, a
-    /// filter that is not too large, and not too many hits to be explained.
+    /// Validates a question: a query of at most [`MAX_QUERY_CHARS`] characters, a filter that is not too large, and
+    /// not too many hits to be explained. A blank query asks for every paper that passes the filter, the newest
+    /// first; there is no cosine to it.
     ///
     /// # Errors
     /// [`EngineError::InvalidRequest`] naming the parameter.
     pub fn new(query: impl Into<String>, options: SearchOptions) -> Result<Self, EngineError> {
         let query = query.into();
-        check_query("q", &query)?;
+        if !query.trim().is_empty() || options.page.min_score.is_some() {
+            check_query("q", &query)?;
+        }
         options.check()?;
         Ok(Self { query, options })
     }

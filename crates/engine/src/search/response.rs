@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::time::Duration;
 
 use cognate_index::SearchPath;
-use cognate_keyword::MatchedTerm;
+use cognate_keyword::{Correction, MatchedTerm};
 
 use super::request::Mode;
 use crate::catalog::Facet;
@@ -71,6 +71,26 @@ pub struct Hit {
     pub nearest_seed: Option<String>,
 }
 
+/// What whoever asked should know of how the query was read. Empty where it was read as it stands.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Reading {
+    /// Words that no paper has, and those that were looked for instead.
+    pub corrections: Vec<Correction>,
+    /// Phrases that no paper has, and that were not required.
+    pub missing_phrases: Vec<String>,
+    /// Where no paper has what was required: what would fit without the quotation marks.
+    pub without_marks: Option<WithoutMarks>,
+}
+
+/// A query without its quotation marks.
+#[derive(Debug, Clone, PartialEq)]
+pub struct WithoutMarks {
+    /// The query.
+    pub query: String,
+    /// The papers that pass the filter and have every word of it.
+    pub total: u64,
+}
+
 /// How an answer came about.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Meta {
@@ -84,6 +104,8 @@ pub struct Meta {
     pub path: SearchPath,
     /// Time from request to answer.
     pub took: Duration,
+    /// How the query was read.
+    pub reading: Reading,
 }
 
 /// A page of the ranking: descending score, ties in ascending order of id.

@@ -252,10 +252,10 @@ impl Reader<'_> {
 
     /// The first dropped paper, in order of id, that a person or a client may have meant.
     pub(crate) fn look_up_dropped(&self, lookup: &Lookup) -> Result<Option<DroppedPaper>, EngineError> {
-        if let Some(id) = &lookup.id
-            && let Some((_, dropped)) = self.dropped_paper(id)?
-        {
-            return Ok(Some(dropped));
+        for id in &lookup.ids {
+            if let Some((_, dropped)) = self.dropped_paper(id)? {
+                return Ok(Some(dropped));
+            }
         }
         let sql = format!(
             "SELECT {DROPPED_COLUMNS} AND d.row IN (SELECT row FROM identifiers WHERE kind = ?1 AND value = ?2) \

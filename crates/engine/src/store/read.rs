@@ -151,7 +151,7 @@ impl Reader<'_> {
     /// The papers that a person or a client may have meant, in order of id: the one of exactly this
     /// id, else all that carry one of the identifiers.
     pub(crate) fn look_up(&self, lookup: &Lookup) -> Result<Vec<StoredPaper>, EngineError> {
-        if let Some(id) = &lookup.id {
+        for id in &lookup.ids {
             let sql = format!("SELECT {PAPER_COLUMNS} FROM papers WHERE deleted = 0 AND id = ?1");
             let mut statement = self.prepare_cached(&sql)?;
             let mut rows = statement.query([id.as_str()])?;

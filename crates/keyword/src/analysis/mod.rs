@@ -1,28 +1,35 @@
 //! From text to terms: the same for what is indexed and for what is asked.
 //!
-//! A text is cut into words, which are folded (NFKD without accents, lower case), freed of stop words,
-//! and stemmed as English. Beside its words, a text has terms for what stemming and cutting lose:
+//! A text is freed of what cannot be seen and of LaTeX, and cut into words, which are folded (NFKD without
+//! accents, lower case), freed of stop words, spelled as in America, and stemmed as English. Beside its words, a text has terms for what stemming and cutting lose:
 //! - *compounds*: words joined by a hyphen and the like are also one term (`SARS-CoV-2` is `sars`, `cov`,
 //!   `2` and `sarscov2`; `0.5` is `0`, `5` and `0.5`);
 //! - *exact forms*: an acronym that would be stemmed or dropped is also a term in capitals (`AIDS` is
-//!   `aid` and `AIDS`; `WHO` is `WHO` alone), and so are names such as `c++`.
+//!   `aid` and `AIDS`; `WHO` is `WHO` alone), and so are the letter of `vitamin A` and names such as `c++`;
+//! - *variants*: the other spelling of an umlaut (`Müller` is `muller` and `mueller`).
 //!
-//! A text in a script without spaces (Chinese, Japanese) has a term for each character and each pair of
-//! neighbours; a query asks for pairs.
+//! A text in a script whose words have nothing between them (Chinese, Japanese, Thai, Lao, Khmer, Burmese), or
+//! are joined to particles (Korean), has a term for each character and each pair of neighbours; a query asks for
+//! pairs. No dictionary cuts such words, because it cuts them otherwise within a sentence than alone.
 //!
 //! Whoever changes what a text becomes raises [`VERSION`], so that indexes are built again.
 
 mod fold;
+mod formula;
 mod latex;
+mod spelling;
 mod stop;
 mod words;
 
+use std::borrow::Cow;
+
 use frostem::{Algorithm, Stemmer};
 
+pub use self::fold::{fold, fold_to_digraphs};
 use self::words::{Joint, Script, Word};
 
 /// The version of this analysis, kept with each index.
-pub(crate) const VERSION: u32 = 1;
+pub(crate) const VERSION: u32 = 2;
 
 /// Terms are cut to this many bytes, in the index and in queries alike.
 const MAX_TERM_BYTES: usize = 64;
@@ -42,6 +49,13 @@ pub(crate) struct Token {
     pub(crate) end: usize,
 }
 
+impl Token {
+    /// A spelling, whose place in the text does not matter.
+    pub(crate) fn of_spelling(term: String) -> Self {
+        Self { term, position: 0, kind: Kind::Word, start: 0, end: 0 }
+    }
+}
+
 /// What a term is of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
@@ -51,14 +65,16 @@ pub(crate) enum Kind {
     Compound,
     /// The form of an acronym or name as written.
     Exact,
+    /// Another spelling of a word.
+    Variant,
     /// A character that also stands in a pair; queries do without it.
     Character,
 }
 
 /// The terms of a text, in order of position, and the text in which they stand (which is the one that was
-/// given, but with LaTeX's accents and commands taken out).
-pub(crate) fn analyze(text: &str) -> (Vec<Token>, std::borrow::Cow<'_, str>) {
-    let text = latex::plain(text);
+/// given, but without LaTeX and what cannot be seen).
+pub(crate) fn analyze(text: &str) -> (Vec<Token>, Cow<'_, str>) {
+    let text = plain(text);
     let mut analysis =
         Analysis { stemmer: Stemmer::new(Algorithm::English), position: 0, tokens: Vec::new() };
     let shouts = words::shouts(&text);
@@ -79,12 +95,53 @@ pub(crate) fn analyze(text: &str) -> (Vec<Token>, std::borrow::Cow<'_, str>) {
         if folded.is_empty() {
             continue;
         }
-        analysis.word(&word, &folded, shouts);
-        compound.add(&word, &folded, analysis.position);
+        let is_exact = !shouts && word.is_acronym(&text);
+        analysis.word(&word, &folded, is_exact);
+        compound.add(&word, spelling::american(&folded), analysis.position);
         analysis.position += 1;
     }
     compound.close(&mut analysis);
     (analysis.tokens, text)
+}
+
+/// The words of a text that are nothing but letters, folded, but neither stemmed nor spelled otherwise: what a
+/// word that no text has may have been meant to be.
+pub(crate) fn spellings(text: &str) -> Vec<String> {
+    let text = plain(text);
+    let mut found: Vec<String> = words::words(&text)
+        .filter(|word| word.script == Script::Spaced)
+        .map(|word| fold::fold(word.text))
+        .filter(|folded| is_spelling(folded))
+        .collect();
+    found.sort_unstable();
+    found.dedup();
+    found
+}
+
+/// Whether a folded word is long enough to be corrected, or to be what another is corrected to.
+pub(crate) fn is_spelling(folded: &str) -> bool {
+    (4..=MAX_TERM_BYTES).contains(&folded.len()) && folded.chars().all(char::is_alphabetic)
+}
+
+/// The term of a word that is one of [`spellings`].
+pub(crate) fn term_of_spelling(folded: &str) -> String {
+    let stemmer = Stemmer::new(Algorithm::English);
+    Analysis { stemmer, position: 0, tokens: Vec::new() }.stem(folded)
+}
+
+/// A text without LaTeX and what cannot be seen.
+fn plain(text: &str) -> Cow<'_, str> {
+    let text: Cow<'_, str> = match text.contains(fold::is_ignorable) {
+        true => Cow::Owned(text.chars().filter(|c| !fold::is_ignorable(*c)).collect()),
+        false => Cow::Borrowed(text),
+    };
+    match text {
+        Cow::Borrowed(text) => match formula::joined(text) {
+            Cow::Borrowed(text) => latex::plain(text),
+            Cow::Owned(text) => Cow::Owned(latex::plain(&text).into_owned()),
+        },
+        Cow::Owned(text) => Cow::Owned(latex::plain(&formula::joined(&text)).into_owned()),
+    }
 }
 
 /// A word of a text that is no stop word.
@@ -120,15 +177,20 @@ struct Analysis {
 }
 
 impl Analysis {
-    fn word(&mut self, word: &Word<'_>, folded: &str, shouts: bool) {
+    fn word(&mut self, word: &Word<'_>, folded: &str, is_exact: bool) {
         let stem = self.stem(folded);
-        let is_stop = stop::is_stop_word(folded);
+        // `Å` is no article.
+        let is_stop = word.text.is_ascii() && stop::is_stop_word(folded);
         let is_changed = is_stop || stem != folded;
         if !is_stop {
             self.push(stem, Kind::Word, (word.start, word.end()));
         }
-        if is_changed && !shouts && word.is_acronym() {
+        if is_changed && is_exact {
             self.push(folded.to_ascii_uppercase(), Kind::Exact, (word.start, word.end()));
+        }
+        if let Some(variant) = fold::fold_to_digraphs(word.text) {
+            let variant = self.stem(&variant);
+            self.push(variant, Kind::Variant, (word.start, word.end()));
         }
         if !word.suffix.is_empty() {
             let end = word.end() + word.suffix.len();
@@ -139,10 +201,10 @@ impl Analysis {
     /// Each character of a run, and each with the next.
     fn characters(&mut self, run: &Word<'_>) {
         let mut previous: Option<(usize, String)> = None;
-        let mut chars = run.text.char_indices().peekable();
+        let mut chars = words::clusters(run.text).peekable();
         while let Some((at, c)) = chars.next() {
-            let (start, end) = (run.start + at, run.start + at + c.len_utf8());
-            let folded = fold::fold(c.encode_utf8(&mut [0; 4]));
+            let (start, end) = (run.start + at, run.start + at + c.len());
+            let folded = fold::fold(c);
             if folded.is_empty() {
                 continue;
             }
@@ -159,8 +221,9 @@ impl Analysis {
         }
     }
 
-    /// The stem of a folded word; one that is not English letters is its own.
+    /// The stem of a folded word, as spelled in America; one that is not English letters is its own.
     fn stem(&self, folded: &str) -> String {
+        let folded = spelling::american(folded);
         if folded.len() > 2 && folded.bytes().all(|byte| byte.is_ascii_lowercase()) {
             self.stemmer.stem(folded).into_owned()
         } else {

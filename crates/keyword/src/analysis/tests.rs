@@ -7,6 +7,7 @@ fn terms(text: &str) -> String {
             Kind::Word => "",
             Kind::Compound => "+",
             Kind::Exact => "=",
+            Kind::Variant => "~",
             Kind::Character => "'",
         };
         format!("{mark}{}@{}", token.term, token.position)
@@ -23,7 +24,9 @@ fn words_are_folded_and_stemmed_and_stop_words_leave_a_gap() {
     check("The folding of proteins", "fold@1 protein@3");
     check("Naïve Bayes' Théorème", "naiv@0 bay@1 theorem@2");
     check("ﬁnite ｆｕｌｌ Ⅳ x²", "finit@0 full@1 iv@2 x2@3");
-    check("Straße Ørsted Łódź İstanbul", "strass@0 orst@1 lodz@2 istanbul@3");
+    check("Straße Ørsted Łódź İstanbul", "strass@0 orst@1 ~oerst@1 lodz@2 istanbul@3");
+    check("Müller", "muller@0 ~mueller@0");
+    check("लेख ١٢٣", "लेख@0 123@1");
     check("", "");
     check("the of --- \u{301} \u{0}", "");
 }

@@ -4,8 +4,9 @@ use unicode_normalization::char::is_combining_mark;
 
 use super::fold::is_greek;
 
-/// Characters that join two words into a compound when they stand alone between them.
-const CONNECTORS: &str = "-‐‑‒–./_+:'’";
+/// Characters that join two words into a compound when they stand alone between them. The last is the zero-width
+/// space: whoever put it there meant one word, or two.
+const CONNECTORS: &str = "-‐‑‒–−./_+:'’\u{200b}";
 
 /// A run of letters and digits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,7 +39,8 @@ pub(super) enum Script {
     Spaced,
     /// Greek, of which single letters are symbols.
     Greek,
-    /// Chinese and Japanese: the word is a whole run.
+    /// Chinese, Japanese, Thai, Lao, Khmer and Burmese, in which nothing parts words, and Korean, in which
+    /// particles are joined to them: the word is a whole run.
     Unspaced,
 }
 
@@ -52,10 +54,18 @@ impl Word<'_> {
         matches!(self.joint, Joint::By('\'' | '’')) && matches!(self.text, "s" | "S")
     }
 
-    /// Whether it is two or more capitals.
-    pub(super) fn is_acronym(&self) -> bool {
-        self.text.len() > 1 && self.text.bytes().all(|byte| byte.is_ascii_uppercase())
+    /// Whether it is capitals: two or more, or one that does not only begin a sentence of `text`, as in
+    /// `vitamin A`.
+    pub(super) fn is_acronym(&self, text: &str) -> bool {
+        self.text.bytes().all(|byte| byte.is_ascii_uppercase())
+            && (self.text.len() > 1 || !begins_sentence(&text[..self.start]))
     }
+}
+
+/// Whether a word after `before` is the first of a sentence.
+fn begins_sentence(before: &str) -> bool {
+    let before = before.trim_end_matches(|c: char| c.is_whitespace() || "([{\"“‘'`$".contains(c));
+    before.is_empty() || before.ends_with(['.', '!', '?', ':', ';'])
 }
 
 /// Whether a text of several words is mostly capitals, so that capitals say nothing.
@@ -101,6 +111,26 @@ fn suffix_of(rest: &str) -> &str {
     }
 }
 
+/// The characters of a run as readers see them, each with its marks, and where they begin.
+pub(super) fn clusters(run: &str) -> impl Iterator<Item = (usize, &str)> {
+    let mut at = 0;
+    std::iter::from_fn(move || {
+        let start = at;
+        let mut chars = run[start..].char_indices();
+        let (_, mut last) = chars.next()?;
+        let len = chars.find(|&(_, c)| {
+            // Khmer and Burmese put the next letter below; Hangul may be written letter by letter.
+            let is_joined = is_combining_mark(c)
+                || matches!(last, '\u{17d2}' | '\u{1039}')
+                || matches!(c, '\u{1160}'..='\u{11ff}');
+            last = c;
+            !is_joined
+        });
+        at = len.map_or(run.len(), |(len, _)| start + len);
+        Some((start, &run[start..at]))
+    })
+}
+
 fn one_char(text: &str) -> Option<char> {
     let mut chars = text.chars();
     chars.next().filter(|_| chars.next().is_none())
@@ -113,7 +143,16 @@ fn is_word_char(c: char) -> bool {
 fn script_of(c: char) -> Script {
     match c {
         c if c.is_ascii() => Script::Spaced,
-        '\u{3040}'..='\u{30ff}'
+        // Thai and Lao, Burmese, Hangul, Khmer, then what Chinese and Japanese use.
+        '\u{e00}'..='\u{eff}'
+        | '\u{1000}'..='\u{109f}'
+        | '\u{1100}'..='\u{11ff}'
+        | '\u{1780}'..='\u{17ff}'
+        | '\u{3130}'..='\u{318f}'
+        | '\u{a960}'..='\u{a97f}'
+        | '\u{aa60}'..='\u{aa7f}'
+        | '\u{ac00}'..='\u{d7ff}'
+        | '\u{3040}'..='\u{30ff}'
         | '\u{3400}'..='\u{4dbf}'
         | '\u{4e00}'..='\u{9fff}'
         | '\u{f900}'..='\u{faff}'

@@ -3,9 +3,9 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use cognate_keyword::{KeywordIndex, Query};
+use cognate_keyword::KeywordIndex;
 
-use crate::support::{apply, document, open, open_to_read};
+use crate::support::{apply, document, open, open_to_read, query_of};
 
 /// Positions of each file that are tried.
 const N_POSITIONS: usize = 120;
@@ -39,7 +39,7 @@ fn files(dir: &Path) -> Vec<PathBuf> {
 type Answers = (u64, Vec<Vec<(u32, f32)>>);
 
 fn answers(index: &KeywordIndex) -> Answers {
-    let search = |query| index.snapshot().search(&Query::parse(query), 500, None).unwrap();
+    let search = |query| index.snapshot().search(&query_of(query), 500, None).unwrap();
     (index.generation(), QUERIES.map(search).to_vec())
 }
 
@@ -116,8 +116,8 @@ fn damage_under_an_open_index_gives_an_error_or_an_answer() {
             let mut opened = fs::OpenOptions::new().write(true).open(&file).unwrap();
             opened.write_all(&vec![pattern; bytes.len()]).unwrap();
             for query in QUERIES {
-                let _ = index.snapshot().search(&Query::parse(query), 10, None);
-                let _ = index.snapshot().matched_terms(&Query::parse(query), 1001);
+                let _ = index.snapshot().search(&query_of(query), 10, None);
+                let _ = index.snapshot().matched_terms(&query_of(query), 1001);
             }
             opened.rewind().unwrap();
             opened.write_all(&bytes).unwrap();

@@ -3,13 +3,13 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use cognate_keyword::{Document, Query, Snapshot};
+use cognate_keyword::{Document, Snapshot};
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
 use rand::{Rng, SeedableRng};
 use roaring::RoaringBitmap;
 
-use crate::support::{apply, open};
+use crate::support::{apply, open, query_of};
 
 /// Numbers: the analysis leaves them as they are.
 const VOCABULARY: u32 = 60;
@@ -75,7 +75,7 @@ fn check(model: &BTreeMap<u32, Document>, snapshot: &Arc<Snapshot>, rng: &mut St
             Some(phrase) => format!("{} \"{}\"", words.join(" "), phrase.join(" ")),
             None => words.join(" "),
         };
-        let query = Query::parse(&text);
+        let query = query_of(&text);
         let expected = scan(model, &words, phrase.as_deref());
         let ranking = snapshot.rank(&query).unwrap();
 

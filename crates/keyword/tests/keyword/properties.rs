@@ -2,10 +2,10 @@
 
 use std::sync::LazyLock;
 
-use cognate_keyword::{Document, KeywordIndex, Query};
+use cognate_keyword::{Document, KeywordIndex};
 use proptest::prelude::*;
 
-use crate::support::{apply, document, open, titles};
+use crate::support::{apply, document, open, query_of, titles};
 
 static INDEX: LazyLock<KeywordIndex> = LazyLock::new(|| {
     let dir = tempfile::tempdir().unwrap();
@@ -15,14 +15,14 @@ static INDEX: LazyLock<KeywordIndex> = LazyLock::new(|| {
 proptest! {
     #[test]
     fn any_text_is_a_query(text in "\\PC{0,60}|(\"|“|\\\\|'|-|é|α|深|a|S|9|\\.|\\{|\\}| ){0,30}") {
-        let query = Query::parse(&text);
+        let query = query_of(&text);
         let snapshot = INDEX.snapshot();
         let ranking = snapshot.rank(&query).unwrap();
         let hits = ranking.top(10, None);
         prop_assert_eq!(hits.len() as u64, ranking.count(None));
         prop_assert!(hits.iter().all(|hit| hit.1 > 0.0 && hit.1.is_finite()));
         for (row, _) in hits {
-            prop_assert!(!snapshot.matched_terms(&query, row).unwrap().is_empty());
+            prop_assert!(!snapshot.matched_terms(ranking.query(), row).unwrap().is_empty());
         }
     }
 
@@ -44,7 +44,7 @@ proptest! {
             .collect();
         apply(&index, &upserts, &[], 1);
         for (row, text) in (0u32..).zip(&texts) {
-            let query = Query::parse(&text.replace(['"', '“', '”', '„', '«', '»'], " "));
+            let query = query_of(&text.replace(['"', '“', '”', '„', '«', '»'], " "));
             let found = index.snapshot().rank(&query).unwrap();
             prop_assert!(query.is_empty() || found.score(row) > 0.0);
         }

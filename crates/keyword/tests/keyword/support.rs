@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 use std::path::Path;
 
-use cognate_keyword::{Access, Changes, Document, KeywordError, KeywordIndex, KeywordOptions};
+use cognate_keyword::{Access, Changes, Document, KeywordError, KeywordIndex, KeywordOptions, Query};
 
 pub(crate) fn options(dir: &Path, access: Access) -> KeywordOptions {
     KeywordOptions { access, n_threads: Some(1), ..KeywordOptions::new(dir, [7; 32]) }
@@ -37,5 +37,14 @@ pub(crate) fn titles(dir: &Path, titles: &[&str]) -> KeywordIndex {
 
 /// The rows that match a query, ascending.
 pub(crate) fn matching(index: &KeywordIndex, query: &str) -> Vec<u32> {
-    index.snapshot().matching(&cognate_keyword::Query::parse(query)).unwrap().into_iter().collect()
+    index.snapshot().matching(&query_of(query)).unwrap().into_iter().collect()
+}
+
+/// A query whose parts in straight quotation marks must match, word for word.
+pub(crate) fn query_of(text: &str) -> Query {
+    let mut query = Query::default();
+    for (at, part) in text.split('"').enumerate() {
+        if at % 2 == 1 { query.require_any(&[part]) } else { query.add_words(part) }
+    }
+    query
 }

@@ -46,6 +46,31 @@ pub(crate) fn routes() -> Router<Arc<App>> {
         .route("/duplicates", get(duplicates::show).post(duplicates::say))
         .route("/assets/{version}/{name}", get(assets::serve))
         .layer(middleware::from_fn(protect))
+        .layer(middleware::from_fn(without_tracking))
+}
+
+/// Takes out of an address what mailers, chats and networks add to links that people share: it is no parameter of
+/// the page, and the link shall open it.
+async fn without_tracking(mut request: Request, next: Next) -> Response {
+    if let Some(query) = request.uri().query()
+        && query.split('&').any(is_tracking)
+    {
+        let kept: Vec<&str> = query.split('&').filter(|pair| !is_tracking(pair)).collect();
+        let mark = if kept.is_empty() { "" } else { "?" };
+        let address = format!("{}{mark}{}", request.uri().path(), kept.join("&"));
+        if let Ok(address) = address.parse() {
+            *request.uri_mut() = address;
+        }
+    }
+    next.run(request).await
+}
+
+/// Whether a parameter only says where a link was followed.
+fn is_tracking(pair: &str) -> bool {
+    const NAMES: [&str; 10] =
+        ["fbclid", "gclid", "dclid", "msclkid", "twclid", "igshid", "mc_cid", "mc_eid", "_hsenc", "_hsmi"];
+    let name = pair.split('=').next().unwrap_or_default();
+    name.starts_with("utm_") || NAMES.contains(&name)
 }
 
 /// Adds the headers that keep a browser from doing more with an answer than show it.

@@ -18,7 +18,7 @@ use super::item::{Item, Link};
 use super::{Frame, PageError, page};
 use crate::error::ApiError;
 use crate::routes::{App, off_thread_while_wanted};
-use cognate_wire::{OneOrMany, SearchParams, SimilarParams, filter_text};
+use cognate_wire::{OneOrMany, ReadingBody, SearchParams, SimilarParams, filter_text};
 
 /// Hits on a page.
 const LIMIT: usize = 20;
@@ -55,6 +55,11 @@ impl Params {
             ("author", "Author", &self.author),
             ("venue", "Venue", &self.venue),
         ]
+    }
+
+    /// Whether some papers are left out.
+    fn narrows(&self) -> bool {
+        self.filters().iter().any(|(_, _, value)| !value.trim().is_empty())
     }
 
     /// The address of this state from its first hit on, with another value for one field.
@@ -149,6 +154,8 @@ struct List {
     like: Option<Link>,
     /// What was found, in words; `None` if nothing was asked.
     status: Option<String>,
+    /// How the query was read, where it was not read as it stands.
+    notes: Vec<String>,
     /// Filters that are on, each a link to the state without it.
     active: Vec<Link>,
     items: Vec<Item>,
@@ -193,7 +200,7 @@ fn find(app: &App, cancel: &Cancel, params: &Params) -> Result<List, ApiError> {
             ..SimilarParams::default()
         };
         app.engine.similar(params.like.trim(), &similar.to_options()?)?
-    } else if search.q.is_none() {
+    } else if search.q.is_none() && !params.narrows() {
         return Ok(List::default());
     } else {
         app.engine.search_unless(cancel, &search.to_request()?)?
@@ -216,6 +223,7 @@ fn list_of(params: &Params, like: Option<Link>, response: SearchResponse) -> Lis
         item.why_href = Some(format!("{here}#hit-{}", offset + place + 1));
     }
     let how = match (&like, params.mode.as_str()) {
+        (None, _) if params.query().is_empty() => "newest first",
         (Some(_), _) | (None, "semantic") => "by meaning",
         (None, "keyword") => "by words",
         (None, _) => "by meaning and words",
@@ -229,10 +237,12 @@ fn list_of(params: &Params, like: Option<Link>, response: SearchResponse) -> Lis
         }
     };
     let like_is_none = like.is_none();
+    let notes = ReadingBody::of(meta.reading).map_or_else(Vec::new, |reading| reading.sentences());
     List {
         problem: None,
         like,
         status: Some(status),
+        notes,
         active: active
             .map(|(name, label, value)| Link {
                 href: params.address_with("/search", (name, "")).into_text(),

@@ -1,0 +1,348 @@
+//! What a query says: the one box of the page, of HTTP and of the command line.
+//!
+//! Most queries are plain text: a question, some words, a pasted abstract. Marks mean something only where
+//! whoever typed them meant something by them:
+//! - a query of phrases in quotation marks alone requires them, and so does `+"a phrase"` anywhere;
+//! - a phrase within a longer query is preferred;
+//! - `-word`, `OR`, `neuro*` and `author:`, `year:`, `venue:`, `category:`, `title:` are read in queries of at most
+//!   [`MAX_WORDS`] words without the punctuation of sentences, because running text has hyphens, colons and
+//!   odds ratios of its own.
+//!
+//! What does not parse is plain text, so that there is no query that is wrong.
+
+use cognate_keyword::{Field, Query};
+
+use crate::filter::{Clause, Condition, Filter};
+
+/// Words up to which a query may have operators.
+const MAX_WORDS: usize = 20;
+/// Words up to which a query of phrases alone is one: a longer text in quotation marks was pasted with them.
+const MAX_PHRASE_WORDS: usize = 50;
+/// Letters that the beginning of a word has at least.
+const MIN_PREFIX: usize = 3;
+
+/// A query as it was understood.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct Understood {
+    /// What is asked by meaning: the query without its operators. Empty where only filters are left.
+    pub(crate) text: String,
+    /// What is asked by words.
+    pub(crate) words: Query,
+    /// Which papers may be answers.
+    pub(crate) filter: Filter,
+}
+
+/// Reads a query.
+pub(crate) fn understand(query: &str) -> Understood {
+    let query = query.trim();
+    let tokens = tokens(query);
+    let n_words = query.split_whitespace().count();
+    let is_marked = |token: &Token<'_>| token.is_phrase || token.is_operator();
+    if !tokens.iter().any(is_marked) {
+        return plain(query);
+    }
+    let last = tokens.len() - 1;
+    let ends_sentence: Vec<bool> = tokens.iter().map(Token::ends_sentence).collect();
+    let is_running = n_words > MAX_WORDS || ends_sentence[..last].contains(&true);
+    let has_operators = !is_running && !ends_sentence[last];
+    let items = if has_operators { items(&tokens) } else { items_without_operators(&tokens) };
+    let is_phrases_alone = items.iter().all(|item| item.content.is_phrase() || !item.content.is_text())
+        && items.iter().any(|item| item.content.is_phrase())
+        && n_words <= MAX_PHRASE_WORDS;
+    if is_running && !is_phrases_alone {
+        return plain(query);
+    }
+    build(&items, is_phrases_alone)
+}
+
+/// A query without operators.
+fn plain(query: &str) -> Understood {
+    Understood { text: query.to_owned(), words: Query::parse(query), filter: Filter::default() }
+}
+
+/// A part of a query between white space, or within quotation marks.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Token<'a> {
+    /// `+`, `-` or nothing.
+    sign: &'a str,
+    /// The name before a colon, if it is that of a field.
+    field: Option<FieldName>,
+    text: &'a str,
+    is_phrase: bool,
+    /// All of it as it stands in the query.
+    whole: &'a str,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum FieldName {
+    Author,
+    Year,
+    Venue,
+    Category,
+    Title,
+}
+
+impl FieldName {
+    fn of(name: &str) -> Option<Self> {
+        Some(match name.to_ascii_lowercase().as_str() {
+            "author" => Self::Author,
+            "year" => Self::Year,
+            "venue" => Self::Venue,
+            "category" => Self::Category,
+            "title" => Self::Title,
+            _ => return None,
+        })
+    }
+}
+
+impl Token<'_> {
+    fn is_operator(&self) -> bool {
+        !self.sign.is_empty() || self.field.is_some() || self.text == "OR" || self.prefix().is_some()
+    }
+
+    /// The beginning of a word that `neuro*` means.
+    fn prefix(&self) -> Option<&str> {
+        let prefix = self.text.strip_suffix('*').filter(|_| !self.is_phrase)?;
+        let is_word = prefix.chars().all(char::is_alphanumeric) && prefix.chars().count() >= MIN_PREFIX;
+        is_word.then_some(prefix)
+    }
+
+    /// Whether a sentence ends with it. An initial ends none.
+    fn ends_sentence(&self) -> bool {
+        let word = self.text.trim_end_matches(|c: char| ")]}\"”’'".contains(c));
+        let before = word.trim_end_matches(['.', '!', '?', ';']);
+        !self.is_phrase && before.len() < word.len() && before.chars().count() != 1
+    }
+}
+
+/// The parts of a query, in order.
+fn tokens(query: &str) -> Vec<Token<'_>> {
+    let mut tokens = Vec::new();
+    let mut rest = query;
+    loop {
+        rest = rest.trim_start_matches(|c: char| c.is_whitespace() || "([{".contains(c));
+        let Some(first) = rest.chars().next() else { return tokens };
+        let is_first = tokens.is_empty();
+        let sign_len = match first {
+            '-' if !is_first && rest[1..].starts_with(|c: char| c.is_alphabetic() || opens(c)) => 1,
+            '+' if rest[1..].starts_with(|c: char| c.is_alphabetic() || opens(c)) => 1,
+            _ => 0,
+        };
+        let after_sign = &rest[sign_len..];
+        let colon =
+            after_sign.find(':').filter(|at| after_sign[*at + 1..].starts_with(|c: char| !c.is_whitespace()));
+        let field = colon.and_then(|at| FieldName::of(&after_sign[..at]).map(|field| (field, at + 1)));
+        let value_at = sign_len + field.map_or(0, |(_, len)| len);
+        let (text, is_phrase, len) = match quoted(&rest[value_at..]) {
+            Some((inner, len)) => (inner, true, value_at + len),
+            None => {
+                let len = rest.find(char::is_whitespace).unwrap_or(rest.len());
+                (&rest[value_at.min(len)..len], false, len)
+            }
+        };
+        tokens.push(Token {
+            sign: &rest[..sign_len],
+            field: field.map(|(field, _)| field),
+            text,
+            is_phrase,
+            whole: &rest[..len],
+        });
+        rest = &rest[len..];
+        if is_phrase {
+            // Punctuation behind a phrase is no word.
+            rest = rest.trim_start_matches(|c: char| ".,;:!?)]}".contains(c));
+        }
+    }
+}
+
+fn opens(c: char) -> bool {
+    matches!(c, '"' | '“' | '”' | '„' | '‟' | '«' | '»' | '＂' | '「' | '『')
+}
+
+fn closes(c: char) -> bool {
+    matches!(c, '"' | '“' | '”' | '‟' | '«' | '»' | '＂' | '」' | '』')
+}
+
+/// The phrase in quotation marks at the start of a text, and how long it is with them. A mark before white space
+/// opens none, and one that is followed by a letter closes none.
+fn quoted(text: &str) -> Option<(&str, usize)> {
+    let open = text.chars().next().filter(|c| opens(*c))?.len_utf8();
+    let inner = &text[open..];
+    if inner.starts_with(char::is_whitespace) {
+        return None;
+    }
+    let mut before = '"';
+    for (at, c) in inner.char_indices() {
+        if closes(c) && at > 0 && !before.is_whitespace() && before != '\\' {
+            let end = at + c.len_utf8();
+            let is_end = inner[end..].chars().next().is_none_or(|next| !next.is_alphanumeric());
+            if is_end {
+                return Some((&inner[..at], open + end));
+            }
+        }
+        before = c;
+    }
+    None
+}
+
+/// Something that is asked for.
+#[derive(Debug, Clone, PartialEq)]
+struct Item<'a> {
+    content: Content<'a>,
+    /// Whether `OR` stands between the item before and this one.
+    is_alternative: bool,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+enum Content<'a> {
+    Word(&'a str),
+    Prefix(&'a str),
+    Phrase(&'a str),
+    /// A word or phrase that must be there.
+    Required(&'a str),
+    Excluded(&'a str),
+    InTitle(&'a str),
+    Condition(Condition),
+    ExcludedCondition(Condition),
+}
+
+impl Content<'_> {
+    fn is_phrase(&self) -> bool {
+        matches!(self, Self::Phrase(_) | Self::Required(_))
+    }
+
+    /// Whether it says something of what is wanted, rather than what is left out.
+    fn is_text(&self) -> bool {
+        matches!(self, Self::Word(_) | Self::Prefix(_) | Self::Phrase(_) | Self::Required(_))
+    }
+
+    /// The part of it that has a meaning.
+    fn text(&self) -> Option<&str> {
+        match self {
+            Self::Word(text) | Self::Prefix(text) | Self::Phrase(text) => Some(text),
+            Self::Required(text) | Self::InTitle(text) => Some(text),
+            Self::Excluded(_) | Self::Condition(_) | Self::ExcludedCondition(_) => None,
+        }
+    }
+}
+
+/// What tokens ask for where operators are read.
+fn items<'a>(tokens: &[Token<'a>]) -> Vec<Item<'a>> {
+    let mut items: Vec<Item<'a>> = Vec::new();
+    let mut is_alternative = false;
+    for (at, token) in tokens.iter().enumerate() {
+        let stands_between = !items.is_empty() && at + 1 < tokens.len() && !is_alternative;
+        if !token.is_phrase && token.whole == "OR" && stands_between {
+            is_alternative = true;
+            continue;
+        }
+        let content = content(token).unwrap_or(Content::Word(token.whole));
+        items.push(Item { content, is_alternative: std::mem::take(&mut is_alternative) });
+    }
+    items
+}
+
+/// What a token asks for; `None` where it is no operator after all.
+fn content<'a>(token: &Token<'a>) -> Option<Content<'a>> {
+    let text = token.text;
+    if let Some(field) = token.field {
+        let condition = match field {
+            FieldName::Author => Condition::Author(text.to_owned()),
+            FieldName::Venue => Condition::Venue(text.to_owned()),
+            FieldName::Year => Condition::Year(text.parse().ok()?),
+            FieldName::Category => Condition::Categories(text.split(',').map(str::to_owned).collect()),
+            FieldName::Title if token.sign != "-" => return Some(Content::InTitle(text)),
+            FieldName::Title => return None,
+        };
+        let has_words = text.chars().any(char::is_alphanumeric);
+        return match token.sign {
+            _ if !has_words => None,
+            "-" => Some(Content::ExcludedCondition(condition)),
+            _ => Some(Content::Condition(condition)),
+        };
+    }
+    Some(match (token.sign, token.is_phrase) {
+        ("-", _) => Content::Excluded(text),
+        ("+", _) => Content::Required(text),
+        (_, true) => Content::Phrase(text),
+        (_, false) => match text.strip_suffix('*').filter(|_| token.prefix().is_some()) {
+            Some(prefix) => Content::Prefix(prefix),
+            None => Content::Word(token.whole),
+        },
+    })
+}
+
+/// What tokens ask for where only quotation marks are read.
+fn items_without_operators<'a>(tokens: &[Token<'a>]) -> Vec<Item<'a>> {
+    let item = |token: &Token<'a>| {
+        let is_phrase = token.is_phrase && token.field.is_none();
+        let content = match token.sign {
+            "+" if is_phrase => Content::Required(token.text),
+            "" if is_phrase => Content::Phrase(token.text),
+            _ => Content::Word(token.whole),
+        };
+        Item { content, is_alternative: false }
+    };
+    tokens.iter().map(item).collect()
+}
+
+fn build(items: &[Item<'_>], is_phrases_alone: bool) -> Understood {
+    let mut understood = Understood::default();
+    // Words in a row are read together, so that compounds and sentences are seen.
+    let mut words: Vec<&str> = Vec::new();
+    for group in items.chunk_by(|_, next| next.is_alternative) {
+        let conditions: Vec<&Condition> = group
+            .iter()
+            .filter_map(|item| {
+                if let Content::Condition(condition) = &item.content { Some(condition) } else { None }
+            })
+            .collect();
+        if conditions.len() == group.len() {
+            understood.filter.must.push(any_of(&conditions));
+            continue;
+        }
+        let phrases: Vec<&str> = group.iter().filter_map(|item| item.content.text()).collect();
+        if is_phrases_alone && group.len() > 1 && phrases.len() == group.len() {
+            understood.words.require_any(&phrases);
+            continue;
+        }
+        for item in group {
+            if !matches!(item.content, Content::Word(_)) && !words.is_empty() {
+                understood.words.add_words(&words.join(" "));
+                words.clear();
+            }
+            match &item.content {
+                Content::Word(text) => words.push(text),
+                Content::Prefix(text) => understood.words.add_prefix(text),
+                Content::Phrase(text) if is_phrases_alone => understood.words.require_any(&[text]),
+                Content::Phrase(text) => understood.words.prefer(text),
+                Content::Required(text) => understood.words.require_any(&[text]),
+                Content::Excluded(text) => understood.words.exclude(text),
+                Content::InTitle(text) => understood.words.require_in(Field::Title, text),
+                Content::Condition(condition) => {
+                    understood.filter.must.push(Clause::Condition(condition.clone()));
+                }
+                Content::ExcludedCondition(condition) => {
+                    understood.filter.must_not.push(Clause::Condition(condition.clone()));
+                }
+            }
+        }
+    }
+    if !words.is_empty() {
+        understood.words.add_words(&words.join(" "));
+    }
+    understood.text = items.iter().filter_map(|item| item.content.text()).collect::<Vec<_>>().join(" ");
+    understood
+}
+
+/// The clause that one of these conditions is true.
+fn any_of(conditions: &[&Condition]) -> Clause {
+    let mut clauses = conditions.iter().map(|condition| Clause::Condition((*condition).clone()));
+    match conditions.len() {
+        1 => clauses.next().expect("there is one"),
+        _ => Clause::Filter(Filter { should: clauses.collect(), ..Filter::default() }),
+    }
+}
+
+#[cfg(test)]
+mod tests;

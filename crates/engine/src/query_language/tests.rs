@@ -1,0 +1,152 @@
+use super::*;
+
+/// What is understood, a line for each part that there is.
+fn told(query: &str) -> String {
+    let Understood { text, words, filter } = understand(query);
+    let mut lines = vec![text.clone()];
+    let plain = Query::parse(&text);
+    let marked = if words == plain { "plain" } else { "marked" };
+    lines.push(format!("{marked}{}", if words.is_restricted() { ", restricted" } else { "" }));
+    for (name, clauses) in [("must", filter.must), ("must_not", filter.must_not)] {
+        lines.extend(clauses.iter().map(|clause| format!("{name} {clause:?}")));
+    }
+    lines.join(" | ")
+}
+
+fn check(query: &str, expected: &str) {
+    assert_eq!(told(query), expected, "{query}");
+}
+
+/// Whether a query is what another one is that is made by hand.
+fn check_words(query: &str, make: impl FnOnce(&mut Query)) {
+    let mut expected = Query::default();
+    make(&mut expected);
+    assert_eq!(understand(query).words, expected, "{query}");
+}
+
+#[test]
+fn running_text_has_no_operators() {
+    let texts = [
+        "how do bats avoid collisions?",
+        "We study dark matter halos. So-called \"cuspy\" profiles are compared with \"cored\" ones in many galaxies.",
+        "the 12\" mirror and the 14\" telescope",
+        "a telescope of 5' 10\" and its 2\" eyepiece",
+        "\"unbalanced",
+        "balanced \" not",
+        "-omics data integration",
+        "- a list",
+        "x -1 and 2 - 3",
+        "The odds ratio OR was 2.1; the risk -adjusted ratio was 1.4.",
+        "Author: Smith",
+        "note:this year:soon",
+        "title: a \\\"o",
+        "C++ and k-means++",
+        "OR",
+        "a* search",
+        "Fe* and k-means*",
+        "http://example.org/x:y",
+    ];
+    for text in texts {
+        assert_eq!(understand(text), plain(text), "{text}");
+    }
+    let long = format!("{} -word author:Smith OR year:2020 \"two words\" neuro*", "word ".repeat(20));
+    assert_eq!(understand(&long), plain(long.trim()));
+}
+
+#[test]
+fn phrases_alone_are_required() {
+    for query in [
+        "\"dark matter\"",
+        "“dark matter”",
+        "„dark matter“",
+        "«dark matter»",
+        "+\"dark matter\"",
+        "\"dark matter\".",
+    ] {
+        check_words(query, |words| words.require_any(&["dark matter"]));
+        assert_eq!(understand(query).text, "dark matter");
+    }
+    check_words("\"dark matter\" \"dwarf galaxies\"", |words| {
+        words.require_any(&["dark matter"]);
+        words.require_any(&["dwarf galaxies"]);
+    });
+    check_words("\"dark matter\" OR \"dark energy\"", |words| {
+        words.require_any(&["dark matter", "dark energy"])
+    });
+    check_words("(\"dark matter\" OR \"dark energy\")", |words| {
+        words.require_any(&["dark matter", "dark energy"])
+    });
+    check_words("\"dark matter\" -halo", |words| {
+        words.require_any(&["dark matter"]);
+        words.exclude("halo");
+    });
+    check_words("\"dark matter\" author:Frenk", |words| words.require_any(&["dark matter"]));
+    check_words("\"We study dark matter. It is dark.\"", |words| {
+        words.require_any(&["We study dark matter. It is dark."]);
+    });
+}
+
+#[test]
+fn a_phrase_in_a_longer_query_is_preferred() {
+    check_words("\"dark matter\" halos", |words| {
+        words.prefer("dark matter");
+        words.add_words("halos");
+    });
+    check_words("what is \"dark matter\"?", |words| {
+        words.add_words("what is");
+        words.prefer("dark matter");
+    });
+    check_words("halos +\"dark matter\"", |words| {
+        words.add_words("halos");
+        words.require_any(&["dark matter"]);
+    });
+}
+
+#[test]
+fn words_are_left_out_begun_and_chosen() {
+    check_words("dark matter -halo -\"weak lensing\"", |words| {
+        words.add_words("dark matter");
+        words.exclude("halo");
+        words.exclude("weak lensing");
+    });
+    check("dark matter -halo", "dark matter | marked, restricted");
+    check_words("neuro* of mice", |words| {
+        words.add_prefix("neuro");
+        words.add_words("of mice");
+    });
+    check("bees OR wasps", "bees wasps | plain");
+    check_words("title:\"dark matter\" halos", |words| {
+        words.require_in(Field::Title, "dark matter");
+        words.add_words("halos");
+    });
+}
+
+#[test]
+fn fields_become_filters() {
+    check("dark matter author:Frenk", "dark matter | plain | must Condition(Author(\"Frenk\"))");
+    check("AUTHOR:\"Łukasz Kaiser\"", " | plain | must Condition(Author(\"Łukasz Kaiser\"))");
+    check(
+        "halos year:2015-2020 category:astro-ph,gr-qc",
+        "halos | plain | must Condition(Year(YearRange { first: Some(2015), last: Some(2020) })) | \
+         must Condition(Categories([\"astro-ph\", \"gr-qc\"]))",
+    );
+    check("halos -venue:Nature", "halos | plain | must_not Condition(Venue(\"Nature\"))");
+    check(
+        "halos author:Frenk OR author:White",
+        "halos | plain | must Filter(Filter { must: [], should: [Condition(Author(\"Frenk\")), \
+         Condition(Author(\"White\"))], must_not: [] })",
+    );
+}
+
+proptest::proptest! {
+    #[test]
+    fn every_text_is_understood_and_nothing_but_marks_is_lost(
+        text in "\\PC{0,80}|([\"“”„«»+\\-:*() .?]|OR|author:|year:2020|title:|a|word|é|深){0,40}"
+    ) {
+        let understood = understand(&text);
+        let letters = |text: &str| text.chars().filter(|c| c.is_alphanumeric()).count();
+        proptest::prop_assert!(letters(&understood.text) <= letters(&text));
+        let has_marks = text.contains(|c: char| opens(c) || closes(c) || "+-:*".contains(c)) || text.contains("OR");
+        proptest::prop_assert!(has_marks || understood == plain(text.trim()));
+    }
+}

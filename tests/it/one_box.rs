@@ -1,0 +1,235 @@
+//! The one box: what people type and paste, as they do.
+
+use std::fs::File;
+use std::io::{BufRead, BufReader};
+
+use serde_json::{Value, json};
+
+use crate::harness::{Cognate, Server, ids, shared};
+
+const JSON: &str = "application/json";
+
+/// Papers of which each is the answer to something.
+const PAPERS: &str = r#"
+{"id": "cusps", "title": "Cored and cuspy profiles of dark matter halos", "abstract": "We ask why some halos are cored.", "year": 2021, "authors": ["Ulla Nord"], "categories": ["astro-ph.GA"], "venue": "Halo Letters"}
+{"id": "energy", "title": "Dark energy from supernovae", "abstract": "Constraints on the equation of state.", "year": 2019, "authors": ["Søren Müller"], "categories": ["astro-ph.CO"]}
+{"id": "matter", "title": "Dark matter in the laboratory", "abstract": "A search for weak recoils.", "year": 2018, "authors": ["Łukasz Groß"], "categories": ["hep-ex"]}
+{"id": "mirror", "title": "A telescope mirror of glass", "abstract": "The mirror was polished for a large telescope.", "year": 2001, "authors": ["Ahmet Işık"], "categories": ["astro-ph.IM"]}
+{"id": "film", "title": "Growth of MgB$_2$ on SrTiO$_3$", "abstract": "Films of MgB$_{2}$ with $^{13}$C impurities.", "year": 2010, "authors": ["Anna Mueller"], "categories": ["cond-mat.supr-con"]}
+{"id": "a", "title": "Vitamin A and night vision", "abstract": "Intake of vitamin A.", "year": 2005, "authors": ["D. Dahl"], "categories": []}
+{"id": "d", "title": "Vitamin D deficiency", "abstract": "Vitamin D in adults.", "year": 2006, "authors": ["A. Adams"], "categories": []}
+{"id": "neuro", "title": "Neuro\u00adimaging of memory", "abstract": "Functional neuro\u00adimaging with tumour markers.", "year": 2007, "authors": ["Bo Ek"], "categories": []}
+{"id": "omics", "title": "Integration of omics data", "abstract": "Proteomics and genomics together.", "year": 2015, "authors": ["Cy Oh"], "categories": ["q-bio"]}
+{"id": "korean", "title": "한국어 논문의 검색을 위한 방법", "abstract": "한국어 논문을 검색하는 방법을 연구하였다.", "year": 2012, "authors": ["김하나"], "categories": []}
+{"id": "thai", "title": "การค้นหาบทความวิจัย", "abstract": "ระบบค้นหาบทความวิจัยภาษาไทย", "year": 2013, "authors": ["สมชาย"], "categories": []}
+{"id": "1805.11924", "title": "Bats avoid collisions", "abstract": "How bats hear each other.", "year": 2018, "authors": ["Di Vo"], "doi": "10.1039/C8CP06037A", "categories": ["q-bio"]}
+"#;
+
+fn serve() -> (Cognate, Server) {
+    let cognate = Cognate::new();
+    let file = cognate.file("papers.jsonl", PAPERS.trim());
+    assert_eq!(cognate.json(&["index", &file])["added"], 12);
+    let server = cognate.serve(&[]);
+    (cognate, server)
+}
+
+fn search(server: &Server, body: Value) -> Value {
+    let answer = server.post("/v1/search", JSON, &body.to_string());
+    assert_eq!(answer.status, 200, "{body}: {}", answer.body);
+    answer.body
+}
+
+fn sorted(answer: &Value) -> Vec<String> {
+    let mut ids = ids(answer);
+    ids.sort();
+    ids
+}
+
+#[test]
+fn quotation_marks_mean_what_whoever_typed_them_meant() {
+    let (_cognate, server) = serve();
+    // In running text they are no operators, nor are the signs of inches and minutes.
+    for text in [
+        "We study dark matter halos. So-called \"cuspy\" profiles are compared with \"cored\" ones in many galaxies.",
+        "the 12\" mirror and the 14\" telescope",
+        "“Cuspy” halos are „puzzling“; «why» is not known.",
+        "an unbalanced \" mark",
+    ] {
+        let answer = search(&server, json!({"q": text}));
+        assert_eq!((&answer["total"], ids(&answer).len()), (&json!(12), 10), "{text}");
+    }
+    for mode in ["hybrid", "semantic", "keyword"] {
+        let check = |q: &str, expected: &[&str]| {
+            let answer = search(&server, json!({"q": q, "mode": mode}));
+            assert_eq!(sorted(&answer), expected, "{mode} {q}");
+            assert_eq!(answer["total"], expected.len(), "{mode} {q}");
+        };
+        check("\"dark matter\"", &["cusps", "matter"]);
+        check("“dark matter”", &["cusps", "matter"]);
+        check("halos +\"dark matter\"", &["cusps", "matter"]);
+        check("\"dark matter\" OR \"dark energy\"", &["cusps", "energy", "matter"]);
+        check("\"dark matter\" -halo", &["matter"]);
+        check("\"vitamin A\"", &["a"]);
+        check("\"vitamin D\"", &["d"]);
+    }
+    let nothing = search(&server, json!({"q": "\"matter dark\""}));
+    assert_eq!(nothing["total"], 0);
+    assert_eq!(nothing["meta"]["query"], json!({"without_marks": {"q": "matter dark", "total": 2}}));
+    let preferred = search(&server, json!({"q": "halos \"weakly dark\""}));
+    assert_eq!(preferred["total"], 12);
+    assert_eq!(preferred["meta"]["query"], json!({"missing_phrases": ["weakly dark"]}));
+    assert_eq!(search(&server, json!({"q": "halos"}))["meta"]["query"], Value::Null);
+}
+
+#[test]
+fn operators_work_alike_everywhere() {
+    let (cognate, server) = serve();
+    for (q, expected) in [
+        ("dark matter -halo author:gross", vec!["matter"]),
+        ("dark year:2019", vec!["energy"]),
+        ("dark category:astro-ph year:2019-2021", vec!["cusps", "energy"]),
+        ("venue:\"Halo Letters\"", vec!["cusps"]),
+        ("title:telescope", vec!["mirror"]),
+        ("author:nord OR author:ek", vec!["cusps", "neuro"]),
+    ] {
+        assert_eq!(sorted(&search(&server, json!({"q": q}))), expected, "{q}");
+        let words: Vec<&str> = q.split(' ').collect();
+        if !q.contains('"') {
+            let told = cognate.json(&[&["search"], &words[..]].concat());
+            assert_eq!(sorted(&told), expected, "{q}");
+        }
+        let address: String = q.bytes().map(|byte| format!("%{byte:02x}")).collect();
+        let page = server.page(&format!("/search?q={address}")).html;
+        assert_eq!(page.matches("id=\"hit-").count(), expected.len(), "{q}");
+    }
+    let keyword = |q: &str| sorted(&search(&server, json!({"q": q, "mode": "keyword"})));
+    assert_eq!(keyword("neuro*"), ["neuro"]);
+    let corrected = search(&server, json!({"q": "telescpoe", "mode": "keyword"}));
+    assert_eq!(ids(&corrected), ["mirror"]);
+    assert_eq!(corrected["meta"]["query"]["corrections"], json!([{"from": "telescpoe", "to": "telescope"}]));
+    assert!(server.page("/search?q=telescpoe").html.contains("“telescope” was looked for instead"));
+    assert!(cognate.run(&["search", "telescpoe"]).stdout.windows(9).any(|bytes| bytes == b"telescope"));
+}
+
+#[test]
+fn the_command_takes_words_as_they_are() {
+    let (cognate, _server) = serve();
+    assert_eq!(
+        ids(&cognate.json(&["search", "how", "do", "bats", "avoid", "collisions", "--limit", "1"])),
+        ["1805.11924"]
+    );
+    assert_eq!(ids(&cognate.json(&["search", "-omics data integration", "--limit", "1"])), ["omics"]);
+    assert_eq!(ids(&cognate.json(&["search", "--limit", "1", "dark", "matter", "-halo"])), ["matter"]);
+    assert!(cognate.failure(&["search", "dark", "--colour"], 2).contains("--colour"));
+}
+
+#[test]
+fn without_a_query_filters_alone_list_the_newest() {
+    let (cognate, server) = serve();
+    let expected = ["energy", "matter"];
+    let filter = "categories=astro-ph.CO,hep-ex";
+    assert_eq!(ids(&server.get(&format!("/v1/search?{filter}")).body), expected);
+    assert_eq!(ids(&server.get(&format!("/v1/search?q=+&{filter}")).body), expected);
+    assert_eq!(ids(&cognate.json(&["search", "--categories", "astro-ph.CO,hep-ex"])), expected);
+    let page = server.page("/search?author=M%C3%BCller").html;
+    assert!(page.contains("Dark energy") && page.contains("Growth of MgB"), "{page}");
+    let all = server.get("/v1/search?limit=100&facets=year").body;
+    assert_eq!((&all["total"], ids(&all).len(), ids(&all)[0].as_str()), (&json!(12), 12, "cusps"));
+    let mut paged = Vec::new();
+    for offset in 0..6 {
+        paged.extend(ids(&server.get(&format!("/v1/search?limit=2&offset={}", offset * 2)).body));
+    }
+    assert_eq!(paged, ids(&all));
+}
+
+#[test]
+fn words_are_found_however_they_are_written() {
+    let (_cognate, server) = serve();
+    for (q, expected) in [
+        ("MgB2", "film"),
+        ("SrTiO3", "film"),
+        ("13C", "film"),
+        ("neuroimaging", "neuro"),
+        ("tumors", "neuro"),
+        ("논문", "korean"),
+        ("검색", "korean"),
+        ("บทความ", "thai"),
+    ] {
+        let answer = search(&server, json!({"q": q, "mode": "keyword"}));
+        assert_eq!(ids(&answer), [expected], "{q}");
+    }
+    for (author, expected) in [
+        ("Lukasz Gross", vec!["matter"]),
+        ("Łukasz Groß", vec!["matter"]),
+        ("Soren", vec!["energy"]),
+        ("Ahmet Isik", vec!["mirror"]),
+        ("Müller", vec!["energy", "film"]),
+        ("Mueller", vec!["energy", "film"]),
+        ("Muller", vec!["energy"]),
+    ] {
+        assert_eq!(sorted(&search(&server, json!({"q": "x", "author": author}))), expected, "{author}");
+    }
+}
+
+#[test]
+fn identifiers_are_read_as_people_paste_them() {
+    let (_cognate, server) = serve();
+    let pasted = [
+        "10.48550/arXiv.1805.11924",
+        "https://doi.org/10.48550/arXiv.1805.11924",
+        "https://huggingface.co/papers/1805.11924",
+        "https://www.alphaxiv.org/abs/1805.11924v1",
+        "https://arxiv.org/e-print/1805.11924",
+        "https://ar5iv.labs.arxiv.org/html/1805.11924?utm_source=mail",
+        "DOI 10.1039/C8CP06037A",
+        "arXiv 1805.11924",
+        "<https://doi.org/10.1039/C8CP06037A>",
+        "\"1805.11924\"",
+        "https://pubs.example.org/doi/10.1039/C8CP06037A?src=recsys",
+    ];
+    for text in pasted {
+        let encoded: String = text.bytes().map(|byte| format!("%{byte:02x}")).collect();
+        let paper = server.get(&format!("/v1/papers/{encoded}"));
+        assert_eq!((paper.status, &paper.body["id"]), (200, &json!("1805.11924")), "{text}");
+        assert_eq!(ids(&search(&server, json!({"q": text})))[0], "1805.11924", "{text}");
+        let others = json!({"positive": [{"text": "bats"}], "exclude": [text]}).to_string();
+        let others = server.post("/v1/recommend", JSON, &others).body;
+        assert_eq!(
+            (&others["total"], ids(&others).contains(&"1805.11924".to_owned())),
+            (&json!(11), false),
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn links_with_tracking_parameters_open_their_page() {
+    let (_cognate, server) = serve();
+    for path in ["/", "/search?q=bats", "/papers/1805.11924", "/map", "/library"] {
+        let mark = if path.contains('?') { '&' } else { '?' };
+        let page = server.page(&format!("{path}{mark}utm_source=mail&fbclid=x"));
+        assert_eq!(page.status, 200, "{path}");
+    }
+    assert_eq!(server.page("/search?q=bats&colour=red").status, 400);
+}
+
+#[test]
+fn a_pasted_abstract_with_quotation_marks_finds_its_paper() {
+    let Some(path) = shared("arxiv-100k.jsonl.zst") else { return };
+    let file = BufReader::new(zstd::Decoder::new(File::open(path).unwrap()).unwrap());
+    let quoted: Vec<Value> = file
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(&line.unwrap()).unwrap())
+        .filter(|paper| paper["abstract"].as_str().unwrap().matches('"').count() >= 2)
+        .take(60)
+        .collect();
+    let cognate = Cognate::new();
+    let lines: Vec<String> = quoted.iter().map(ToString::to_string).collect();
+    let file = cognate.file("quoted.jsonl", &lines.join("\n"));
+    assert_eq!(cognate.json(&["index", &file])["added"], 60);
+    let server = cognate.serve(&[]);
+    for paper in &quoted {
+        let answer = search(&server, json!({"q": paper["abstract"].as_str().unwrap(), "fields": "id"}));
+        assert_eq!((ids(&answer)[0].as_str(), ids(&answer).len()), (paper["id"].as_str().unwrap(), 10));
+    }
+}
