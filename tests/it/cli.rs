@@ -268,6 +268,84 @@ fn settings_come_from_file_then_environment_then_flags() {
 }
 
 #[test]
+fn every_setting_is_a_variable_too_and_is_taken_as_text() {
+    let cognate = Cognate::with_demo();
+    let run = |variable: (&str, &str), args: &[&str]| {
+        let mut command = cognate.command(args);
+        command.env(variable.0, variable.1);
+        command
+    };
+    let error = |variable, args: &[&str]| {
+        let output = run(variable, args).output().unwrap();
+        assert!(!output.status.success(), "{variable:?}");
+        String::from_utf8(output.stderr).unwrap()
+    };
+    assert!(error(("COGNATE_PRECISION", "f32"), &["search", "bats"]).contains("f32"));
+    assert!(error(("COGNATE_PRECISION", "f99"), &["search", "bats"]).contains("f99"));
+    assert!(error(("COGNATE_MODEL", "123"), &["search", "bats"]).contains("123"));
+
+    let data = cognate.folder.path().join("123");
+    std::fs::create_dir(&data).unwrap();
+    std::fs::copy(cognate.store(), data.join("papers.sqlite3")).unwrap();
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_cognate"));
+    command.current_dir(cognate.folder.path()).env("COGNATE_DATA", "123");
+    command.env("COGNATE_MODELS", crate::harness::root().join("models"));
+    assert!(command.args(["get", "demo-001"]).output().unwrap().status.success());
+
+    let serve = |variable| crate::harness::Server::start(run(variable, &["serve", "--bind", "127.0.0.1:0"]));
+    let server = serve(("COGNATE_ALLOW_HOST", "papers.example,more.example"));
+    for (host, status) in [("papers.example", 200), ("more.example", 200), ("other.example", 403)] {
+        assert_eq!(server.get_with("/v1/stats", ("Host", host)).status, status, "{host}");
+    }
+    let server = serve(("COGNATE_ALLOW_ORIGIN", "https://reader.example"));
+    assert_eq!(server.get_with("/v1/stats", ("Origin", "https://reader.example")).status, 200);
+}
+
+#[test]
+fn a_copy_of_the_binary_finds_its_model() {
+    let cognate = Cognate::with_demo();
+    let elsewhere = cognate.folder.path().join("bin");
+    std::fs::create_dir(&elsewhere).unwrap();
+    let copy = elsewhere.join("cognate");
+    std::fs::copy(env!("CARGO_BIN_EXE_cognate"), &copy).unwrap();
+    let mut command = std::process::Command::new(&copy);
+    command.current_dir(&elsewhere).env_remove("COGNATE_MODELS").env_remove("XDG_DATA_HOME");
+    command.env("HOME", cognate.folder.path()).arg("--data").arg(cognate.data());
+    let output = command.args(["search", "bats", "--mode", "semantic"]).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+#[test]
+fn a_usage_error_is_json_where_json_was_asked_for() {
+    let cognate = Cognate::new();
+    for args in [&["--json", "serach"][..], &["search", "--json", "--limit", "ten", "x"], &["--json"]] {
+        let output = cognate.run(args);
+        assert_eq!(output.status.code(), Some(2), "{args:?}");
+        let body = crate::harness::last_line(&output);
+        assert_eq!(body["code"], "invalid_usage", "{args:?}");
+        assert!(!body["message"].as_str().unwrap().is_empty());
+    }
+    assert!(cognate.run(&["serach"]).stdout.is_empty());
+    let help = cognate.run(&["--json", "--help"]);
+    assert!(help.status.success() && String::from_utf8(help.stdout).unwrap().contains("Usage"));
+}
+
+#[test]
+fn nothing_in_a_record_moves_the_cursor() {
+    let cognate = Cognate::new();
+    let record = r#"{"id": "x", "title": "Bats\u001b[2J", "authors": ["Eve \u001b]0;owned\u0007", "Ann \u202egro"], "venue": "V\u009b1m"}"#;
+    let file = cognate.file("evil.jsonl", record);
+    cognate.json(&["index", &file]);
+    for args in [&["search", "bats"][..], &["similar", "x"], &["get", "x"], &["trends"], &["dedup"]] {
+        let output = cognate.run(args);
+        let shown = [output.stdout, output.stderr].concat();
+        let shown = String::from_utf8(shown).unwrap();
+        let harmful = shown.chars().find(|c| (c.is_control() && !"\n\t".contains(*c)) || *c == '\u{202e}');
+        assert_eq!(harmful, None, "{args:?}: {shown:?}");
+    }
+}
+
+#[test]
 fn wrong_requests_are_named() {
     let cognate = Cognate::with_demo();
     let check = |args: &[&str], code: i32, expected: &str| {
@@ -297,6 +375,26 @@ fn the_demo_shows_the_main_job() {
     for answer in body["searches"].as_array().unwrap() {
         assert_eq!(answer["data"].as_array().unwrap().len(), 3);
         assert!(answer["data"][0]["score"].as_f64().unwrap() > 0.4, "{answer}");
+    }
+}
+
+#[test]
+fn the_next_steps_of_the_demo_work_as_printed() {
+    let cognate = Cognate::new();
+    let run = |program: &str, args: &[&str]| {
+        let mut command = std::process::Command::new(program);
+        command.current_dir(cognate.folder.path()).env_remove("COGNATE_DATA");
+        command.env("COGNATE_MODELS", crate::harness::root().join("models")).args(args);
+        let output = command.output().unwrap();
+        assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let shown = run(env!("CARGO_BIN_EXE_cognate"), &["--data", "it's a demo", "demo"]);
+    let steps = shown.split_once("Go on with:").unwrap().1.split_once("and with your own").unwrap().0;
+    let steps: Vec<&str> = steps.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    assert_eq!(steps.len(), 4, "{shown}");
+    for step in steps.iter().filter(|step| !step.ends_with(" serve")) {
+        assert!(!run("sh", &["-c", step]).trim().is_empty(), "{step}");
     }
 }
 

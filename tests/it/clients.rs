@@ -75,3 +75,41 @@ fn other_pages_reach_none_of_these_routes() {
         assert!(server.raw(&request).contains(" 413 "), "{path}");
     }
 }
+
+#[test]
+fn what_is_not_known_is_refused_by_name_and_words_stay_words() {
+    let cognate = Cognate::with_demo();
+    let server = cognate.serve(&[]);
+    let check = |query: &str, refused: Option<&str>| {
+        let answer = server.get(&format!("/graph/v1/paper/search?{query}&limit=1"));
+        match refused {
+            Some(name) => {
+                assert_eq!(answer.status, 400, "{query}");
+                assert!(answer.body["message"].as_str().unwrap().contains(name), "{query}: {}", answer.body);
+            }
+            None => assert_eq!(answer.status, 200, "{query}: {}", answer.body),
+        }
+    };
+    check("query=dark+matter&sort=citationCount:desc", Some("sort"));
+    check("query=dark+matter&field=title", Some("field"));
+    check("sort=citationCount:desc&query=dark+matter", Some("sort"));
+    check("query=galaxies+&+stars", None);
+    check("query=branes+&+tori:+x=1&y", None);
+    check("query=dark+matter&fields=title", None);
+
+    for (path, body) in [
+        ("/embed", r#"{"inputs": "x", "truncation_direction": "Left"}"#),
+        ("/embed", r#"{"inputs": "x", "colour": "red"}"#),
+        ("/similarity", r#"{"inputs": {"source_sentence": "x", "sentences": ["y"]}, "colour": "red"}"#),
+        ("/tokenize", r#"{"inputs": "x", "colour": "red"}"#),
+        ("/v1/embeddings", r#"{"model": "all-MiniLM-L6-v2", "input": "x", "colour": "red"}"#),
+    ] {
+        assert_eq!(server.status(path, "application/json", body), 400, "{path}: {body}");
+    }
+    for (path, body) in [
+        ("/embed", r#"{"inputs": "x", "truncate": true, "truncation_direction": "right"}"#),
+        ("/v1/embeddings", r#"{"model": "all-MiniLM-L6-v2", "input": "x", "user": "somebody"}"#),
+    ] {
+        assert_eq!(server.status(path, "application/json", body), 200, "{path}: {body}");
+    }
+}

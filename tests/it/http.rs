@@ -1,5 +1,7 @@
 //! The HTTP interface over a real socket.
 
+use std::io::{Read, Write};
+
 use serde_json::{Value, json};
 
 use crate::harness::{Cognate, Server, ids, timeless};
@@ -212,6 +214,90 @@ fn other_peoples_pages_are_refused() {
     let remote = cognate.run(&["serve", "--bind", "0.0.0.0:0"]);
     assert_eq!(remote.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&remote.stderr).contains("--allow-remote"));
+}
+
+/// Sends a request as it stands, and gives the whole answer.
+fn exchange(server: &Server, request: &str) -> String {
+    let mut stream = std::net::TcpStream::connect(server.address.strip_prefix("http://").unwrap()).unwrap();
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).unwrap();
+    String::from_utf8_lossy(&answer).to_lowercase()
+}
+
+#[test]
+fn pages_that_are_allowed_can_read_and_others_cannot() {
+    let cognate = Cognate::with_demo();
+    let server = cognate.serve(&["--allow-origin", "https://reader.example"]);
+    let ask = |method: &str, path: &str, headers: &str| {
+        let head =
+            format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{headers}\r\n");
+        exchange(&server, &head)
+    };
+    let own = "Origin: https://reader.example\r\n";
+    let preflight = "Access-Control-Request-Method: POST\r\nAccess-Control-Request-Headers: content-type\r\n";
+    let answer = ask("OPTIONS", "/v1/search", &format!("{own}{preflight}"));
+    assert!(answer.starts_with("http/1.1 200"), "{answer}");
+    assert!(answer.contains("access-control-allow-origin: https://reader.example"), "{answer}");
+    assert!(answer.contains("access-control-allow-headers: content-type"), "{answer}");
+    let methods = answer.lines().find(|line| line.starts_with("access-control-allow-methods")).unwrap();
+    assert!(methods.contains("post") && methods.contains("delete"), "{methods}");
+    let answer = ask("GET", "/v1/search?q=x&limit=1", own);
+    assert!(answer.contains("access-control-allow-origin: https://reader.example"), "{answer}");
+    for origin in ["Origin: https://evil.example\r\n", "Origin: null\r\n"] {
+        for (method, more) in [("OPTIONS", preflight), ("GET", "")] {
+            let answer = ask(method, "/v1/search?q=x", &format!("{origin}{more}"));
+            assert!(answer.starts_with("http/1.1 403"), "{answer}");
+            assert!(!answer.contains("access-control-allow-origin"), "{answer}");
+        }
+    }
+    // Without a list, a route says what it can do.
+    let server = cognate.serve(&[]);
+    let answer =
+        exchange(&server, "OPTIONS /v1/search HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+    assert!(answer.starts_with("http/1.1 204"), "{answer}");
+    let allowed = answer.lines().find(|line| line.starts_with("allow:")).unwrap();
+    assert!(allowed.contains("get") && allowed.contains("post"), "{allowed}");
+}
+
+#[test]
+fn answers_that_did_not_change_are_not_sent_again_and_large_ones_are_compressed() {
+    let cognate = Cognate::with_demo();
+    cognate.json(&["saved", "add", "bats"]);
+    let server = cognate.serve(&[]);
+    let ask = |method: &str, path: &str, headers: &str| {
+        let head =
+            format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{headers}\r\n");
+        exchange(&server, &head)
+    };
+    for path in [
+        "/v1/papers/demo-001",
+        "/",
+        "/papers/demo-001",
+        "/v1/saved/bats/feed.atom",
+        "/v1/saved/bats/feed.json",
+    ] {
+        let first = ask("GET", path, "");
+        assert!(first.starts_with("http/1.1 200"), "{path}: {first}");
+        let tag = first.lines().find_map(|line| line.strip_prefix("etag: ")).unwrap();
+        // Header lines come in lower case here; the tag has no letters but its mark and hex digits.
+        let tag = tag.replacen('w', "W", 1);
+        let again = ask("GET", path, &format!("If-None-Match: {tag}\r\n"));
+        assert!(again.starts_with("http/1.1 304"), "{path}: {again}");
+        assert!(again.ends_with("\r\n\r\n"), "{path}: {again}");
+        let other = ask("GET", path, "If-None-Match: \"0\"\r\n");
+        assert!(other.starts_with("http/1.1 200"), "{path}: {other}");
+        let head = ask("HEAD", path, "");
+        assert!(head.starts_with("http/1.1 200") && head.ends_with("\r\n\r\n"), "{path}: {head}");
+    }
+    let packed = ask("GET", "/v1/search?q=bats&limit=20", "Accept-Encoding: gzip\r\n");
+    assert!(packed.contains("content-encoding: gzip"), "{packed:.300}");
+    assert!(!ask("GET", "/v1/search?q=bats&limit=20", "").contains("content-encoding"));
+    let two_hosts =
+        "GET /v1/stats HTTP/1.1\r\nHost: localhost\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+    assert!(exchange(&server, two_hosts).starts_with("http/1.1 400"));
+    let no_type = "POST /v1/search HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: 22\r\n\r\n{\"q\":\"bees\",\"limit\":1}";
+    assert!(exchange(&server, no_type).starts_with("http/1.1 200"));
 }
 
 #[test]

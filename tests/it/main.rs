@@ -23,6 +23,7 @@ mod http;
 mod layers;
 mod one_box;
 mod page;
+mod resources;
 mod saved;
 mod search;
 mod store_versions;

@@ -224,3 +224,26 @@ fn a_papers_page_names_its_duplicates_and_says_why() {
     assert!(same.contains(r#"data-id="demo-042""#) && same.contains("the same authors"), "{same}");
     assert!(!similar.contains(r#"data-id="demo-042""#), "{similar}");
 }
+
+#[test]
+fn a_dropped_seed_is_told_of_and_locks_nobody_out() {
+    let cognate = Cognate::new();
+    let twin = |id: &str| {
+        format!(
+            "{{\"id\": \"{id}\", \"title\": \"Sleep and memory in octopuses\", \"doi\": \"10.5555/octo\", \
+             \"abstract\": \"Octopuses sleep in two stages, and learn better after both.\", \
+             \"authors\": [\"Ann Bo\"], \"year\": 2021}}\n"
+        )
+    };
+    let other = "{\"id\": \"other\", \"title\": \"Squid that dream\", \"year\": 2020}\n";
+    let file = cognate.file("twins.jsonl", &(twin("one") + &twin("two") + other));
+    cognate.json(&["index", &file]);
+    let applied = cognate.json(&["dedup", "--apply"]);
+    assert_eq!(applied["applied"]["dropped"], 1, "{applied}");
+    let server = cognate.serve(&[]);
+    for seed in ["one", "two"] {
+        let page = server.page(&format!("/library?seed={seed}&seed=other"));
+        assert_eq!(page.status, 200, "{}", page.html);
+        assert!(page.html.contains("Squid that dream"));
+    }
+}

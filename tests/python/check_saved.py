@@ -26,7 +26,7 @@ def feeds(address, saved):
         feed = json.load(answer)
     assert feed["version"] == "https://jsonfeed.org/version/1.1" and feed["feed_url"] == f"{base}.json"
     assert [item["id"] for item in feed["items"]] == ids
-    assert all(item["content_text"] and item["date_published"].endswith("Z") for item in feed["items"])
+    assert all(item["content_text"] and item.get("date_published", "Z").endswith("Z") and item["date_modified"].endswith("Z") for item in feed["items"])
     return ids
 
 

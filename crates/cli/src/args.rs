@@ -2,11 +2,11 @@
 
 mod saved;
 
+use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use std::ffi::OsString;
-
+use clap::builder::FalseyValueParser;
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use cognate_embed::Precision;
@@ -20,7 +20,7 @@ Examples:
   cognate serve                                        answer over HTTP at 127.0.0.1:8080
   cognate demo                                         try it on a small corpus that comes along
 
-Settings come from cognate.toml, then COGNATE_* in the environment, then flags.
+Flags go before COGNATE_* in the environment, and these before cognate.toml.
 Exit codes: 0 done, 1 failed, 2 wrong usage or input, 3 not found, 130 interrupted.";
 
 /// Semantic search over the abstracts of scientific papers, on your own machine.
@@ -28,22 +28,22 @@ Exit codes: 0 done, 1 failed, 2 wrong usage or input, 3 not found, 130 interrupt
 #[command(name = "cognate", version, after_help = EXAMPLES, max_term_width = 100)]
 pub(crate) struct Args {
     /// Folder of papers and indexes [default: ./cognate-data]
-    #[arg(long, global = true, value_name = "DIR")]
+    #[arg(long, global = true, value_name = "DIR", env = "COGNATE_DATA", hide_env_values = true)]
     pub(crate) data: Option<PathBuf>,
     /// Model: a name or a folder [default: the data folder's own, else all-MiniLM-L6-v2]
-    #[arg(long, global = true, value_name = "NAME|DIR")]
+    #[arg(long, global = true, value_name = "NAME|DIR", env = "COGNATE_MODEL", hide_env_values = true)]
     pub(crate) model: Option<String>,
     /// Arithmetic of the model: int8, or f32 as the reference [default: the data folder's own, else int8]
-    #[arg(long, global = true, value_name = "int8|f32")]
+    #[arg(long, global = true, value_name = "int8|f32", env = "COGNATE_PRECISION", hide_env_values = true)]
     pub(crate) precision: Option<Precision>,
     /// Text put before every query, in place of the model's own
-    #[arg(long, global = true, value_name = "TEXT")]
+    #[arg(long, global = true, value_name = "TEXT", env = "COGNATE_QUERY_PREFIX", hide_env_values = true)]
     pub(crate) query_prefix: Option<String>,
     /// Text put before every paper, in place of the model's own
-    #[arg(long, global = true, value_name = "TEXT")]
+    #[arg(long, global = true, value_name = "TEXT", env = "COGNATE_PASSAGE_PREFIX", hide_env_values = true)]
     pub(crate) passage_prefix: Option<String>,
     /// Configuration file [default: ./cognate.toml, else cognate/config.toml in the user's configuration folder]
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(long, global = true, value_name = "FILE", env = "COGNATE_CONFIG", hide_env_values = true)]
     pub(crate) config: Option<PathBuf>,
     /// Print JSON for machines: the last line of standard output is one value
     #[arg(long, global = true)]
@@ -439,16 +439,28 @@ Examples:
   curl 'http://127.0.0.1:8080/v1/search?q=dark+matter&limit=3'")]
 pub(crate) struct ServeArgs {
     /// Address and port; port 0 takes a free one [default: 127.0.0.1:8080]
-    #[arg(long, value_name = "ADDR:PORT")]
+    #[arg(long, value_name = "ADDR:PORT", env = "COGNATE_BIND", hide_env_values = true)]
     pub(crate) bind: Option<SocketAddr>,
     /// Listen beyond this machine
-    #[arg(long)]
+    #[arg(long, env = "COGNATE_ALLOW_REMOTE", hide_env_values = true, value_parser = FalseyValueParser::new())]
     pub(crate) allow_remote: bool,
     /// A further name that the server answers to; may be repeated
-    #[arg(long, value_name = "NAME")]
+    #[arg(
+        long,
+        value_name = "NAME",
+        value_delimiter = ',',
+        env = "COGNATE_ALLOW_HOST",
+        hide_env_values = true
+    )]
     pub(crate) allow_host: Vec<String>,
     /// A page that may use the server from a browser, such as `https://example.org`; may be repeated
-    #[arg(long, value_name = "ORIGIN")]
+    #[arg(
+        long,
+        value_name = "ORIGIN",
+        value_delimiter = ',',
+        env = "COGNATE_ALLOW_ORIGIN",
+        hide_env_values = true
+    )]
     pub(crate) allow_origin: Vec<String>,
 }
 

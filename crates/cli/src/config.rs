@@ -1,19 +1,13 @@
-//! Settings: the configuration file, then the environment, then the command line.
+//! Settings: the configuration file, and over it flags and variables of the environment, which clap reads.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use cognate_embed::{ModelRoots, Precision};
 use cognate_engine::{EngineOptions, ModelChoice};
-use figment::Figment;
-use figment::providers::{Env, Format as _, Toml};
 use serde::Deserialize;
 
 use crate::args::Args;
-
-/// The keys of `cognate.toml`; each is also a variable, `COGNATE_` and the key in capitals.
-const KEYS: [&str; 8] =
-    ["data", "model", "query_prefix", "passage_prefix", "bind", "allow_remote", "allow_host", "allow_origin"];
 
 const DEFAULT_DATA: &str = "cognate-data";
 const DEFAULT_BIND: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8080);
@@ -23,11 +17,13 @@ const DEFAULT_BIND: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::
 pub(crate) enum ConfigError {
     #[error("there is no configuration file `{}`", path.display())]
     Missing { path: PathBuf },
-    #[error("the configuration is wrong; its keys are {}", KEYS.join(", "))]
-    Invalid(#[source] Box<figment::Error>),
+    #[error("the configuration file `{}` could not be read", path.display())]
+    Unreadable { path: PathBuf, source: std::io::Error },
+    #[error("the configuration file `{}` is wrong", path.display())]
+    Invalid { path: PathBuf, source: Box<toml::de::Error> },
 }
 
-/// File and environment, as written.
+/// The file, as written.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Raw {
@@ -62,16 +58,12 @@ pub(crate) struct Config {
 }
 
 impl Config {
-    /// Reads file and environment, and lays the command line's global flags over them.
+    /// Reads the file, and lays the command line's global flags over it.
     pub(crate) fn load(args: &Args) -> Result<Self, ConfigError> {
-        let mut figment = Figment::new();
-        if let Some(path) = file(args.config.as_deref())? {
-            figment = figment.merge(Toml::file_exact(path));
-        }
-        let raw: Raw = figment
-            .merge(Env::prefixed("COGNATE_").only(&KEYS))
-            .extract()
-            .map_err(|error| ConfigError::Invalid(Box::new(error)))?;
+        let raw = match file(args.config.as_deref())? {
+            Some(path) => read(path)?,
+            None => Raw::default(),
+        };
         let data = args.data.clone().or(raw.data);
         Ok(Self {
             data_dir_is_default: data.is_none(),
@@ -96,10 +88,18 @@ impl Config {
     }
 }
 
+fn read(path: PathBuf) -> Result<Raw, ConfigError> {
+    let text = match std::fs::read_to_string(&path) {
+        Ok(text) => text,
+        Err(source) => return Err(ConfigError::Unreadable { path, source }),
+    };
+    toml::from_str(&text).map_err(|source| ConfigError::Invalid { path, source: Box::new(source) })
+}
+
 /// The configuration file: the one named, else the first that exists.
 fn file(named: Option<&Path>) -> Result<Option<PathBuf>, ConfigError> {
-    let named = named.map(Path::to_owned).or_else(|| std::env::var_os("COGNATE_CONFIG").map(PathBuf::from));
     if let Some(path) = named {
+        let path = path.to_owned();
         return if path.is_file() { Ok(Some(path)) } else { Err(ConfigError::Missing { path }) };
     }
     let user = std::env::var_os("XDG_CONFIG_HOME")

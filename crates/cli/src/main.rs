@@ -31,7 +31,10 @@ const NOT_FOUND: u8 = 3;
 const INTERRUPTED: u8 = 130;
 
 fn main() -> ExitCode {
-    let args = Args::parse_from(args::with_marked_words(std::env::args_os()));
+    let args = match Args::try_parse_from(args::with_marked_words(std::env::args_os())) {
+        Ok(args) => args,
+        Err(error) => return usage(&error),
+    };
     start_log(args.verbose);
     let output = Output::new(args.json);
     match commands::run(args, &output) {
@@ -44,9 +47,34 @@ fn main() -> ExitCode {
     }
 }
 
+/// Tells of a command line that cannot be understood, also for machines if they asked for JSON; or gives help.
+fn usage(error: &clap::Error) -> ExitCode {
+    // Nobody is left to tell if the streams are gone.
+    let _ = error.print();
+    if !error.use_stderr() {
+        return ExitCode::from(SUCCESS);
+    }
+    let wants_json = std::env::args_os().skip(1).take_while(|arg| arg != "--").any(|arg| arg == "--json");
+    if wants_json {
+        let message = error.render().to_string();
+        let message = message.trim().strip_prefix("error: ").unwrap_or(message.trim()).to_owned();
+        let body =
+            ErrorBody { error: message.clone(), message, code: "invalid_usage", kind: "invalid_request" };
+        if let Ok(json) = serde_json::to_string(&body) {
+            let _ = Output::new(true).line(&json);
+        }
+    }
+    ExitCode::from(USAGE)
+}
+
 /// Logs go to standard error; `COGNATE_LOG` takes the filters of `tracing-subscriber`.
 fn start_log(verbose: bool) {
-    let default = if verbose { "cognate=debug,warn" } else { "warn,cognate_engine=info,cognate_server=info" };
+    let default = if verbose {
+        "cognate=debug,warn"
+    } else {
+        // What tantivy warns of is handled by whoever called it.
+        "warn,tantivy=error,cognate_engine=info,cognate_server=info"
+    };
     let filter = tracing_subscriber::EnvFilter::try_from_env("COGNATE_LOG")
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(default));
     tracing_subscriber::fmt()

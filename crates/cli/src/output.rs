@@ -1,5 +1,6 @@
 //! Answers on standard output: text for people, JSON for machines.
 
+use std::borrow::Cow;
 use std::io::{self, Write};
 
 use cognate_wire::{ErrorBody, SearchBody, TrendsBody};
@@ -25,7 +26,11 @@ impl Output {
         value: &T,
         text: impl FnOnce(&T) -> String,
     ) -> anyhow::Result<()> {
-        if self.json { self.line(&serde_json::to_string(value)?) } else { self.line(text(value).trim_end()) }
+        if self.json {
+            self.line(&serde_json::to_string(value)?)
+        } else {
+            self.line(&printable(text(value).trim_end()))
+        }
     }
 
     /// Prints a line. A reader that has gone away (`cognate search … | head`) is no error.
@@ -40,7 +45,7 @@ impl Output {
     /// Tells of an error: in words on standard error and, for machines, as the last line of output.
     #[expect(clippy::print_stderr, reason = "errors belong on standard error")]
     pub(crate) fn error(&self, error: &anyhow::Error, body: &ErrorBody) {
-        eprintln!("error: {}", with_causes(error));
+        eprintln!("error: {}", printable(&with_causes(error)));
         if self.json
             && let Ok(json) = serde_json::to_string(body)
         {
@@ -73,12 +78,12 @@ pub(crate) fn hits(body: &SearchBody) -> String {
     }
     for (index, hit) in body.data.iter().enumerate() {
         let score = hit.get("score").and_then(Value::as_f64).unwrap_or_default();
-        text.push_str(&format!("{:>3}. {score:.3}  {}\n", body.offset + index + 1, title(hit)));
-        text.push_str(&format!("            {}\n", details(hit)));
-        if let Some(snippet) = snippet(hit) {
+        text.push_str(&format!("{:>3}. {score:.3}  {}\n", body.offset + index + 1, title(&hit)));
+        text.push_str(&format!("            {}\n", details(&hit)));
+        if let Some(snippet) = snippet(&hit) {
             text.push_str(&format!("            {snippet}\n"));
         }
-        if let Some(reasons) = reasons(hit) {
+        if let Some(reasons) = reasons(&hit) {
             text.push_str(&format!("            why: {reasons}\n"));
         }
     }
@@ -182,6 +187,20 @@ fn facet(counts: &Value) -> String {
     });
     let more = if counts.len() > MAX_SHOWN { ", …" } else { "" };
     format!("{}{more}", shown.collect::<Vec<_>>().join(", "))
+}
+
+/// The text without characters that would do something to the terminal, or show other text than there is: control
+/// characters but tabs and ends of lines, and those that turn the direction of writing.
+pub(crate) fn printable(text: &str) -> Cow<'_, str> {
+    let is_harmful = |c: char| {
+        (c.is_control() && !matches!(c, '\n' | '\t'))
+            || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    if text.contains(is_harmful) {
+        Cow::Owned(text.chars().map(|c| if is_harmful(c) { '\u{fffd}' } else { c }).collect())
+    } else {
+        Cow::Borrowed(text)
+    }
 }
 
 /// White space and control characters folded to single spaces, so that a text cannot move the cursor.

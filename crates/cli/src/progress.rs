@@ -3,6 +3,7 @@
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
+use crate::output::printable;
 use indicatif::{HumanDuration, ProgressBar, ProgressStyle};
 
 /// Time between two plain lines.
@@ -28,9 +29,9 @@ impl Progress {
                 None => ProgressBar::new_spinner(),
             };
             let template = if total.is_some() {
-                "{prefix} [{bar:30}] {percent:>3} %  {msg}"
+                "{prefix} [{bar:12}] {percent:>3} %  {wide_msg}"
             } else {
-                "{prefix} {spinner} {msg}"
+                "{prefix} {spinner} {wide_msg}"
             };
             bar.set_style(
                 ProgressStyle::with_template(template)
@@ -68,8 +69,8 @@ impl Progress {
     #[expect(clippy::print_stderr, reason = "progress belongs on standard error")]
     pub(crate) fn line(&self, text: &str) {
         match &self.bar {
-            Some(bar) => bar.println(text),
-            None => eprintln!("{text}"),
+            Some(bar) => bar.println(printable(text)),
+            None => eprintln!("{}", printable(text)),
         }
     }
 

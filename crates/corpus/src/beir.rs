@@ -14,7 +14,7 @@ use serde_json::Value;
 
 use crate::error::{Place, ReadError, RecordError};
 use crate::identity::Numbers;
-use crate::input::Input;
+use crate::input::{Compression, Input};
 use crate::lines::{Line, Lines};
 use crate::paper::PaperId;
 use crate::reader::{Format, ReadOptions, Records, Source};
@@ -181,5 +181,5 @@ fn unexpected_judgment(place: Place, found: &str) -> ReadError {
 fn open_lines(path: &Path) -> Result<Lines, ReadError> {
     let file = fs::File::open(path).map_err(|source| ReadError::Open { path: path.to_owned(), source })?;
     let name: Arc<str> = path.display().to_string().into();
-    Ok(Lines::new(Input::new(name, Box::new(file), Arc::new(AtomicU64::new(0)))?))
+    Ok(Lines::new(Input::new(name, Box::new(file), Compression::Detected, Arc::new(AtomicU64::new(0)))?))
 }

@@ -9,6 +9,15 @@ use crate::error::{Place, ReadError};
 /// How much of the text its format is detected from.
 const HEAD_BYTES: usize = 64 << 10;
 
+/// Whether bytes may be compressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Compression {
+    /// They are, where they begin so.
+    Detected,
+    /// They are not.
+    None,
+}
+
 /// A decompressed text, before any of it is read.
 pub(crate) struct Input {
     /// The file's name, for messages.
@@ -30,11 +39,13 @@ impl Input {
     pub(crate) fn new(
         file: Arc<str>,
         stored: Box<dyn Read + Send>,
+        compression: Compression,
         consumed: Arc<AtomicU64>,
     ) -> Result<Self, ReadError> {
         let (magic, stored) = Peeked::new(Counted { inner: stored, consumed: Arc::clone(&consumed) }, 4);
         let stored = BufReader::new(stored);
         let text: Box<dyn Read + Send> = match magic.as_slice() {
+            _ if compression == Compression::None => Box::new(stored),
             [0x1f, 0x8b, ..] => Box::new(flate2::bufread::MultiGzDecoder::new(stored)),
             // A frame, or the skippable frame that some parallel compressors begin with.
             [0x28, 0xb5, 0x2f, 0xfd] | [0x50..=0x5f, 0x2a, 0x4d, 0x18] => {

@@ -23,7 +23,7 @@ use crate::daily_papers::{self, DailyPapers};
 use crate::endnote_xml::{self, EndNote};
 use crate::error::{ReadError, RecordError};
 use crate::identity::Numbers;
-use crate::input::Input;
+use crate::input::{Compression, Input};
 use crate::json::{self, JsonDocument};
 use crate::jsonl::JsonLines;
 use crate::nbib::{self, Nbib};
@@ -161,6 +161,7 @@ pub struct Source {
     name: Arc<str>,
     size: Option<u64>,
     stored: Box<dyn Read + Send>,
+    compression: Compression,
 }
 
 impl Source {
@@ -184,7 +185,12 @@ impl Source {
 
     /// Anything that gives bytes, such as a request's body; `name` stands for it in messages.
     pub fn from_reader(name: impl Into<Arc<str>>, reader: impl Read + Send + 'static) -> Self {
-        Self { name: name.into(), size: None, stored: Box::new(reader) }
+        Self { name: name.into(), size: None, stored: Box::new(reader), compression: Compression::Detected }
+    }
+
+    /// The same for bytes that are known to be text: nothing is decompressed, whatever they begin with.
+    pub fn from_text(name: impl Into<Arc<str>>, reader: impl Read + Send + 'static) -> Self {
+        Self { compression: Compression::None, ..Self::from_reader(name, reader) }
     }
 
     /// Starts reading: finds the compression and, unless `options` names it, the format.
@@ -194,7 +200,7 @@ impl Source {
     /// without a usable header, [`ReadError::Io`].
     pub fn records(self, options: &ReadOptions) -> Result<Records, ReadError> {
         let consumed = Arc::new(AtomicU64::new(0));
-        let input = Input::new(self.name, self.stored, Arc::clone(&consumed))?;
+        let input = Input::new(self.name, self.stored, self.compression, Arc::clone(&consumed))?;
         let format = match options.format {
             Format::Auto => detect(&input.head).ok_or_else(|| ReadError::UnknownFormat {
                 file: Arc::clone(&input.file),

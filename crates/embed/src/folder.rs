@@ -21,7 +21,8 @@ impl ModelRoots {
 
     /// `$COGNATE_MODELS`; `./models`; `models` beside the executable, and two folders above it (for
     /// `target/release`); `cognate/models` in the user's data folder (`$XDG_DATA_HOME`, else
-    /// `~/.local/share`).
+    /// `~/.local/share`); `models` in the source tree that the executable was built from, so that a copy of it
+    /// finds what was fetched there.
     #[must_use]
     pub fn from_environment() -> Self {
         let variable = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
@@ -36,6 +37,7 @@ impl ModelRoots {
             beside.map(|dir| dir.join("models")),
             above.map(|dir| dir.join("models")),
             data.map(|dir| dir.join("cognate/models")),
+            Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).map(|dir| dir.join("models")),
         ];
         Self { dirs: dirs.into_iter().flatten().collect() }
     }

@@ -22,6 +22,12 @@ impl Cancel {
         self.0.load(Ordering::Relaxed)
     }
 
+    /// What is set when it is cancelled, for work that takes a flag to stop.
+    #[must_use]
+    pub fn flag(&self) -> &AtomicBool {
+        &self.0
+    }
+
     /// # Errors
     /// [`EngineError::Superseded`] if the answer is no longer wanted.
     pub(crate) fn check(&self) -> Result<(), EngineError> {

@@ -2,6 +2,7 @@
 
 use cognate_embed::{SpecialTokens, Token, UnitVector};
 
+use crate::cancel::Cancel;
 use crate::engine::Engine;
 use crate::error::EngineError;
 
@@ -17,6 +18,9 @@ pub enum Role {
     Passage,
 }
 
+/// Texts embedded between two looks at whether they are still wanted.
+const PORTION: usize = 256;
+
 /// Vectors of texts, and what they took.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Embedded {
@@ -30,15 +34,24 @@ impl Engine {
     /// Embeds texts with the model of this data folder; what is longer than the model takes is cut.
     ///
     /// # Errors
-    /// As [`Engine::load_model`].
-    pub fn embed(&self, texts: &[&str], role: Role) -> Result<Embedded, EngineError> {
+    /// [`EngineError::Superseded`] if it was cancelled, else as [`Engine::load_model`].
+    pub fn embed(&self, cancel: &Cancel, texts: &[&str], role: Role) -> Result<Embedded, EngineError> {
         let model = self.model()?;
         let encoder = &model.encoder;
-        let (vectors, prefix) = match role {
-            Role::AsGiven => (encoder.embed_raw(texts)?, ""),
-            Role::Query => (encoder.embed_queries(texts)?, encoder.identity().query_prefix.as_str()),
-            Role::Passage => (encoder.embed_passages(texts)?, encoder.identity().passage_prefix.as_str()),
+        let prefix = match role {
+            Role::AsGiven => "",
+            Role::Query => encoder.identity().query_prefix.as_str(),
+            Role::Passage => encoder.identity().passage_prefix.as_str(),
         };
+        let mut vectors = Vec::with_capacity(texts.len());
+        for portion in texts.chunks(PORTION) {
+            cancel.check()?;
+            vectors.extend(match role {
+                Role::AsGiven => encoder.embed_raw(portion)?,
+                Role::Query => encoder.embed_queries(portion)?,
+                Role::Passage => encoder.embed_passages(portion)?,
+            });
+        }
         let n_tokens = texts.iter().map(|text| encoder.count_tokens(&format!("{prefix}{text}"))).sum();
         Ok(Embedded { vectors, n_tokens })
     }

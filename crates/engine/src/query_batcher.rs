@@ -4,6 +4,7 @@
 //! one batch, so that many clients share each pass over the model's weights. A lone query is never
 //! held back for company, and one whose answer is no longer wanted never reaches the model.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, OnceLock};
 use std::thread;
 
@@ -114,11 +115,14 @@ where
         }
         let texts: Vec<&str> = batch.iter().map(|waiting| waiting.text.as_str()).collect();
         // A client that has gone away has dropped its receiver; that is no error.
-        match embed(&texts) {
-            Ok(vectors) => batch.iter().zip(vectors).for_each(|(waiting, vector)| {
+        let embedded = std::panic::catch_unwind(AssertUnwindSafe(|| embed(&texts)));
+        match embedded {
+            // A defect that one batch meets is that batch's failure: its senders are dropped, and the next is embedded.
+            Err(_) => tracing::error!("the model panicked over {} queries", texts.len()),
+            Ok(Ok(vectors)) => batch.iter().zip(vectors).for_each(|(waiting, vector)| {
                 let _ = waiting.reply.send(Ok(vector));
             }),
-            Err(error) => {
+            Ok(Err(error)) => {
                 let error = Arc::new(error);
                 for waiting in &batch {
                     let _ = waiting.reply.send(Err(Arc::clone(&error)));
@@ -133,6 +137,18 @@ mod tests {
     use std::sync::Mutex;
 
     use super::*;
+
+    #[test]
+    fn a_panic_is_the_failure_of_its_batch_alone() {
+        let batcher = QueryBatcher::start(|texts| {
+            assert!(!texts.contains(&"mine"), "a defect");
+            Ok(texts.iter().map(|_| UnitVector::normalize(vec![1.0, 0.0]).unwrap()).collect())
+        })
+        .unwrap();
+        let failed = batcher.embed("mine", &Cancel::default());
+        assert!(matches!(failed, Err(EngineError::ThreadGone { .. })));
+        assert!(batcher.embed("yours", &Cancel::default()).is_ok());
+    }
 
     /// Types letter by letter while the model is busy: only what is still wanted is embedded.
     #[test]

@@ -5,6 +5,7 @@
 
 use jiff::Timestamp;
 
+use crate::cancel::Cancel;
 use crate::engine::Engine;
 use crate::error::EngineError;
 use crate::search::{RecommendRequest, SearchRequest, SearchResponse};
@@ -115,7 +116,7 @@ impl Engine {
             SavedQuestion::Recommend(request) => {
                 let mut request = request.clone();
                 request.options.within = Some(period);
-                self.recommend(&request)
+                self.recommend(&Cancel::default(), &request)
             }
         }
     }

@@ -42,7 +42,25 @@ function showLibrary() {
   }
 }
 
-// ---- The library's page: its address is the library, and the browser remembers it.
+// ---- The library's page: its address is the library, and the browser remembers it. A link from elsewhere shows another
+// library: it becomes the browser's own only when the reader says so.
+
+/** Whether the reader came here from a page of this server. */
+const cameFromHere = () => document.referrer.startsWith(`${location.origin}/`);
+
+function offerToKeep(ids) {
+  const button = document.createElement("button");
+  button.type = "button";
+  button.id = "keep-library";
+  button.textContent = "Keep as my library";
+  button.title = "Your own library stays as it is until you do";
+  button.addEventListener("click", () => {
+    memory.write("library", ids);
+    showLibrary();
+    button.remove();
+  });
+  document.getElementById("seeds").append(button);
+}
 
 function makeLibrary() {
   if (!location.search && memory.read("library").length) {
@@ -50,12 +68,19 @@ function makeLibrary() {
     return;
   }
   const seeds = [...document.querySelectorAll("#seeds [data-seed]")];
-  memory.write("library", seeds.map((seed) => seed.dataset.seed));
-  showLibrary();
-  for (const seed of seeds) {
-    const others = seeds.filter((other) => other !== seed).map((other) => other.dataset.seed);
-    seed.querySelector(".away").addEventListener("click", () => memory.write("library", others));
+  const ids = seeds.map((seed) => seed.dataset.seed);
+  const own = memory.read("library");
+  const isOwn = !own.length || cameFromHere() || own.join("\n") === ids.join("\n");
+  if (isOwn) {
+    memory.write("library", ids);
+    for (const seed of seeds) {
+      const others = ids.filter((id) => id !== seed.dataset.seed);
+      seed.querySelector(".away").addEventListener("click", () => memory.write("library", others));
+    }
+  } else {
+    offerToKeep(ids);
   }
+  showLibrary();
   hideSeen();
   takeFiles();
 }

@@ -1,25 +1,25 @@
 //! Lists of papers as answers: JSON with scores, the formats that other programs read, and streams.
 
+use std::io;
 use std::sync::Arc;
 
 use axum::Json;
-use axum::body::{Body, Bytes};
+use axum::body::Body;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use cognate_corpus::Paper;
 use cognate_corpus::export::{ExportFormat, Exported, FeedMeta, export};
-use cognate_engine::{Engine, Hit, RangeRequest, SearchResponse};
+use cognate_engine::{Cancel, Hit, RangeHits, RangeRequest, SearchResponse};
+use futures_util::{StreamExt, stream};
 use jiff::Timestamp;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
-use tokio::sync::mpsc;
 
 use crate::error::ApiError;
+use crate::routes::{App, off_thread_while_wanted};
 use cognate_wire::{FieldNames, HitBody, RangeHeadBody, SearchBody, checked_fields};
 
 /// Bytes that are gathered before they are sent.
 const PIECE_BYTES: usize = 1 << 16;
-/// Pieces that wait for a slow reader.
-const MAX_WAITING: usize = 4;
 
 /// How a list is answered.
 pub(crate) struct List<'a> {
@@ -97,50 +97,66 @@ pub fn feed_meta(about: &str, updated: Option<Timestamp>) -> FeedMeta {
     }
 }
 
-/// Everything above a score: a line with the total, then one for each hit. A failure after the first line
-/// breaks the connection off, so that no part passes for the whole.
+/// Some lines, or why there are no more.
+type Piece = Result<Vec<u8>, io::Error>;
+
+/// A range that is given piece by piece.
+struct Pieces {
+    app: Arc<App>,
+    hits: RangeHits,
+    fields: Option<Vec<String>>,
+    cancel: Cancel,
+}
+
+/// Everything above a score: a line with the total, then one for each hit. Each piece is made when the one before it
+/// is sent, so that a slow reader holds no thread. A failure after the first line breaks the connection off, so that
+/// no part passes for the whole.
 pub(crate) async fn stream_range(
-    engine: Arc<Engine>,
+    app: &Arc<App>,
     request: RangeRequest,
     fields: Option<FieldNames>,
 ) -> Result<Response, ApiError> {
-    checked_fields(fields.as_ref())?;
-    let (sender, mut receiver) = mpsc::channel::<Result<Bytes, std::io::Error>>(MAX_WAITING);
-    let (began, begun) = tokio::sync::oneshot::channel();
-    tokio::task::spawn_blocking(move || {
-        let hits = match engine.range(&request) {
-            Ok(hits) => hits,
-            Err(error) => {
-                let _ = began.send(Err(ApiError::from(error)));
-                return;
-            }
-        };
-        let mut piece = line(&RangeHeadBody { total: hits.total() });
-        if began.send(Ok(())).is_err() {
-            return;
+    let fields = checked_fields(fields.as_ref())?;
+    let pieces = off_thread_while_wanted(app, move |app, cancel| {
+        Ok((app.engine.range(cancel, &request)?, cancel.clone()))
+    });
+    let (hits, cancel) = pieces.await?;
+    let head = line(&RangeHeadBody { total: hits.total() });
+    let rest = Pieces { app: Arc::clone(app), hits, fields, cancel };
+    let pieces = stream::unfold(Some(rest), |rest| async {
+        let piece = tokio::task::spawn_blocking(move || rest.and_then(Pieces::next)).await;
+        piece.unwrap_or_else(|_| Some((Err(unreadable()), None)))
+    });
+    let pieces = stream::once(async { Ok(head) }).chain(pieces).fuse();
+    Ok(([(header::CONTENT_TYPE, "application/x-ndjson")], Body::from_stream(pieces)).into_response())
+}
+
+impl Pieces {
+    /// The next lines, and what is left.
+    fn next(mut self) -> Option<(Piece, Option<Self>)> {
+        if self.cancel.is_cancelled() {
+            return None;
         }
-        let fields = checked_fields(fields.as_ref()).ok().flatten();
-        for hit in hits {
-            match hit {
-                Ok(hit) => piece.extend(line(&HitBody::from(hit).reduced_to(fields.as_deref()))),
+        let mut piece = Vec::new();
+        while piece.len() < PIECE_BYTES {
+            match self.hits.next_portion(&self.app.engine) {
+                Ok(hits) if hits.is_empty() => break,
+                Ok(hits) => piece.extend(
+                    hits.into_iter()
+                        .flat_map(|hit| line(&HitBody::from(hit).reduced_to(self.fields.as_deref()))),
+                ),
                 Err(error) => {
                     tracing::error!("a range search failed: {error}");
-                    let _ = sender.blocking_send(Err(std::io::Error::other("the store could not be read")));
-                    return;
+                    return Some((Err(unreadable()), None));
                 }
             }
-            // Who has gone away gets no more.
-            if piece.len() >= PIECE_BYTES
-                && sender.blocking_send(Ok(std::mem::take(&mut piece).into())).is_err()
-            {
-                return;
-            }
         }
-        let _ = sender.blocking_send(Ok(piece.into()));
-    });
-    begun.await.map_err(|_| ApiError::internal())??;
-    let pieces = futures_util::stream::poll_fn(move |context| receiver.poll_recv(context));
-    Ok(([(header::CONTENT_TYPE, "application/x-ndjson")], Body::from_stream(pieces)).into_response())
+        (!piece.is_empty()).then_some((Ok(piece), Some(self)))
+    }
+}
+
+fn unreadable() -> io::Error {
+    io::Error::other("the store could not be read")
 }
 
 fn line(value: &impl serde::Serialize) -> Vec<u8> {

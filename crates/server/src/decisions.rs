@@ -3,14 +3,15 @@
 use std::sync::Arc;
 
 use axum::body::Bytes;
-use axum::extract::rejection::{BytesRejection, JsonRejection, QueryRejection};
+use axum::extract::rejection::{BytesRejection, QueryRejection};
 use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use axum::routing::{get, post};
 use axum::{Json, Router};
 
+use crate::body::JsonBody;
 use crate::error::ApiError;
-use crate::routes::{App, heavy, json_or_default, off_thread};
+use crate::routes::{App, json_or_default, off_thread, off_thread_while_wanted};
 use cognate_wire::{
     ApplyBody, DedupBody, DedupParams, DroppedBody, DroppedParams, HistogramBody, HistogramParams,
     LabelParams, LabelledBody, LabelsBody, PairsBody, PairsParams, RunsBody, UndoParams, UndoneBody,
@@ -36,9 +37,8 @@ async fn apply(
 ) -> Result<Json<ApplyBody>, ApiError> {
     let params: DedupParams = json_or_default(&body?)?;
     let request = params.to_request()?;
-    let _permit = heavy(&app)?;
-    off_thread(&app, move |app| {
-        let report = app.engine.dedup(&request, &app.stopping, &mut |_, _, _| {})?;
+    off_thread_while_wanted(&app, move |app, cancel| {
+        let report = app.engine.dedup(&request, cancel.flag(), &mut |_, _, _| {})?;
         let application = app.engine.drop_duplicates(&report, &recorded_parameters(&params))?;
         Ok(Json(ApplyBody::new(DedupBody::from(report), application)))
     })
@@ -73,9 +73,9 @@ async fn labels(State(app): State<Arc<App>>) -> Result<Json<LabelsBody>, ApiErro
 
 async fn label(
     State(app): State<Arc<App>>,
-    params: Result<Json<LabelParams>, JsonRejection>,
+    JsonBody(params): JsonBody<LabelParams>,
 ) -> Result<Json<LabelledBody>, ApiError> {
-    let Json(LabelParams { a, b, duplicate }) = params?;
+    let LabelParams { a, b, duplicate } = params;
     off_thread(&app, move |app| {
         let labelled = app.engine.label(&a, &b, Some(duplicate))?;
         Ok(Json(LabelledBody::new(labelled, Some(duplicate))))
@@ -102,7 +102,6 @@ async fn rethreshold(
 ) -> Result<Json<DedupBody>, ApiError> {
     let params: DedupParams = json_or_default(&body?)?;
     let request = params.to_request()?;
-    let _permit = heavy(&app)?;
     off_thread(&app, move |app| Ok(Json(app.engine.rethreshold(&request)?.into()))).await
 }
 

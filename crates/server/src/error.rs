@@ -75,8 +75,8 @@ impl ApiError {
     }
 
     pub(crate) fn body_too_large() -> Self {
-        let papers = crate::routes::MAX_PAPERS_BODY_BYTES >> 20;
-        let texts = crate::routes::MAX_TEXTS_BODY_BYTES >> 20;
+        let papers = crate::limits::MAX_PAPERS_BODY_BYTES >> 20;
+        let texts = crate::limits::MAX_TEXTS_BODY_BYTES >> 20;
         Self::too_large(format!(
             "expected a body of at most {papers} MiB for papers, {texts} MiB for texts to embed, 1 MiB elsewhere; \
              send it in parts"
@@ -85,6 +85,24 @@ impl ApiError {
 
     pub(crate) fn busy(message: impl Into<String>) -> Self {
         Self { status: StatusCode::TOO_MANY_REQUESTS, code: "busy", kind: "limit", message: message.into() }
+    }
+
+    pub(crate) fn unsupported_encoding(message: impl Into<String>) -> Self {
+        Self {
+            status: StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            code: "unsupported_encoding",
+            kind: "invalid_request",
+            message: message.into(),
+        }
+    }
+
+    pub(crate) fn stalled() -> Self {
+        Self {
+            status: StatusCode::REQUEST_TIMEOUT,
+            code: "timeout",
+            kind: "limit",
+            message: "the body came too slowly; send it without pauses".into(),
+        }
     }
 
     pub(crate) fn timed_out() -> Self {

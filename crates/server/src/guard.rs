@@ -59,6 +59,9 @@ impl Guard {
 
 /// Host and port that the client believes to be talking to.
 fn authority(uri: &Uri, headers: &HeaderMap) -> Result<Authority, ApiError> {
+    if headers.get_all(header::HOST).iter().nth(1).is_some() {
+        return Err(ApiError::bad_request("invalid_host", "expected one Host header, found several"));
+    }
     if let Some(authority) = uri.authority() {
         return Ok(authority.clone());
     }

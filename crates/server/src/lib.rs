@@ -4,10 +4,14 @@
 //! an engine call on a blocking thread, and its answer into a body of `cognate_wire`.
 
 mod answer;
+mod body;
 mod compat;
+mod connection;
 mod decisions;
 mod error;
 mod guard;
+mod limits;
+mod manners;
 mod page;
 mod routes;
 mod saved;

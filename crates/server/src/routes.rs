@@ -4,100 +4,81 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use axum::body::Bytes;
-use axum::extract::rejection::{BytesRejection, JsonRejection, QueryRejection};
+use axum::extract::rejection::{BytesRejection, QueryRejection};
 use axum::extract::{DefaultBodyLimit, Query, Request, State};
-use axum::http::{Method, StatusCode, Uri, header};
+use axum::http::{Method, StatusCode, Uri};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get, post};
 use axum::{Json, Router};
-use cognate_corpus::{Format, Numbers, ReadOptions, Records, Source};
+use cognate_corpus::{Format, Numbers, Paper, ReadOptions, Records, Source};
 use cognate_engine::{Cancel, Engine, EngineError, IngestEvent, Ingestion};
 use percent_encoding::percent_decode_str;
 use serde::de::DeserializeOwned;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::compression::CompressionLayer;
 
 use crate::answer;
+use crate::body::{self, JsonBody};
 use crate::compat;
 use crate::decisions;
 use crate::error::ApiError;
 use crate::guard::Guard;
+use crate::limits::{CancelOnDrop, Class, HELD, Limits};
+use crate::manners;
 use crate::page;
 use crate::saved;
 use crate::serve::ServeOptions;
 use crate::tasks::{self, Tasks};
 use cognate_wire::{
     BatchBody, BatchParams, CheckBody, CheckParams, CheckedBody, DedupBody, DedupParams, HealthBody,
-    IngestBody, PaperBody, RangeParams, RecommendParams, RecordErrorBody, SearchBody, SearchParams,
+    IngestBody, PaperBody, RangeParams, RecommendParams, RecordErrors, SearchBody, SearchParams,
     SimilarParams, StatsBody, TrendParams, TrendsBody, UpsertParams, asks_to_restore, to_judging,
 };
-
-/// Largest body of `POST /v1/papers`: some 30,000 abstracts.
-pub(crate) const MAX_PAPERS_BODY_BYTES: usize = 64 << 20;
-/// Largest body of texts to be embedded.
-pub(crate) const MAX_TEXTS_BODY_BYTES: usize = 8 << 20;
-/// Largest body of every other request.
-const MAX_BODY_BYTES: usize = 1 << 20;
-/// Requests worked on or waiting at one time; each holds a thread while it waits for the model.
-pub(crate) const MAX_REQUESTS: usize = 256;
-/// Ingestions, deduplications and embeddings of many texts at one time; each uses every core.
-const MAX_HEAVY_REQUESTS: usize = 4;
 
 /// What every handler needs.
 pub(crate) struct App {
     pub(crate) engine: Arc<Engine>,
     guard: Guard,
     options: ServeOptions,
-    requests: Semaphore,
-    heavy_requests: Arc<Semaphore>,
+    pub(crate) limits: Limits,
     pub(crate) tasks: Tasks,
-    /// Ends ingestions after their current batch; set when the server is told to stop.
-    pub(crate) stopping: Arc<AtomicBool>,
+    /// Set when the server is told to stop.
+    stopping: AtomicBool,
 }
 
 impl App {
-    pub(crate) fn new(
-        engine: Arc<Engine>,
-        guard: Guard,
-        options: ServeOptions,
-        stopping: Arc<AtomicBool>,
-    ) -> Self {
-        Self {
-            engine,
-            guard,
-            options,
-            requests: Semaphore::new(MAX_REQUESTS),
-            heavy_requests: Arc::new(Semaphore::new(MAX_HEAVY_REQUESTS)),
-            tasks: Tasks::default(),
-            stopping,
-        }
+    pub(crate) fn new(engine: Arc<Engine>, guard: Guard, options: ServeOptions) -> Self {
+        let limits = Limits::default();
+        Self { engine, guard, options, limits, tasks: Tasks::default(), stopping: AtomicBool::new(false) }
     }
 
     /// Has every long run end.
     pub(crate) fn stop(&self) {
         self.stopping.store(true, Ordering::Relaxed);
+        self.limits.cancel_long_runs();
         self.tasks.cancel_all();
     }
 }
 
 /// The whole interface.
 pub(crate) fn router(app: Arc<App>) -> Router {
-    Router::new()
+    let routes = Router::new()
         .route("/v1/search", get(search_by_get).post(search_by_post))
         .route("/v1/search/batch", post(search_batch))
         .route("/v1/search/range", post(search_range))
         .route("/v1/recommend", post(recommend))
-        .route("/v1/papers", post(upsert).layer(DefaultBodyLimit::max(MAX_PAPERS_BODY_BYTES)))
+        .route("/v1/papers", post(upsert))
         // Ids hold slashes, so everything below this path is one id, taken raw or percent-encoded.
-        .route("/v1/papers/{*key}", any(paper))
+        .route("/v1/papers/{*key}", any(paper).layer(middleware::from_fn(manners::tag)))
         .route("/v1/dedup", post(dedup))
-        .route("/v1/dedup/check", post(check).layer(DefaultBodyLimit::max(MAX_PAPERS_BODY_BYTES)))
+        .route("/v1/dedup/check", post(check))
         .merge(decisions::router())
         .merge(tasks::router())
         .route("/v1/trends", get(trends))
         .route("/v1/stats", get(stats))
         .route("/health", get(health))
+        .route("/ready", get(ready))
         .merge(saved::routes())
         .merge(compat::routes())
         .merge(page::routes())
@@ -107,84 +88,83 @@ pub(crate) fn router(app: Arc<App>) -> Router {
                 uri.path()
             ))
         })
-        .method_not_allowed_fallback(|method: Method, uri: Uri| async move {
-            ApiError::method_not_allowed(format!("{method} is not possible at {:?}", uri.path()))
-        })
-        .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
+        // Bodies are bounded where they are read, in `body`.
+        .layer(DefaultBodyLimit::disable())
         .layer(middleware::from_fn_with_state(Arc::clone(&app), admit))
+        .layer(middleware::from_fn(manners::methods))
+        .layer(CompressionLayer::new());
+    let origins = &app.guard.allowed_origins;
+    // It would answer every `OPTIONS` for itself.
+    let routes = if origins.is_empty() { routes } else { routes.layer(manners::cors(origins)) };
+    routes
+        .layer(middleware::from_fn_with_state(Arc::clone(&app), guarded))
         .layer(CatchPanicLayer::custom(|_| ApiError::internal().into_response()))
         .with_state(app)
 }
 
-/// Lets a request in: from an allowed host and page, while there is room, for a bounded time.
+/// Lets a request in that names this server and comes from no other page than its own and those allowed.
+async fn guarded(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+    match app.guard.check(request.uri(), request.headers()) {
+        Ok(()) => next.run(request).await,
+        Err(refusal) => refusal.into_response(),
+    }
+}
+
+/// Lets a request in while there is room, for a bounded time.
 async fn admit(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
-    if let Err(refusal) = app.guard.check(request.uri(), request.headers()) {
-        return refusal.into_response();
+    let class = Class::of(request.method(), request.uri().path());
+    if class == Class::Open {
+        return next.run(request).await;
     }
-    if announced_length(&request) > body_limit(request.uri().path()) {
-        return ApiError::body_too_large().into_response();
-    }
-    let Ok(_permit) = app.requests.try_acquire() else {
-        return ApiError::busy(format!("{MAX_REQUESTS} requests are being answered already; try again soon"))
-            .into_response();
-    };
-    match tokio::time::timeout(app.options.request_timeout, next.run(request)).await {
-        Ok(response) => response,
+    match tokio::time::timeout(app.options.request_timeout, answer(&app, class, request, next)).await {
+        Ok(Ok(response)) => response,
+        Ok(Err(refusal)) => refusal.into_response(),
         Err(_) => ApiError::timed_out().into_response(),
     }
 }
 
-/// The length of the body as its header has it: told before the body comes, so that a client need not
-/// send what will be refused.
-fn announced_length(request: &Request) -> usize {
-    let length = request.headers().get(header::CONTENT_LENGTH);
-    length.and_then(|length| length.to_str().ok()?.parse().ok()).unwrap_or(0)
+/// Reads the body, waits for a place to work in, has the request answered, and counts the answer. A client that goes
+/// away has this future dropped, which cancels the work.
+async fn answer(app: &App, class: Class, request: Request, next: Next) -> Result<Response, ApiError> {
+    let (request, body) = body::read(&app.limits, request).await?;
+    let held = app.limits.hold(class, body).await?;
+    let abandoned = CancelOnDrop(held.cancel.clone());
+    let response = HELD.scope(held.clone(), next.run(request)).await;
+    body::count(&app.limits, class, response, (held, abandoned)).await
 }
 
-/// The largest body accepted at `path`.
-fn body_limit(path: &str) -> usize {
-    match path {
-        "/v1/papers" | "/v1/dedup/check" => MAX_PAPERS_BODY_BYTES,
-        "/v1/embeddings" | "/embed" | "/similarity" | "/tokenize" => MAX_TEXTS_BODY_BYTES,
-        _ => MAX_BODY_BYTES,
-    }
-}
-
-/// Runs engine work off the async threads.
+/// Runs engine work off the async threads. The work has what the request holds until it ends, even where nobody waits
+/// for it any more.
 pub(crate) async fn off_thread<T, F>(app: &Arc<App>, work: F) -> Result<T, ApiError>
 where
     T: Send + 'static,
     F: FnOnce(&App) -> Result<T, ApiError> + Send + 'static,
 {
+    off_thread_while_wanted(app, |app, _| work(app)).await
+}
+
+/// The same for work that looks whether its answer is still wanted. A client that goes away has the future of its
+/// request dropped, which cancels the work.
+pub(crate) async fn off_thread_while_wanted<T, F>(app: &Arc<App>, work: F) -> Result<T, ApiError>
+where
+    T: Send + 'static,
+    F: FnOnce(&App, &Cancel) -> Result<T, ApiError> + Send + 'static,
+{
     let app = Arc::clone(app);
-    match tokio::task::spawn_blocking(move || work(&app)).await {
+    let held = HELD.try_with(Clone::clone).map_err(|_| ApiError::internal())?;
+    let working = tokio::task::spawn_blocking(move || {
+        let result = work(&app, &held.cancel);
+        // The closure owns all of it, not the token alone.
+        drop(held);
+        result
+    });
+    match working.await {
         Ok(result) => result,
         Err(failure) => {
             tracing::error!("a request failed: {failure}");
             Err(ApiError::internal())
         }
     }
-}
-
-/// Cancels when dropped.
-struct CancelOnDrop(Cancel);
-
-impl Drop for CancelOnDrop {
-    fn drop(&mut self) {
-        self.0.cancel();
-    }
-}
-
-/// Runs a search off the async threads. A client that goes away has the future of its request dropped,
-/// which cancels the search.
-pub(crate) async fn off_thread_while_wanted<T, F>(app: &Arc<App>, work: F) -> Result<T, ApiError>
-where
-    T: Send + 'static,
-    F: FnOnce(&App, &Cancel) -> Result<T, ApiError> + Send + 'static,
-{
-    let cancel = Cancel::default();
-    let _guard = CancelOnDrop(cancel.clone());
-    off_thread(app, move |app| work(app, &cancel)).await
 }
 
 async fn search_by_get(
@@ -197,9 +177,8 @@ async fn search_by_get(
 
 async fn search_by_post(
     State(app): State<Arc<App>>,
-    params: Result<Json<SearchParams>, JsonRejection>,
+    JsonBody(params): JsonBody<SearchParams>,
 ) -> Result<Response, ApiError> {
-    let Json(params) = params?;
     search(&app, params).await
 }
 
@@ -217,13 +196,11 @@ async fn search(app: &Arc<App>, params: SearchParams) -> Result<Response, ApiErr
 /// `POST /v1/search/batch`: many searches, answered in their order.
 async fn search_batch(
     State(app): State<Arc<App>>,
-    params: Result<Json<BatchParams>, JsonRejection>,
+    JsonBody(params): JsonBody<BatchParams>,
 ) -> Result<Json<BatchBody>, ApiError> {
-    let Json(params) = params?;
     let requests = params.to_requests()?;
-    let _permit = heavy(&app)?;
-    off_thread(&app, move |app| {
-        let responses = app.engine.search_many(&requests)?;
+    off_thread_while_wanted(&app, move |app, cancel| {
+        let responses = app.engine.search_many(cancel, &requests)?;
         let bodies = responses
             .into_iter()
             .zip(&params.searches)
@@ -236,22 +213,20 @@ async fn search_batch(
 /// `POST /v1/search/range`: everything above a score, a line each.
 async fn search_range(
     State(app): State<Arc<App>>,
-    params: Result<Json<RangeParams>, JsonRejection>,
+    JsonBody(params): JsonBody<RangeParams>,
 ) -> Result<Response, ApiError> {
-    let Json(params) = params?;
     let request = params.to_request()?;
-    answer::stream_range(Arc::clone(&app.engine), request, params.fields).await
+    answer::stream_range(&app, request, params.fields).await
 }
 
 async fn recommend(
     State(app): State<Arc<App>>,
-    params: Result<Json<RecommendParams>, JsonRejection>,
+    JsonBody(params): JsonBody<RecommendParams>,
 ) -> Result<Response, ApiError> {
-    let Json(params) = params?;
     let request = params.to_request()?;
     let format = params.export_format()?;
-    off_thread(&app, move |app| {
-        let response = app.engine.recommend(&request)?;
+    off_thread_while_wanted(&app, move |app, cancel| {
+        let response = app.engine.recommend(cancel, &request)?;
         answer::List { about: "recommended papers", format }.of(response, params.fields.as_ref())
     })
     .await
@@ -279,8 +254,8 @@ async fn paper(
             let Query(params) = params?;
             let options = params.to_options()?;
             let format = params.export_format()?;
-            off_thread(&app, move |app| {
-                let response = app.engine.similar(&key, &options)?;
+            off_thread_while_wanted(&app, move |app, cancel| {
+                let response = app.engine.similar(cancel, &key, &options)?;
                 answer::List { about: &key, format }.of(response, params.fields.as_ref())
             })
             .await
@@ -321,30 +296,28 @@ async fn upsert(
 ) -> Result<(StatusCode, Json<IngestBody>), ApiError> {
     let Query(UpsertParams { restore }) = params?;
     let body = body?;
-    let _permit = heavy(&app)?;
-    off_thread(&app, move |app| {
+    off_thread_while_wanted(&app, move |app, cancel| {
         let restore = restore || asks_to_restore(&body);
-        let mut errors = Vec::new();
+        let mut errors = RecordErrors::default();
         let report = app.engine.ingest(
             records_of(body)?,
             Ingestion {
                 strict: false,
                 restore,
-                stop: &app.stopping,
+                stop: cancel.flag(),
                 on_event: &mut |event| {
                     if let IngestEvent::Skipped(error) = event {
-                        errors.push(RecordErrorBody::from(error));
+                        errors.add(error);
                     }
                 },
             },
         )?;
         if report.read == 0 {
-            let is_stopping = app.stopping.load(Ordering::Relaxed);
-            return Err(if is_stopping { EngineError::Interrupted.into() } else { no_papers() });
+            return Err(if cancel.is_cancelled() { EngineError::Interrupted.into() } else { no_papers() });
         }
         let all_bad = report.skipped == report.read;
         let status = if all_bad { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
-        Ok((status, Json(IngestBody { errors: Some(errors), ..IngestBody::new(report) })))
+        Ok((status, Json(IngestBody::new(report).with_errors(errors))))
     })
     .await
 }
@@ -352,7 +325,7 @@ async fn upsert(
 /// The papers in a body, each read or refused.
 fn records_of(body: Bytes) -> Result<Records, ApiError> {
     let options = ReadOptions { format: Format::Json, numbers: Numbers::Ids, ..ReadOptions::default() };
-    let source = Source::from_reader("request body", std::io::Cursor::new(body));
+    let source = Source::from_text("request body", std::io::Cursor::new(body));
     Ok(source.records(&options).map_err(EngineError::from)?)
 }
 
@@ -366,15 +339,16 @@ async fn dedup(
 ) -> Result<Json<DedupBody>, ApiError> {
     let params: DedupParams = json_or_default(&body?)?;
     let request = params.to_request()?;
-    let _permit = heavy(&app)?;
-    off_thread(&app, move |app| {
-        Ok(Json(DedupBody::from(app.engine.dedup(&request, &app.stopping, &mut |_, _, _| {})?)))
+    off_thread_while_wanted(&app, move |app, cancel| {
+        Ok(Json(DedupBody::from(app.engine.dedup(&request, cancel.flag(), &mut |_, _, _| {})?)))
     })
     .await
 }
 
 /// Records that `POST /v1/dedup/check` compares at a time: their texts and vectors are held.
 const CHECK_WINDOW: usize = 256;
+/// Most records in one `POST /v1/dedup/check`: the answer says something of each.
+const MAX_CHECKED: usize = 10_000;
 
 /// `POST /v1/dedup/check`: records as for `POST /v1/papers`, compared with the store, not added.
 async fn check(
@@ -385,26 +359,35 @@ async fn check(
     let Query(params) = params?;
     let judging = to_judging(params.min_probability, params.versions.as_deref())?;
     let body = body?;
-    let _permit = heavy(&app)?;
-    off_thread(&app, move |app| {
-        let (mut papers, mut errors) = (Vec::new(), Vec::new());
-        for record in records_of(body)? {
-            match record.map_err(EngineError::from)? {
-                Ok(parsed) => papers.push(parsed.paper),
-                Err(error) => errors.push(RecordErrorBody::from(&error)),
-            }
-        }
-        if papers.is_empty() && errors.is_empty() {
-            return Err(no_papers());
-        }
-        let mut results = Vec::with_capacity(papers.len());
-        for window in papers.chunks(CHECK_WINDOW) {
-            if app.stopping.load(Ordering::Relaxed) {
+    off_thread_while_wanted(&app, move |app, cancel| {
+        let (mut window, mut results, mut errors) = (Vec::new(), Vec::new(), RecordErrors::default());
+        let mut judge = |window: &mut Vec<Paper>| -> Result<(), ApiError> {
+            if cancel.is_cancelled() {
                 return Err(EngineError::Interrupted.into());
             }
             results.extend(app.engine.check(window, &judging)?.into_iter().map(CheckedBody::from));
+            window.clear();
+            if results.len() > MAX_CHECKED {
+                let message =
+                    format!("expected at most {MAX_CHECKED} records in one check; send them in parts");
+                return Err(ApiError::too_large(message));
+            }
+            Ok(())
+        };
+        for record in records_of(body)? {
+            match record.map_err(EngineError::from)? {
+                Ok(parsed) => window.push(parsed.paper),
+                Err(error) => errors.add(&error),
+            }
+            if window.len() == CHECK_WINDOW {
+                judge(&mut window)?;
+            }
         }
-        Ok(Json(CheckBody { results, errors }))
+        judge(&mut window)?;
+        if results.is_empty() && errors.is_empty() {
+            return Err(no_papers());
+        }
+        Ok(Json(CheckBody::new(results, errors)))
     })
     .await
 }
@@ -418,14 +401,6 @@ pub(crate) fn json_or_default<T: DeserializeOwned + Default>(body: &Bytes) -> Re
     Ok(params)
 }
 
-pub(crate) fn heavy(app: &App) -> Result<OwnedSemaphorePermit, ApiError> {
-    Arc::clone(&app.heavy_requests).try_acquire_owned().map_err(|_| {
-        ApiError::busy(format!(
-            "{MAX_HEAVY_REQUESTS} ingestions or deduplications are running; try again later"
-        ))
-    })
-}
-
 async fn trends(
     State(app): State<Arc<App>>,
     params: Result<Query<TrendParams>, QueryRejection>,
@@ -436,9 +411,23 @@ async fn trends(
 }
 
 async fn stats(State(app): State<Arc<App>>) -> Result<Json<StatsBody>, ApiError> {
-    off_thread(&app, |app| Ok(Json(StatsBody::from(app.engine.stats()?)))).await
+    off_thread(&app, |app| Ok(Json(StatsBody::from(app.engine.stats()?).with_limits(app.limits.body()))))
+        .await
 }
 
+/// `GET /health`: the process lives, whatever its load.
 async fn health() -> Json<HealthBody> {
     Json(HealthBody { status: "ok", version: env!("CARGO_PKG_VERSION") })
+}
+
+/// `GET /ready`: whether a search that came now would be answered.
+async fn ready(State(app): State<Arc<App>>) -> Response {
+    let (status, said) = if app.stopping.load(Ordering::Relaxed) {
+        (StatusCode::SERVICE_UNAVAILABLE, "stopping")
+    } else if !app.limits.has_room_for_searches() {
+        (StatusCode::SERVICE_UNAVAILABLE, "busy")
+    } else {
+        (StatusCode::OK, "ready")
+    };
+    (status, Json(HealthBody { status: said, version: env!("CARGO_PKG_VERSION") })).into_response()
 }

@@ -6,6 +6,7 @@ use axum::body::Bytes;
 use axum::extract::rejection::{BytesRejection, JsonRejection};
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, Method, StatusCode, header};
+use axum::middleware;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
@@ -17,6 +18,7 @@ use serde_json::{Map, Value};
 
 use crate::answer::{exported_with, last_indexed};
 use crate::error::ApiError;
+use crate::manners;
 use crate::routes::{App, off_thread};
 use cognate_wire::{SavedBody, SavedListBody, SavedRequest, SearchBody, saved_question};
 
@@ -25,8 +27,8 @@ pub(crate) fn routes() -> Router<Arc<App>> {
         .route("/v1/saved", get(list).post(add))
         .route("/v1/saved/{id}", get(show).delete(delete))
         .route("/v1/saved/{id}/new", get(new).post(new))
-        .route("/v1/saved/{id}/feed.atom", get(atom))
-        .route("/v1/saved/{id}/feed.json", get(json_feed))
+        .route("/v1/saved/{id}/feed.atom", get(atom).layer(middleware::from_fn(manners::tag)))
+        .route("/v1/saved/{id}/feed.json", get(json_feed).layer(middleware::from_fn(manners::tag)))
 }
 
 async fn list(State(app): State<Arc<App>>) -> Result<Json<SavedListBody>, ApiError> {
@@ -129,7 +131,10 @@ struct JsonItem {
     url: Option<String>,
     title: String,
     content_text: String,
-    date_published: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    date_published: Option<String>,
+    /// When it came here.
+    date_modified: String,
     authors: Vec<JsonAuthor>,
     tags: Vec<String>,
 }
@@ -149,14 +154,20 @@ async fn json_feed(
         let stored = hit.paper;
         let url = link(&stored.paper);
         let paper = stored.paper;
-        let published = paper.publication_date.map(|date| format!("{date}T00:00:00Z"));
+        // Of many papers the year alone is known; none was published when it came here.
+        let published = match (paper.publication_date, paper.year) {
+            (Some(date), _) => Some(format!("{date}T00:00:00Z")),
+            (None, Some(year)) => Some(format!("{year:04}-01-01T00:00:00Z")),
+            (None, None) => None,
+        };
         let title = paper.title.unwrap_or_else(|| paper.id.to_string());
         JsonItem {
             id: paper.id.into(),
             url,
             content_text: paper.abstract_text.unwrap_or_else(|| title.clone()),
             title,
-            date_published: published.unwrap_or(stored.first_indexed),
+            date_published: published,
+            date_modified: stored.first_indexed,
             authors: paper.authors.into_iter().map(|name| JsonAuthor { name }).collect(),
             tags: paper.categories,
         }

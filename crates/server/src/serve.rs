@@ -12,6 +12,7 @@ use cognate_engine::{Engine, EngineError};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
+use crate::connection;
 use crate::guard::Guard;
 use crate::routes::{App, router};
 
@@ -93,7 +94,7 @@ pub async fn serve(
         ..options.guard.clone()
     };
     let drain_timeout = options.drain_timeout;
-    let app = Arc::new(App::new(engine, guard, options, Arc::clone(&stopping)));
+    let app = Arc::new(App::new(engine, guard, options));
     on_ready(address);
 
     let (drain, draining) = tokio::sync::oneshot::channel();
@@ -106,13 +107,13 @@ pub async fn serve(
             let _ = drain.send(());
         }
     };
-    let server = axum::serve(listener, router(app)).with_graceful_shutdown(signalled);
+    let server = connection::serve(listener, router(app), signalled);
     let deadline = async move {
         let _ = draining.await;
         tokio::time::sleep(drain_timeout).await;
     };
     tokio::select! {
-        result = server.into_future() => result?,
+        () = server => {}
         () = deadline => tracing::warn!("some requests did not finish within {drain_timeout:?}"),
     }
     stopping.store(true, Ordering::Relaxed);

@@ -17,7 +17,8 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 
 use crate::error::ApiError;
-use crate::routes::{App, heavy, json_or_default, off_thread};
+use crate::limits::HELD;
+use crate::routes::{App, json_or_default, off_thread};
 use cognate_wire::{DedupBody, DedupParams, TaskBody, TaskState, TasksBody};
 
 /// Ended tasks that are kept, each with its report.
@@ -115,10 +116,11 @@ async fn start(
 ) -> Result<Response, ApiError> {
     let params: DedupParams = json_or_default(&body?)?;
     let request = params.to_request()?;
-    let permit = heavy(&app)?;
     let (number, task) = app.tasks.add();
     let answer = task.answer(|state, took| Json(TaskBody::new(number, state, took)).into_response());
-    tokio::spawn(async move {
+    // The run has its place to work in for as long as it goes on.
+    let held = HELD.try_with(Clone::clone).map_err(|_| ApiError::internal())?;
+    tokio::spawn(HELD.scope(held, async move {
         let running = Arc::clone(&task);
         let ended = off_thread(&app, move |app| {
             let on_progress = &mut |step, n_done, n| running.set(TaskState::Running { step, n_done, n });
@@ -129,8 +131,7 @@ async fn start(
             Err(_) if task.stop.load(Ordering::Relaxed) => TaskState::Cancelled,
             Err(error) => TaskState::Failed(error.message().to_owned()),
         });
-        drop(permit);
-    });
+    }));
     let location = [(header::LOCATION, format!("/v1/dedup/tasks/{number}"))];
     Ok((StatusCode::ACCEPTED, location, answer).into_response())
 }

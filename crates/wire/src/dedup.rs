@@ -10,7 +10,7 @@ use cognate_engine::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::papers::{RecordBody, RecordErrorBody};
+use crate::papers::{RecordBody, RecordErrorBody, RecordErrors};
 
 /// Body of `POST /v1/dedup`.
 #[derive(Debug, Clone, Default, Deserialize, Serialize)]
@@ -219,8 +219,19 @@ impl From<DedupReport> for DedupBody {
 pub struct CheckBody {
     /// For each good record, in their order, what it matches.
     pub results: Vec<CheckedBody>,
-    /// The bad records.
+    /// The first bad records.
     pub errors: Vec<RecordErrorBody>,
+    /// Bad records that `errors` leaves out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub errors_left_out: Option<u64>,
+}
+
+impl CheckBody {
+    /// What was found about the good records, and the bad ones.
+    #[must_use]
+    pub fn new(results: Vec<CheckedBody>, errors: RecordErrors) -> Self {
+        Self { results, errors: errors.first, errors_left_out: errors.left_out }
+    }
 }
 
 /// What was found about one record; a line of `cognate dedup check`.

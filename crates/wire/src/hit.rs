@@ -6,7 +6,7 @@ use cognate_corpus::IdentifierKind;
 use cognate_engine::{
     Correction, EngineError, Explanation, FacetCount, Field, Hit, Part, Reading, SearchPath, SearchResponse,
 };
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 
 use crate::filter::OneOrMany;
@@ -19,12 +19,42 @@ pub struct SearchBody {
     /// Hits skipped.
     pub offset: usize,
     /// The page: objects of the shape of [`HitBody`], reduced to the fields asked for.
-    pub data: Vec<Map<String, Value>>,
+    pub data: HitsBody,
     /// For each field that was asked for, the values that the matching papers have.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub facets: Option<Map<String, Value>>,
     /// How the answer came about.
     pub meta: MetaBody,
+}
+
+/// The hits of a page. They become JSON one by one when they are written: as trees of values they would take many times
+/// their size.
+#[derive(Debug, Clone)]
+pub struct HitsBody {
+    hits: Vec<HitBody>,
+    fields: Option<Vec<String>>,
+}
+
+impl HitsBody {
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.hits.is_empty()
+    }
+
+    /// Each hit, reduced to the fields asked for.
+    pub fn iter(&self) -> impl Iterator<Item = Map<String, Value>> {
+        self.hits.iter().map(|hit| hit.reduced_to(self.fields.as_deref()))
+    }
+}
+
+impl Serialize for HitsBody {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.fields {
+            None => self.hits.serialize(serializer),
+            Some(_) => serializer.collect_seq(self.iter()),
+        }
+    }
 }
 
 /// How an answer came about.
@@ -222,8 +252,7 @@ impl SearchBody {
             .iter()
             .map(|facet| (facet.field.to_string(), facet.counts.iter().map(count_body).collect()))
             .collect();
-        let data =
-            response.hits.into_iter().map(|hit| HitBody::from(hit).reduced_to(fields.as_deref())).collect();
+        let data = HitsBody { hits: response.hits.into_iter().map(HitBody::from).collect(), fields };
         Ok(Self {
             total: response.total,
             offset: response.offset,
@@ -286,7 +315,7 @@ impl From<Hit> for HitBody {
 impl HitBody {
     /// The hit with its id, what was asked for beside the paper, and of the paper only `fields`.
     #[must_use]
-    pub fn reduced_to(self, fields: Option<&[String]>) -> Map<String, Value> {
+    pub fn reduced_to(&self, fields: Option<&[String]>) -> Map<String, Value> {
         let Ok(Value::Object(mut object)) = serde_json::to_value(self) else { return Map::new() };
         if let Some(fields) = fields {
             object.retain(|name, _| {

@@ -24,14 +24,15 @@ pub use dedup::{
 };
 pub use filter::{OneOrMany, filter_of, filter_text};
 pub use hit::{
-    BatchBody, FieldNames, HIT_FIELDS, HitBody, RangeHeadBody, ReadingBody, SearchBody, checked_fields,
+    BatchBody, FieldNames, HIT_FIELDS, HitBody, HitsBody, RangeHeadBody, ReadingBody, SearchBody,
+    checked_fields,
 };
-pub use papers::{IngestBody, PaperBody, RecordErrorBody, UpsertParams, asks_to_restore};
+pub use papers::{IngestBody, PaperBody, RecordErrorBody, RecordErrors, UpsertParams, asks_to_restore};
 pub use saved::{SavedBody, SavedListBody, SavedRequest, saved_question};
 pub use search::{
     BatchParams, MAX_BATCH, RangeParams, RecommendParams, SavedParams, SearchParams, SeedParam, SimilarParams,
 };
-pub use stats::StatsBody;
+pub use stats::{LimitsBody, StatsBody};
 pub use tasks::{TaskBody, TaskState, TasksBody};
 pub use threshold::{
     BinBody, CountsBody, HistogramBody, HistogramParams, PairPaperBody, PairToLabelBody, PairsBody,
@@ -39,10 +40,10 @@ pub use threshold::{
 };
 pub use trends::{TrendParams, TrendsBody};
 
-/// Answer of `GET /health`.
+/// Answer of `GET /health` and of `GET /ready`.
 #[derive(Debug, Clone, Serialize)]
 pub struct HealthBody {
-    /// `ok`.
+    /// `ok`; of `/ready` it is `ready`, `busy` or `stopping`.
     pub status: &'static str,
     /// The release.
     pub version: &'static str,

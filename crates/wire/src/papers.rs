@@ -149,9 +149,12 @@ pub struct IngestBody {
     /// Wall time; on the command line only.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub seconds: Option<f64>,
-    /// The bad records; over HTTP only.
+    /// The first bad records; over HTTP only.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub errors: Option<Vec<RecordErrorBody>>,
+    /// Bad records that `errors` leaves out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub errors_left_out: Option<u64>,
 }
 
 impl IngestBody {
@@ -166,7 +169,41 @@ impl IngestBody {
             skipped: report.skipped,
             seconds: None,
             errors: None,
+            errors_left_out: None,
         }
+    }
+
+    /// The same, with the bad records.
+    #[must_use]
+    pub fn with_errors(self, errors: RecordErrors) -> Self {
+        Self { errors: Some(errors.first), errors_left_out: errors.left_out, ..self }
+    }
+}
+
+/// Bad records: the first are told, all are counted.
+#[derive(Debug, Clone, Default)]
+pub struct RecordErrors {
+    pub(crate) first: Vec<RecordErrorBody>,
+    pub(crate) left_out: Option<u64>,
+}
+
+impl RecordErrors {
+    /// Most that are told.
+    pub const MAX_TOLD: usize = 1_000;
+
+    /// One more.
+    pub fn add(&mut self, error: &RecordError) {
+        if self.first.len() < Self::MAX_TOLD {
+            self.first.push(error.into());
+        } else {
+            *self.left_out.get_or_insert(0) += 1;
+        }
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.first.is_empty()
     }
 }
 

@@ -14,6 +14,10 @@ use crate::hit::FieldNames;
 
 /// Most searches in one batch.
 pub const MAX_BATCH: usize = 100;
+/// Most hits of all searches in one batch together.
+const MAX_BATCH_HITS: usize = 10_000;
+/// Hits of a search that does not say how many.
+const DEFAULT_LIMIT: usize = 10;
 
 /// Defines sets of parameters that share the filters, the page, and what is told of hits. Serde's `flatten`
 /// would do, if it let unknown names be refused.
@@ -281,6 +285,18 @@ impl BatchParams {
                 parameter: "format",
                 expected: "none in a batch, which is answered in JSON".to_owned(),
                 found: "one".to_owned(),
+            });
+        }
+        let n_hits: usize = self
+            .searches
+            .iter()
+            .map(|search| search.limit.unwrap_or(DEFAULT_LIMIT))
+            .fold(0, usize::saturating_add);
+        if n_hits > MAX_BATCH_HITS {
+            return Err(EngineError::InvalidRequest {
+                parameter: "limit",
+                expected: format!("at most {MAX_BATCH_HITS} hits in all searches of a batch"),
+                found: n_hits.to_string(),
             });
         }
         self.searches.iter().map(SearchParams::to_request).collect()

@@ -13,6 +13,46 @@ pub struct StatsBody {
     model: Option<String>,
     dim: Option<usize>,
     index: IndexBody,
+    /// Over HTTP only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    limits: Option<LimitsBody>,
+}
+
+impl StatsBody {
+    /// The same, with the limits of the server.
+    #[must_use]
+    pub fn with_limits(self, limits: LimitsBody) -> Self {
+        Self { limits: Some(limits), ..self }
+    }
+}
+
+/// What the server does at one time; whoever comes when all places to wait are taken, or waits too long, gets 429.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct LimitsBody {
+    /// Requests that do one query's work.
+    pub searches: usize,
+    /// Such requests that wait.
+    pub searches_waiting: usize,
+    /// Batches of searches, and of texts to embed.
+    pub batches: usize,
+    /// Such requests that wait.
+    pub batches_waiting: usize,
+    /// Ingestions and deduplications.
+    pub long_runs: usize,
+    /// Such requests that wait.
+    pub long_runs_waiting: usize,
+    /// Streamed answers.
+    pub streams: usize,
+    /// Such requests that wait.
+    pub streams_waiting: usize,
+    /// Open connections.
+    pub connections: usize,
+    /// Largest body of a request.
+    pub body_bytes: usize,
+    /// Largest body of texts to embed.
+    pub texts_body_bytes: usize,
+    /// Largest body of papers.
+    pub papers_body_bytes: usize,
 }
 
 #[derive(Debug, Clone, Default, Serialize)]
@@ -65,6 +105,7 @@ impl From<Stats> for StatsBody {
             dim: stats.model.as_ref().map(|model| model.dim),
             model: stats.model.map(|model| model.name),
             index,
+            limits: None,
         }
     }
 }

@@ -18,6 +18,16 @@ const CORPUS: &str = include_str!("../../demo/corpus.jsonl");
 /// Where the demo goes when no folder is named: not among the user's own papers.
 const DATA_DIR: &str = "cognate-demo";
 
+/// A word as a shell takes it.
+fn quoted(word: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-+:@%,".contains(c);
+    if word.chars().all(is_plain) && !word.is_empty() {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', "'\\''"))
+    }
+}
+
 const QUESTIONS: [&str; 3] = [
     "what is harming wild pollinators, farm chemicals or rising temperatures?",
     "how to merge keyword and vector search results without labelled queries",
@@ -64,8 +74,8 @@ pub(crate) fn run(config: &Config, output: &Output) -> anyhow::Result<()> {
         for (question, answer) in QUESTIONS.iter().zip(&answers) {
             text.push_str(&format!("“{question}”\n{}\n\n", output::hits(answer)));
         }
-        let command = std::env::args().next().unwrap_or_else(|| "cognate".to_owned());
-        let folder = data_dir.display();
+        let command = quoted(&std::env::args().next().unwrap_or_else(|| "cognate".to_owned()));
+        let folder = quoted(&data_dir.to_string_lossy());
         text.push_str(&format!(
             "Go on with:\n\
              \x20 {command} --data {folder} search \"your question\"\n\

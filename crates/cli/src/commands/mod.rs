@@ -17,7 +17,7 @@ use std::sync::atomic::AtomicBool;
 
 use clap::CommandFactory;
 use cognate_corpus::export::ExportFormat;
-use cognate_engine::{Engine, IndexStatus, SearchPath, SearchResponse, examine};
+use cognate_engine::{Cancel, Engine, IndexStatus, SearchPath, SearchResponse, examine};
 use cognate_server::exported;
 use cognate_wire::{
     OneOrMany, PaperBody, SearchBody, SearchParams, SimilarParams, StatsBody, TrendParams, TrendsBody,
@@ -64,15 +64,28 @@ pub(crate) fn run(args: Args, output: &Output) -> anyhow::Result<()> {
     }
 }
 
-/// Set by the first Ctrl-C or SIGTERM; the second one ends the process at once.
+/// Set by the first Ctrl-C or SIGTERM, of which the user is told at once; the second one ends the process.
 pub(crate) fn stop_flag() -> anyhow::Result<Arc<AtomicBool>> {
     let stop = Arc::new(AtomicBool::new(false));
-    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
+    let signals = [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM];
+    for signal in signals {
         // The order matters: the shutdown looks at the flag before this signal sets it.
         signal_hook::flag::register_conditional_shutdown(signal, 130, Arc::clone(&stop))?;
         signal_hook::flag::register(signal, Arc::clone(&stop))?;
     }
+    let mut signals = signal_hook::iterator::Signals::new(signals)?;
+    std::thread::Builder::new().name("signals".to_owned()).spawn(move || {
+        if signals.forever().next().is_some() {
+            tell_of_stop();
+        }
+    })?;
     Ok(stop)
+}
+
+#[expect(clippy::print_stderr, reason = "for whoever pressed Ctrl-C")]
+fn tell_of_stop() {
+    // On a terminal this follows `^C` on the line of the progress bar, which is drawn again below.
+    eprintln!("\nstopping after this step; what is done is kept (Ctrl-C again ends at once)");
 }
 
 fn run_search(config: &Config, output: &Output, args: SearchArgs) -> anyhow::Result<()> {
@@ -127,7 +140,7 @@ fn run_similar(config: &Config, output: &Output, args: SimilarArgs) -> anyhow::R
     };
     let options = params.to_options()?;
     let format = params.export_format()?;
-    let response = Engine::open(config.engine_options())?.similar(&id, &options)?;
+    let response = Engine::open(config.engine_options())?.similar(&Cancel::default(), &id, &options)?;
     print_list(output, response, format, &id)
 }
 

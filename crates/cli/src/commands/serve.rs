@@ -15,6 +15,9 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(600);
 /// Longest time to finish running requests once told to stop.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// More than the server works on at one time; see its limits.
+const MAX_BLOCKING_THREADS: usize = 160;
+
 pub(crate) fn run(config: &Config, args: &ServeArgs) -> anyhow::Result<()> {
     let lower = |names: &[String], more: &[String]| -> Vec<String> {
         names.iter().chain(more).map(|name| name.trim_end_matches('/').to_ascii_lowercase()).collect()
@@ -31,7 +34,10 @@ pub(crate) fn run(config: &Config, args: &ServeArgs) -> anyhow::Result<()> {
         drain_timeout: DRAIN_TIMEOUT,
     };
     let engine = Arc::new(Engine::create(config.engine_options())?);
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .max_blocking_threads(MAX_BLOCKING_THREADS)
+        .enable_all()
+        .build()?;
     let output = Output::new(false);
     let result = runtime.block_on(serve(engine, options, |address| {
         // Whoever started us may have closed our output; the service goes on.

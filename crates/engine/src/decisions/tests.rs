@@ -5,6 +5,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::*;
+use crate::cancel::Cancel;
 use crate::catalog::FacetField;
 use crate::filter::{Clause, Condition, Filter};
 use crate::search::{Mode, SearchOptions, SearchRequest, SearchResponse};
@@ -66,7 +67,10 @@ fn answers(engine: &Engine) -> Vec<(String, String)> {
         answers.push((format!("get {id}"), format!("{:?}", engine.papers(&id).map_err(|e| e.to_string()))));
         let by_doi = engine.papers(&format!("doi:10.5555/{id}")).map_err(|e| e.to_string());
         answers.push((format!("get {id} by DOI"), format!("{by_doi:?}")));
-        answers.push((format!("similar {id}"), told(engine.similar(&id, &SearchOptions::default()))));
+        answers.push((
+            format!("similar {id}"),
+            told(engine.similar(&Cancel::default(), &id, &SearchOptions::default())),
+        ));
     }
     answers.push(("count".to_owned(), engine.stats().unwrap().n_papers.to_string()));
     answers

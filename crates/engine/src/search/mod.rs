@@ -109,17 +109,24 @@ impl Engine {
         self.answer(&question, started)
     }
 
-    /// Answers many questions, each as [`search`](Self::search) does.
+    /// Answers many questions, each as [`search_unless`](Self::search_unless) does.
     ///
     /// # Errors
-    /// As for [`search`](Self::search), of the first that fails.
-    pub fn search_many(&self, requests: &[SearchRequest]) -> Result<Vec<SearchResponse>, EngineError> {
+    /// As for [`search_unless`](Self::search_unless), of the first that fails.
+    pub fn search_many(
+        &self,
+        cancel: &Cancel,
+        requests: &[SearchRequest],
+    ) -> Result<Vec<SearchResponse>, EngineError> {
         // Plain threads: each waits for the model, which computes on rayon's, most of the time.
         let n_threads = std::thread::available_parallelism().map_or(1, usize::from) * 4;
         let answers: Vec<Result<Vec<SearchResponse>, EngineError>> = std::thread::scope(|scope| {
             let parts = requests.chunks(requests.len().div_ceil(n_threads).max(1));
             let threads: Vec<_> = parts
-                .map(|part| scope.spawn(|| part.iter().map(|request| self.search(request)).collect()))
+                .map(|part| {
+                    let search = |request| self.search_unless(cancel, request);
+                    scope.spawn(move || part.iter().map(search).collect())
+                })
                 .collect();
             let gone = || EngineError::ThreadGone { thread: "search" };
             threads.into_iter().map(|thread| thread.join().unwrap_or_else(|_| Err(gone()))).collect()
@@ -130,9 +137,14 @@ impl Engine {
     /// The papers nearest to the one that `key` names (see [`Engine::paper`]), without that paper.
     ///
     /// # Errors
-    /// [`EngineError::PaperNotFound`], [`EngineError::AmbiguousPaper`], [`EngineError::InvalidRequest`], or
+    /// [`EngineError::Superseded`] if it was cancelled, [`EngineError::PaperNotFound`], [`EngineError::AmbiguousPaper`], [`EngineError::InvalidRequest`], or
     /// a failure of the store.
-    pub fn similar(&self, key: &str, options: &SearchOptions) -> Result<SearchResponse, EngineError> {
+    pub fn similar(
+        &self,
+        cancel: &Cancel,
+        key: &str,
+        options: &SearchOptions,
+    ) -> Result<SearchResponse, EngineError> {
         let started = Instant::now();
         options.check()?;
         let row = self.paper(key)?.row;
@@ -147,7 +159,7 @@ impl Engine {
             pinned: Vec::new(),
             exclude: vec![row],
             options,
-            cancel: Cancel::default(),
+            cancel: cancel.clone(),
         };
         self.answer(&question, started)
     }

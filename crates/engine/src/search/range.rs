@@ -1,7 +1,5 @@
 //! Everything above a score.
 
-use std::collections::VecDeque;
-
 use cognate_vector::Scored;
 
 use super::request::{Page, check_query, invalid};
@@ -44,46 +42,44 @@ impl RangeRequest {
 
 /// Every paper above a score, best first, equal scores in the order in which papers were first indexed.
 /// A paper that is deleted while they are read is left out.
-pub struct RangeHits<'e> {
-    engine: &'e Engine,
+pub struct RangeHits {
     rows: std::vec::IntoIter<Scored>,
-    read: VecDeque<Hit>,
     total: u64,
 }
 
-impl RangeHits<'_> {
+impl RangeHits {
     /// How many there are.
     #[must_use]
     pub fn total(&self) -> u64 {
         self.total
     }
-}
 
-impl Iterator for RangeHits<'_> {
-    type Item = Result<Hit, EngineError>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        while self.read.is_empty() {
+    /// The next hits, as many as are read from the store at a time; none at the end.
+    ///
+    /// # Errors
+    /// [`EngineError`] if the store cannot be read.
+    pub fn next_portion(&mut self, engine: &Engine) -> Result<Vec<Hit>, EngineError> {
+        loop {
             let portion: Vec<Scored> = self.rows.by_ref().take(PORTION).collect();
-            if portion.is_empty() {
-                return None;
-            }
             let rows: Vec<u32> = portion.iter().map(|hit| hit.row).collect();
-            let mut papers = match self.engine.store.reader().and_then(|reader| reader.papers(&rows)) {
-                Ok(papers) => papers,
-                Err(error) => return Some(Err(error)),
-            };
-            self.read.extend(portion.iter().filter_map(|hit| {
-                Some(Hit {
-                    score: hit.score,
-                    scores: Scores { semantic: Some(hit.score), keyword: None },
-                    paper: papers.remove(&hit.row)?,
-                    explanation: None,
-                    nearest_seed: None,
+            let mut papers = engine.store.reader()?.papers(&rows)?;
+            let hits: Vec<Hit> = portion
+                .iter()
+                .filter_map(|hit| {
+                    Some(Hit {
+                        score: hit.score,
+                        scores: Scores { semantic: Some(hit.score), keyword: None },
+                        paper: papers.remove(&hit.row)?,
+                        explanation: None,
+                        nearest_seed: None,
+                    })
                 })
-            }));
+                .collect();
+            // A portion of which every paper was deleted meanwhile is not the end.
+            if !hits.is_empty() || portion.is_empty() {
+                return Ok(hits);
+            }
         }
-        self.read.pop_front().map(Ok)
     }
 }
 
@@ -92,12 +88,12 @@ impl Engine {
     /// by exact search.
     ///
     /// # Errors
-    /// [`EngineError`] if the model cannot be loaded or the store cannot be read.
-    pub fn range(&self, request: &RangeRequest) -> Result<RangeHits<'_>, EngineError> {
+    /// [`EngineError::Superseded`] if it was cancelled before the query's turn came;     /// [`EngineError`] if the model cannot be loaded or the store cannot be read.
+    pub fn range(&self, cancel: &Cancel, request: &RangeRequest) -> Result<RangeHits, EngineError> {
         let rows = match self.view()? {
             None => Vec::new(),
             Some(view) => {
-                let query = self.model_of_view()?.queries.embed(&request.query, &Cancel::default())?;
+                let query = self.model_of_view()?.queries.embed(&request.query, cancel)?;
                 let allowed = if request.filter.is_empty() {
                     None
                 } else {
@@ -108,6 +104,6 @@ impl Engine {
             }
         };
         let total = rows.len() as u64;
-        Ok(RangeHits { engine: self, rows: rows.into_iter(), read: VecDeque::new(), total })
+        Ok(RangeHits { rows: rows.into_iter(), total })
     }
 }

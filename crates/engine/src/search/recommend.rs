@@ -122,13 +122,18 @@ impl Engine {
     /// is nearest.
     ///
     /// # Errors
-    /// [`EngineError::InvalidRequest`] for numbers out of bounds or seeds that cancel out,
+    /// [`EngineError::Superseded`] if it was cancelled, [`EngineError::InvalidRequest`] for numbers out of bounds or
+    /// seeds that cancel out,
     /// [`EngineError::PaperNotFound`] and [`EngineError::AmbiguousPaper`] for a seed, or a failure of model
     /// or store.
-    pub fn recommend(&self, request: &RecommendRequest) -> Result<SearchResponse, EngineError> {
+    pub fn recommend(
+        &self,
+        cancel: &Cancel,
+        request: &RecommendRequest,
+    ) -> Result<SearchResponse, EngineError> {
         let started = Instant::now();
         request.check()?;
-        let seeds = self.seeds(request)?;
+        let seeds = self.seeds(cancel, request)?;
         let options = &request.options;
         let question = Question {
             words: None,
@@ -139,7 +144,7 @@ impl Engine {
             pinned: Vec::new(),
             exclude: seeds.exclude.clone(),
             options,
-            cancel: Cancel::default(),
+            cancel: cancel.clone(),
         };
         let Some(view) = self.view()? else { return Ok(super::empty_answer(&question, started)) };
         let catalog = if rank::needs_catalog(options) { Some(self.catalog()?) } else { None };
@@ -155,7 +160,7 @@ impl Engine {
                 ranking = by_seeds(snapshot, &seeds, (request.strategy, &question), ranking)?;
             }
             if request.diversity > 0.0 {
-                diversify(snapshot, &mut ranking, options.page.end(), request.diversity)?;
+                diversify(&question, snapshot, &mut ranking, (options.page.end(), request.diversity))?;
             }
             Ok(ranking)
         })?;
@@ -172,7 +177,7 @@ impl Engine {
         Ok(response)
     }
 
-    fn seeds(&self, request: &RecommendRequest) -> Result<Seeds, EngineError> {
+    fn seeds(&self, cancel: &Cancel, request: &RecommendRequest) -> Result<Seeds, EngineError> {
         let reader = self.store.reader()?;
         let mut exclude = Vec::new();
         let mut names = Vec::new();
@@ -184,6 +189,7 @@ impl Engine {
                 reader.vector(stored.row)?.ok_or_else(|| EngineError::PaperNotFound { key: key.clone() })
             }
             Seed::Text(text) => {
+                cancel.check()?;
                 names.push(text.clone());
                 let vectors = self.model_of_view()?.encoder.embed_passages(&[text])?;
                 vectors.into_iter().next().ok_or(EngineError::ThreadGone { thread: "embedding" })
@@ -247,6 +253,7 @@ fn by_seeds(
         .collect();
     let allowed = by_average.allowed.as_ref();
     for seed in &seeds.positive {
+        question.cancel.check()?;
         for hit in snapshot.vectors.search(seed, &rank::nearest(options, allowed, (end, depth)))?.hits {
             candidates.entry(hit.row).or_insert_with(|| Candidate::new(hit.row));
         }
@@ -256,6 +263,7 @@ fn by_seeds(
         .filter(|candidate| seeds.exclude.binary_search(&candidate.row).is_err())
         .collect();
     for candidate in &mut candidates {
+        question.cancel.check()?;
         let positive = cosines(snapshot, &seeds.positive, candidate.row)?;
         let negative = cosines(snapshot, &seeds.negative, candidate.row)?;
         let best = |cosines: &[f32]| cosines.iter().copied().fold(-1.0, f32::max);
@@ -272,6 +280,7 @@ fn by_seeds(
         candidates.retain(|candidate| candidate.semantic.is_some_and(|score| score >= min_score));
         let mut near = RoaringBitmap::new();
         for seed in &seeds.positive {
+            question.cancel.check()?;
             near.extend(snapshot.vectors.at_least(seed, min_score, allowed)?.map(|hit| hit.row));
         }
         seeds.exclude.iter().for_each(|row| {
@@ -293,10 +302,10 @@ fn by_seeds(
 
 /// Gives the first `n_chosen` places to candidates that score high and are unlike those before them.
 fn diversify(
+    question: &Question<'_>,
     snapshot: &Snapshot,
     ranking: &mut Ranking,
-    n_chosen: usize,
-    diversity: f32,
+    (n_chosen, diversity): (usize, f32),
 ) -> Result<(), EngineError> {
     ranking.candidates.truncate(n_chosen * POOL);
     let mut vectors = Vec::with_capacity(ranking.candidates.len());
@@ -309,6 +318,7 @@ fn diversify(
     let mut likeness = vec![0.0_f32; vectors.len()];
     let mut is_chosen = vec![false; vectors.len()];
     for place in 0..n_chosen.min(vectors.len()) {
+        question.cancel.check()?;
         let value = |at: usize| (1.0 - diversity) * relevance[at] - diversity * likeness[at];
         let left = (0..vectors.len()).filter(|at| !is_chosen[*at]);
         let Some(chosen) = left.max_by(|a, b| value(*a).total_cmp(&value(*b)).then(b.cmp(a))) else { break };

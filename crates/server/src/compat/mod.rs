@@ -17,15 +17,12 @@ use axum::http::Uri;
 use cognate_engine::{Engine, EngineError, StoredPaper};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use tokio::sync::OwnedSemaphorePermit;
 
 use crate::error::ApiError;
-use crate::routes::{App, decoded_id, heavy};
+use crate::routes::{App, decoded_id};
 
 /// Most texts that are embedded in one request.
 const MAX_TEXTS: usize = 2_048;
-/// Texts from which on a request uses every core for seconds, as an ingestion does.
-const HEAVY_FROM: usize = 64;
 
 /// All of them.
 pub(crate) fn routes() -> Router<Arc<App>> {
@@ -78,9 +75,4 @@ impl Texts {
         }
         Ok(texts)
     }
-}
-
-/// Leave to embed so many texts.
-fn permit(app: &App, n_texts: usize) -> Result<Option<OwnedSemaphorePermit>, ApiError> {
-    if n_texts < HEAVY_FROM { Ok(None) } else { heavy(app).map(Some) }
 }

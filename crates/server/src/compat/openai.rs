@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use axum::body::Bytes;
+use axum::extract::State;
 use axum::extract::rejection::BytesRejection;
-use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -12,16 +12,17 @@ use axum::{Json, Router};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use cognate_engine::{Role, StoredModel, UnitVector};
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{Texts, id_after, json, permit};
+use super::{Texts, id_after, json};
 use crate::error::ApiError;
-use crate::routes::{App, MAX_TEXTS_BODY_BYTES, off_thread};
+use crate::routes::{App, off_thread, off_thread_while_wanted};
 
 pub(super) fn routes() -> Router<Arc<App>> {
     Router::new()
-        .route("/v1/embeddings", post(embeddings).layer(DefaultBodyLimit::max(MAX_TEXTS_BODY_BYTES)))
+        .route("/v1/embeddings", post(embeddings))
         .route("/v1/models", get(models))
         .route("/v1/models/{*id}", get(model))
 }
@@ -52,12 +53,16 @@ impl IntoResponse for OpenAiError {
 
 /// Body of `POST /v1/embeddings`.
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct EmbeddingsParams {
     model: String,
     input: Value,
     #[serde(default)]
     encoding_format: EncodingFormat,
     dimensions: Option<usize>,
+    /// Whom the client asks for, which nobody here needs to know.
+    #[serde(rename = "user")]
+    _user: Option<IgnoredAny>,
 }
 
 #[derive(Debug, Clone, Copy, Default, Deserialize)]
@@ -100,22 +105,21 @@ async fn embeddings(
     State(app): State<Arc<App>>,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Json<EmbeddingsBody>, OpenAiError> {
-    let EmbeddingsParams { model, input, encoding_format, dimensions } = json(body)?;
+    let EmbeddingsParams { model, input, encoding_format, dimensions, _user: _ } = json(body)?;
     let input: Texts = serde_json::from_value(input).map_err(|_| {
         let message =
             "`input`: expected a text or a list of texts; this server takes no tokens of other models";
         ApiError::bad_request("invalid_parameter", message)
     })?;
-    let n_texts = input.checked("input")?.len();
-    let _permit = permit(&app, n_texts)?;
-    let embedded = off_thread(&app, move |app| {
+    input.checked("input")?;
+    let embedded = off_thread_while_wanted(&app, move |app, cancel| {
         let stored = app.engine.load_model()?;
         check_model(&stored, &model)?;
         if dimensions.is_some_and(|dimensions| dimensions != stored.dim) {
             let message = format!("`dimensions`: expected {}, or none, as {model} has no others", stored.dim);
             return Err(ApiError::bad_request("invalid_parameter", message));
         }
-        let embedded = app.engine.embed(&input.checked("input")?, Role::AsGiven)?;
+        let embedded = app.engine.embed(cancel, &input.checked("input")?, Role::AsGiven)?;
         Ok((stored.name, embedded))
     });
     let (model, embedded) = embedded.await?;

@@ -224,6 +224,11 @@ fn pairs(uri: &Uri) -> Vec<(String, String)> {
     form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes()).into_owned().collect()
 }
 
+/// Whether it looks like the name of a parameter rather than like words of a query.
+fn is_name(name: &str) -> bool {
+    name.len() > 1 && name.chars().all(|c| c.is_ascii_alphabetic() || c == '_')
+}
+
 fn unknown_parameter(name: &str) -> ApiError {
     ApiError::bad_request("invalid_parameter", format!("unknown parameter {name:?}"))
 }
@@ -274,8 +279,8 @@ impl SearchParams {
                     return Err(ApiError::bad_request("invalid_parameter", message));
                 }
                 // Clients put the query into the address as it is: what follows an ampersand in it comes
-                // as a parameter.
-                _ if was_in_query => {
+                // as a parameter. A name with a value is one all the same, and misspelt or not known here.
+                _ if was_in_query && (value.is_empty() || !is_name(&name)) => {
                     let equals = if value.is_empty() { "" } else { "=" };
                     params.query.push_str(&format!("&{name}{equals}{value}"));
                     is_in_query = true;
@@ -393,9 +398,9 @@ async fn recommend_for_paper(
     let id = id_after("/recommendations/v1/papers/forpaper/", &uri)?;
     let (fields, [limit, _from]) = fields_and(&uri, ["limit", "from"])?;
     let options = limited(limit)?;
-    off_thread(&app, move |app| {
+    off_thread_while_wanted(&app, move |app, cancel| {
         let id = first(&app.engine, key_of(&id))?.paper.id;
-        let found = app.engine.similar(id.as_str(), &options)?;
+        let found = app.engine.similar(cancel, id.as_str(), &options)?;
         let papers = found.hits.into_iter().map(|hit| hit.paper);
         Ok(Json(RecommendationsBody { papers: paper_bodies(&app.engine, papers, &fields)? }))
     })
@@ -419,7 +424,7 @@ async fn recommend_from_lists(
     let (fields, [limit]) = fields_and(&uri, ["limit"])?;
     let options = limited(limit)?;
     let ListsParams { positive, negative } = json_body(body)?;
-    off_thread(&app, move |app| {
+    off_thread_while_wanted(&app, move |app, cancel| {
         let seeds = |ids: Vec<String>| -> Result<Vec<Seed>, EngineError> {
             ids.iter().map(|id| Ok(Seed::Paper(first(&app.engine, key_of(id))?.paper.id.into()))).collect()
         };
@@ -429,7 +434,7 @@ async fn recommend_from_lists(
             options,
             ..RecommendRequest::default()
         };
-        let found = app.engine.recommend(&request)?;
+        let found = app.engine.recommend(cancel, &request)?;
         let papers = found.hits.into_iter().map(|hit| hit.paper);
         Ok(Json(RecommendationsBody { papers: paper_bodies(&app.engine, papers, &fields)? }))
     })

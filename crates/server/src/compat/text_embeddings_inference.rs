@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use axum::body::Bytes;
+use axum::extract::State;
 use axum::extract::rejection::BytesRejection;
-use axum::extract::{DefaultBodyLimit, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -13,16 +13,15 @@ use cognate_engine::{Role, SpecialTokens};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{MAX_TEXTS, Texts, json, permit};
+use super::{MAX_TEXTS, Texts, json};
 use crate::error::ApiError;
-use crate::routes::{App, MAX_REQUESTS, MAX_TEXTS_BODY_BYTES, off_thread};
+use crate::routes::{App, off_thread, off_thread_while_wanted};
 
 pub(super) fn routes() -> Router<Arc<App>> {
-    let large = DefaultBodyLimit::max(MAX_TEXTS_BODY_BYTES);
     Router::new()
-        .route("/embed", post(embed).layer(large))
-        .route("/similarity", post(similarity).layer(large))
-        .route("/tokenize", post(tokenize).layer(large))
+        .route("/embed", post(embed))
+        .route("/similarity", post(similarity))
+        .route("/tokenize", post(tokenize))
         .route("/info", get(info))
 }
 
@@ -51,10 +50,12 @@ impl IntoResponse for TeiError {
 }
 
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct EmbedParams {
     inputs: Texts,
     normalize: Option<bool>,
     truncate: Option<bool>,
+    truncation_direction: Option<String>,
     prompt_name: Option<String>,
     dimensions: Option<usize>,
 }
@@ -69,9 +70,13 @@ async fn embed(
         let message = "`normalize`: expected true, or none: vectors are of unit length here";
         return Err(ApiError::bad_request("invalid_parameter", message).into());
     }
+    if params.truncation_direction.as_ref().is_some_and(|from| !from.eq_ignore_ascii_case("right")) {
+        let message = "`truncation_direction`: expected `Right`, or none: texts are cut at their end here";
+        return Err(ApiError::bad_request("invalid_parameter", message).into());
+    }
     let role = role_of(params.prompt_name.as_deref())?;
-    let _permit = permit(&app, params.inputs.checked("inputs")?.len())?;
-    let vectors = off_thread(&app, move |app| {
+    params.inputs.checked("inputs")?;
+    let vectors = off_thread_while_wanted(&app, move |app, cancel| {
         let texts = params.inputs.checked("inputs")?;
         let model = app.engine.load_model()?;
         if params.dimensions.is_some_and(|dimensions| dimensions != model.dim) {
@@ -90,7 +95,7 @@ async fn embed(
                 }
             }
         }
-        let embedded = app.engine.embed(&texts, role)?;
+        let embedded = app.engine.embed(cancel, &texts, role)?;
         Ok(embedded.vectors.iter().map(|vector| vector.as_slice().to_vec()).collect())
     });
     Ok(Json(vectors.await?))
@@ -109,11 +114,13 @@ fn role_of(prompt_name: Option<&str>) -> Result<Role, ApiError> {
 }
 
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct SimilarityParams {
     inputs: SimilarityInputs,
 }
 
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct SimilarityInputs {
     source_sentence: String,
     sentences: Vec<String>,
@@ -127,11 +134,11 @@ async fn similarity(
     let SimilarityParams { inputs: SimilarityInputs { source_sentence, sentences } } = json(body)?;
     let (source, sentences) = (Texts::One(source_sentence), Texts::Many(sentences));
     source.checked("source_sentence")?;
-    let _permit = permit(&app, sentences.checked("sentences")?.len())?;
-    let scores = off_thread(&app, move |app| {
+    sentences.checked("sentences")?;
+    let scores = off_thread_while_wanted(&app, move |app, cancel| {
         let mut texts = source.checked("source_sentence")?;
         texts.extend(sentences.checked("sentences")?);
-        let vectors = app.engine.embed(&texts, Role::AsGiven)?.vectors;
+        let vectors = app.engine.embed(cancel, &texts, Role::AsGiven)?.vectors;
         let Some((source, others)) = vectors.split_first() else { return Err(ApiError::internal()) };
         Ok(others.iter().map(|other| source.cosine(other)).collect())
     });
@@ -139,6 +146,7 @@ async fn similarity(
 }
 
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct TokenizeParams {
     inputs: Texts,
     #[serde(default = "yes")]
@@ -190,7 +198,7 @@ async fn info(State(app): State<Arc<App>>) -> Result<Json<Value>, TeiError> {
         "model_sha": model.weights_sha256,
         "model_dtype": if model.precision == "f32" { "float32" } else { model.precision.as_str() },
         "model_type": { "embedding": { "pooling": model.pooling } },
-        "max_concurrent_requests": MAX_REQUESTS,
+        "max_concurrent_requests": app.limits.max_requests(),
         "max_input_length": model.max_tokens,
         "max_batch_tokens": MAX_TEXTS * model.max_tokens,
         "max_batch_requests": null,
@@ -200,5 +208,6 @@ async fn info(State(app): State<Arc<App>>) -> Result<Json<Value>, TeiError> {
         "version": env!("CARGO_PKG_VERSION"),
         "sha": null,
         "docker_label": null,
+        "limits": app.limits.body(),
     })))
 }

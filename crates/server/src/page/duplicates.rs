@@ -19,7 +19,7 @@ use super::item::Item;
 use super::search::counted;
 use super::{Frame, PageError, page};
 use crate::error::ApiError;
-use crate::routes::{App, heavy, off_thread};
+use crate::routes::{App, off_thread, off_thread_while_wanted};
 use cognate_wire::DedupParams;
 
 /// Clusters on a page.
@@ -85,9 +85,10 @@ pub(super) async fn say(
     match said {
         Said::Compare => {
             let request = DedupParams::default().to_request()?;
-            let _permit = heavy(&app)?;
-            off_thread(&app, move |app| Ok(app.engine.dedup(&request, &app.stopping, &mut |_, _, _| {})?))
-                .await?;
+            off_thread_while_wanted(&app, move |app, cancel| {
+                Ok(app.engine.dedup(&request, cancel.flag(), &mut |_, _, _| {})?)
+            })
+            .await?;
         }
         Said::Pair { a, b, is_duplicate } => {
             off_thread(&app, move |app| Ok(app.engine.label(&a, &b, is_duplicate)?)).await?;

@@ -16,7 +16,8 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use cognate_corpus::{Paper, ReadOptions, Source, text};
 use cognate_engine::{
-    Engine, EngineError, MAX_SEEDS, Mode, Page, RecommendRequest, SearchOptions, SearchRequest, Seed,
+    Cancel, Engine, EngineError, Fault, MAX_SEEDS, Mode, Page, RecommendRequest, SearchOptions,
+    SearchRequest, Seed,
 };
 
 use super::address::{self, Address};
@@ -24,7 +25,7 @@ use super::item::{Item, Link};
 use super::search::counted;
 use super::{Frame, PageError, page};
 use crate::error::ApiError;
-use crate::routes::{App, off_thread};
+use crate::routes::{App, off_thread, off_thread_while_wanted};
 
 /// Recommendations on a page.
 const LIMIT: usize = 20;
@@ -141,7 +142,9 @@ pub(super) async fn show(
         return Ok(Redirect::to(&address.into_text()).into_response());
     }
     let asked = params.clone();
-    let library = off_thread(&app, move |app| Ok(Library::of(&app.engine, &asked)?)).await?;
+    let library =
+        off_thread_while_wanted(&app, move |app, cancel| Ok(Library::of(&app.engine, cancel, &asked)?))
+            .await?;
     if params.part == "list" {
         return Ok(page(StatusCode::OK, &ListPart { library }));
     }
@@ -170,7 +173,7 @@ struct Library {
 }
 
 impl Library {
-    fn of(engine: &Engine, params: &Params) -> Result<Self, EngineError> {
+    fn of(engine: &Engine, cancel: &Cancel, params: &Params) -> Result<Self, EngineError> {
         let mut library = Self {
             seeds: Vec::new(),
             problems: Vec::new(),
@@ -197,7 +200,8 @@ impl Library {
         for (key, is_negative) in papers.chain(params.less.iter().map(|key| (key, true))) {
             let paper = match engine.paper(key) {
                 Ok(stored) => stored.paper,
-                Err(error @ (EngineError::PaperNotFound { .. } | EngineError::AmbiguousPaper { .. })) => {
+                // One that is gone, dropped or unclear is told of, and the others go on.
+                Err(error) if matches!(error.fault(), Fault::NotFound | Fault::Conflict) => {
                     library.problems.push(error.to_string());
                     continue;
                 }
@@ -227,7 +231,7 @@ impl Library {
         if request.positive.is_empty() {
             return Ok(library);
         }
-        let response = engine.recommend(&request)?;
+        let response = engine.recommend(cancel, &request)?;
         let titles: HashMap<&str, &str> =
             library.seeds.iter().map(|seed| (seed.id.as_str(), seed.title.as_str())).collect();
         let n_hits = response.hits.len();
@@ -272,7 +276,7 @@ impl Library {
 /// Makes seeds of the entries of a bibliography: the paper here that an entry is about, else its title.
 fn with_bibliography(engine: &Engine, mut params: Params) -> Result<Params, ApiError> {
     let bytes = Cursor::new(std::mem::take(&mut params.bibliography).into_bytes());
-    let source = Source::from_reader("bibliography", bytes);
+    let source = Source::from_text("bibliography", bytes);
     for record in source.records(&ReadOptions::default()).map_err(EngineError::from)? {
         let Ok(parsed) = record.map_err(EngineError::from)? else {
             params.left_out += 1;

@@ -26,6 +26,7 @@ use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
 
 use crate::error::ApiError;
+use crate::manners;
 use crate::routes::App;
 
 /// Only what this server serves is loaded, and nobody frames it.
@@ -45,6 +46,7 @@ pub(crate) fn routes() -> Router<Arc<App>> {
         .route("/map/paper/{row}", get(map::paper))
         .route("/duplicates", get(duplicates::show).post(duplicates::say))
         .route("/assets/{version}/{name}", get(assets::serve))
+        .layer(middleware::from_fn(manners::tag))
         .layer(middleware::from_fn(protect))
         .layer(middleware::from_fn(without_tracking))
 }

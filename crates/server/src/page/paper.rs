@@ -8,14 +8,16 @@ use axum::extract::State;
 use axum::http::{StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use cognate_corpus::IdentifierKind;
-use cognate_engine::{Engine, EngineError, Judging, Page, SearchOptions, StoredPaper, Verdict, Versions};
+use cognate_engine::{
+    Cancel, Engine, EngineError, Judging, Page, SearchOptions, StoredPaper, Verdict, Versions,
+};
 
 use super::item::{Item, Link};
 use super::{Frame, PageError, page};
 use crate::answer::bibtex;
 use crate::compat::hugging_face;
 use crate::error::ApiError;
-use crate::routes::{App, decoded_id, off_thread};
+use crate::routes::{App, decoded_id, off_thread, off_thread_while_wanted};
 
 /// Similar papers that are shown.
 const N_SIMILAR: usize = 8;
@@ -40,14 +42,19 @@ pub(super) async fn show(State(app): State<Arc<App>>, uri: Uri) -> Result<Respon
         return Ok(page(StatusCode::MULTIPLE_CHOICES, &ManyPage { frame, key, items }));
     };
     let stored = paper.clone();
-    let lists = off_thread(&app, move |app| Ok(near(&app.engine, &stored)?)).await?;
+    let lists =
+        off_thread_while_wanted(&app, move |app, cancel| Ok(near(&app.engine, cancel, &stored)?)).await?;
     let details = Details::of(paper)?;
     let item = Item::new(paper.paper.clone());
     Ok(page(StatusCode::OK, &PaperPage { frame: Frame::new(&item.title, ""), item, details, lists }))
 }
 
 /// The papers that are the same, those that may be, and those that are like it, under headings.
-fn near(engine: &Engine, stored: &StoredPaper) -> Result<Vec<(&'static str, Vec<Item>)>, EngineError> {
+fn near(
+    engine: &Engine,
+    cancel: &Cancel,
+    stored: &StoredPaper,
+) -> Result<Vec<(&'static str, Vec<Item>)>, EngineError> {
     let (mut same, mut perhaps) = (Vec::new(), Vec::new());
     let mut duplicates = HashSet::new();
     for found in engine.duplicates_of(stored, &Judging::new(None, Versions::default())?)? {
@@ -61,7 +68,7 @@ fn near(engine: &Engine, stored: &StoredPaper) -> Result<Vec<(&'static str, Vec<
         duplicates.insert(found.id);
     }
     let options = SearchOptions { page: Page::new(Some(N_SIMILAR), None, None)?, ..SearchOptions::default() };
-    let hits = engine.similar(stored.paper.id.as_str(), &options)?.hits.into_iter();
+    let hits = engine.similar(cancel, stored.paper.id.as_str(), &options)?.hits.into_iter();
     let similar = hits.filter(|hit| !duplicates.contains(&hit.paper.paper.id)).map(Item::of_hit).collect();
     let lists = [("The same paper", same), ("Perhaps the same", perhaps), ("Similar papers", similar)];
     Ok(lists.into_iter().filter(|(_, items)| !items.is_empty()).collect())

@@ -199,7 +199,7 @@ fn find(app: &App, cancel: &Cancel, params: &Params) -> Result<List, ApiError> {
             facets: search.facets,
             ..SimilarParams::default()
         };
-        app.engine.similar(params.like.trim(), &similar.to_options()?)?
+        app.engine.similar(cancel, params.like.trim(), &similar.to_options()?)?
     } else if search.q.is_none() && !params.narrows() {
         return Ok(List::default());
     } else {

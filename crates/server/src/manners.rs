@@ -1,0 +1,99 @@
+//! HTTP manners: pages of other origins that are allowed to read, answers that did not change, and what a route can do.
+
+use axum::body::{Body, to_bytes};
+use axum::extract::Request;
+use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{AppendHeaders, IntoResponse, Response};
+use std::time::Duration;
+use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
+use xxhash_rust::xxh3::xxh3_64;
+
+use crate::error::ApiError;
+
+/// Time for which a browser need not ask again whether it may.
+const PREFLIGHT_AGE: Duration = Duration::from_secs(600);
+/// Largest answer that is compared with what the client has.
+const MAX_TAGGED_BYTES: usize = 4 << 20;
+
+/// Lets pages of these origins read answers. (Requests of others are refused before.)
+pub(crate) fn cors(origins: &[String]) -> CorsLayer {
+    let exposed: [HeaderName; 5] = [
+        header::CONTENT_DISPOSITION,
+        header::ETAG,
+        header::LOCATION,
+        header::RETRY_AFTER,
+        HeaderName::from_static("ratelimit"),
+    ];
+    CorsLayer::new()
+        .allow_origin(AllowOrigin::list(origins.iter().filter_map(|origin| origin.parse().ok())))
+        .allow_methods([Method::GET, Method::HEAD, Method::POST, Method::DELETE])
+        .allow_headers(AllowHeaders::mirror_request())
+        .expose_headers(exposed)
+        .max_age(PREFLIGHT_AGE)
+}
+
+/// Says what a route can do: as the answer to `OPTIONS`, and beside the refusal of a method.
+pub(crate) async fn methods(request: Request, next: Next) -> Response {
+    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let response = next.run(request).await;
+    if response.status() != StatusCode::METHOD_NOT_ALLOWED {
+        return response;
+    }
+    // axum says what a route takes. Papers answer for themselves: their ids are paths.
+    let allowed = path.starts_with("/v1/papers/").then_some([(header::ALLOW, "GET,HEAD,DELETE")]);
+    let allowed = allowed.map(AppendHeaders);
+    if method == Method::OPTIONS {
+        return (StatusCode::NO_CONTENT, allowed, ()).into_response();
+    }
+    (allowed, ApiError::method_not_allowed(format!("{method} is not possible at {path:?}"))).into_response()
+}
+
+/// Gives an answer to `GET` a tag of its content, and answers 304 to a client that has it already.
+pub(crate) async fn tag(request: Request, next: Next) -> Response {
+    let known: Vec<HeaderValue> = request.headers().get_all(header::IF_NONE_MATCH).iter().cloned().collect();
+    let is_get = request.method() == Method::GET;
+    let response = next.run(request).await;
+    let has_tag = response.headers().contains_key(header::ETAG);
+    if !is_get || response.status() != StatusCode::OK || has_tag {
+        return response;
+    }
+    let (mut parts, body) = response.into_parts();
+    let Ok(bytes) = to_bytes(body, MAX_TAGGED_BYTES).await else {
+        return ApiError::internal().into_response();
+    };
+    // Weak: the answer may be sent compressed.
+    let tag = format!("W/\"{:016x}\"", xxh3_64(&bytes));
+    let is_known = known.iter().filter_map(|tags| tags.to_str().ok()).any(|tags| names(tags, &tag));
+    if let Ok(tag) = HeaderValue::from_str(&tag) {
+        parts.headers.insert(header::ETAG, tag);
+    }
+    if is_known {
+        parts.status = StatusCode::NOT_MODIFIED;
+        parts.headers.remove(header::CONTENT_LENGTH);
+        return Response::from_parts(parts, Body::empty());
+    }
+    Response::from_parts(parts, Body::from(bytes))
+}
+
+/// Whether `If-None-Match` names the tag, by weak comparison.
+fn names(tags: &str, tag: &str) -> bool {
+    let opaque = |tag: &str| tag.trim().trim_start_matches("W/").to_owned();
+    tags.trim() == "*" || tags.split(',').any(|other| opaque(other) == opaque(tag))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tags_are_compared_weakly() {
+        let check = |tags: &str, expected: bool| assert_eq!(names(tags, "W/\"0a\""), expected, "{tags}");
+        check("W/\"0a\"", true);
+        check("\"0a\"", true);
+        check("\"b\", W/\"0a\"", true);
+        check("*", true);
+        check("\"0\"", false);
+        check("", false);
+    }
+}
