@@ -115,7 +115,7 @@ Examples:
 Papers are matched by their own id: what is unchanged is not embedded again, so the same command
 after Ctrl-C, a crash or next month's dump goes on where it is needed.")]
 pub(crate) struct IndexArgs {
-    /// Files to read; `-` is standard input
+    /// Files to read, folders and zip archives of them; `-` is standard input
     #[arg(required = true, value_name = "FILE")]
     pub(crate) files: Vec<PathBuf>,
     /// The format, where it cannot be detected
@@ -139,6 +139,7 @@ pub(crate) enum FormatArg {
     Json,
     Csv,
     Tsv,
+    Xlsx,
     Bibtex,
     Ris,
     Nbib,

@@ -3,23 +3,137 @@
 use std::sync::LazyLock;
 
 use regex::Regex;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
-use crate::matching::decode_entities;
-use crate::reading::{Reading, describe};
+use crate::fields::fold_name;
+use crate::literal;
+use crate::markup::text_of;
+use crate::person::Person;
+use crate::reading::{Reading, describe, scalar_text};
 use crate::tex;
-use crate::text::is_filler;
+use crate::text::{fold, is_filler};
 
-/// Reads a list of names, a list of objects with a `name`, or one string that names all authors.
+/// Reads names in whatever shape they come: one string that names all, a list of names, of objects with a name or
+/// its parts, or an object with such a list. A list's elements are whole names and are never split, unless
+/// the list is one string with `;` between names.
 ///
-/// A list's elements are whole names and are never split.
+/// What stands for nobody ("et al.", "[No author name available]") is left out. Objects that say more than names
+/// are worth keeping.
 pub(crate) fn read(value: &Value) -> Reading<Vec<String>> {
     match value {
-        Value::String(text) if is_filler(text) => Reading::filler(),
-        Value::String(text) => Reading::whole(split_names(text)),
-        Value::Array(elements) => read_list(elements),
-        other => Reading::unreadable("a list of names, or names separated by ;", other),
+        Value::String(text) if is_filler(text) || is_nobody(text) => Reading::filler(),
+        Value::String(text) => match literal::parse(text) {
+            Some(list) => read(&list),
+            None => Reading::whole(split_names(text)),
+        },
+        Value::Array(elements) => match elements.as_slice() {
+            [Value::String(text)] if text.contains(';') => Reading::whole(split_names(text)),
+            elements => read_list(elements.iter()),
+        },
+        Value::Object(members) => match name_of(members) {
+            Some(_) => read_list(std::iter::once(value)),
+            None => read_wrapped(members).unwrap_or_else(|| Reading::unreadable(EXPECTED, value)),
+        },
+        other => Reading::unreadable(EXPECTED, other),
     }
+}
+
+const EXPECTED: &str = "a list of names, or names separated by ;";
+
+/// Reads people who made a work, of whom only those in a role that `is_wanted` count (Zotero's creators).
+pub(crate) fn read_in_role(value: &Value, is_wanted: impl Fn(&str) -> bool) -> Reading<Vec<String>> {
+    let Value::Array(elements) = value else { return read(value) };
+    let role = |element: &Value| {
+        let names = ["creatorType", "contributorType", "role", "roles", "type"];
+        names.iter().find_map(|name| element.get(name).and_then(Value::as_str)).map(str::to_lowercase)
+    };
+    let wanted = elements.iter().filter(|element| role(element).is_none_or(|role| is_wanted(&role)));
+    let reading = read_list(wanted);
+    match &reading.value {
+        Some(names) if names.is_empty() => Reading { value: None, ..reading },
+        _ => reading,
+    }
+}
+
+/// `{"author": […]}`, as XML becomes when it is made JSON; `{"0": …, "1": …}`.
+fn read_wrapped(members: &Map<String, Value>) -> Option<Reading<Vec<String>>> {
+    let is_numbered =
+        !members.is_empty() && members.keys().all(|name| name.bytes().all(|byte| byte.is_ascii_digit()));
+    if is_numbered {
+        return Some(read_list(members.values()));
+    }
+    let mut lists = members.values().filter(|value| matches!(value, Value::Array(_) | Value::Object(_)));
+    let (list, further) = (lists.next()?, lists.next());
+    further.is_none().then(|| read(list))
+}
+
+/// The name that an object gives, whole or in parts.
+fn name_of(members: &Map<String, Value>) -> Option<String> {
+    let text = |names: &[&str]| {
+        names.iter().find_map(|wanted| {
+            let (_, value) = members.iter().find(|(name, _)| fold_name(name) == *wanted)?;
+            let text = match value {
+                // Middle names.
+                Value::Array(words) => words.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(" "),
+                other => scalar_text(other)?,
+            };
+            (!text.trim().is_empty()).then(|| fold(&text))
+        })
+    };
+    let family = text(&["family", "last", "lastname", "familyname", "surname", "ln"]);
+    let given = text(&["given", "first", "firstname", "givenname", "forename", "foreName", "fn", "initials"]);
+    if let Some(family) = family {
+        let particles = [
+            text(&["droppingparticle", "nondroppingparticle", "prefix", "particle"]),
+            text(&["nondroppingparticle"]),
+        ];
+        let [first, second] = particles;
+        let second = second.filter(|second| Some(second) != first.as_ref());
+        let family = [first, second, Some(family)].into_iter().flatten().collect::<Vec<_>>().join(" ");
+        let middle = text(&["middle", "middlename", "middlenames"]);
+        let given = [given, middle].into_iter().flatten().collect::<Vec<_>>().join(" ");
+        return Some(Person::of_parts(&family, &given, text(&["suffix"]).as_deref()).display());
+    }
+    #[rustfmt::skip]
+    let whole = text(&[
+        "name", "literal", "fullname", "displayname", "rawauthorname", "authorname", "creatorname", "text", "#text", "$",
+        "value", "collectivename", "organization", "label",
+    ]);
+    let nested = || {
+        let inner = ["author", "person", "creator"].iter().find_map(|name| members.get(*name));
+        match inner? {
+            Value::Object(inner) => name_of(inner),
+            Value::String(name) => Some(fold(name)),
+            _ => None,
+        }
+    };
+    // DBLP tells namesakes apart by a number: "Ada Smith 0001".
+    let number = |name: &str| {
+        name.len() > 5 && name.is_char_boundary(name.len() - 5) && name[name.len() - 5..].starts_with(" 0")
+    };
+    let whole = whole.or_else(nested).or(given)?;
+    let is_numbered = number(&whole) && whole[whole.len() - 4..].bytes().all(|byte| byte.is_ascii_digit());
+    Some(if is_numbered { whole[..whole.len() - 5].to_owned() } else { whole })
+}
+
+/// Whether an object says more than a name: an affiliation, an ORCID.
+fn says_more(members: &Map<String, Value>) -> bool {
+    #[rustfmt::skip]
+    const PARTS: [&str; 26] = [
+        "family", "last", "lastname", "familyname", "surname", "given", "first", "firstname", "givenname", "forename", "initials",
+        "droppingparticle", "nondroppingparticle", "prefix", "particle", "suffix", "middle", "middlename", "name", "literal",
+        "fullname", "displayname", "rawauthorname", "collectivename", "sequence", "nametype",
+    ];
+    members.iter().any(|(name, value)| {
+        let is_empty = match value {
+            Value::Null => true,
+            Value::String(text) => text.trim().is_empty(),
+            Value::Array(list) => list.is_empty(),
+            Value::Object(members) => members.is_empty(),
+            Value::Bool(_) | Value::Number(_) => false,
+        };
+        !is_empty && !PARTS.contains(&fold_name(name).as_str())
+    })
 }
 
 /// Reads arXiv's `authors_parsed`: a list of `[keyname, first names, suffix, affiliation…]`, given as
@@ -41,22 +155,60 @@ pub(crate) fn read_parsed(value: &Value) -> Reading<Vec<String>> {
     Reading::whole(names)
 }
 
-fn read_list(elements: &[Value]) -> Reading<Vec<String>> {
-    let mut reading = Reading::whole(Vec::with_capacity(elements.len()));
+fn read_list<'a>(elements: impl Iterator<Item = &'a Value>) -> Reading<Vec<String>> {
+    let mut names = Vec::new();
+    let mut reading = Reading::whole(Vec::new());
     for element in elements {
-        let name = element.get("name").unwrap_or(element);
-        match (name, &mut reading.value) {
-            (Value::Null, _) => {}
-            (Value::String(name), Some(names)) if !name.trim().is_empty() => names.push(fold(name)),
-            (Value::String(_), _) => {}
-            (other, _) => {
+        let name = match element {
+            Value::Null => continue,
+            Value::String(name) => Some(fold(&text_of(name))),
+            Value::Object(members) => {
+                reading.keep_raw |= says_more(members);
+                name_of(members).map(|name| fold(&text_of(&name)))
+            }
+            // `[family, given]`.
+            Value::Array(parts) => {
+                let parts: Option<Vec<&str>> = parts.iter().map(Value::as_str).collect();
+                parts.map(|parts| fold(&parts.join(", "))).filter(|name| !name.is_empty())
+            }
+            _ => None,
+        };
+        match name {
+            Some(name) => names.extend(person(&name)),
+            None => {
                 reading.keep_raw = true;
                 reading.warning =
-                    Some(format!("expected a name or an object with a name, found {}", describe(other)));
+                    Some(format!("expected a name or an object with a name, found {}", describe(element)));
             }
         }
     }
+    reading.value = Some(names);
     reading
+}
+
+/// A name without what says that there are more; `None` for nobody.
+fn person(name: &str) -> Option<String> {
+    static AND_OTHERS: LazyLock<Regex> = LazyLock::new(|| {
+        Regex::new(
+            r"(?i)[\s,;]+(?:and\s+)?(?:et\.?\s+al(?:ii|\.)?|and\s+others|u\.\s?a\.)$|[\s,;]*(?:…|\.\.\.)$",
+        )
+        .expect("a pattern written in this file is a valid one")
+    });
+    let name = AND_OTHERS.replace(name, "");
+    let name = name.trim_matches(|c: char| c.is_whitespace() || matches!(c, ',' | ';'));
+    (!name.is_empty() && !is_nobody(name) && !is_filler(name)).then(|| name.to_owned())
+}
+
+/// Whether a name stands for nobody in particular.
+fn is_nobody(name: &str) -> bool {
+    #[rustfmt::skip]
+    const NOBODY: [&str; 20] = [
+        "et al", "et alii", "and others", "others", "no author name available", "no author id available", "no authors listed",
+        "no author listed", "no author", "no authors", "anonymous", "anon", "author unknown", "unknown author", "unknown",
+        "not available", "no author available", "no authors available", "author not listed", "various authors",
+    ];
+    let is_outer = |c: char| !c.is_alphanumeric();
+    name.len() <= 40 && NOBODY.contains(&name.trim_matches(is_outer).to_lowercase().as_str())
 }
 
 /// The names in a string: separated by `;`, else by ` and `, and by commas only where the parts
@@ -65,14 +217,27 @@ fn read_list(elements: &[Value]) -> Reading<Vec<String>> {
 /// Separators within braces or parentheses do not count; affiliations in parentheses are left out. A name
 /// that is all in braces is what is in them.
 fn split_names(text: &str) -> Vec<String> {
-    let text = without_parentheses(&decode_entities(text));
-    let by_semicolon = split_outside_braces(&text, ';');
-    let names: Vec<String> = if by_semicolon.len() > 1 {
-        by_semicolon
-    } else {
-        split_at_and(&text).into_iter().flat_map(split_at_commas).collect()
+    let text = without_parentheses(&text_of(text));
+    let separator =
+        [';', '|', '\n'].into_iter().find(|&separator| split_outside_braces(&text, separator).len() > 1);
+    let names: Vec<String> = match separator {
+        Some(separator) => split_outside_braces(&text, separator),
+        None => split_at_and(&text).into_iter().flat_map(split_at_commas).collect(),
     };
-    names.iter().filter_map(|name| clean(name)).collect()
+    // A sentence of names with bare initials ends in a full stop: "Smith A, Doe BC.", "Doe BC."
+    let ends_sentence =
+        separator.is_none() && text.trim_end().ends_with('.') && text.matches('.').count() == 1;
+    let mut names: Vec<String> = names.iter().filter_map(|name| clean(name)).collect();
+    if let Some(last) = names.last().filter(|last| ends_sentence && !last.contains(',')) {
+        let initials = last.rsplit(' ').next().unwrap_or_default().trim_end_matches('.');
+        let is_bare =
+            initials.chars().all(char::is_uppercase) && (names.len() > 1 || initials.chars().count() > 1);
+        let bare = last.trim_end_matches('.').to_owned();
+        if is_bare && let Some(last) = names.last_mut() {
+            *last = bare;
+        }
+    }
+    names
 }
 
 /// Whether a name beside others, or alone, in a string with `; ` between names is read as it is.
@@ -85,7 +250,7 @@ pub(crate) fn is_read_as_one(name: &str) -> bool {
 /// Splits at the word "and" outside braces.
 fn split_at_and(text: &str) -> Vec<&str> {
     static AND: LazyLock<Regex> = LazyLock::new(|| {
-        Regex::new(r"(?i)[\s,]\s*and\s").expect("a pattern written in this file is a valid one")
+        Regex::new(r"(?i)[\s,]\s*and\s|,\s*&\s").expect("a pattern written in this file is a valid one")
     });
 
     let mut parts = Vec::new();
@@ -211,12 +376,7 @@ fn clean(name: &str) -> Option<String> {
     {
         return Some(fold(inner)).filter(|name| !name.is_empty());
     }
-    let name = fold(name.trim_matches(|c: char| c.is_whitespace() || matches!(c, ',' | ';')));
-    name.contains(char::is_alphanumeric).then_some(name)
-}
-
-fn fold(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
+    person(&fold(name)).filter(|name| name.contains(char::is_alphanumeric))
 }
 
 #[cfg(test)]
@@ -277,12 +437,89 @@ mod tests {
     }
 
     #[test]
+    fn nobody_is_no_author() {
+        for text in ["et al.", "[No author name available]", "No authors listed", "[Anonymous]", "..."] {
+            check(text, &[]);
+            assert_eq!(read(&json!([text])).value, Some(Vec::new()), "{text}");
+        }
+        check("Smith A, Doe B, et al.", &["Smith A", "Doe B"]);
+        check("Smith A et al.", &["Smith A"]);
+        check("Ada Smith, Bo Doe and others", &["Ada Smith", "Bo Doe"]);
+        check("A Smith, B Doe, C Roe…", &["A Smith", "B Doe", "C Roe"]);
+    }
+
+    #[test]
+    fn several_authors_in_one_line() {
+        check("Smith A, Doe BC, van den Berg J.", &["Smith A", "Doe BC", "van den Berg J"]);
+        check("Doe BC.", &["Doe BC"]);
+        check("Smith A.", &["Smith A."]);
+        check("Smith A., Doe B., Roe C.", &["Smith A.", "Doe B.", "Roe C."]);
+        check("Smith, J., Doe, A., & Roe, C.", &["Smith, J.", "Doe, A.", "Roe, C."]);
+        check("Ada Smith|Bo Doe", &["Ada Smith", "Bo Doe"]);
+        check("Smith, Ada (57000000001); Doe, Bo C. (57000000002)", &["Smith, Ada", "Doe, Bo C."]);
+        check("Smith, Ada\nDoe, Bo", &["Smith, Ada", "Doe, Bo"]);
+    }
+
+    #[test]
+    fn reads_names_in_every_shape() {
+        fn check(value: Value, expected: &[&str]) {
+            let reading = read(&value);
+            let names = reading.value.unwrap_or_default();
+            assert_eq!(
+                (names.iter().map(String::as_str).collect::<Vec<_>>().as_slice(), reading.warning),
+                (expected, None),
+                "{value}"
+            );
+        }
+        check(
+            json!([{"given": "Ada", "family": "Smith"}, {"literal": "The Quay Consortium"}]),
+            &["Ada Smith", "The Quay Consortium"],
+        );
+        check(
+            json!([{"family": "Berg", "given": "Jan", "non-dropping-particle": "van den"}]),
+            &["Jan van den Berg"],
+        );
+        check(json!([{"family": "García Márquez", "given": "Gabriel"}]), &["García Márquez, Gabriel"]);
+        check(
+            json!([{"first": "Ada", "middle": ["B"], "last": "Smith", "suffix": ""}, {"first": "Bo", "middle": [], "last": "Doe", "suffix": "Jr."}]),
+            &["Ada B Smith", "Bo Doe Jr."],
+        );
+        check(
+            json!([{"author": {"display_name": "Ada Smith", "orcid": null}, "raw_author_name": "A. Smith"}]),
+            &["A. Smith"],
+        );
+        check(
+            json!({"author": [{"@pid": "1", "text": "Ada Smith 0001"}, {"text": "Bo Doe"}]}),
+            &["Ada Smith", "Bo Doe"],
+        );
+        check(json!({"author": {"@pid": "1", "text": "Ada Smith"}}), &["Ada Smith"]);
+        check(
+            json!({"author": [{"fullName": "Smith A", "firstName": "Ada", "lastName": "Smith"}]}),
+            &["Ada Smith"],
+        );
+        check(json!([{"name": "Smith, Ada", "givenName": "Ada", "familyName": "Smith"}]), &["Ada Smith"]);
+        check(json!([["Smith", "Ada"], ["Plato"]]), &["Smith, Ada", "Plato"]);
+        check(json!("['Smith, Ada', \"O'Neil, Cy\"]"), &["Smith, Ada", "O'Neil, Cy"]);
+        check(json!({"name": "Ada Smith"}), &["Ada Smith"]);
+        check(json!({"0": "Ada Smith", "1": "Bo Doe"}), &["Ada Smith", "Bo Doe"]);
+        check(json!(["Ada Smith; Bo Doe"]), &["Ada Smith", "Bo Doe"]);
+        let zotero = json!([
+            {"creatorType": "author", "firstName": "Ada", "lastName": "Smith"},
+            {"creatorType": "editor", "name": "Bo Doe"},
+        ]);
+        assert_eq!(read_in_role(&zotero, |role| role == "author").value, Some(vec!["Ada Smith".to_owned()]));
+        assert_eq!(read_in_role(&zotero, |role| role == "editor").value, Some(vec!["Bo Doe".to_owned()]));
+        assert_eq!(read_in_role(&zotero, |role| role == "translator").value, None);
+    }
+
+    #[test]
     fn reads_lists_and_parsed_names() {
         assert_eq!(
             read(&json!(["Ada and Bo", " C ", "", null])),
             Reading::whole(vec!["Ada and Bo".into(), "C".into()])
         );
-        assert_eq!(read(&json!([{"name": "Ada", "id": 1}])), Reading::whole(vec!["Ada".into()]));
+        assert_eq!(read(&json!([{"name": "Ada"}])), Reading::whole(vec!["Ada".into()]));
+        assert_eq!(read(&json!([{"name": "Ada", "id": 1}])), Reading::part(vec!["Ada".into()]));
         let mixed = read(&json!(["Ada", 7]));
         assert_eq!((mixed.value, mixed.keep_raw), (Some(vec!["Ada".to_owned()]), true));
         assert!(mixed.warning.is_some());

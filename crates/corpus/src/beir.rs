@@ -17,8 +17,9 @@ use crate::identity::Numbers;
 use crate::input::{Compression, Input};
 use crate::lines::{Line, Lines};
 use crate::paper::PaperId;
-use crate::reader::{Format, ReadOptions, Records, Source};
+use crate::reader::{Format, ReadOptions, Records};
 use crate::reading::{describe, scalar_text};
+use crate::source::Source;
 use crate::text::excerpt;
 
 /// One query of a test collection.

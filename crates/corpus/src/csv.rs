@@ -1,87 +1,120 @@
-//! Tables with a header row, one record a row: commas, semicolons or tabs between cells, quotation
-//! marks around those that hold separators or line breaks.
+//! Tables in text: commas, semicolons, tabs or bars between cells, quotation marks around those that hold
+//! separators or line breaks.
 
-use std::collections::HashSet;
 use std::io::{self, BufRead, ErrorKind, Read};
 
 use csv::{ByteRecord, ReaderBuilder};
-use serde_json::{Map, Value};
 
 use crate::error::{Place, ReadError, RecordError};
 use crate::input::Input;
 use crate::reader::{FormatReader, MAX_RECORD_BYTES};
-use crate::record::{Record, fold_name, names_text, paper_from_json};
+use crate::record::{Record, paper_from_json};
+use crate::table::{Columns, MAX_PREAMBLE_ROWS, has_tags, header_score};
 use crate::text::excerpt;
 
-/// The separator of a text whose first row names a title or an abstract among other columns.
-pub(crate) fn detect_separator(head: &[u8]) -> Option<u8> {
-    let columns_by = |separator: u8| {
-        let mut table = ReaderBuilder::new().delimiter(separator).from_reader(head);
-        let names = table.byte_headers().cloned().unwrap_or_default();
-        if has_text_column(&names) { names.len() } else { 0 }
-    };
-    let (n_columns, separator) =
-        [b';', b'\t', b','].map(|separator| (columns_by(separator), separator)).into_iter().max()?;
-    (n_columns > 1).then_some(separator)
+/// How the cells of a text are separated, and where its header is.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Dialect {
+    pub(crate) separator: u8,
+    /// How many rows stand before the header.
+    n_preamble_rows: usize,
+    /// Whether quotation marks around a cell are none of its text.
+    has_quotes: bool,
+    n_columns: usize,
 }
 
-fn has_text_column(names: &ByteRecord) -> bool {
-    names.iter().any(|name| names_text(&fold_name(&String::from_utf8_lossy(name))))
+/// The dialect of a text in which one of the first rows names a title or an abstract; of several the one by which
+/// most names are known. One column alone is no table.
+pub(crate) fn detect(head: &[u8]) -> Option<Dialect> {
+    // Excel's own way to say it.
+    let declared =
+        head.strip_prefix(b"sep=").and_then(|rest| rest.first().copied()).filter(u8::is_ascii_punctuation);
+    let separators = [b',', b';', b'\t', b'|'].into_iter().chain(declared);
+    let best = separators
+        .filter_map(|separator| find_header(head, separator))
+        .max_by_key(|(score, dialect)| (*score, dialect.n_columns));
+    best.map(|(_, dialect)| dialect).filter(|dialect| dialect.n_columns > 1)
+}
+
+/// The header that a text has with this separator, and how sure it is one.
+fn find_header(head: &[u8], separator: u8) -> Option<(usize, Dialect)> {
+    let mut rows =
+        ReaderBuilder::new().delimiter(separator).flexible(true).has_headers(false).from_reader(head);
+    let mut best: Option<(usize, Dialect)> = None;
+    let mut row = ByteRecord::new();
+    for n_preamble_rows in 0..MAX_PREAMBLE_ROWS {
+        if !rows.read_byte_record(&mut row).unwrap_or(false) {
+            break;
+        }
+        let names = texts(&row);
+        let names = || names.iter().map(String::as_str);
+        let score = header_score(names());
+        if score > best.map_or(0, |(score, _)| score) {
+            let has_quotes = !has_tags(names());
+            best = Some((score, Dialect { separator, n_preamble_rows, has_quotes, n_columns: row.len() }));
+        }
+    }
+    best
+}
+
+fn texts(row: &ByteRecord) -> Vec<String> {
+    row.iter().map(|cell| String::from_utf8_lossy(cell).trim().to_owned()).collect()
 }
 
 /// The records of a table.
 pub(crate) struct Table {
     reader: csv::Reader<Rationed>,
-    /// The columns' names, each once.
-    columns: Vec<String>,
+    columns: Columns,
     file: Place,
     row: ByteRecord,
 }
 
 impl Table {
-    /// Reads the header row.
+    /// Reads the header row, with the separator of `forced` where that is given.
     ///
     /// # Errors
-    /// [`ReadError::Unexpected`] if no column is named like a title or an abstract;
+    /// [`ReadError::Unexpected`] if no column of the first rows is named like a title or an abstract;
     /// [`ReadError::Io`].
-    pub(crate) fn new(input: Input, separator: u8) -> Result<Self, ReadError> {
+    pub(crate) fn new(input: Input, forced: Option<u8>) -> Result<Self, ReadError> {
         let file = input.place(1);
-        let rationed = Rationed { input, ration: MAX_RECORD_BYTES };
-        let mut reader = ReaderBuilder::new().delimiter(separator).flexible(true).from_reader(rationed);
-        let names = match reader.byte_headers() {
-            Ok(names) => names.clone(),
-            Err(error) => return Err(fault(reader.get_ref(), file, error)),
+        let found = match forced {
+            Some(separator) => find_header(&input.head, separator).map(|(_, dialect)| dialect),
+            None => {
+                detect(&input.head).or_else(|| find_header(&input.head, b',').map(|(_, dialect)| dialect))
+            }
         };
-        if !has_text_column(&names) {
+        let Some(dialect) = found else {
+            let first = input.head.split(|&byte| byte == b'\n').next().unwrap_or_default();
             return Err(ReadError::Unexpected {
                 place: file,
                 expected: "a header row with a column named title or abstract (or summary, text)".to_owned(),
-                found: excerpt(&String::from_utf8_lossy(names.as_slice())),
+                found: excerpt(&String::from_utf8_lossy(first)),
             });
+        };
+        let rationed = Rationed { input, ration: MAX_RECORD_BYTES };
+        let mut reader = ReaderBuilder::new()
+            .delimiter(dialect.separator)
+            .quoting(dialect.has_quotes)
+            .flexible(true)
+            .has_headers(false)
+            .from_reader(rationed);
+        let mut row = ByteRecord::new();
+        for _ in 0..=dialect.n_preamble_rows {
+            if let Err(error) = reader.read_byte_record(&mut row) {
+                return Err(fault(reader.get_ref(), file, error));
+            }
         }
-        Ok(Self { reader, columns: name_columns(&names), file, row: ByteRecord::new() })
+        let names = texts(&row);
+        Ok(Self { reader, columns: Columns::new(names.iter().map(String::as_str)), file, row })
     }
 
-    /// One row as an object of its cells.
-    fn object(&self, place: &Place) -> Result<Value, RecordError> {
-        let n_columns = self.columns.len();
-        // A separator or line break outside quotation marks shifts cells: better no paper than a wrong one.
-        let is_shifted =
-            self.row.len() < n_columns || self.row.iter().skip(n_columns).any(|cell| !cell.is_empty());
-        if is_shifted {
-            let message = format!("expected a row of {n_columns} cells, found {}", self.row.len());
-            return Err(RecordError::whole(place, message));
-        }
-        let mut object = Map::new();
-        for (name, cell) in self.columns.iter().zip(&self.row) {
-            let cell = std::str::from_utf8(cell).map_err(|error| RecordError {
-                field: Some(name.clone()),
-                source: Some(Box::new(error)),
-                ..RecordError::whole(place, "expected UTF-8 text, found another encoding")
-            })?;
-            object.insert(name.clone(), Value::String(cell.to_owned()));
-        }
-        Ok(Value::Object(object))
+    /// The row that was read.
+    fn record(&self) -> Result<Record, RecordError> {
+        let line = self.row.position().map_or(1, csv::Position::line);
+        let place = Place { line, ..self.file.clone() };
+        let cells: Vec<_> = self.row.iter().map(String::from_utf8_lossy).collect();
+        let cells: Vec<&str> = cells.iter().map(|cell| &**cell).collect();
+        paper_from_json(self.columns.object(&cells, &place)?, &place)
     }
 }
 
@@ -99,27 +132,9 @@ impl FormatReader for Table {
             if self.row.iter().all(|cell| cell.trim_ascii().is_empty()) {
                 continue;
             }
-            let line = self.row.position().map_or(1, csv::Position::line);
-            let place = Place { line, ..self.file.clone() };
-            return Ok(Some(self.object(&place).and_then(|object| paper_from_json(object, &place))));
+            return Ok(Some(self.record()));
         }
     }
-}
-
-/// The columns' names; one without a name, or with one that is taken, is told apart by its number.
-fn name_columns(names: &ByteRecord) -> Vec<String> {
-    let mut columns: Vec<String> = Vec::with_capacity(names.len());
-    let mut taken = HashSet::new();
-    for (position, name) in names.iter().enumerate() {
-        let name = String::from_utf8_lossy(name).trim().to_owned();
-        let is_usable = !name.is_empty() && taken.insert(name.clone());
-        columns.push(if is_usable {
-            name
-        } else {
-            format!("{name}_{}", position + 1).trim_start_matches('_').to_owned()
-        });
-    }
-    columns
 }
 
 /// What stopped the table in the row that begins on `place`: its ration, or a fault of reading.

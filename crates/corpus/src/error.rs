@@ -107,13 +107,15 @@ pub enum ReadError {
         /// The operating system's or decompressor's reason.
         source: io::Error,
     },
-    /// The text is UTF-16.
+    /// A zip archive of several files (or none), where one file of records was expected.
     #[error(
-        "{file}: expected UTF-8 text, found UTF-16; convert it, for instance with iconv -f UTF-16 -t UTF-8"
+        "{file}: expected one file of records, found a zip archive of {n_files} files; unpack it, or name it alone"
     )]
-    Utf16 {
-        /// The file's name.
+    Archive {
+        /// The archive's name.
         file: Arc<str>,
+        /// How many files it has.
+        n_files: usize,
     },
     /// The content looks like none of the formats.
     #[error(

@@ -9,6 +9,7 @@ use std::sync::LazyLock;
 use regex::Regex;
 use serde::{Deserialize, Serialize};
 
+use crate::doi;
 pub use crate::lookup::{Lookup, lookup};
 use crate::paper::PaperId;
 
@@ -84,7 +85,7 @@ impl IdentifierKind {
             Self::Acl => canonical_acl(text),
             Self::Arxiv => canonical_arxiv(text),
             Self::CorpusId => canonical_corpus_id(text),
-            Self::Doi => canonical_doi(text),
+            Self::Doi => doi::canonical(text),
             Self::OpenAlex => canonical_openalex(text),
             Self::Pmid => canonical_pmid(text),
             Self::Pmcid => canonical_pmcid(text),
@@ -124,7 +125,8 @@ pub fn sniff_record_id(id: &PaperId) -> Option<ExternalId> {
 pub(crate) fn identify(text: &str) -> Option<ExternalId> {
     for kind in IdentifierKind::ALL {
         if strip_label(text, kind.name()).is_some() {
-            return ExternalId::new(kind, text);
+            // A DOI that arXiv gave is an arXiv id.
+            return ExternalId::new(kind, text).or_else(|| ExternalId::new(IdentifierKind::Arxiv, text));
         }
     }
     // A bare number could be a PMID, a PMCID or any database's own id; `1704.03578` is only arXiv's.
@@ -184,39 +186,6 @@ fn strip_prefix_ignoring_case<'a>(text: &'a str, prefix: &str) -> Option<&'a str
     start.eq_ignore_ascii_case(prefix).then(|| &text[prefix.len()..])
 }
 
-/// Sites that lead to what a DOI names.
-const DOI_HOSTS: [&str; 2] = ["doi.org", "dx.doi.org"];
-
-fn canonical_doi(text: &str) -> Option<String> {
-    static DOI: LazyLock<Regex> = LazyLock::new(|| pattern(r"^10\.[0-9]{4,9}(\.[0-9]+)*/[^\s\p{Cc}]+$"));
-
-    let path = url_path(text, &DOI_HOSTS);
-    let text = path.as_deref().unwrap_or(text);
-    // Only ASCII letters: a DOI's other characters are compared as they are (DOI handbook, 2.4).
-    // BibTeX and arXiv write `\_` for `_`; no registered DOI holds a backslash.
-    let doi = text.to_ascii_lowercase().replace('\\', "");
-    let doi = trim_trailing_punctuation(&doi);
-    DOI.is_match(doi).then(|| doi.to_owned())
-}
-
-/// Without what follows a DOI in running text: punctuation, a stray `%20`, brackets that were never
-/// opened inside it.
-pub(crate) fn trim_trailing_punctuation(mut text: &str) -> &str {
-    loop {
-        let mut trimmed = text.trim_end_matches(|c: char| c.is_whitespace() || ".,;:'\"”’".contains(c));
-        trimmed = trimmed.strip_suffix("%20").unwrap_or(trimmed);
-        for (open, close) in [('(', ')'), ('[', ']'), ('{', '}'), ('<', '>')] {
-            if trimmed.ends_with(close) && trimmed.matches(close).count() > trimmed.matches(open).count() {
-                trimmed = &trimmed[..trimmed.len() - close.len_utf8()];
-            }
-        }
-        if trimmed.len() == text.len() {
-            return text;
-        }
-        text = trimmed;
-    }
-}
-
 fn canonical_arxiv(text: &str) -> Option<String> {
     /// Year, month, number of the scheme in use since April 2007.
     static NEW: LazyLock<Regex> =
@@ -227,7 +196,7 @@ fn canonical_arxiv(text: &str) -> Option<String> {
     });
 
     let path = url_path(text, &ARXIV_HOSTS);
-    let doi = doi_of_arxiv(text);
+    let doi = doi::arxiv_id(text).map(|id| format!("arxiv:{id}"));
     let text = match path.as_ref().or(doi.as_ref()) {
         Some(path) => path.split_once(['/', ':']).filter(|(page, _)| is_arxiv_page(page))?.1,
         // arXiv's own citations end in the category: `arXiv:1704.03578v2 [cs.CR]`.
@@ -266,21 +235,15 @@ fn is_arxiv_page(page: &str) -> bool {
     PAGES.iter().any(|known| page.eq_ignore_ascii_case(known))
 }
 
-/// The part after the slash of a DOI that arXiv gave, as `arxiv:ID`; the DOI bare, labelled or as a URL.
-fn doi_of_arxiv(text: &str) -> Option<String> {
-    let text = strip_label(text, "doi").or_else(|| strip_spaced_label(text, "doi")).unwrap_or(text);
-    let path = url_path(text, &DOI_HOSTS);
-    let own = strip_prefix_ignoring_case(path.as_deref().unwrap_or(text), "10.48550/arxiv.")?;
-    Some(format!("arxiv:{own}"))
-}
-
 fn is_month(digits: &str) -> bool {
     ("01"..="12").contains(&digits)
 }
 
 fn canonical_pmid(text: &str) -> Option<String> {
     /// The `.0` comes from tables that hold ids as floating-point numbers.
-    static PMID: LazyLock<Regex> = LazyLock::new(|| pattern(r"^0*([1-9][0-9]{0,8})(\.0)?$"));
+    static PMID: LazyLock<Regex> = LazyLock::new(|| {
+        pattern(r"^(?:(?i:pubmed|medline|pmid|med):? *)?0*([1-9][0-9]{0,8})(\.0)?(?i: ?\[pmid\])?$")
+    });
 
     let text = if let Some(path) = url_path(text, &["pubmed.ncbi.nlm.nih.gov", "pubmed.gov"]) {
         path
@@ -313,7 +276,8 @@ fn canonical_openalex(text: &str) -> Option<String> {
 }
 
 fn canonical_pmcid(text: &str) -> Option<String> {
-    static PMCID: LazyLock<Regex> = LazyLock::new(|| pattern(r"^(?i:pmc)?0*([1-9][0-9]{0,9})(\.[0-9]+)?$"));
+    static PMCID: LazyLock<Regex> =
+        LazyLock::new(|| pattern(r"^(?i:(?:pmcid:? *)?pmc)? ?0*([1-9][0-9]{0,9})(\.[0-9]+)?$"));
 
     let hosts = ["ncbi.nlm.nih.gov", "pmc.ncbi.nlm.nih.gov", "europepmc.org"];
     let path = url_path(text, &hosts);

@@ -1,13 +1,12 @@
-//! Bytes of a file to text: decompression, byte order marks, and a look at how the text begins.
+//! Bytes of a file to UTF-8 text: decompression, encoding, and a look at how the text begins.
 
-use std::io::{self, BufRead, BufReader, Cursor, ErrorKind, Read};
+use std::io::{self, BufRead, Cursor, ErrorKind, Read};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::encoding::{Found, Utf8Reader};
 use crate::error::{Place, ReadError};
-
-/// How much of the text its format is detected from.
-const HEAD_BYTES: usize = 64 << 10;
+use crate::unpack::{Counted, MAGIC_BYTES, unpack};
 
 /// Whether bytes may be compressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,62 +17,64 @@ pub(crate) enum Compression {
     None,
 }
 
-/// A decompressed text, before any of it is read.
+/// A decompressed text in UTF-8, before any of it is read.
 pub(crate) struct Input {
     /// The file's name, for messages.
     pub(crate) file: Arc<str>,
-    /// How the text begins: up to [`HEAD_BYTES`], without a byte order mark. `text` holds it too.
+    /// How the text begins, without a byte order mark. `text` holds it too.
     pub(crate) head: Vec<u8>,
-    /// The text from its beginning.
+    /// The text from its beginning. What is not UTF-8 in the file is made UTF-8.
     pub(crate) text: Box<dyn BufRead + Send>,
+    /// The encoding of the file where it is not UTF-8, once that was met.
+    pub(crate) encoding: Found,
     /// How many bytes of the stored file have been taken in.
     consumed: Arc<AtomicU64>,
 }
 
 impl Input {
-    /// Looks at how `stored` begins, and decompresses it where its magic bytes say gzip or zstd.
+    /// Looks at how `stored` begins, decompresses it, and decodes it.
     ///
     /// # Errors
-    /// [`ReadError::Utf16`]; [`ReadError::Io`] if a decompressor cannot be set up. Other faults of
-    /// reading come when the text is read to where they are.
+    /// [`ReadError::Io`] if a decompressor cannot be set up. Faults of reading come when the text is read to
+    /// where they are.
     pub(crate) fn new(
         file: Arc<str>,
-        stored: Box<dyn Read + Send>,
+        stored: impl Read + Send + 'static,
         compression: Compression,
         consumed: Arc<AtomicU64>,
     ) -> Result<Self, ReadError> {
-        let (magic, stored) = Peeked::new(Counted { inner: stored, consumed: Arc::clone(&consumed) }, 4);
-        let stored = BufReader::new(stored);
-        let text: Box<dyn Read + Send> = match magic.as_slice() {
-            _ if compression == Compression::None => Box::new(stored),
-            [0x1f, 0x8b, ..] => Box::new(flate2::bufread::MultiGzDecoder::new(stored)),
-            // A frame, or the skippable frame that some parallel compressors begin with.
-            [0x28, 0xb5, 0x2f, 0xfd] | [0x50..=0x5f, 0x2a, 0x4d, 0x18] => {
-                let decoder = zstd::stream::read::Decoder::with_buffer(stored).map_err(|source| {
-                    ReadError::Io { place: Place { file: Arc::clone(&file), line: 1 }, offset: 0, source }
-                })?;
-                Box::new(decoder)
-            }
-            _ => Box::new(stored),
+        let (mut magic, stored) = Peeked::new(Counted::new(stored, Arc::clone(&consumed)), MAGIC_BYTES);
+        if compression == Compression::None {
+            magic.clear();
+        }
+        let text = unpack(&magic, stored, &consumed).map_err(|source| ReadError::Io {
+            place: Place { file: Arc::clone(&file), line: 1 },
+            offset: 0,
+            source,
+        })?;
+        let encoding = Found::default();
+        let mut text = Utf8Reader::new(text, Arc::clone(&encoding));
+        // A fault comes again, or with more before it, when the text is read.
+        let (head, error) = match text.fill_buf() {
+            Ok(head) => (head.to_vec(), None),
+            Err(error) => (Vec::new(), Some(error)),
         };
-        let (mut head, mut text) = Peeked::new(text, HEAD_BYTES);
-        if is_utf16(&head) {
-            return Err(ReadError::Utf16 { file });
-        }
-        if head.starts_with(b"\xef\xbb\xbf") {
-            head.drain(..3);
-            text.head.set_position(3);
-        }
-        Ok(Self { file, head, text: Box::new(BufReader::with_capacity(HEAD_BYTES, text)), consumed })
+        let text: Box<dyn BufRead + Send> = match error {
+            None => Box::new(text),
+            Some(error) => Box::new(Fault(Some(error))),
+        };
+        Ok(Self { file, head, text, encoding, consumed })
     }
 
     /// A text that is at hand.
+    #[cfg(test)]
     pub(crate) fn of_bytes(text: &[u8]) -> Self {
         let text = text.to_vec();
         Self {
             file: "".into(),
             head: text.clone(),
-            text: Box::new(Cursor::new(text)),
+            text: Box::new(io::Cursor::new(text)),
+            encoding: Found::default(),
             consumed: Arc::default(),
         }
     }
@@ -104,32 +105,26 @@ impl Input {
     }
 }
 
-/// UTF-16 by its byte order mark, or by the zero beside its first character where that is ASCII.
-fn is_utf16(head: &[u8]) -> bool {
-    match head {
-        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => true,
-        [first, second, ..] => (*first == 0) != (*second == 0),
-        _ => false,
+/// A text that cannot be read at all.
+struct Fault(Option<io::Error>);
+
+impl Read for Fault {
+    fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+        self.fill_buf().map(<[u8]>::len)
     }
 }
 
-/// Counts the bytes that are taken in.
-struct Counted {
-    inner: Box<dyn Read + Send>,
-    consumed: Arc<AtomicU64>,
-}
-
-impl Read for Counted {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let n_bytes = self.inner.read(buffer)?;
-        self.consumed.fetch_add(n_bytes as u64, Ordering::Relaxed);
-        Ok(n_bytes)
+impl BufRead for Fault {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        self.0.take().map_or(Ok(&[]), Err)
     }
+
+    fn consume(&mut self, _: usize) {}
 }
 
 /// A reader whose first bytes were looked at, and which gives them again. An error met while looking
 /// comes after the bytes before it, so that no good record is lost to it.
-struct Peeked<R> {
+pub(crate) struct Peeked<R> {
     head: Cursor<Vec<u8>>,
     error: Option<io::Error>,
     rest: R,
@@ -137,7 +132,7 @@ struct Peeked<R> {
 
 impl<R: Read> Peeked<R> {
     /// The first `n_bytes`, or all where there are fewer, and the reader from its beginning.
-    fn new(mut rest: R, n_bytes: usize) -> (Vec<u8>, Self) {
+    pub(crate) fn new(mut rest: R, n_bytes: usize) -> (Vec<u8>, Self) {
         let mut head = vec![0; n_bytes];
         let mut n_read = 0;
         let mut error = None;

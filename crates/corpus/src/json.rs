@@ -1,124 +1,204 @@
-//! JSON documents: an array of records, an object with such an array (`{"papers": […]}`,
-//! `{"data": […]}` as cognate's own searches give), single records over several lines, or several of
-//! these after one another.
+//! JSON documents: a list of records, an answer that wraps such a list in whatever way, single records over
+//! several lines, or several of these after one another.
 //!
-//! A document may be larger than memory, so that a small scanner cuts it into records by its brackets
-//! and strings alone; what is between is read by `serde_json`, record by record.
+//! A document may be larger than memory. A small scanner cuts it by brackets and strings alone into values of
+//! at most [`MAX_RECORD_BYTES`]; where the records are in these is said by [`structure`](crate::structure). An object
+//! that is larger is no record but wraps some, and is walked through member by member.
 
-use serde_json::Value;
+use std::collections::VecDeque;
+use std::io::{BufReader, Cursor, Read};
 
 use crate::error::{Place, ReadError, RecordError};
 use crate::input::Input;
 use crate::reader::{FormatReader, MAX_RECORD_BYTES};
-use crate::record::{Record, fold_name, names_text, paper_from_json_text};
+use crate::record::{Record, paper_from_json_text};
+use crate::structure::{begins_record, records_in, records_within, repair};
 
-/// Whether a text that begins with `{` is a document rather than JSON Lines: its first line is an
-/// object that wraps records, or no whole object.
+/// Deepest nesting of values that are too large to be held at once.
+const MAX_FRAMES: usize = 64;
+
+/// Whether a text that begins with `{` is a document rather than JSON Lines: its first line is no whole object, and
+/// the next begins no other. A first line longer than `head` is read as a document, which may hold many lines.
 pub(crate) fn is_document(head: &[u8]) -> bool {
     let mut lines = head.trim_ascii_start().splitn(2, |&byte| byte == b'\n');
-    let first = lines.next().unwrap_or_default();
-    let rest = lines.next();
-    match (serde_json::from_slice::<Value>(first), rest) {
-        (Ok(Value::Object(object)), _) => {
-            let wraps =
-                |(name, value): (&String, &Value)| is_wrapper_name(name.as_bytes()) && value.is_array();
-            object.iter().any(wraps) && !object.keys().any(|name| names_text(&fold_name(name)))
-        }
-        (Ok(_), _) => false,
-        // An object that goes on over further lines, unless the next line begins another record.
-        (Err(error), rest) => {
-            let goes_on = rest.is_some_and(|rest| !rest.trim_ascii_start().starts_with(b"{"));
-            error.is_eof() && (goes_on || begins_wrapper(first))
+    let first = String::from_utf8_lossy(lines.next().unwrap_or_default().trim_ascii_end());
+    let rest = lines.next().map(<[u8]>::trim_ascii_start);
+    match serde_json::from_str::<serde::de::IgnoredAny>(&first) {
+        // An answer that wraps records, alone.
+        Ok(_) => rest.unwrap_or_default().is_empty() && records_in(&first) != [&*first],
+        Err(error) => {
+            let goes_on = first.ends_with([',', '[', '{', ':']);
+            error.is_eof() && rest.is_none_or(|rest| goes_on || !rest.starts_with(b"{"))
         }
     }
-}
-
-/// Whether the beginning of an object wraps records, as far as it goes.
-fn begins_wrapper(head: &[u8]) -> bool {
-    let mut scanner = Scanner { input: Input::of_bytes(head), line: 1, raw: Vec::new() };
-    scanner.bump();
-    matches!(scanner.find_wrapped_array(), Ok(Found::Array))
-}
-
-fn is_wrapper_name(name: &[u8]) -> bool {
-    name == b"papers" || name == b"data"
 }
 
 /// The records of a JSON document.
 pub(crate) struct JsonDocument {
     scanner: Scanner,
-    state: State,
+    /// The lists and objects around the next value that are too large to be held.
+    frames: Vec<Frame>,
+    /// Records of the value last read that were not given yet.
+    ready: VecDeque<(Place, Box<str>)>,
+    /// What ended the reading, to be told behind them.
+    fault: Option<ReadError>,
 }
 
-/// Where the scanner stands between two records.
-#[derive(Clone, Copy)]
-enum State {
-    /// Before a top-level value, or at the end.
-    TopLevel,
-    /// In an array of records, before an element or the array's end.
-    InArray { is_wrapped: bool },
-    /// In an array of records, behind an element.
-    BehindElement { is_wrapped: bool },
-    /// In a wrapping object, behind its array.
-    BehindArray,
+#[derive(Clone, Copy, PartialEq)]
+enum Frame {
+    /// A list whose objects are records, as it stands at the top.
+    Records,
+    /// A list within an object: of records, or of something else.
+    List,
+    Object,
 }
 
 impl JsonDocument {
     pub(crate) fn new(input: Input) -> Self {
-        Self { scanner: Scanner { input, line: 1, raw: Vec::new() }, state: State::TopLevel }
+        Self {
+            scanner: Scanner { input, line: 1, raw: Vec::new() },
+            frames: Vec::new(),
+            ready: VecDeque::new(),
+            fault: None,
+        }
     }
+
+    /// Reads on to where there are records, or a fault of one; `false` at the end.
+    fn advance(&mut self) -> Result<Step, ReadError> {
+        let next = self.scanner.skip_white_space()?;
+        match (self.frames.last().copied(), next) {
+            (None, None) => return Ok(Step::End),
+            (None, Some(b'[')) => {
+                self.scanner.bump();
+                self.frames.push(Frame::Records);
+            }
+            (None, Some(b'{')) => return self.top_object(),
+            (None, Some(_)) => return Err(self.scanner.unexpected("an array or an object")),
+            (Some(Frame::Records | Frame::List), Some(b']')) | (Some(Frame::Object), Some(b'}')) => {
+                self.scanner.bump();
+                self.frames.pop();
+                self.end_value()?;
+            }
+            (Some(Frame::Object), Some(b'"')) => {
+                self.scanner.string()?;
+                if self.scanner.skip_white_space()? != Some(b':') {
+                    return Err(self.scanner.unexpected("a colon"));
+                }
+                self.scanner.bump();
+                self.scanner.skip_white_space()?;
+                return self.value(Frame::List);
+            }
+            (Some(Frame::Object), _) => return Err(self.scanner.unexpected("the name of a field, or }")),
+            (Some(frame), _) => return self.value(frame),
+        }
+        Ok(Step::Nothing)
+    }
+
+    /// An object at the top. A fault in it costs no more than its line, if the next begins another.
+    fn top_object(&mut self) -> Result<Step, ReadError> {
+        let place = self.scanner.place();
+        match self.value(Frame::Records) {
+            Err(ReadError::Unexpected { expected, found, .. })
+                if self.frames.is_empty() && self.scanner.skip_line()? =>
+            {
+                let message = format!("expected a record in JSON, with {expected}; found {found}");
+                Ok(Step::Bad(RecordError::whole(&place, message)))
+            }
+            step => step,
+        }
+    }
+
+    /// Reads a value that stands in a list or object, or at the top.
+    fn value(&mut self, around: Frame) -> Result<Step, ReadError> {
+        let place = self.scanner.place();
+        match self.scanner.peek()? {
+            Some(b'[') if self.frames.len() < MAX_FRAMES => {
+                self.scanner.bump();
+                self.frames.push(if around == Frame::Records { Frame::Records } else { Frame::List });
+                return Ok(Step::Nothing);
+            }
+            Some(b'[') => {
+                return Err(self
+                    .scanner
+                    .unexpected(&format!("lists in one another at most {MAX_FRAMES} deep")));
+            }
+            Some(b'{') => {}
+            _ if around == Frame::Records => {
+                self.scanner.value()?;
+                let text: Box<str> = String::from_utf8_lossy(&self.scanner.raw).into();
+                self.ready.push_back((place, text));
+                self.end_value()?;
+                return Ok(Step::Nothing);
+            }
+            _ => {
+                self.scanner.value()?;
+                self.end_value()?;
+                return Ok(Step::Nothing);
+            }
+        }
+        if self.scanner.object()? {
+            let text = String::from_utf8_lossy(&self.scanner.raw);
+            let is_valid = serde_json::from_str::<serde::de::IgnoredAny>(&text).is_ok();
+            let text = if is_valid { text } else { repair(&text).into() };
+            let records = if around == Frame::Records { records_in(&text) } else { records_within(&text) };
+            let start = text.as_ptr() as usize;
+            let (mut line, mut counted) = (place.line, 0);
+            for record in records {
+                let at = record.as_ptr() as usize - start;
+                line += memchr::memchr_iter(b'\n', &text.as_bytes()[counted..at.max(counted)]).count() as u64;
+                counted = at.max(counted);
+                self.ready.push_back((Place { line, ..place.clone() }, record.into()));
+            }
+            self.end_value()?;
+            return Ok(Step::Nothing);
+        }
+        // Larger than a record may be.
+        if begins_record(&self.scanner.raw) || self.frames.len() >= MAX_FRAMES {
+            self.scanner.pass_object()?;
+            self.end_value()?;
+            return Ok(Step::Bad(RecordError::too_long(&place)));
+        }
+        self.scanner.rewind(place.line);
+        self.scanner.bump();
+        self.frames.push(Frame::Object);
+        Ok(Step::Nothing)
+    }
+
+    /// Passes the comma behind a value, if it stands in something.
+    fn end_value(&mut self) -> Result<(), ReadError> {
+        match self.frames.last() {
+            Some(Frame::Object) => self.scanner.separator(b'}'),
+            Some(Frame::Records | Frame::List) => self.scanner.separator(b']'),
+            None => Ok(()),
+        }
+    }
+}
+
+/// What reading on came to.
+enum Step {
+    /// Perhaps there are records now.
+    Nothing,
+    Bad(RecordError),
+    End,
 }
 
 impl FormatReader for JsonDocument {
     fn next_record(&mut self) -> Result<Option<Result<Record, RecordError>>, ReadError> {
         loop {
-            let first = self.scanner.skip_white_space()?;
-            let place = self.scanner.place();
-            match (self.state, first) {
-                (State::TopLevel, None) => return Ok(None),
-                (State::TopLevel, Some(b'[')) => {
-                    self.scanner.bump();
-                    self.state = State::InArray { is_wrapped: false };
-                }
-                (State::TopLevel, Some(b'{')) => {
-                    self.scanner.bump();
-                    match self.scanner.find_wrapped_array()? {
-                        Found::Array => self.state = State::InArray { is_wrapped: true },
-                        Found::End => return Ok(Some(self.scanner.record(&place))),
-                    }
-                }
-                (State::TopLevel, Some(_)) => return Err(self.scanner.unexpected("an array or an object")),
-                (State::InArray { is_wrapped }, Some(b']')) => {
-                    self.scanner.bump();
-                    self.state = if is_wrapped { State::BehindArray } else { State::TopLevel };
-                }
-                (State::InArray { is_wrapped }, _) => {
-                    self.scanner.value()?;
-                    self.state = State::BehindElement { is_wrapped };
-                    return Ok(Some(self.scanner.record(&place)));
-                }
-                (State::BehindElement { is_wrapped }, _) => {
-                    self.scanner.separator(b']')?;
-                    self.state = State::InArray { is_wrapped };
-                }
-                (State::BehindArray, _) => {
-                    self.scanner.separator(b'}')?;
-                    self.state = match self.scanner.find_wrapped_array()? {
-                        Found::Array => State::InArray { is_wrapped: true },
-                        Found::End => State::TopLevel,
-                    };
-                }
+            if let Some((place, text)) = self.ready.pop_front() {
+                return Ok(Some(paper_from_json_text(text.as_bytes(), &place)));
+            }
+            if let Some(fault) = self.fault.take() {
+                return Err(fault);
+            }
+            match self.advance() {
+                Ok(Step::Nothing) => {}
+                Ok(Step::Bad(bad)) => return Ok(Some(Err(bad))),
+                Ok(Step::End) => return Ok(None),
+                Err(fault) => self.fault = Some(fault),
             }
         }
     }
-}
-
-/// What the members of an object come to.
-enum Found {
-    /// The `[` of an array of records was just passed.
-    Array,
-    /// The object's `}` was just passed.
-    End,
 }
 
 /// Walks over a JSON text byte by byte, with no more than one record of it in memory.
@@ -132,14 +212,6 @@ struct Scanner {
 impl Scanner {
     fn place(&self) -> Place {
         self.input.place(self.line)
-    }
-
-    /// Parses what was passed since `raw` was last cleared.
-    fn record(&self, place: &Place) -> Result<Record, RecordError> {
-        if self.raw.len() > MAX_RECORD_BYTES {
-            return Err(RecordError::too_long(place));
-        }
-        paper_from_json_text(&self.raw, place)
     }
 
     /// The next byte, not passed; `None` at the end.
@@ -176,6 +248,19 @@ impl Scanner {
         }
     }
 
+    /// Passes the rest of a line; whether the next begins an object.
+    fn skip_line(&mut self) -> Result<bool, ReadError> {
+        loop {
+            self.raw.clear();
+            match self.peek()? {
+                None => return Ok(true),
+                Some(b'\n') => break,
+                Some(_) => self.bump(),
+            }
+        }
+        Ok(matches!(self.skip_white_space()?, None | Some(b'{')))
+    }
+
     /// Passes a comma; does nothing before `end`.
     fn separator(&mut self, end: u8) -> Result<(), ReadError> {
         match self.pass_white_space()? {
@@ -188,53 +273,49 @@ impl Scanner {
         }
     }
 
-    /// Passes members of an object up to an array of records or its end. An array in an object that has
-    /// a title or an abstract is a field of that record.
-    fn find_wrapped_array(&mut self) -> Result<Found, ReadError> {
-        let mut is_record = false;
-        loop {
-            match self.pass_white_space()? {
-                Some(b'}') => {
-                    self.bump();
-                    return Ok(Found::End);
-                }
-                Some(b'"') => {}
-                _ => return Err(self.unexpected("the name of a field, or }")),
-            }
-            let start = self.raw.len();
-            self.string()?;
-            let name = self.raw.get(start..).unwrap_or_default().trim_ascii();
-            let name = name.strip_prefix(b"\"").and_then(|name| name.strip_suffix(b"\"")).unwrap_or_default();
-            let is_wrapper = is_wrapper_name(name);
-            is_record |= names_text(&fold_name(&String::from_utf8_lossy(name)));
-            if self.pass_white_space()? != Some(b':') {
-                return Err(self.unexpected("a colon"));
-            }
-            self.bump();
-            if self.pass_white_space()? == Some(b'[') && is_wrapper && !is_record {
-                self.bump();
-                return Ok(Found::Array);
-            }
-            self.value()?;
-            self.separator(b'}')?;
-        }
-    }
-
     /// Passes one value.
     fn value(&mut self) -> Result<(), ReadError> {
         match self.peek()? {
             Some(b'"') => self.string(),
-            Some(b'{' | b'[') => self.nested(),
+            Some(b'{' | b'[') => self.nested(usize::MAX).map(drop),
             _ => self.scalar(),
         }
     }
 
-    /// Passes an object or array: to the bracket that closes the first, of whatever kind.
-    fn nested(&mut self) -> Result<(), ReadError> {
+    /// Passes an object into `raw`, which begins with it; stops and gives `false` where it is longer than a record
+    /// may be.
+    fn object(&mut self) -> Result<bool, ReadError> {
+        self.raw.clear();
+        self.nested(MAX_RECORD_BYTES)
+    }
+
+    /// Passes the rest of an object of which `raw` holds the beginning.
+    fn pass_object(&mut self) -> Result<(), ReadError> {
+        let line = self.line;
+        self.rewind(line);
+        self.nested(usize::MAX).map(drop)
+    }
+
+    /// Goes back to where `raw` begins.
+    fn rewind(&mut self, line: u64) {
+        let raw = std::mem::take(&mut self.raw);
+        let rest = std::mem::replace(&mut self.input.text, Box::new(Cursor::new(Vec::new())));
+        self.input.text =
+            Box::new(BufReader::with_capacity(crate::encoding::CHUNK_BYTES, Cursor::new(raw).chain(rest)));
+        self.line = line;
+    }
+
+    /// Passes an object or array: to the bracket that closes the first, of whatever kind. Stops and gives `false`
+    /// behind `limit` bytes.
+    fn nested(&mut self, limit: usize) -> Result<bool, ReadError> {
         let mut depth = 0_usize;
         loop {
+            if self.raw.len() > limit {
+                return Ok(false);
+            }
             match self.peek()? {
-                Some(b'"') => self.string()?,
+                Some(b'"') if !self.string_within(limit)? => return Ok(false),
+                Some(b'"') => {}
                 Some(byte) => {
                     self.bump();
                     match byte {
@@ -243,7 +324,7 @@ impl Scanner {
                         _ => {}
                     }
                     if depth == 0 {
-                        return Ok(());
+                        return Ok(true);
                     }
                 }
                 None => return Err(self.unexpected("the end of an object or array")),
@@ -251,20 +332,43 @@ impl Scanner {
         }
     }
 
+    /// Passes a string. Line breaks are escaped in strings, so that one ends a string that is not closed.
     fn string(&mut self) -> Result<(), ReadError> {
+        self.string_within(usize::MAX).map(drop)
+    }
+
+    /// Passes a string; stops and gives `false` where `raw` has more than `limit` bytes, all that was passed.
+    fn string_within(&mut self, limit: usize) -> Result<bool, ReadError> {
         self.bump();
         loop {
+            if self.raw.len() > limit {
+                return Ok(false);
+            }
+            let available = self.input.fill(self.line)?;
+            if available.is_empty() {
+                return Err(self.unexpected("the end of a string"));
+            }
+            let n_plain = memchr::memchr3(b'"', b'\\', b'\n', available).unwrap_or(available.len());
+            let n_plain = n_plain.min(limit.saturating_add(1).saturating_sub(self.raw.len()));
+            let n_kept = n_plain.min((MAX_RECORD_BYTES + 1).saturating_sub(self.raw.len()));
+            self.raw.extend_from_slice(&available[..n_kept]);
+            self.input.text.consume(n_plain);
             match self.peek()? {
+                _ if self.raw.len() > limit => return Ok(false),
                 Some(b'"') => {
                     self.bump();
-                    return Ok(());
+                    return Ok(true);
                 }
                 Some(b'\\') => {
                     self.bump();
+                    if self.raw.len() > limit {
+                        return Ok(false);
+                    }
+                    self.peek()?;
                     self.bump();
                 }
-                Some(_) => self.bump(),
-                None => return Err(self.unexpected("the end of a string")),
+                Some(b'\n') => return Err(self.unexpected("the end of a string")),
+                _ => {}
             }
         }
     }

@@ -87,14 +87,25 @@ impl PublicationKind {
         let word: String =
             word.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect();
         Some(match word.as_str() {
-            "article" | "articlejournal" | "journalarticle" | "jour" | "ejour" => Self::Article,
-            "conferencepaper" | "inproceedings" | "conference" | "proceedingsarticle" | "paperconference"
-            | "conf" | "cpaper" => Self::ConferencePaper,
+            "article" | "articlejournal" | "journalarticle" | "journalarticles" | "researcharticle"
+            | "journal" | "jour" | "ejour" => Self::Article,
+            "conferencepaper"
+            | "inproceedings"
+            | "conference"
+            | "proceedingsarticle"
+            | "paperconference"
+            | "conf"
+            | "cpaper"
+            | "proceedingspaper"
+            | "conferenceabstract"
+            | "conferenceandworkshoppapers"
+            | "conferenceproceedingsarticle"
+            | "meetingabstract" => Self::ConferencePaper,
             "book" | "ebook" | "monograph" | "mvbook" => Self::Book,
             "chapter" | "bookchapter" | "booksection" | "incollection" | "inbook" | "chap" | "echap" => {
                 Self::Chapter
             }
-            "preprint" | "postedcontent" => Self::Preprint,
+            "preprint" | "postedcontent" | "newresults" => Self::Preprint,
             "thesis" | "thes" | "phdthesis" | "mastersthesis" | "dissertation" => Self::Thesis,
             "review" | "systematicreview" => Self::Review,
             "editorial" => Self::Editorial,

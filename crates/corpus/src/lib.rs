@@ -7,6 +7,7 @@
 //!
 //! The way out, of any list of papers in any format, is [`export`](export::export).
 
+mod archive;
 mod atom;
 mod authors;
 pub mod beir;
@@ -15,9 +16,12 @@ mod bibtex;
 mod csv;
 mod daily_papers;
 mod dates;
+mod doi;
+mod encoding;
 mod endnote_xml;
 mod error;
 pub mod export;
+mod fields;
 pub mod identifier;
 pub mod identity;
 mod input;
@@ -25,7 +29,9 @@ mod json;
 mod jsonl;
 mod kind;
 mod lines;
+mod literal;
 mod lookup;
+pub mod markup;
 pub mod matching;
 mod nbib;
 mod paper;
@@ -37,10 +43,16 @@ mod reading;
 mod record;
 mod refer;
 mod ris;
+mod source;
+mod structure;
+mod table;
 mod tagged;
 mod tex;
 pub mod text;
+mod unpack;
+mod values;
 mod web_of_science;
+mod xlsx;
 mod xml;
 
 pub use error::{FieldIssue, PaperIdError, Place, ReadError, RecordError};
@@ -48,5 +60,6 @@ pub use identifier::{ExternalId, IdentifierKind, Lookup, lookup, sniff_record_id
 pub use identity::{Identity, Numbers};
 pub use kind::{PublicationKind, UnknownKind};
 pub use paper::{MAX_ID_BYTES, Paper, PaperId};
-pub use reader::{Format, MAX_RECORD_BYTES, ReadOptions, Records, Source, UnknownFormatName};
+pub use reader::{Format, MAX_RECORD_BYTES, ReadOptions, Records, UnknownFormatName};
 pub use record::{MAX_ABSTRACT_BYTES, MAX_AUTHORS, MAX_FIELDS, MAX_TITLE_BYTES, Record, paper_from_json};
+pub use source::Source;

@@ -7,7 +7,9 @@ use std::borrow::Cow;
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 
+use crate::markup::decode_references;
 use crate::tex;
+use crate::text::base_letters;
 
 /// Names of the Greek letters, in order from U+03B1; both forms of sigma have the same.
 const GREEK: [&str; 25] = [
@@ -20,7 +22,7 @@ const GREEK: [&str; 25] = [
 /// `h2o`; `TNF-α` and `TNF-$\alpha$` are both `tnf`, `alpha`.
 #[must_use]
 pub fn words(text: &str) -> Vec<String> {
-    let text = decode_entities(text);
+    let text = decode_references(text);
     let has_markup = text.contains(['\\', '{', '$', '<']);
     let text = if has_markup { Cow::Owned(plain(&text)) } else { text };
     let mut words = Vec::new();
@@ -37,16 +39,11 @@ pub fn words(text: &str) -> Vec<String> {
             'a'..='z' | '0'..='9' => word.push(c),
             // Marks of accents; apostrophes ("Parkinson's"); what sub- and superscripts are written with.
             '\u{300}'..='\u{36f}' | '\'' | '’' | '_' | '^' => {}
-            'ß' => word.push_str("ss"),
-            'æ' => word.push_str("ae"),
-            'œ' => word.push_str("oe"),
-            'ø' => word.push('o'),
-            'ł' => word.push('l'),
-            'đ' | 'ð' => word.push('d'),
-            'þ' => word.push_str("th"),
-            'ı' => word.push('i'),
             'α'..='ω' => word.push_str(GREEK[(c as u32 - 'α' as u32) as usize]),
-            c if c.is_alphanumeric() || is_combining_mark(c) => word.push(c),
+            c if c.is_alphanumeric() || is_combining_mark(c) => match base_letters(c) {
+                Some(letters) => word.push_str(letters),
+                None => word.push(c),
+            },
             _ => push(&mut word),
         }
     }
@@ -89,86 +86,6 @@ fn plain(text: &str) -> String {
     }
     plain.push_str(rest);
     plain
-}
-
-/// A text with HTML's character references (`&#233;`, `&eacute;`, `&amp;`) as characters. A letter with white
-/// space on both sides of its reference joins them: tokenised exports cut words there (`garc &#237; a`).
-pub(crate) fn decode_entities(text: &str) -> Cow<'_, str> {
-    if !text.contains('&') || !text.contains(';') {
-        return Cow::Borrowed(text);
-    }
-    let mut decoded = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(at) = rest.find('&') {
-        decoded.push_str(&rest[..at]);
-        rest = &rest[at..];
-        let Some((c, length)) = entity(rest) else {
-            decoded.push('&');
-            rest = &rest[1..];
-            continue;
-        };
-        let after = &rest[length..];
-        let cuts_word = c.is_alphabetic() && decoded.ends_with(' ') && after.starts_with(' ');
-        // A capital begins a word.
-        if cuts_word && !c.is_uppercase() {
-            decoded.truncate(decoded.trim_end().len());
-        }
-        decoded.push(c);
-        rest = if cuts_word { after.trim_start() } else { after };
-    }
-    decoded.push_str(rest);
-    Cow::Owned(decoded)
-}
-
-/// The character of the reference at the start of `text`, and the reference's length.
-fn entity(text: &str) -> Option<(char, usize)> {
-    /// Longer names are of signs that no title or name needs.
-    const MAX_LENGTH: usize = 10;
-    let length = text.bytes().take(MAX_LENGTH).position(|byte| byte == b';')? + 1;
-    let name = text.get(1..length - 1)?;
-    let c = if let Some(number) = name.strip_prefix('#') {
-        let hexadecimal = number.strip_prefix(['x', 'X']).map(|digits| u32::from_str_radix(digits, 16));
-        char::from_u32(hexadecimal.unwrap_or_else(|| number.parse()).ok()?)?
-    } else {
-        named_entity(name)?
-    };
-    (!c.is_control()).then_some((c, length))
-}
-
-fn named_entity(name: &str) -> Option<char> {
-    let sign = match name {
-        "amp" => '&',
-        "lt" => '<',
-        "gt" => '>',
-        "quot" => '"',
-        "apos" | "rsquo" | "lsquo" => '\'',
-        "nbsp" | "ensp" | "emsp" | "thinsp" => ' ',
-        "ndash" | "mdash" | "minus" => '-',
-        "szlig" => 'ß',
-        "aelig" => 'æ',
-        "AElig" => 'Æ',
-        "oelig" => 'œ',
-        "oslash" => 'ø',
-        "Oslash" => 'Ø',
-        "aring" => 'å',
-        "Aring" => 'Å',
-        _ => {
-            // `eacute`, `Ouml`: a letter and the name of its accent.
-            let letter = name.chars().next().filter(char::is_ascii_alphabetic)?;
-            let accent = match &name[1..] {
-                "grave" => '\u{300}',
-                "acute" => '\u{301}',
-                "circ" => '\u{302}',
-                "tilde" => '\u{303}',
-                "uml" => '\u{308}',
-                "caron" => '\u{30c}',
-                "cedil" => '\u{327}',
-                _ => return None,
-            };
-            return [letter, accent].into_iter().nfc().next();
-        }
-    };
-    Some(sign)
 }
 
 /// An author's name in the parts that sources agree on: letters only, no accents, no case.

@@ -50,6 +50,16 @@ impl Person {
         if is_complete && is_sure { person } else { whole() }
     }
 
+    /// A person by the parts that a source tells apart.
+    pub(crate) fn of_parts(family: &str, given: &str, suffix: Option<&str>) -> Self {
+        let (family, given) = (fold(family), fold(given));
+        match (family.is_empty(), suffix.map(fold).filter(|suffix| !suffix.is_empty())) {
+            (true, _) => Self::Whole(given),
+            (false, Some(suffix)) if given.is_empty() => Self::Whole(format!("{family} {suffix}")),
+            (false, suffix) => Self::Named { family, given, suffix },
+        }
+    }
+
     /// Reads a name of a BibTeX entry: braces keep together, `family, given` or `family, suffix, given`.
     pub(crate) fn from_bibtex(raw: &str) -> Self {
         let raw = raw.trim();

@@ -7,9 +7,6 @@
 //! that aliases, bounds and warnings are the same in every format.
 
 use std::fmt;
-use std::fs::File;
-use std::io::{self, ErrorKind, Read};
-use std::path::Path;
 use std::str::FromStr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -20,10 +17,11 @@ use crate::atom::{self, Atom};
 use crate::bibtex::{self, BibTex};
 use crate::csv::{self, Table};
 use crate::daily_papers::{self, DailyPapers};
+use crate::encoding::Found;
 use crate::endnote_xml::{self, EndNote};
 use crate::error::{ReadError, RecordError};
 use crate::identity::Numbers;
-use crate::input::{Compression, Input};
+use crate::input::Input;
 use crate::json::{self, JsonDocument};
 use crate::jsonl::JsonLines;
 use crate::nbib::{self, Nbib};
@@ -33,6 +31,7 @@ use crate::record::Record;
 use crate::refer::{self, Refer};
 use crate::ris::{self, Ris};
 use crate::web_of_science::{self, WebOfScience};
+use crate::xlsx::Workbook;
 
 /// Longest record accepted, in bytes of its text; what bounds the memory that reading takes.
 pub const MAX_RECORD_BYTES: usize = 16 << 20;
@@ -45,13 +44,15 @@ pub enum Format {
     Auto,
     /// One JSON object a line, as in arXiv's metadata snapshot.
     Jsonl,
-    /// A JSON array of objects, an object with such an array in `papers` or `data`, or single objects
-    /// over several lines.
+    /// A JSON array of objects, an object that wraps such an array in any way, or single objects over several
+    /// lines.
     Json,
-    /// A table with a header row and commas (or, where the header has them, semicolons or tabs).
+    /// A table with a header row and commas (or, where the header has them, semicolons, tabs or bars).
     Csv,
     /// A table with a header row and tabs.
     Tsv,
+    /// A workbook of a spreadsheet, whose sheets are tables with a header row.
+    Xlsx,
     /// The text of a Daily Papers page.
     DailyPapers,
     /// BibTeX or BibLaTeX.
@@ -78,12 +79,13 @@ pub enum Format {
 
 impl Format {
     /// Every format.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::Auto,
         Self::Jsonl,
         Self::Json,
         Self::Csv,
         Self::Tsv,
+        Self::Xlsx,
         Self::DailyPapers,
         Self::Bibtex,
         Self::Ris,
@@ -106,6 +108,7 @@ impl Format {
             Self::Json => "json",
             Self::Csv => "csv",
             Self::Tsv => "tsv",
+            Self::Xlsx => "xlsx",
             Self::DailyPapers => "daily-papers",
             Self::Bibtex => "bibtex",
             Self::Ris => "ris",
@@ -156,70 +159,6 @@ pub struct ReadOptions {
     pub numbers: Numbers,
 }
 
-/// Something that holds records, before it is read.
-pub struct Source {
-    name: Arc<str>,
-    size: Option<u64>,
-    stored: Box<dyn Read + Send>,
-    compression: Compression,
-}
-
-impl Source {
-    /// Opens a file, or standard input where the path is `-`.
-    ///
-    /// # Errors
-    /// [`ReadError::Open`].
-    pub fn open(path: &Path) -> Result<Self, ReadError> {
-        if path == Path::new("-") {
-            return Ok(Self::from_reader("standard input", io::stdin()));
-        }
-        let cannot = |source| ReadError::Open { path: path.to_owned(), source };
-        let file = File::open(path).map_err(cannot)?;
-        let metadata = file.metadata().map_err(cannot)?;
-        if metadata.is_dir() {
-            return Err(cannot(ErrorKind::IsADirectory.into()));
-        }
-        let size = metadata.is_file().then_some(metadata.len());
-        Ok(Self { size, ..Self::from_reader(path.display().to_string(), file) })
-    }
-
-    /// Anything that gives bytes, such as a request's body; `name` stands for it in messages.
-    pub fn from_reader(name: impl Into<Arc<str>>, reader: impl Read + Send + 'static) -> Self {
-        Self { name: name.into(), size: None, stored: Box::new(reader), compression: Compression::Detected }
-    }
-
-    /// The same for bytes that are known to be text: nothing is decompressed, whatever they begin with.
-    pub fn from_text(name: impl Into<Arc<str>>, reader: impl Read + Send + 'static) -> Self {
-        Self { compression: Compression::None, ..Self::from_reader(name, reader) }
-    }
-
-    /// Starts reading: finds the compression and, unless `options` names it, the format.
-    ///
-    /// # Errors
-    /// [`ReadError::Utf16`], [`ReadError::UnknownFormat`], [`ReadError::Unexpected`] for a table
-    /// without a usable header, [`ReadError::Io`].
-    pub fn records(self, options: &ReadOptions) -> Result<Records, ReadError> {
-        let consumed = Arc::new(AtomicU64::new(0));
-        let input = Input::new(self.name, self.stored, self.compression, Arc::clone(&consumed))?;
-        let format = match options.format {
-            Format::Auto => detect(&input.head).ok_or_else(|| ReadError::UnknownFormat {
-                file: Arc::clone(&input.file),
-                found: String::from_utf8_lossy(&input.head).into_owned(),
-            })?,
-            forced => forced,
-        };
-        let reader = open_format(format, input, options)?;
-        let numbers = options.numbers;
-        Ok(Records { reader, format, size: self.size, consumed, numbers, has_ended: false })
-    }
-}
-
-impl fmt::Debug for Source {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Source").field("name", &self.name).field("size", &self.size).finish_non_exhaustive()
-    }
-}
-
 /// The records of a source, in its order, read as they are asked for.
 ///
 /// An item `Ok(Ok(…))` is a paper, `Ok(Err(…))` one bad record among others, and `Err(…)` the fault at
@@ -229,11 +168,51 @@ pub struct Records {
     format: Format,
     size: Option<u64>,
     consumed: Arc<AtomicU64>,
+    encoding: Found,
     numbers: Numbers,
     has_ended: bool,
 }
 
 impl Records {
+    /// Finds the format of a text, unless `options` names it, and begins to read.
+    pub(crate) fn open(
+        input: Input,
+        size: Option<u64>,
+        consumed: Arc<AtomicU64>,
+        options: &ReadOptions,
+    ) -> Result<Self, ReadError> {
+        let format = match options.format {
+            Format::Auto => detect(&input.head).ok_or_else(|| ReadError::UnknownFormat {
+                file: Arc::clone(&input.file),
+                found: String::from_utf8_lossy(&input.head).into_owned(),
+            })?,
+            forced => forced,
+        };
+        let encoding = Arc::clone(&input.encoding);
+        let reader = open_format(format, input, options)?;
+        Ok(Self { reader, format, size, consumed, encoding, numbers: options.numbers, has_ended: false })
+    }
+
+    /// The records of a workbook.
+    pub(crate) fn of_workbook(workbook: Workbook, size: Option<u64>, options: &ReadOptions) -> Self {
+        Self {
+            reader: Box::new(workbook),
+            format: Format::Xlsx,
+            size,
+            consumed: Arc::new(AtomicU64::new(size.unwrap_or(0))),
+            encoding: Found::default(),
+            numbers: options.numbers,
+            has_ended: false,
+        }
+    }
+
+    /// The encoding of the text, or of some of its lines, where it is not UTF-8: `windows-1252`. Known once such a
+    /// line was read.
+    #[must_use]
+    pub fn encoding(&self) -> Option<&'static str> {
+        self.encoding.get().copied()
+    }
+
     /// The format, never [`Format::Auto`].
     #[must_use]
     pub fn format(&self) -> Format {
@@ -302,7 +281,7 @@ fn detect(head: &[u8]) -> Option<Format> {
         Some(_) if refer::is_refer(head) => Some(Format::Enw),
         Some(_) if refer::is_refworks(head) => Some(Format::RefWorks),
         Some(_) if pubmed_text::is_pubmed_text(head) => Some(Format::PubmedText),
-        Some(_) => match csv::detect_separator(head) {
+        Some(_) => match csv::detect(head).map(|dialect| dialect.separator) {
             Some(b'\t') => Some(Format::Tsv),
             Some(_) => Some(Format::Csv),
             None if daily_papers::is_page(head) => Some(Format::DailyPapers),
@@ -319,11 +298,16 @@ fn open_format(
     Ok(match format {
         Format::Auto | Format::Jsonl => Box::new(JsonLines::new(input)),
         Format::Json => Box::new(JsonDocument::new(input)),
-        Format::Csv => {
-            let separator = csv::detect_separator(&input.head).unwrap_or(b',');
-            Box::new(Table::new(input, separator)?)
+        Format::Csv => Box::new(Table::new(input, None)?),
+        Format::Tsv => Box::new(Table::new(input, Some(b'\t'))?),
+        Format::Xlsx => {
+            let expected = "a workbook of a spreadsheet (.xlsx), which is a zip archive".to_owned();
+            return Err(ReadError::Unexpected {
+                place: input.place(1),
+                expected,
+                found: "another file".to_owned(),
+            });
         }
-        Format::Tsv => Box::new(Table::new(input, b'\t')?),
         Format::DailyPapers => Box::new(DailyPapers::new(input, options.day)),
         Format::Bibtex => Box::new(BibTex::new(input)),
         Format::Ris => Box::new(Ris::new(input)),

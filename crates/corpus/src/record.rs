@@ -13,12 +13,19 @@ use crate::authors;
 use crate::bibliography::ENTRY_TYPE;
 use crate::dates::{self, PartialDate};
 use crate::error::{FieldIssue, Place, RecordError};
-use crate::identifier::{ExternalId, IdentifierKind, is_arxiv_category, sniff_record_id};
+use crate::fields::{self, fold_name};
+use crate::identifier::{ExternalId, IdentifierKind, sniff_record_id};
 use crate::identity::{self, Claims, Identity, Named};
 use crate::kind::PublicationKind;
 use crate::paper::{Paper, PaperId};
 use crate::reading::{Reading, describe, number_text, scalar_text};
+use crate::structure::{inner_record, repair};
+use crate::table;
 use crate::text::is_filler;
+use crate::values::{
+    arxiv_id_of_doi, expected_ids, identifier_members, is_blank, read_abstract, read_categories, read_count,
+    read_identifier, read_isbn, read_issn, read_text, read_title, read_url,
+};
 
 /// Longest title accepted, in bytes.
 pub const MAX_TITLE_BYTES: usize = 10_000;
@@ -31,7 +38,7 @@ pub const MAX_AUTHORS: usize = 10_000;
 pub const MAX_FIELDS: usize = 2_000;
 
 /// Names of fields that hold a record's key within its source.
-const KEY_NAMES: [&str; 4] = ["citationkey", "citekey", "bibtexkey", "rowid"];
+const KEY_NAMES: [&str; 6] = ["citationkey", "citekey", "bibtexkey", "rowid", "recordid", "key"];
 
 /// What a file holds: one record, which says something of one paper.
 #[derive(Debug, Clone, PartialEq)]
@@ -72,25 +79,10 @@ impl Record {
 
 /// Reads one record that stands at `place`.
 ///
-/// What its id is, is decided in [`identity`](crate::identity). Fields have these names, the earlier first
-/// where a record has several; the later then stay in `extra`:
-///
-/// | field | names |
-/// |---|---|
-/// | title | `title` |
-/// | abstract | `abstract`, `summary`, `text`, `paperAbstract` |
-/// | authors | `authors_parsed` (arXiv's), `authors`, `author` |
-/// | year | `year`, else the year of the date |
-/// | publication date | `publication_date`, `published`, `date`, else arXiv's `versions[0].created` |
-/// | venue | `venue`, `journal`, `journal-ref`, `booktitle` |
-/// | volume, issue, pages | `volume`; `issue`, `number`; `pages` |
-/// | publisher, language | `publisher`, `language` |
-/// | editors | `editors`, `editor` |
-/// | ISSN, ISBN | `issn`, `isbn` |
-/// | type | `type`, `entry_type`, which stays in `extra` |
-/// | categories | `categories`, `keywords` |
-/// | external ids | `doi`, `pmid`, `pmcid`, `arxiv_id`, `acl_id`, `openalex`, `corpusid`; the objects `external_ids` and `externalIds` |
-/// | source, upvotes, url | by these names |
+/// What its id is, is decided in [`identity`](crate::identity). The names under which sources hold each field are
+/// the lists of `fields.rs`, which docs/formats.md tells; the earlier counts where a record has several, and the later
+/// stay in `extra`. A value may have any shape that sources give it: see `values.rs`, `authors.rs` and `dates.rs`.
+/// Markup becomes text.
 ///
 /// A record in the form that [`Paper`] serialises to reads back to the same paper.
 ///
@@ -113,14 +105,15 @@ pub fn paper_from_json(record: Value, place: &Place) -> Result<Record, RecordErr
     let legacy_id = fields.legacy_id();
     let mut claims = fields.claims()?;
 
-    let title = fields.first(&["title"], read_text);
-    let abstract_text = fields.first(&["abstract", "summary", "text", "paperabstract"], read_text);
+    let title = fields.first(fields::TITLE, read_title);
+    let abstract_text = fields.first(fields::ABSTRACT, read_abstract);
     fields.check_size("title", title.as_deref().map_or(0, str::len), (MAX_TITLE_BYTES, "bytes"))?;
     fields.check_size(
         "abstract",
         abstract_text.as_deref().map_or(0, str::len),
         (MAX_ABSTRACT_BYTES, "bytes"),
     )?;
+    let editors = fields.editors();
     let authors = fields.authors();
     fields.check_size("authors", authors.len(), (MAX_AUTHORS, "names"))?;
     let (year, publication_date) = fields.dates();
@@ -143,22 +136,22 @@ pub fn paper_from_json(record: Value, place: &Place) -> Result<Record, RecordErr
         title,
         abstract_text,
         authors,
-        editors: fields.first(&["editors", "editor"], authors::read).unwrap_or_default(),
+        editors,
         year,
         publication_date,
         kind: fields.kind(),
-        venue: fields.first(&["venue", "journal", "journalref", "booktitle"], read_venue),
-        volume: fields.first(&["volume"], read_text),
-        issue: fields.first(&["issue", "number"], read_text),
-        pages: fields.first(&["pages"], read_text),
-        publisher: fields.first(&["publisher"], read_text),
-        issn: fields.first(&["issn"], read_list).unwrap_or_default(),
-        isbn: fields.first(&["isbn"], read_list).unwrap_or_default(),
-        language: fields.first(&["language"], read_text),
-        categories: fields.first(&["categories", "keywords"], read_categories).unwrap_or_default(),
+        venue: fields.venue(),
+        volume: fields.first(fields::VOLUME, read_text),
+        issue: fields.first(fields::ISSUE, read_text),
+        pages: fields.pages(),
+        publisher: fields.first(fields::PUBLISHER, read_text),
+        issn: fields.first(fields::ISSN, read_issn).unwrap_or_default(),
+        isbn: fields.first(fields::ISBN, read_isbn).unwrap_or_default(),
+        language: fields.first(fields::LANGUAGE, read_text),
+        categories: fields.first(fields::CATEGORIES, read_categories).unwrap_or_default(),
         external_ids,
-        url: fields.first(&["url"], read_url),
-        source: fields.first(&["source"], read_text),
+        url: fields.first(fields::URL, read_url),
+        source: fields.first(fields::SOURCE, read_text),
         upvotes: fields.first(&["upvotes"], read_count),
         ..Paper::new(blank)
     };
@@ -170,9 +163,14 @@ pub fn paper_from_json(record: Value, place: &Place) -> Result<Record, RecordErr
     Ok(Record { paper, identity, key, legacy_id, is_numbered, warnings, place: place.clone() })
 }
 
-/// Reads one record from its JSON text.
+/// Reads one record from its JSON text. What other programs write and JSON does not allow (`NaN`) is made right.
 pub(crate) fn paper_from_json_text(text: &[u8], place: &Place) -> Result<Record, RecordError> {
-    let record = serde_json::from_slice(text).map_err(|error| {
+    let record = serde_json::from_slice(text).or_else(|error| {
+        // Only what was read as text can be repaired; the first error is the one that says where.
+        let repaired = std::str::from_utf8(text).map(repair).unwrap_or_default();
+        serde_json::from_str(&repaired).map_err(|_| error)
+    });
+    let record = record.map_err(|error: serde_json::Error| {
         let found = if error.is_eof() {
             "one that is cut short".to_owned()
         } else {
@@ -210,23 +208,45 @@ struct Entry {
     /// The name that the record gives it.
     name: String,
     value: Value,
+    /// Whether it is a field, and not a member of one.
+    is_whole: bool,
 }
 
 impl<'a> Fields<'a> {
     fn new(record: Map<String, Value>, place: &'a Place) -> Self {
         let mut fields =
             Self { entries: Vec::new(), extra: Map::new(), warnings: Vec::new(), place, id: None };
-        for (name, value) in record {
+        // An envelope's own fields come behind those of the record in it.
+        let (inner, record) = inner_record(record);
+        for (name, value) in inner.into_iter().chain(record) {
             match value {
                 // Our own output keeps further fields in `extra`: they return to where they were.
                 Value::Object(members) if name == "extra" => {
                     fields.extra.extend(members.into_iter().filter(|(_, value)| !is_blank(value)));
                 }
                 value if is_blank(&value) => {}
-                value => fields.entries.push(Entry { key: fold_name(&name), name, value }),
+                value => fields.entries.push(Entry { key: fold_name(&name), name, value, is_whole: true }),
             }
         }
+        fields.settle_ids();
         fields
+    }
+
+    /// Takes from `id` what does not name a paper everywhere: a citation key of CSL, and a PubMed id that
+    /// another field says to be one.
+    fn settle_ids(&mut self) {
+        let has = |key: &str| self.entries.iter().any(|entry| entry.key == key);
+        let is_csl = has("type") && (has("issued") || has("containertitle"));
+        let pmid =
+            self.entries.iter().find(|entry| entry.key == "pmid").and_then(|entry| scalar_text(&entry.value));
+        let Some(position) = self.entries.iter().position(|entry| entry.key == "id") else { return };
+        let id = scalar_text(&self.entries[position].value);
+        if id.is_some() && id == pmid {
+            self.entries.remove(position);
+        } else if is_csl && sniffed(id.as_deref()).is_none() {
+            self.entries[position].key = "citationkey".to_owned();
+            self.entries[position].name = crate::bibliography::CITATION_KEY.to_owned();
+        }
     }
 
     /// The record's explicit id.
@@ -235,8 +255,14 @@ impl<'a> Fields<'a> {
             let Some(position) = self.entries.iter().position(|entry| entry.key == alias) else { continue };
             let Entry { name, value, .. } = &self.entries[position];
             let text = match value {
-                Value::String(text) => text.trim().to_owned(),
-                Value::Number(number) => number_text(number),
+                Value::String(text) => text.replace('\u{feff}', "").trim().to_owned(),
+                Value::Object(members) if members.len() == 1 && members.contains_key("$oid") => {
+                    scalar_text(&members["$oid"]).unwrap_or_default()
+                }
+                Value::Number(number) => {
+                    let text = number_text(number);
+                    table::arxiv_id(&text).filter(|_| number.is_f64()).unwrap_or(text)
+                }
                 other => {
                     let message = format!("expected an id as text or number, found {}", describe(other));
                     return Err(self.error(name, message));
@@ -246,7 +272,7 @@ impl<'a> Fields<'a> {
             if is_filler(&text) {
                 continue;
             }
-            if value.is_f64() && text.contains(['.', 'e']) {
+            if value.is_f64() && text.contains(['.', 'e']) && sniffed(Some(&text)).is_none() {
                 let message = format!(
                     "expected an id in quotation marks, found the number {text}, which loses outer zeros"
                 );
@@ -282,15 +308,27 @@ impl<'a> Fields<'a> {
 
     /// What kind of publication it is. A word that says more than the kind, or none that is known, stays.
     fn kind(&mut self) -> Option<PublicationKind> {
-        let kind_of = |value: &Value| scalar_text(value).and_then(|word| PublicationKind::from_word(&word));
-        for alias in ["type", "entrytype"] {
-            let Some(position) = self.entries.iter().position(|entry| entry.key == alias) else { continue };
-            let Some(kind) = kind_of(&self.entries[position].value) else { continue };
-            // Written again as it is.
-            if self.entries[position].value.as_str() == Some(kind.name()) && alias == "type" {
-                self.entries.remove(position);
+        let kind_of = |value: &Value| match value {
+            Value::Array(words) => {
+                words.iter().filter_map(scalar_text).find_map(|word| PublicationKind::from_word(&word))
             }
-            return Some(kind);
+            value => scalar_text(value).and_then(|word| PublicationKind::from_word(&word)),
+        };
+        for alias in fields::KIND {
+            let Some(entry) = self.take(alias) else { continue };
+            let found = kind_of(&entry.value);
+            // Written again as it is; any other word says more.
+            if !entry.is_whole || entry.value.as_str() != found.map(PublicationKind::name) || *alias != "type"
+            {
+                self.restore(entry);
+            }
+            if found.is_some() {
+                return found;
+            }
+        }
+        // bioRxiv and medRxiv have words of their own for its results.
+        if self.entries.iter().any(|entry| entry.key == "server") {
+            return Some(PublicationKind::Preprint);
         }
         // Where our own output keeps it.
         self.extra.get(ENTRY_TYPE).and_then(kind_of)
@@ -304,11 +342,16 @@ impl<'a> Fields<'a> {
                 if let Some(message) = reading.warning {
                     self.warn(&entry.name, message);
                 }
+                let is_whole = entry.is_whole;
                 if reading.keep_raw {
-                    self.keep(&entry.name, entry.value);
+                    self.restore(entry);
                 }
                 if reading.value.is_some() {
                     return reading.value;
+                }
+                // A member of a field is there still.
+                if !is_whole {
+                    break;
                 }
             }
         }
@@ -321,14 +364,35 @@ impl<'a> Fields<'a> {
             self.take("authors");
             return names;
         }
-        self.first(&["authors", "author"], authors::read).unwrap_or_default()
+        self.first(fields::AUTHORS, |value| {
+            some_names(authors::read_in_role(value, |role| !is_editing(role)))
+        })
+        .unwrap_or_default()
+    }
+
+    fn editors(&mut self) -> Vec<String> {
+        if let Some(names) = self.first(fields::EDITORS, |value| some_names(authors::read(value))) {
+            return names;
+        }
+        // Zotero's creators, whose authors are read from the same field.
+        let creators =
+            self.entries.iter().filter(|entry| matches!(entry.key.as_str(), "creators" | "contributors"));
+        let names = creators.filter(|entry| entry.value.is_array()).find_map(|entry| {
+            authors::read_in_role(&entry.value, |role| role.contains("editor"))
+                .value
+                .filter(|_| has_roles(&entry.value))
+        });
+        names.unwrap_or_default()
     }
 
     fn dates(&mut self) -> (Option<i16>, Option<Date>) {
-        let in_year = self.first(&["year"], dates::read);
-        let dated = self.first(&["publicationdate", "published", "date"], dates::read);
+        let in_year = self.first(fields::YEAR, dates::read);
+        let dated = self.first(fields::DATE, read_date);
         let mut publication_date = [dated, in_year].iter().flatten().find_map(|read| read.date);
         let mut year = in_year.or(dated).map(|read| read.year);
+        if let (Some(year), None) = (year, publication_date) {
+            publication_date = self.date_of_columns(year);
+        }
         if publication_date.is_none()
             && let Some(submitted) = self.submission()
         {
@@ -336,6 +400,40 @@ impl<'a> Fields<'a> {
             year = year.or(Some(submitted.year));
         }
         (year, publication_date)
+    }
+
+    /// The day, where a month and a day have fields of their own.
+    fn date_of_columns(&mut self, year: i16) -> Option<Date> {
+        let text = |fields: &Self, names: &[&str]| {
+            let entry = fields.entries.iter().find(|entry| names.contains(&entry.key.as_str()))?;
+            scalar_text(&entry.value)
+        };
+        let date = dates::of_parts(year, &text(self, fields::MONTH)?, &text(self, fields::DAY)?)?;
+        self.entries.retain(|entry| {
+            !fields::MONTH.contains(&entry.key.as_str()) && !fields::DAY.contains(&entry.key.as_str())
+        });
+        Some(date)
+    }
+
+    fn venue(&mut self) -> Option<String> {
+        let venue = self.first(fields::VENUE, read_text);
+        let has = |names: &[&str]| self.entries.iter().any(|entry| names.contains(&entry.key.as_str()));
+        match venue {
+            None if has(fields::SOURCE_IS_VENUE) => self.first(&["source"], read_text),
+            venue => venue,
+        }
+    }
+
+    /// Pages, from their first and last where these have fields of their own; else the number of the article.
+    fn pages(&mut self) -> Option<String> {
+        if let Some(pages) = self.first(fields::PAGES, read_text) {
+            return Some(pages);
+        }
+        match (self.first(fields::FIRST_PAGE, read_text), self.first(fields::LAST_PAGE, read_text)) {
+            (Some(first), Some(last)) if first != last => Some(format!("{first}-{last}")),
+            (Some(page), _) | (None, Some(page)) => Some(page),
+            (None, None) => self.first(fields::ARTICLE_NUMBER, read_text),
+        }
     }
 
     /// When an arXiv paper's first version was submitted. A `versions` of another shape stays: it is
@@ -353,29 +451,78 @@ impl<'a> Fields<'a> {
 
     fn external_ids(&mut self) -> Identifiers {
         let mut external_ids = BTreeMap::new();
+        // A DOI that arXiv gave is that arXiv id, in another form.
+        let arxiv_doi = self.entries.iter().position(|entry| {
+            names_of(IdentifierKind::Doi).contains(&entry.key.as_str())
+                && arxiv_id_of_doi(&entry.value).is_some()
+        });
+        let arxiv_doi = arxiv_doi.and_then(|position| arxiv_id_of_doi(&self.entries.remove(position).value));
         for kind in IdentifierKind::ALL {
             if let Some(value) = self.first(names_of(kind), |value| read_identifier(kind, value)) {
                 external_ids.insert(kind, value);
             }
         }
+        if let Some(id) = arxiv_doi {
+            external_ids.entry(IdentifierKind::Arxiv).or_insert(id);
+        }
         let mut own = external_ids.clone();
-        while let Some(Entry { name, value, .. }) = self.take("externalids") {
-            let Value::Object(members) = value else {
-                self.warn(&name, format!("expected an object of ids by kind, found {}", describe(&value)));
-                self.keep(&name, value);
-                continue;
+        for alias in [
+            "externalids",
+            "externalid",
+            "ids",
+            "identifiers",
+            "identifier",
+            "articleids",
+            "openaccessinfo.externalids",
+        ] {
+            self.database_ids(alias, &mut external_ids);
+        }
+        // Only Semantic Scholar's own records have its id in such a list.
+        let corpus_id = external_ids.get(&IdentifierKind::CorpusId).cloned();
+        own.extend(corpus_id.map(|id| (IdentifierKind::CorpusId, id)));
+        Identifiers { own, all: external_ids }
+    }
+
+    /// What other databases call the paper, by their names.
+    fn database_ids(&mut self, alias: &str, external_ids: &mut BTreeMap<IdentifierKind, String>) {
+        while let Some(entry) = self.take(alias) {
+            let Entry { name, value, is_whole, .. } = entry;
+            let members = match identifier_members(value) {
+                Ok(members) => members,
+                Err(value) => {
+                    // The other names are those of many fields.
+                    if alias == "externalids" {
+                        self.warn(&name, expected_ids(&value));
+                    }
+                    // ADS has all of them in one list, with labels.
+                    let texts = value.as_array().into_iter().flatten().filter_map(Value::as_str);
+                    let arxiv = texts.filter(|text| {
+                        text.get(..6).is_some_and(|start| start.eq_ignore_ascii_case("arxiv:"))
+                    });
+                    let arxiv = arxiv.filter_map(|text| IdentifierKind::Arxiv.canonical(text)).next();
+                    if let Some(id) = arxiv {
+                        external_ids.entry(IdentifierKind::Arxiv).or_insert(id);
+                    }
+                    self.keep(&name, value);
+                    continue;
+                }
             };
             // Ids of other kinds, unreadable ones and second ones of a kind are kept together.
             let mut others = Map::new();
             for (member, value) in members.into_iter().filter(|(_, value)| !is_blank(value)) {
                 let key = fold_name(&member);
-                let Some(kind) =
-                    IdentifierKind::ALL.into_iter().find(|kind| names_of(*kind).contains(&key.as_str()))
-                else {
+                let kind =
+                    IdentifierKind::ALL.into_iter().find(|kind| names_of(*kind).contains(&key.as_str()));
+                let Some(mut kind) = kind else {
                     others.insert(member, value);
                     continue;
                 };
-                let reading = read_identifier(kind, &value);
+                let mut reading = read_identifier(kind, &value);
+                if kind == IdentifierKind::Doi
+                    && let Some(id) = arxiv_id_of_doi(&value)
+                {
+                    (kind, reading) = (IdentifierKind::Arxiv, Reading::whole(id));
+                }
                 if let Some(message) = reading.warning {
                     self.warn(&format!("{name}.{member}"), message);
                 }
@@ -386,14 +533,14 @@ impl<'a> Fields<'a> {
                     others.insert(member, value);
                 }
             }
-            if !others.is_empty() {
+            if !others.is_empty() && is_whole {
                 self.keep(&name, Value::Object(others));
             }
+            // What stands in a larger field stays with that.
+            if !is_whole {
+                break;
+            }
         }
-        // Only Semantic Scholar's own records have its id in such a list.
-        let corpus_id = external_ids.get(&IdentifierKind::CorpusId).cloned();
-        own.extend(corpus_id.map(|id| (IdentifierKind::CorpusId, id)));
-        Identifiers { own, all: external_ids }
     }
 
     /// What no field of the paper holds, and the warnings.
@@ -404,9 +551,50 @@ impl<'a> Fields<'a> {
         (self.extra, self.warnings)
     }
 
+    /// Takes out the field of a name. A name with dots is that of a column, or of a member of an object, which stays
+    /// where it is.
     fn take(&mut self, alias: &str) -> Option<Entry> {
-        let position = self.entries.iter().position(|entry| entry.key == alias)?;
-        Some(self.entries.remove(position))
+        let Some((outer, path)) = alias.split_once('.') else {
+            let position = self.entries.iter().position(|entry| entry.key == alias)?;
+            return Some(self.entries.remove(position));
+        };
+        let is_column = |entry: &&Entry| {
+            entry.key.len() + alias.matches('.').count() == alias.len()
+                && alias.split('.').flat_map(str::chars).eq(entry.key.chars())
+        };
+        if let Some(column) = self.entries.iter().find(is_column).map(|entry| entry.key.clone()) {
+            return self.take(&column);
+        }
+        let entry = self.entries.iter().find(|entry| entry.key == outer)?;
+        let mut value = &entry.value;
+        for name in path.split('.') {
+            value = match value {
+                Value::Array(list) => list.first()?,
+                value => value,
+            };
+            value = value
+                .as_object()?
+                .iter()
+                .find(|(member, _)| fold_name(member) == name)
+                .map(|(_, value)| value)?;
+        }
+        if is_blank(value) {
+            return None;
+        }
+        let inner = Entry {
+            key: alias.to_owned(),
+            name: format!("{}.{path}", entry.name),
+            value: value.clone(),
+            is_whole: false,
+        };
+        Some(inner)
+    }
+
+    /// Puts a field back to where it was: what it says is not all read.
+    fn restore(&mut self, entry: Entry) {
+        if entry.is_whole {
+            self.keep(&entry.name, entry.value);
+        }
     }
 
     /// Keeps a raw value in `extra`, under another name where its own is taken by another value.
@@ -437,143 +625,55 @@ impl<'a> Fields<'a> {
     }
 }
 
-/// A field's name in lower case without spaces, dashes and underscores, but for one at its start:
-/// `_id` is not `id`.
-pub(crate) fn fold_name(name: &str) -> String {
-    let name = name.trim();
-    let start = if name.starts_with('_') { "_" } else { "" };
-    let rest = name.chars().filter(|c| !matches!(c, ' ' | '-' | '_')).flat_map(char::to_lowercase);
-    start.chars().chain(rest).collect()
-}
-
-/// Whether a folded name is one of title or abstract: what tells a record from other objects.
-pub(crate) fn names_text(key: &str) -> bool {
-    ["title", "abstract", "summary", "text", "paperabstract"].contains(&key)
-}
-
-/// The names of fields that hold identifiers of a kind, alone or in Semantic Scholar's `externalIds`.
+/// The names of fields that hold identifiers of a kind, alone or among those of other databases.
 fn names_of(kind: IdentifierKind) -> &'static [&'static str] {
     match kind {
         IdentifierKind::Acl => &["aclid", "acl"],
         IdentifierKind::Arxiv => &["arxivid", "arxiv"],
-        IdentifierKind::CorpusId => &["corpusid"],
-        IdentifierKind::Doi => &["doi"],
-        IdentifierKind::Pmid => &["pmid", "pubmed"],
-        IdentifierKind::OpenAlex => &["openalex", "openalexid"],
-        IdentifierKind::Pmcid => &["pmcid", "pubmedcentral"],
+        IdentifierKind::CorpusId => &["corpusid", "s2corpusid", "s2id"],
+        IdentifierKind::Doi => &["doi", "dois", "articledoi"],
+        IdentifierKind::Pmid => &["pmid", "pubmed", "pubmedid", "medlinepmid"],
+        IdentifierKind::OpenAlex => &["openalex", "openalexid", "workid"],
+        IdentifierKind::Pmcid => &["pmcid", "pubmedcentral", "pmc"],
     }
 }
 
-fn is_blank(value: &Value) -> bool {
-    value.is_null() || value.as_str().is_some_and(|text| text.trim().is_empty())
+fn sniffed(id: Option<&str>) -> Option<ExternalId> {
+    sniff_record_id(&PaperId::new(id?).ok()?)
 }
 
-fn read_text(value: &Value) -> Reading<String> {
-    match scalar_text(value) {
-        Some(text) if is_filler(&text) => Reading::filler(),
-        Some(text) => Reading::whole(text),
-        None => Reading::unreadable("text", value),
-    }
-}
-
-/// A venue is text, or an object with a name (Semantic Scholar's `journal`, with volume and pages).
-fn read_venue(value: &Value) -> Reading<String> {
-    match value.get("name") {
-        Some(name) => Reading { keep_raw: true, ..read_text(name) },
-        None => read_text(value),
+/// A list of nobody is no list.
+fn some_names(reading: Reading<Vec<String>>) -> Reading<Vec<String>> {
+    match &reading.value {
+        Some(names) if names.is_empty() => Reading { value: None, keep_raw: true, ..reading },
+        _ => reading,
     }
 }
 
-/// Only web addresses: whatever shows the paper makes links of them.
-fn read_url(value: &Value) -> Reading<String> {
-    let reading = read_text(value);
-    let is_address = |url: &String| {
-        let start = url.to_ascii_lowercase();
-        ["http://", "https://", "ftp://"].iter().any(|scheme| start.starts_with(scheme))
-    };
-    if reading.value.as_ref().is_some_and(|url| !is_address(url)) {
-        return Reading::unreadable("an address that begins with https:// or http://", value);
-    }
-    reading
+/// Whether a role is one of those who did not write the work.
+fn is_editing(role: &str) -> bool {
+    [
+        "editor",
+        "translator",
+        "reviewedauthor",
+        "supervisor",
+        "datacollector",
+        "contactperson",
+        "hostinginstitution",
+    ]
+    .iter()
+    .any(|other| role.contains(other))
 }
 
-/// A list of short texts, or one text with `;` or `,` between them.
-fn read_list(value: &Value) -> Reading<Vec<String>> {
-    let texts = match value {
-        Value::Array(elements) => elements.iter().map(scalar_text).collect(),
-        value => {
-            scalar_text(value).map(|text| text.split([';', ',']).map(|part| part.trim().to_owned()).collect())
-        }
-    };
-    let Some::<Vec<String>>(texts) = texts else { return Reading::unreadable("a list of texts", value) };
-    let texts: Vec<String> = texts.into_iter().filter(|text| !is_filler(text)).collect();
-    Reading::whole(texts)
+fn has_roles(value: &Value) -> bool {
+    value.as_array().is_some_and(|list| {
+        list.iter()
+            .any(|person| person.get("creatorType").is_some() || person.get("contributorType").is_some())
+    })
 }
 
-fn read_count(value: &Value) -> Reading<i64> {
-    match scalar_text(value) {
-        Some(text) if is_filler(&text) => Reading::filler(),
-        Some(text) => match text.strip_suffix(".0").unwrap_or(&text).parse() {
-            Ok(count) => Reading::whole(count),
-            Err(_) => Reading::unreadable("a whole number", value),
-        },
-        None => Reading::unreadable("a whole number", value),
-    }
-}
-
-/// A list of categories, or one string with `;`, else `,`, between them. arXiv's codes are separated by
-/// white space, and some data sets hold all codes of a paper as the one element of a list.
-fn read_categories(value: &Value) -> Reading<Vec<String>> {
-    let mut texts: Vec<&str> = Vec::new();
-    match value {
-        Value::String(text) if is_filler(text) => return Reading::filler(),
-        Value::String(text) => texts.extend(text.split(if text.contains(';') { ';' } else { ',' })),
-        Value::Array(elements) => {
-            for element in elements {
-                match element {
-                    Value::String(text) => texts.push(text),
-                    Value::Null => {}
-                    other => return Reading::unreadable("a list of texts", other),
-                }
-            }
-        }
-        other => return Reading::unreadable("a list of texts, or texts separated by ;", other),
-    }
-    let mut categories: Vec<String> = Vec::with_capacity(texts.len());
-    for text in texts {
-        if text.split_whitespace().all(is_arxiv_category) {
-            categories.extend(text.split_whitespace().map(str::to_owned));
-        } else {
-            categories.push(text.trim().to_owned());
-        }
-    }
-    Reading::whole(categories)
-}
-
-/// The first identifier of `kind` in a field; the raw field is kept where it says more.
-fn read_identifier(kind: IdentifierKind, value: &Value) -> Reading<String> {
-    let text = match scalar_text(value) {
-        Some(text) if is_filler(&text) => return Reading::filler(),
-        Some(text) => text,
-        None => return Reading::unreadable(kind.description(), value),
-    };
-    // arXiv joins several DOIs by a space or a comma, which a DOI may itself hold.
-    let spaced = text.replace(",10.", " 10.").replace(";10.", " 10.");
-    if spaced == text
-        && let Some(whole) = kind.canonical(&text)
-    {
-        return Reading::whole(whole);
-    }
-    let mut found: Vec<Option<String>> = spaced
-        .split_whitespace()
-        // One that ends in a separator was broken by a stray space, so that it names something else.
-        .map(|part| kind.canonical(part).filter(|id| !id.ends_with(['-', '/'])))
-        .collect();
-    found.dedup();
-    let is_all = found.len() == 1;
-    match found.into_iter().flatten().next() {
-        Some(first) if is_all => Reading::whole(first),
-        Some(first) => Reading::part(first),
-        None => Reading::unreadable(kind.description(), &Value::String(text)),
-    }
+/// A date; of the DOI of its published version, which bioRxiv has in `published`, it says nothing.
+fn read_date(value: &Value) -> Reading<PartialDate> {
+    let is_doi = scalar_text(value).is_some_and(|text| IdentifierKind::Doi.canonical(&text).is_some());
+    if is_doi { Reading::filler() } else { dates::read(value) }
 }

@@ -21,6 +21,26 @@ pub(crate) fn fold(text: &str) -> String {
     words.collect::<Vec<_>>().join(" ")
 }
 
+/// The ASCII letters of a Latin letter that no accent makes of them: what is left to fold once accents are taken off
+/// (NFKD). In lower case.
+#[must_use]
+pub fn base_letters(c: char) -> Option<&'static str> {
+    Some(match c {
+        'ß' | 'ẞ' => "ss",
+        'æ' | 'Æ' => "ae",
+        'œ' | 'Œ' => "oe",
+        'ø' | 'Ø' => "o",
+        'ł' | 'Ł' => "l",
+        'đ' | 'Đ' | 'ð' | 'Ð' => "d",
+        'þ' | 'Þ' => "th",
+        'ħ' | 'Ħ' => "h",
+        'ŋ' | 'Ŋ' => "ng",
+        'ı' => "i",
+        'ȷ' => "j",
+        _ => return None,
+    })
+}
+
 /// Whether a text says only that there is none: `N/A`, `[no abstract available]`, `-`, `TBD`.
 ///
 /// White space, case and outer punctuation do not matter. A blank text is filler too.
@@ -29,9 +49,9 @@ pub fn is_filler(text: &str) -> bool {
     /// Longer texts are never filler; this spares normalising whole abstracts.
     const MAX_FILLER_BYTES: usize = 120;
     #[rustfmt::skip]
-    const FILLER: [&str; 29] = [
+    const FILLER: [&str; 30] = [
         "", "abstract", "abstract is not available", "abstract not available", "abstract not provided",
-        "abstract unavailable", "an abstract is not available", "n.a", "n/a", "na", "nan", "nil",
+        "abstract unavailable", "an abstract is not available", "n.a", "n/a", "na", "nan", "nat", "nil",
         "no abstract", "no abstract available", "no abstract found", "no abstract is available",
         "no abstract provided", "no title", "no title available", "none", "not applicable",
         "not available", "null", "tba", "tbd", "title not available", "to be added", "to be announced",

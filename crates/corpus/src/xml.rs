@@ -9,7 +9,7 @@ use quick_xml::{Reader, XmlVersion};
 
 use crate::error::{Place, ReadError, RecordError};
 use crate::input::Input;
-use crate::matching::decode_entities as decode_references;
+use crate::markup::decode_references;
 use crate::reader::MAX_RECORD_BYTES;
 
 /// Most elements of one record: a paper with thousands of authors and references has less.

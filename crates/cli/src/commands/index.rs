@@ -1,6 +1,6 @@
 //! `cognate index`: papers from files into the data folder.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::Duration;
@@ -25,10 +25,12 @@ pub(crate) fn run(config: &Config, output: &Output, args: &IndexArgs) -> anyhow:
 
     // A file that is not there is told before an hour is spent on those that are.
     for path in args.files.iter().filter(|path| *path != Path::new("-")) {
-        Source::open(path).map_err(EngineError::from)?;
+        std::fs::metadata(path)
+            .map_err(|source| EngineError::from(ReadError::Open { path: path.clone(), source }))?;
     }
     let files = Files::new(&args.files, options);
     let position = Rc::clone(&files.position);
+    let encodings = Rc::clone(&files.encodings);
     let mut progress = Progress::start("index", total_bytes(&args.files));
     let mut n_told = 0;
     let mut report = IngestReport::default();
@@ -51,6 +53,9 @@ pub(crate) fn run(config: &Config, output: &Output, args: &IndexArgs) -> anyhow:
     let elapsed = progress.elapsed();
     if n_told > MAX_TOLD {
         progress.line(&format!("… and {} more such lines", n_told - MAX_TOLD));
+    }
+    for note in encodings.borrow().iter() {
+        progress.line(note);
     }
     progress.finish();
     report = result?;
@@ -86,6 +91,7 @@ pub(super) fn format(named: FormatArg) -> Format {
         FormatArg::Json => Format::Json,
         FormatArg::Csv => Format::Csv,
         FormatArg::Tsv => Format::Tsv,
+        FormatArg::Xlsx => Format::Xlsx,
         FormatArg::Bibtex => Format::Bibtex,
         FormatArg::Ris => Format::Ris,
         FormatArg::Nbib => Format::Nbib,
@@ -115,33 +121,45 @@ fn counts_in_words(report: &IngestReport, elapsed: Duration) -> String {
 /// Every record of several files, one file after another.
 pub(super) struct Files {
     waiting: std::vec::IntoIter<PathBuf>,
-    current: Option<Records>,
+    /// What the path last taken holds, and was not read yet: a folder and an archive hold several.
+    sources: std::vec::IntoIter<Source>,
+    /// The file that is read, and its name.
+    current: Option<(String, Records)>,
     options: ReadOptions,
     /// Bytes of the files that were read to their end.
     n_done_bytes: u64,
     /// Bytes taken in so far, over all files; shared with the progress bar.
     position: Rc<Cell<u64>>,
+    /// A line for each file that was not UTF-8.
+    encodings: Rc<RefCell<Vec<String>>>,
 }
 
 impl Files {
     pub(super) fn new(paths: &[PathBuf], options: ReadOptions) -> Self {
         Self {
             waiting: Vec::from(paths).into_iter(),
+            sources: Vec::new().into_iter(),
             current: None,
             options,
             n_done_bytes: 0,
             position: Rc::new(Cell::new(0)),
+            encodings: Rc::default(),
         }
     }
 
     /// Opens the next file if none is open; says whether there is one.
     fn advance(&mut self) -> Result<bool, ReadError> {
-        if self.current.is_none()
-            && let Some(path) = self.waiting.next()
-        {
-            self.current = Some(Source::open(&path)?.records(&self.options)?);
+        while self.current.is_none() {
+            if let Some(source) = self.sources.next() {
+                let name = source.name().to_owned();
+                self.current = Some((name, source.records(&self.options)?));
+            } else if let Some(path) = self.waiting.next() {
+                self.sources = Source::open_all(&path)?.into_iter();
+            } else {
+                return Ok(false);
+            }
         }
-        Ok(self.current.is_some())
+        Ok(true)
     }
 }
 
@@ -155,13 +173,17 @@ impl Iterator for Files {
                 Ok(false) => return None,
                 Err(error) => return Some(Err(error)),
             }
-            let current = self.current.as_mut()?;
+            let (name, current) = self.current.as_mut()?;
             let item = current.next();
             self.position.set(self.n_done_bytes + current.consumed_bytes());
             if item.is_some() {
                 return item;
             }
             self.n_done_bytes += current.consumed_bytes();
+            if let Some(encoding) = current.encoding() {
+                let note = format!("{name}: not all of it is UTF-8; the rest was read as {encoding}");
+                self.encodings.borrow_mut().push(note);
+            }
             self.current = None;
         }
     }

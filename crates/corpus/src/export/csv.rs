@@ -105,7 +105,7 @@ pub(super) fn author(name: &str) -> Cow<'_, str> {
     if authors::is_read_as_one(name) {
         return Cow::Borrowed(name);
     }
-    let name = if is_balanced(name) { fold(name) } else { fold(&name.replace(['{', '}'], "")) };
+    let name = if is_balanced(name) { fold(name) } else { fold(&name.replace('{', "(").replace('}', ")")) };
     if is_filler(&name) { Cow::Borrowed("") } else { Cow::Owned(format!("{{{name}}}")) }
 }
 
@@ -113,8 +113,8 @@ fn join_categories(categories: &[String]) -> String {
     let names: Vec<String> =
         categories.iter().filter(|name| !is_filler(name)).map(|name| name.replace(';', ",")).collect();
     let mut joined = names.join("; ");
-    // Otherwise the reader would split the one category at its commas.
-    if names.len() == 1 && joined.contains(',') {
+    // Otherwise the reader would split the one category at its commas or bars.
+    if names.len() == 1 && joined.contains([',', '|']) {
         joined.push(';');
     }
     joined

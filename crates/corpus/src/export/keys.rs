@@ -9,6 +9,7 @@ use super::bibtex::plain;
 use crate::bibliography::CITATION_KEY;
 use crate::paper::Paper;
 use crate::person::Person;
+use crate::text::base_letters;
 
 /// The citation keys given in one file, in lower case, since BibTeX does not tell case apart.
 #[derive(Default)]
@@ -71,16 +72,10 @@ fn generated(paper: &Paper) -> String {
 fn ascii(text: &str) -> String {
     let mut ascii = String::new();
     for c in text.nfkd() {
-        match c {
-            'ß' => ascii.push_str("ss"),
-            'æ' | 'Æ' => ascii.push_str("ae"),
-            'œ' | 'Œ' => ascii.push_str("oe"),
-            'ø' | 'Ø' => ascii.push('o'),
-            'ł' | 'Ł' => ascii.push('l'),
-            'đ' | 'Đ' | 'ð' => ascii.push('d'),
-            'ı' => ascii.push('i'),
-            _ if c.is_ascii_alphanumeric() => ascii.push(c.to_ascii_lowercase()),
-            _ => {}
+        match base_letters(c) {
+            Some(letters) => ascii.push_str(letters),
+            None if c.is_ascii_alphanumeric() => ascii.push(c.to_ascii_lowercase()),
+            None => {}
         }
     }
     ascii

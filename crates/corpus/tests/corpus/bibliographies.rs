@@ -124,8 +124,8 @@ fn a_malformed_entry_is_told_and_the_next_is_read() {
     );
     check_faulty(
         b"@article{a, title = {A}}\n@article{b,\n title = {B},\n author = {M\xfcller, Anna}}\n@article{c, title = {C}}".to_vec(),
-        &["A", "C"],
-        &["test:2: author: expected UTF-8 text, found another encoding on line 4; convert the file"],
+        &["A", "B", "C"],
+        &[],
     );
     let bomb: String = std::iter::once("@string{a0 = {0123456789}}\n".to_owned())
         .chain((1..40).map(|n| format!("@string{{a{n} = a{} # a{}}}\n", n - 1, n - 1)))
@@ -267,9 +267,8 @@ fn ris_faults_are_told_with_line_and_tag() {
     check_faulty(
         b"TY  - JOUR\nTI  - A\nTY  - JOUR\nTI  - B\nAU  - M\xfcller, A.\nER  - \nTI  - stray\nER  - \nTY  - JOUR\nPY  - 2020\nER  - \nTY  - JOUR\nTI  - C".to_vec(),
         // A record without its first line is one.
-        &["A", "stray", "C"],
+        &["A", "B", "stray", "C"],
         &[
-            "test:5: AU: expected UTF-8 text, found another encoding",
             "test:9: title: expected a title, an abstract",
         ],
     );

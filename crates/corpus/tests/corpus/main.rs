@@ -7,9 +7,15 @@ mod bibliographic_cases;
 #[cfg(test)]
 mod bibliographies;
 #[cfg(test)]
+mod cases;
+#[cfg(test)]
+mod containers;
+#[cfg(test)]
 mod exports;
 #[cfg(test)]
 mod formats;
+#[cfg(test)]
+mod hostile;
 #[cfg(test)]
 mod identifiers;
 #[cfg(test)]

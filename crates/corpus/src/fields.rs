@@ -1,0 +1,195 @@
+//! The names under which sources hold each field of a paper.
+//!
+//! A name is folded ([`fold_name`]): `Publication Title`, `publicationTitle` and `publication_title` are one.
+//! A dot goes into an object (`primarylocation.source.displayname`); as a column's name it counts as nothing. Of
+//! several names that a record has, the one further to the front is read, and the others stay in `extra`.
+
+/// Names of a title, also those that only a record's title has.
+#[rustfmt::skip]
+pub(crate) const TITLE: &[&str] = &[
+    "title", "articletitle", "documenttitle", "primarytitle", "papertitle", "titles", "maintitle", "booktitletext", "displayname",
+    "shorttitle", "originaltitle",
+];
+#[rustfmt::skip]
+pub(crate) const ABSTRACT: &[&str] = &[
+    "abstract", "abstracttext", "abstractnote", "abstractinvertedindex", "paperabstract", "abstracts", "indexedabstract",
+    "notesabstract", "abstractlocal", "summary", "descriptions", "description", "text",
+];
+#[rustfmt::skip]
+pub(crate) const AUTHORS: &[&str] = &[
+    "authorfullnames", "authors", "author", "authorlist", "authorships", "authorships.author.displayname", "authorshipsrawauthorname", "creators",
+    "creator", "authornames", "authornameslist", "firstauthors", "authorlist.author", "authorstring", "contributors", "names",
+    "bookauthors", "groupauthors",
+];
+#[rustfmt::skip]
+pub(crate) const EDITORS: &[&str] = &["editors", "editor", "bookeditors", "editornames"];
+#[rustfmt::skip]
+pub(crate) const YEAR: &[&str] = &[
+    "year", "publicationyear", "pubyear", "publishedyear", "publishyear", "yearofpublication", "journalinfo.yearofpublication",
+    "yearpublished", "yearpub",
+];
+#[rustfmt::skip]
+pub(crate) const DATE: &[&str] = &[
+    "publicationdate", "published", "date", "issued", "datepublished", "publisheddate", "firstpublicationdate", "publishtime",
+    "dateofpublication", "coverdate", "publishedonline", "publishedprint", "pubdate", "publishedat", "publicationdateonline", "dates",
+];
+#[rustfmt::skip]
+pub(crate) const VENUE: &[&str] = &[
+    "venue", "journal", "journalref", "booktitle", "containertitle", "publicationtitle", "sourcetitle", "journaltitle", "journalname",
+    "journalbook", "fulljournalname", "journalinfo.journal.title", "primarylocation.source.displayname", "hostvenue.displayname",
+    "venue.raw", "proceedingstitle", "conferencename", "conferencetitle", "secondarytitle", "publicationname", "pub", "journals",
+    "anthologytitle", "eventtitle", "alternatetitle", "journalabbreviation", "journalisoabbreviation", "journalabbr", "periodical",
+    "container", "publication", "server",
+];
+/// In some tables the venue has the name that databases have elsewhere; their other columns tell which.
+pub(crate) const SOURCE_IS_VENUE: &[&str] =
+    &["gsrank", "citesurl", "workid", "plink", "coverdate", "emtreedrugindextermsmajorfocus"];
+#[rustfmt::skip]
+pub(crate) const VOLUME: &[&str] = &["volume", "vol", "journalvolume", "biblio.volume", "journalinfo.volume", "journal.volume"];
+#[rustfmt::skip]
+pub(crate) const ISSUE: &[&str] = &["issue", "number", "issuenumber", "biblio.issue", "journalinfo.issue", "journal.issue", "journalissue.issue"];
+#[rustfmt::skip]
+pub(crate) const PAGES: &[&str] = &["pages", "page", "pagination", "pageinfo", "pagerange", "journal.pages"];
+pub(crate) const FIRST_PAGE: &[&str] =
+    &["pagestart", "startpage", "firstpage", "biblio.firstpage", "beginningpage"];
+pub(crate) const LAST_PAGE: &[&str] = &["pageend", "endpage", "lastpage", "biblio.lastpage", "endingpage"];
+pub(crate) const ARTICLE_NUMBER: &[&str] = &["artno", "articlenumber", "elocationid", "artnumber"];
+#[rustfmt::skip]
+pub(crate) const PUBLISHER: &[&str] = &["publisher", "publishername", "bookpublisher", "primarylocation.source.hostorganizationname"];
+#[rustfmt::skip]
+pub(crate) const ISSN: &[&str] = &["issn", "issns", "eissn", "issnprint", "issnelectronic", "journalinfo.journal.issn", "primarylocation.source.issn"];
+pub(crate) const ISBN: &[&str] = &["isbn", "isbns", "eisbn", "isbnprint"];
+pub(crate) const LANGUAGE: &[&str] = &["language", "lang", "languages", "languageoforiginaldocument"];
+#[rustfmt::skip]
+pub(crate) const KIND: &[&str] = &[
+    "type", "entrytype", "itemtype", "documenttype", "doctype", "publicationtype", "publicationtypes", "typeofreference",
+    "pubtypelist.pubtype", "pubtype", "types.resourcetypegeneral", "doctypes",
+];
+#[rustfmt::skip]
+pub(crate) const CATEGORIES: &[&str] = &[
+    "categories", "authorkeywords", "keywords", "keyword", "keywordlist.keyword", "manualtags", "tags", "subjects", "subject", "meshterms",
+    "meshheadinglist.meshheading", "indexkeywords", "keywordsplus", "automatictags", "ieeeterms", "category", "fieldsofstudy",
+    "s2fieldsofstudy", "fos", "concepts", "topics", "aikeywords",
+];
+#[rustfmt::skip]
+pub(crate) const URL: &[&str] = &[
+    "url", "link", "articleurl", "links", "urls", "landingpageurl", "primarylocation.landingpageurl", "abstracturl", "doilink", "sourceurls",
+    "externalurl", "fulltexturl", "puburl", "downloadurl", "dimensionsurl", "articlelink", "ee",
+];
+pub(crate) const SOURCE: &[&str] = &["source", "sourcex", "database", "nameofdatabase", "databaseprovider"];
+pub(crate) const MONTH: &[&str] = &["month", "publishedmonth", "pubmonth", "publicationmonth"];
+pub(crate) const DAY: &[&str] = &["day", "pubday"];
+
+/// A field's name in lower case with its letters and digits alone, but for a sign at its start that programs put
+/// there: `_id` and `@id` are not `id`.
+pub(crate) fn fold_name(name: &str) -> String {
+    let name = name.trim();
+    let start = name.chars().next().filter(|c| matches!(c, '_' | '@' | '#' | '$'));
+    let rest = name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase);
+    let folded: String = start.into_iter().chain(rest).collect();
+    // `#` alone counts rows.
+    if folded.is_empty() { name.to_owned() } else { folded }
+}
+
+/// Whether a folded name is one of title or abstract: what tells a record from other objects.
+pub(crate) fn names_text(key: &str) -> bool {
+    is_any(TITLE, key) || is_any(ABSTRACT, key)
+}
+
+/// Whether a folded name is one that titles and abstracts alone have; `text` and `description` are everybody's.
+pub(crate) fn names_text_surely(key: &str) -> bool {
+    const SHARED: [&str; 7] =
+        ["displayname", "shorttitle", "originaltitle", "summary", "descriptions", "description", "text"];
+    names_text(key) && !SHARED.contains(&key)
+}
+
+/// Whether a folded name is that of a field which papers have beside their title.
+pub(crate) fn names_detail(key: &str) -> bool {
+    const IDENTIFIERS: [&str; 12] = [
+        "doi",
+        "dois",
+        "pmid",
+        "pmcid",
+        "arxivid",
+        "paperid",
+        "corpusid",
+        "externalids",
+        "pubmedid",
+        "issn",
+        "isbn",
+        "bibcode",
+    ];
+    let groups = [ABSTRACT, AUTHORS, YEAR, DATE, VENUE, VOLUME, PAGES, &IDENTIFIERS];
+    groups.into_iter().any(|names| is_any(names, key))
+        && !matches!(key, "text" | "description" | "summary" | "names" | "date" | "page")
+}
+
+/// Whether a folded name is one by which records are found in tables at all.
+pub(crate) fn is_known(key: &str) -> bool {
+    let groups =
+        [TITLE, KIND, ISSUE, CATEGORIES, URL, LANGUAGE, PUBLISHER, FIRST_PAGE, SOURCE, MONTH, &["id"]];
+    names_detail(key) || groups.into_iter().any(|names| is_any(names, key))
+}
+
+/// Whether a folded column's name, or one without dots, is among `names`.
+fn is_any(names: &[&str], key: &str) -> bool {
+    names.iter().any(|name| {
+        *name == key || (name.contains('.') && name.split('.').flat_map(str::chars).eq(key.chars()))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_folded() {
+        for (name, expected) in [
+            ("Journal/Book", "journalbook"),
+            ("Author/s", "authors"),
+            ("Art. No.", "artno"),
+            ("journal-ref", "journalref"),
+            ("_id", "_id"),
+            ("@id", "@id"),
+            ("UT (Unique WOS ID)", "utuniquewosid"),
+            ("#", "#"),
+            (" Título ", "título"),
+        ] {
+            assert_eq!(fold_name(name), expected);
+        }
+    }
+
+    #[test]
+    fn every_name_is_folded_and_stands_once_in_its_list() {
+        for names in [
+            TITLE,
+            ABSTRACT,
+            AUTHORS,
+            EDITORS,
+            YEAR,
+            DATE,
+            VENUE,
+            VOLUME,
+            ISSUE,
+            PAGES,
+            FIRST_PAGE,
+            LAST_PAGE,
+            ARTICLE_NUMBER,
+            PUBLISHER,
+            ISSN,
+            ISBN,
+            LANGUAGE,
+            KIND,
+            CATEGORIES,
+            URL,
+            SOURCE,
+            MONTH,
+            DAY,
+        ] {
+            let mut seen = std::collections::BTreeSet::new();
+            for name in names {
+                assert!(name.split('.').all(|part| fold_name(part) == part) && seen.insert(name), "{name}");
+            }
+        }
+    }
+}
