@@ -18,7 +18,7 @@ const PHONE = { width: 380, height: 780 };
 const ODD = [
   {
     id: "odd/script",
-    title: "<script>document.title = 'broken'</script> & <b>bold</b> claims",
+    title: "<script>document.title = 'broken' & bold claims of 1 < 2",
     abstract: 'A "quoted" abstract with <img src=x onerror=alert(1)> and $E = mc^2$ in it. It stays text.',
     authors: ["O'Brien, <i>Ann</i>"],
     categories: ["x<y"],

@@ -319,10 +319,10 @@ pub(crate) struct DedupFindArgs {
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct JudgingArgs {
-    /// Lowest probability of a duplicate; below it, a person decides [default: 0.9]
+    /// Lowest probability of a duplicate; below it, a person decides [default: 0.8]
     #[arg(long, value_name = "P")]
     pub(crate) min_probability: Option<f64>,
-    /// Whether preprint and article, or a paper in two years, are the `same` or `distinct` [default: same]
+    /// Whether preprint and article, or a paper in two years, are the `same` or `distinct` [default: distinct]
     #[arg(long, value_name = "same|distinct")]
     pub(crate) versions: Option<String>,
 }
@@ -365,7 +365,7 @@ pub(crate) struct CutArgs {
     /// What pairs are placed by: probability, or score, the cosine [default: probability]
     #[arg(long, value_name = "probability|score")]
     pub(crate) by: Option<String>,
-    /// The cut, from 0 to 1 [default: 0.9]
+    /// The cut, from 0 to 1 [default: 0.8]
     #[arg(long, value_name = "VALUE")]
     pub(crate) at: Option<f64>,
 }

@@ -2,10 +2,10 @@
 //!
 //! A field that one of them lacks is no evidence, neither for nor against.
 
-use std::collections::BTreeSet;
+use cognate_corpus::{IdentifierKind, PublicationKind};
 
-use cognate_corpus::IdentifierKind;
-
+use crate::people::AuthorEvidence;
+use crate::place::PlaceEvidence;
 use crate::profile::{Profile, Text, n_common};
 
 /// Everything that two records were compared by.
@@ -23,11 +23,17 @@ pub struct Evidence {
     pub year_gap: Option<u16>,
     /// Of the venues; `None` unless both name one.
     pub venue: Option<VenueEvidence>,
+    /// Of journal, volume, issue and pages.
+    pub place: PlaceEvidence,
     /// Of the abstracts; `None` unless both have one of 15 words or more.
     pub text: Option<TextEvidence>,
     /// Cosine of their vectors, in `[-1, 1]`; `None` unless both have such an abstract, since a title alone and a
     /// title with an abstract are not alike, whatever they tell.
     pub cosine: Option<f32>,
+    /// They are of two sorts that no source takes for one another, as a thesis and an article.
+    pub kind_differs: bool,
+    /// One is in English and the other is not.
+    pub language_differs: bool,
     /// One is a preprint, and the other is published or says nothing of an archive.
     pub is_preprint_of_other: bool,
 }
@@ -41,6 +47,10 @@ pub struct TitleEvidence {
     pub similarity: f32,
     /// Part of the shorter title that the other has, by words, from 0 to 1.
     pub containment: f32,
+    /// Words that each has and the other has in no spelling, the lower number.
+    pub n_replaced: usize,
+    /// One of them is a translation, or says in which language the paper is.
+    pub is_translated: bool,
     /// Words of the shorter title.
     pub n_words: usize,
     /// Both are of those that many papers have, such as "Editorial".
@@ -55,17 +65,6 @@ pub struct TitleEvidence {
     pub notice_differs: bool,
     /// Both are the same such: two comments on one paper have its title.
     pub are_notices: bool,
-}
-
-/// Of two lists of authors.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct AuthorEvidence {
-    /// Authors that both name.
-    pub n_shared: usize,
-    /// Part of the shorter list that the other has, from 0 to 1.
-    pub overlap: f32,
-    /// Part of all authors that both have, from 0 to 1.
-    pub jaccard: f32,
 }
 
 /// Of two venues.
@@ -108,14 +107,23 @@ impl Evidence {
             }
         }
         let text = a.text.as_ref().zip(b.text.as_ref()).map(|(a, b)| text_evidence(a, b));
+        let language_differs = a.is_english.zip(b.is_english).is_some_and(|(a, b)| a != b);
+        let kind_differs = a.kind.and_then(sort).zip(b.kind.and_then(sort)).is_some_and(|(a, b)| a != b);
         let (a_is_preprint, b_is_preprint) = (a.is_preprint(), b.is_preprint());
         Self {
             shared_identifiers,
             conflicting_identifiers,
-            title: title_evidence(a, b),
-            authors: author_evidence(a, b),
+            title: title_evidence(a, b).map(|title| TitleEvidence {
+                notice_differs: title.notice_differs || a.is_erratum() != b.is_erratum(),
+                is_translated: title.is_translated || language_differs,
+                ..title
+            }),
+            authors: a.authors.compare(&b.authors),
+            kind_differs,
+            language_differs,
             year_gap: a.year.zip(b.year).map(|(a, b)| a.abs_diff(b)),
             venue: venue_evidence(a, b),
+            place: a.place.compare(&b.place),
             cosine: cosine.filter(|_| text.is_some()),
             text,
             is_preprint_of_other: has_preprint_doi || a_is_preprint != b_is_preprint,
@@ -124,19 +132,71 @@ impl Evidence {
 
     /// Whether something says that these are two papers, however alike: two identifiers of one kind and two titles,
     /// another part of a series, a notice about the other, or nobody who wrote both. An identifier in common outweighs
-    /// it, but for two cases: comments by others on one paper often all go by its DOI; and where identifiers of another
-    /// kind differ, as two arXiv ids, and the titles are not even alike, the one in common may be wrong.
+    /// it, but for these cases: comments by others on one paper often all go by its DOI; where identifiers of another
+    /// kind differ, as two arXiv ids, and the titles are not even alike, the one in common may be wrong; and an
+    /// identifier of a book or a supplement is that of everything in it, so that unlike titles are of two papers.
     pub(crate) fn is_contradicted(&self) -> bool {
         let of_title = |of: &dyn Fn(TitleEvidence) -> bool| self.title.is_some_and(of);
         let by_title = of_title(&|t| t.notice_differs || t.numbers_differ || t.is_next_part);
         let by_authors = self.authors.is_some_and(|authors| authors.n_shared == 0);
         let has_conflict = !self.conflicting_identifiers.is_empty();
         if self.shared_identifiers.is_empty() {
-            by_title || by_authors || (has_conflict && of_title(&|t| !t.is_equal))
+            // Of one place and one title, other names are a consortium's and its members'.
+            let is_one =
+                self.place.is_same_place && of_title(&|t| t.is_equal && !t.is_generic && !t.are_notices);
+            by_title || (by_authors && !is_one) || (has_conflict && of_title(&|t| !t.is_equal))
         } else {
-            (by_authors && of_title(&|t| t.are_notices))
+            let has_other_text = self.text.is_none_or(|text| text.containment < ALIKE);
+            of_title(&|t| t.notice_differs || t.numbers_differ)
+                || (by_authors && of_title(&|t| t.are_notices))
                 || (has_conflict && of_title(&|t| t.similarity < NEAR_TITLE))
+                || (has_other_text && of_title(&|t| t.is_unlike() && !t.is_translated))
         }
+    }
+}
+
+impl Evidence {
+    /// The most that the probability of one publication can be, however alike the rest is, where something says that
+    /// these are two: another place in one journal, another journal, one page on which two short papers begin. Below
+    /// what a person is asked about where two things say so.
+    #[must_use]
+    pub fn most_of_one_publication(&self) -> f64 {
+        const PERHAPS: f64 = 0.4;
+        const HARDLY: f64 = 0.15;
+        let PlaceEvidence { journal, volume, issue, pages, .. } = self.place;
+        if self.shared_identifiers.iter().any(names_publication) {
+            return 1.0;
+        }
+        let of_title = |of: &dyn Fn(TitleEvidence) -> bool| self.title.is_some_and(of);
+        let is_near = |t: TitleEvidence| {
+            t.is_translated
+                || t.similarity >= NEAR_TITLE
+                || (t.containment >= NEAR_TITLE && t.n_replaced == 0)
+        };
+        let other_first = self.authors.is_some_and(|authors| !authors.first_is_same);
+        let other_title = of_title(&|t| !t.is_equal);
+        let n_against = [
+            volume.is_other() && !pages.is_same(),
+            journal.is_other() && !self.place.has_same_numbers(),
+            pages.is_other() && (issue.is_other() || other_first || other_title),
+            pages.is_other() && (volume.is_other() || journal.is_other()),
+            pages.is_other() && issue.is_other() && other_title,
+            other_first && of_title(&|t| !is_near(t)),
+            // Without titles and texts, a place is all that there is.
+            self.title.is_none() && self.text.is_none(),
+        ];
+        match n_against.into_iter().filter(|is_against| *is_against).count() {
+            0 => 1.0,
+            1 => PERHAPS,
+            _ => HARDLY,
+        }
+    }
+}
+
+impl TitleEvidence {
+    /// Whether they have next to nothing in common.
+    pub(crate) fn is_unlike(&self) -> bool {
+        self.similarity < ALIKE && self.containment < ALIKE
     }
 }
 
@@ -157,35 +217,13 @@ fn title_evidence(a: &Profile, b: &Profile) -> Option<TitleEvidence> {
         containment: likeness.containment,
         n_words: a.words.len().min(b.words.len()),
         is_generic: a.is_generic() && b.is_generic(),
-        numbers_differ: is_alike && a.has_other_numbers(b),
+        n_replaced: a.n_replaced(b),
+        is_translated: a.is_translated || b.is_translated,
+        numbers_differ: (is_alike && a.has_other_numbers(b)) || a.has_other_label(b),
         numbers_added: is_alike && a.has_more_numbers(b),
         is_next_part: a.is_part_of_series(b) || b.is_part_of_series(a),
         notice_differs: a.notice != b.notice,
         are_notices: a.notice.is_some() && a.notice == b.notice,
-    })
-}
-
-fn author_evidence(a: &Profile, b: &Profile) -> Option<AuthorEvidence> {
-    if a.authors.is_empty() || b.authors.is_empty() {
-        return None;
-    }
-    // Each name is used once. From the shorter list, so that the order of the two changes nothing.
-    let (short, long) =
-        if (a.authors.len(), &a.authors) <= (b.authors.len(), &b.authors) { (a, b) } else { (b, a) };
-    let mut used = BTreeSet::new();
-    for name in &short.authors {
-        let found = long
-            .authors
-            .iter()
-            .enumerate()
-            .find(|(place, other)| !used.contains(place) && name.matches(other));
-        used.extend(found.map(|(place, _)| place));
-    }
-    let (n_shared, n_short, n_long) = (used.len(), short.authors.len(), long.authors.len());
-    Some(AuthorEvidence {
-        n_shared,
-        overlap: n_shared as f32 / n_short as f32,
-        jaccard: n_shared as f32 / (n_short + n_long - n_shared) as f32,
     })
 }
 
@@ -207,6 +245,30 @@ fn text_evidence(a: &Text, b: &Text) -> TextEvidence {
         containment: n_common(&a.shingles, &b.shingles) as f32 / n_shingles.max(1) as f32,
         word_jaccard: jaccard(&a.words, &b.words),
         numbers: has_numbers.then(|| jaccard(&a.numbers, &b.numbers)),
+    }
+}
+
+/// Whether an identifier of this kind names one publication; an arXiv id names all versions of a preprint.
+pub(crate) fn names_publication(kind: &IdentifierKind) -> bool {
+    *kind != IdentifierKind::Arxiv
+}
+
+/// The sort of a publication, of those that sources do not take for one another; what one calls an article is a review,
+/// a letter or a conference paper to another. Preprints have evidence of their own.
+fn sort(kind: PublicationKind) -> Option<u8> {
+    match kind {
+        PublicationKind::Article
+        | PublicationKind::ConferencePaper
+        | PublicationKind::Review
+        | PublicationKind::Editorial
+        | PublicationKind::Letter
+        | PublicationKind::Erratum => Some(0),
+        PublicationKind::Book => Some(1),
+        PublicationKind::Chapter => Some(2),
+        PublicationKind::Thesis => Some(3),
+        PublicationKind::Dataset => Some(4),
+        PublicationKind::Software => Some(5),
+        PublicationKind::Preprint | PublicationKind::Report | PublicationKind::Other => None,
     }
 }
 

@@ -7,10 +7,15 @@
 
 mod cluster;
 mod coefficients;
+mod containers;
 mod error;
 mod evidence;
+mod journal;
 mod keep;
 mod model;
+mod notes;
+mod people;
+mod place;
 mod profile;
 mod report;
 mod request;
@@ -20,12 +25,15 @@ mod venue;
 mod verdict;
 
 pub use cluster::{Group, Link, Place, groups};
+pub use containers::{Containers, is_container};
 pub use error::DedupError;
-pub use evidence::{AuthorEvidence, Evidence, TextEvidence, TitleEvidence, VenueEvidence};
+pub use evidence::{Evidence, TextEvidence, TitleEvidence, VenueEvidence};
 pub use keep::{Preference, merged};
-pub use model::{named_features, probability, rules};
+pub use model::{Probability, named_features, probability, rules};
+pub use people::AuthorEvidence;
+pub use place::{Agreement, PlaceEvidence};
 pub use profile::Profile;
 pub use report::{Action, Cluster, DedupReport, DedupStats, Match, Member, ScoredPair};
-pub use request::{ClusterMode, DedupRequest, Judging, KeepPolicy, Versions};
+pub use request::{ClusterMode, DEFAULT_MIN_PROBABILITY, DedupRequest, Judging, KeepPolicy, Versions};
 pub use sketch::{BANDS, Sketch};
-pub use verdict::{Judgment, Kind, Verdict, kind, reason};
+pub use verdict::{Judgment, Kind, Relation, Verdict, kind, reason, relation};

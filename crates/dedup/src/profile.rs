@@ -2,27 +2,32 @@
 
 use std::collections::BTreeMap;
 
-use cognate_corpus::matching::{self, NameKey};
-use cognate_corpus::{IdentifierKind, Paper};
+use cognate_corpus::matching;
+use cognate_corpus::{IdentifierKind, Paper, PublicationKind};
 use xxhash_rust::xxh3::xxh3_64;
 
+use crate::containers::Containers;
 use crate::evidence::is_preprint_doi;
+use crate::people::People;
+use crate::place::Place;
 use crate::title::Title;
 use crate::venue::{Venue, VenueKind};
 
 /// Words of a shingle: with two, a changed word changes two shingles.
 const SHINGLE_WORDS: usize = 2;
-/// Authors compared; a collaboration's first hundred tell it from others.
-const MAX_AUTHORS: usize = 100;
 
 /// What of a paper is compared.
 #[derive(Debug, Clone)]
 pub struct Profile {
     pub(crate) identifiers: BTreeMap<IdentifierKind, String>,
     pub(crate) title: Option<Title>,
-    pub(crate) authors: Vec<NameKey>,
+    pub(crate) authors: People,
     pub(crate) year: Option<i16>,
+    pub(crate) kind: Option<PublicationKind>,
+    /// Whether the paper is in English, where its record says in which language it is.
+    pub(crate) is_english: Option<bool>,
     pub(crate) venue: Option<Venue>,
+    pub(crate) place: Place,
     pub(crate) text: Option<Text>,
 }
 
@@ -39,23 +44,38 @@ impl Profile {
     /// What is compared of a paper.
     #[must_use]
     pub fn new(paper: &Paper) -> Self {
-        let authors = paper.authors.iter().take(MAX_AUTHORS).filter_map(|name| NameKey::new(name)).collect();
         Self {
             identifiers: paper.external_ids.clone(),
             title: paper.title.as_deref().and_then(Title::new),
-            authors,
+            authors: People::new(&paper.authors),
             year: paper.year,
+            kind: paper.kind,
+            is_english: paper.language.as_deref().map(|language| language.to_lowercase().starts_with("en")),
             venue: paper.venue.as_deref().and_then(Venue::new),
+            place: Place::new(paper),
             text: paper.abstract_text.as_deref().and_then(Text::new),
         }
     }
 }
 
 impl Profile {
+    /// The same, without identifiers that many papers carry.
+    #[must_use]
+    pub fn without(mut self, containers: &Containers) -> Self {
+        self.identifiers.retain(|kind, value| !containers.has(*kind, value));
+        self
+    }
+
+    /// Whether the source says that it is a correction of another paper.
+    pub(crate) fn is_erratum(&self) -> bool {
+        self.kind == Some(PublicationKind::Erratum)
+    }
+
     /// Whether the record is of a preprint: by its venue, its DOI, or an arXiv id where nothing says that it was
     /// published.
     pub(crate) fn is_preprint(&self) -> bool {
         match self.identifiers.get(&IdentifierKind::Doi) {
+            _ if self.kind == Some(PublicationKind::Preprint) => true,
             _ if self.venue.as_ref().is_some_and(|venue| venue.kind == Some(VenueKind::Preprint)) => true,
             Some(doi) => is_preprint_doi(doi),
             None => self.venue.is_none() && self.identifiers.contains_key(&IdentifierKind::Arxiv),

@@ -2,7 +2,7 @@
 
 use cognate_corpus::{Paper, PaperId};
 
-use crate::verdict::{Kind, Verdict};
+use crate::verdict::{Kind, Relation, Verdict};
 
 /// What to do with a member of a cluster.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,6 +49,8 @@ pub struct Match {
     pub probability: f64,
     /// How they are alike.
     pub kind: Kind,
+    /// How they belong together, if they do.
+    pub relation: Option<Relation>,
     /// Why, in words.
     pub reason: String,
 }
@@ -77,6 +79,8 @@ pub struct ScoredPair {
     pub probability: f64,
     /// How they are alike.
     pub kind: Kind,
+    /// How they belong together, if they do.
+    pub relation: Option<Relation>,
     /// What is to be done about them.
     pub verdict: Verdict,
 }

@@ -8,18 +8,21 @@ use crate::error::DedupError;
 const DEFAULT_THRESHOLD: f32 = 0.6;
 /// The lowest threshold accepted: below it, the number of pairs grows towards all of them.
 const MIN_THRESHOLD: f32 = 0.5;
-/// The lowest probability of a duplicate, when the request names none.
-const DEFAULT_MIN_PROBABILITY: f64 = 0.7;
-/// Pairs from this probability on are shown to a person.
-const REVIEW_FROM: f64 = 0.1;
+/// The lowest probability of a duplicate, when the request names none: where at most one drop in a thousand is wrong,
+/// as far as held-out reviews tell (`docs/dedup.md`).
+pub const DEFAULT_MIN_PROBABILITY: f64 = 0.8;
+/// Pairs from this probability on of one publication are shown to a person.
+const REVIEW_FROM: f64 = 0.2;
+/// The same of one work, which may be told in other words under another title: such pairs are less probable.
+const REVIEW_WORKS_FROM: f64 = 0.1;
 
 /// Whether two versions of a work are duplicates.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Versions {
-    /// Preprint and article, or a paper of two years, are the same paper.
-    #[default]
+    /// Preprint and article, or an abstract at a meeting and the article that came of it, are the same paper.
     Same,
     /// They are two papers.
+    #[default]
     Distinct,
 }
 
@@ -113,7 +116,7 @@ pub struct Judging {
 }
 
 impl Judging {
-    /// `min_probability`, above 0 and at most 1 (default 0.7), makes a pair a duplicate.
+    /// `min_probability`, above 0 and at most 1 (default [`DEFAULT_MIN_PROBABILITY`]), makes a pair a duplicate.
     ///
     /// # Errors
     /// [`DedupError::InvalidRequest`] if it is outside.
@@ -137,7 +140,11 @@ impl Judging {
 
     /// The probability from which a person decides.
     pub(crate) fn review_from(&self) -> f64 {
-        REVIEW_FROM.min(self.min_probability)
+        let from = match self.versions {
+            Versions::Same => REVIEW_WORKS_FROM,
+            Versions::Distinct => REVIEW_FROM,
+        };
+        from.min(self.min_probability)
     }
 }
 

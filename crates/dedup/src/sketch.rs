@@ -1,9 +1,12 @@
 //! What is held of every paper while candidates are looked for: some 600 bytes each, and no text.
 
-use cognate_corpus::matching::{self, NameKey};
+use cognate_corpus::matching;
 use cognate_corpus::{Paper, PaperId};
-use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
+use xxhash_rust::xxh3::xxh3_64;
 
+use crate::containers::identifier_hash;
+use crate::people::People;
+use crate::place::Place;
 use crate::profile::{set, shingles, without_notices};
 
 /// Hash functions of a sketch. `BANDS` bands of `ROWS` each bring two texts together with probability
@@ -24,6 +27,8 @@ pub struct Sketch {
     pub identifiers: Vec<u64>,
     /// Hash of its normalised title.
     pub title: Option<u64>,
+    /// Hash of its volume, first page and first author.
+    pub place: Option<u64>,
     /// Hashes of its authors' family names, ascending.
     pub families: Vec<u32>,
     /// MinHash of the pairs of words in title and abstract: for each band a hash of its `ROWS` minima. Empty where
@@ -36,17 +41,19 @@ impl Sketch {
     #[must_use]
     pub fn new(row: u32, paper: &Paper) -> Self {
         let identifiers = paper.external_ids.iter();
-        let identifiers =
-            identifiers.map(|(kind, value)| xxh3_64_with_seed(value.as_bytes(), *kind as u64)).collect();
+        let identifiers = identifiers.map(|(kind, value)| identifier_hash(*kind, value)).collect();
         let title_words = matching::words(paper.title.as_deref().unwrap_or_default());
         let title = (!title_words.is_empty()).then(|| xxh3_64(title_words.concat().as_bytes()));
-        let names = paper.authors.iter().take(MAX_AUTHORS).filter_map(|name| NameKey::new(name));
-        let families = names.map(|name| xxh3_64(name.family.as_bytes()) as u32).collect();
+        let people = People::new(&paper.authors);
+        let names = people.family_names().take(MAX_AUTHORS);
+        let families = names.map(|name| xxh3_64(name.as_bytes()) as u32).collect();
+        let place = Place::new(paper).key().zip(people.family_names().next());
+        let place = place.map(|((volume, page), name)| xxh3_64(format!("{volume} {page} {name}").as_bytes()));
         let bands = paper.abstract_text.as_deref().map_or_else(Vec::new, |text| {
             let words = [title_words, matching::words(without_notices(text))].concat();
             bands(&set(shingles(&words)))
         });
-        Self { row, id: paper.id.clone(), identifiers, title, families: set(families), bands }
+        Self { row, id: paper.id.clone(), identifiers, title, place, families: set(families), bands }
     }
 
     /// Whether an author of each may be the same person, by family name.

@@ -2,6 +2,7 @@
 
 use cognate_corpus::matching;
 
+use crate::notes::Bare;
 use crate::profile::{hash, n_common};
 
 /// A title's words and what of them names a part, a number or a notice.
@@ -17,6 +18,10 @@ pub(crate) struct Title {
     /// Numbers in their order: digits, Roman ones where they number a part, and those spelled out.
     pub(crate) numbers: Vec<String>,
     pub(crate) notice: Option<Notice>,
+    /// The number of an abstract at its front.
+    label: Option<String>,
+    /// It is of a paper in another language, or not in the paper's own.
+    pub(crate) is_translated: bool,
 }
 
 /// A publication about another one that carries its title.
@@ -43,7 +48,8 @@ pub(crate) struct Likeness {
 
 impl Title {
     pub(crate) fn new(title: &str) -> Option<Self> {
-        let mut words = matching::words(title);
+        let bare = Bare::new(title);
+        let mut words = matching::words(bare.text);
         // A retracted paper is the paper itself, with a mark.
         if words.first().is_some_and(|word| word == "retracted") && words.len() > 2 {
             let is_label = matches!(words[1].as_str(), "article" | "paper");
@@ -59,7 +65,9 @@ impl Title {
         Some(Self {
             trigrams: trigrams(&key),
             numbers: numbers(&words),
-            notice: notice(&words),
+            notice: notice(&words).or(bare.notice),
+            label: bare.label,
+            is_translated: bare.is_translated,
             key,
             words,
             weighted,
@@ -103,6 +111,23 @@ impl Title {
         lacks(&self.numbers, &other.numbers) && lacks(&other.numbers, &self.numbers)
     }
 
+    /// Whether both are numbered as abstracts, and not alike.
+    pub(crate) fn has_other_label(&self, other: &Self) -> bool {
+        self.label.as_ref().zip(other.label.as_ref()).is_some_and(|(a, b)| a != b)
+    }
+
+    /// How many words each of the two has that the other has in no spelling, the lower number: "in adult patients"
+    /// and "in adolescent patients" have one.
+    pub(crate) fn n_replaced(&self, other: &Self) -> usize {
+        let lacks = |title: &Self, word: &str| {
+            !title.key.contains(word) && !title.words.iter().any(|theirs| is_spelling_of(word, theirs))
+        };
+        let n_only = |a: &Self, b: &Self| {
+            a.words.iter().filter(|word| word.chars().count() >= MIN_TELLING && lacks(b, word)).count()
+        };
+        n_only(self, other).min(n_only(other, self))
+    }
+
     /// Whether it is the other with a number at its end: "X II" or "X, Part 2", and "X".
     pub(crate) fn is_part_of_series(&self, other: &Self) -> bool {
         let Some((last, rest)) = self.words.split_last() else { return false };
@@ -118,6 +143,56 @@ impl Title {
     pub(crate) fn has_more_numbers(&self, other: &Self) -> bool {
         self.numbers.is_empty() != other.numbers.is_empty()
     }
+}
+
+/// Shorter words are hardly ever what tells two titles apart.
+const MIN_TELLING: usize = 4;
+
+/// Whether two words may be one, in other spelling ("haemolytic"), in another form ("patient") or mistyped.
+fn is_spelling_of(a: &str, b: &str) -> bool {
+    let (short, long) = if a.len() <= b.len() { (a, b) } else { (b, a) };
+    if short.len() >= MIN_TELLING && long.starts_with(short) {
+        return true;
+    }
+    let opposes = |a: &str, b: &str| OPPOSITES.iter().any(|(x, y)| a.starts_with(x) && b.starts_with(y));
+    if opposes(a, b) || opposes(b, a) {
+        return false;
+    }
+    let most = match short.len() {
+        0..6 => 0,
+        6..9 => 1,
+        _ => 2,
+    };
+    n_edits(short.as_bytes(), long.as_bytes(), most) <= most
+}
+
+/// Beginnings that make words of opposite meaning, few letters apart.
+const OPPOSITES: [(&str, &str); 8] = [
+    ("hyper", "hypo"),
+    ("increas", "decreas"),
+    ("intra", "inter"),
+    ("intra", "extra"),
+    ("afferent", "efferent"),
+    ("adduct", "abduct"),
+    ("inclu", "exclu"),
+    ("pre", "pro"),
+];
+
+/// Letters to put in, leave out or replace, or more than `most`.
+fn n_edits(a: &[u8], b: &[u8], most: usize) -> usize {
+    if a.len().abs_diff(b.len()) > most {
+        return most + 1;
+    }
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.iter().enumerate() {
+        let mut diagonal = std::mem::replace(&mut row[0], i + 1);
+        for (j, y) in b.iter().enumerate() {
+            let replaced = diagonal + usize::from(x != y);
+            let least = replaced.min(row[j] + 1).min(row[j + 1] + 1);
+            diagonal = std::mem::replace(&mut row[j + 1], least);
+        }
+    }
+    row[b.len()]
 }
 
 fn common_weight(a: &[(u32, u32)], b: &[(u32, u32)]) -> u32 {
@@ -285,6 +360,24 @@ mod tests {
         check("Comments in source code", None);
         check("Response of cells to light", None);
         check("Quantum error correction", None);
+    }
+
+    #[test]
+    fn words_of_other_meaning_are_told_from_other_spellings() {
+        fn check(a: &str, b: &str, expected: usize) {
+            assert_eq!(
+                (title(a).n_replaced(&title(b)), title(b).n_replaced(&title(a))),
+                (expected, expected),
+                "{a} / {b}"
+            );
+        }
+        check("Clots in adult patients", "Clots in adolescent patients", 1);
+        check("Hyperglycemia in mice", "Hypoglycemia in mice", 1);
+        check("Clots resistant to plasma", "Clots sensitive to plasma", 1);
+        check("Haemolytic uraemic syndrome", "Hemolytic uremic syndromes", 0);
+        check("Post-traumatic confusion", "Posttraumatic confusion", 0);
+        check("Stabilizes plaques in mice", "Plaques in mice: stabilises", 0);
+        check("Clots", "Clots: a comparative study", 0);
     }
 
     #[test]

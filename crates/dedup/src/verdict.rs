@@ -2,10 +2,9 @@
 
 use std::fmt;
 
-use cognate_corpus::IdentifierKind;
-
 use crate::evidence::{Evidence, NEAR_TITLE, TitleEvidence};
-use crate::model;
+use crate::model::{self, Probability};
+use crate::place::{Agreement, PlaceEvidence};
 use crate::profile::Profile;
 use crate::request::{Judging, Versions};
 
@@ -64,26 +63,60 @@ impl fmt::Display for Kind {
     }
 }
 
+/// How two records belong together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Relation {
+    /// The same publication, recorded twice.
+    Duplicate,
+    /// The same work, published again: preprint and article, conference abstract and article, reprint,
+    /// translation, edition.
+    Version,
+    /// Two works that belong together: parts of a series, a paper and its erratum, comment or reply.
+    Related,
+}
+
+impl Relation {
+    /// Its name on the wire.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Duplicate => "duplicate",
+            Self::Version => "version",
+            Self::Related => "related",
+        }
+    }
+}
+
 /// What was found about two records.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Judgment {
     /// What is to be done.
     pub verdict: Verdict,
-    /// That they are of the same paper, from 0 to 1.
+    /// That they are one paper, from 0 to 1: one publication, or one work where versions are the same.
     pub probability: f64,
     /// How they are alike.
     pub kind: Kind,
+    /// How they belong together, if they do.
+    pub relation: Option<Relation>,
     /// Everything that they were compared by.
     pub evidence: Evidence,
 }
 
 impl Judging {
+    /// That two records are one paper, by these rules.
+    #[must_use]
+    pub fn probability(&self, of: Probability) -> f64 {
+        match self.versions {
+            Versions::Same => of.same_work,
+            Versions::Distinct => of.same_publication,
+        }
+    }
+
     /// What is to be done about a pair.
     #[must_use]
-    pub fn verdict(&self, probability: f64, kind: Kind) -> Verdict {
-        if kind == Kind::Version && self.versions == Versions::Distinct {
-            Verdict::Distinct
-        } else if probability >= self.min_probability {
+    pub fn verdict(&self, of: Probability) -> Verdict {
+        let probability = self.probability(of);
+        if probability >= self.min_probability {
             Verdict::Duplicate
         } else if probability >= self.review_from() {
             Verdict::Review
@@ -98,8 +131,32 @@ impl Judgment {
     #[must_use]
     pub fn new(evidence: Evidence, judging: &Judging) -> Self {
         let probability = model::probability(&evidence);
-        let kind = kind(&evidence);
-        Self { verdict: judging.verdict(probability, kind), probability, kind, evidence }
+        Self {
+            verdict: judging.verdict(probability),
+            probability: judging.probability(probability),
+            kind: kind(&evidence, probability),
+            relation: relation(&evidence, probability),
+            evidence,
+        }
+    }
+}
+
+/// From here on, two records are told as of one work.
+const SAME_WORK: f64 = 0.5;
+
+/// How two records belong together, if they do.
+#[must_use]
+pub fn relation(evidence: &Evidence, probability: Probability) -> Option<Relation> {
+    let is_about_other = evidence
+        .title
+        .is_some_and(|t| t.notice_differs || t.numbers_differ || t.is_next_part || t.are_notices);
+    let is_alike = evidence.title.is_some_and(|t| t.similarity >= NEAR_TITLE || t.containment >= NEAR_TITLE);
+    if probability.same_publication >= 0.5 * probability.same_work && probability.same_work >= SAME_WORK {
+        Some(Relation::Duplicate)
+    } else if is_about_other {
+        is_alike.then_some(Relation::Related)
+    } else {
+        (probability.same_work >= SAME_WORK).then_some(Relation::Version)
     }
 }
 
@@ -108,11 +165,11 @@ const NEAR_TEXT: f32 = 0.3;
 
 /// How two records are alike.
 #[must_use]
-pub fn kind(evidence: &Evidence) -> Kind {
+pub fn kind(evidence: &Evidence, probability: Probability) -> Kind {
     let title_is_equal = evidence.title.is_some_and(|title| title.is_equal);
     let near_title = evidence.title.is_some_and(|title| title.similarity >= NEAR_TITLE);
     let has_common_author = evidence.authors.is_none_or(|authors| authors.n_shared > 0);
-    if is_version(evidence) {
+    if probability.same_work >= SAME_WORK && probability.same_publication < 0.5 * probability.same_work {
         Kind::Version
     } else if !evidence.shared_identifiers.is_empty() || (title_is_equal && has_common_author) {
         Kind::SameRecord
@@ -121,17 +178,6 @@ pub fn kind(evidence: &Evidence) -> Kind {
     } else {
         Kind::Semantic
     }
-}
-
-/// Whether what the records say of their publication cannot be said of one.
-fn is_version(evidence: &Evidence) -> bool {
-    // These name one publication; an arXiv id names all versions of a preprint.
-    let names_publication = |kind: &IdentifierKind| *kind != IdentifierKind::Arxiv;
-    !evidence.shared_identifiers.iter().any(names_publication)
-        && (evidence.year_gap.is_some_and(|gap| gap > 0)
-            || evidence.is_preprint_of_other
-            || evidence.venue.is_some_and(|venue| venue.kind_differs)
-            || evidence.conflicting_identifiers.iter().any(names_publication))
 }
 
 /// What speaks for a pair, then what speaks against it, in words.
@@ -167,6 +213,7 @@ pub fn reason(evidence: &Evidence, (a, b): (&Profile, &Profile)) -> String {
             gap => format!("{gap} years apart"),
         });
     }
+    reasons.extend(place_reason(&evidence.place));
     if evidence.is_preprint_of_other {
         reasons.push("one is a preprint".to_owned());
     } else if evidence.venue.is_some_and(|venue| venue.kind_differs) {
@@ -180,6 +227,21 @@ pub fn reason(evidence: &Evidence, (a, b): (&Profile, &Profile)) -> String {
         return "nothing to compare".to_owned();
     }
     reasons.join("; ")
+}
+
+/// Where both were published, as far as they say the same or contradict each other.
+fn place_reason(place: &PlaceEvidence) -> Option<String> {
+    let named =
+        [("journal", place.journal), ("volume", place.volume), ("issue", place.issue), ("page", place.pages)];
+    let list = |wanted: Agreement| -> Vec<&str> {
+        named.iter().filter(|(_, found)| *found == wanted).map(|(name, _)| *name).collect()
+    };
+    let (same, other) = (list(Agreement::Same), list(Agreement::Other));
+    let said =
+        |words: &str, names: &[&str]| (!names.is_empty()).then(|| format!("{words} {}", names.join(", ")));
+    let parts: Vec<String> =
+        [said("the same", &same), said("another", &other)].into_iter().flatten().collect();
+    (!parts.is_empty()).then(|| parts.join(", but "))
 }
 
 fn title_reason(title: &TitleEvidence) -> String {
@@ -198,6 +260,8 @@ fn title_reason(title: &TitleEvidence) -> String {
         ", but for the number of a part"
     } else if title.numbers_differ {
         ", but with other numbers"
+    } else if title.n_replaced > 0 {
+        ", but with other words"
     } else {
         ""
     };

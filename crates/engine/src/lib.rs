@@ -71,9 +71,10 @@ pub use trends::{
 };
 
 pub use cognate_dedup::{
-    Action, AuthorEvidence, Cluster, ClusterMode, DedupError, DedupReport, DedupRequest, DedupStats,
-    Evidence, Judging, Judgment, KeepPolicy, Kind, Match, Member, ScoredPair, TextEvidence, TitleEvidence,
-    VenueEvidence, Verdict, Versions, named_features,
+    Action, Agreement, AuthorEvidence, Cluster, ClusterMode, DEFAULT_MIN_PROBABILITY, DedupError,
+    DedupReport, DedupRequest, DedupStats, Evidence, Judging, Judgment, KeepPolicy, Kind, Match, Member,
+    PlaceEvidence, Relation, ScoredPair, TextEvidence, TitleEvidence, VenueEvidence, Verdict, Versions,
+    named_features,
 };
 pub use cognate_embed::{SpecialTokens, Token, UnitVector};
 pub use cognate_index::{SearchPath, SegmentStatus};

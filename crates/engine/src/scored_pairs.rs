@@ -9,7 +9,7 @@ use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use cognate_dedup::{Kind, rules};
+use cognate_dedup::{Kind, Probability, Relation, rules};
 use sha2::{Digest, Sha256};
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -22,10 +22,12 @@ use crate::view::INDEX_DIR;
 /// The file's name inside [`INDEX_DIR`].
 const PAIRS_FILE: &str = "pairs";
 const MAGIC: [u8; 8] = *b"COGNPAI\n";
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 const HEADER_LEN: usize = 88;
-const PAIR_LEN: usize = 24;
+const PAIR_LEN: usize = 32;
 const KINDS: [Kind; 4] = [Kind::SameRecord, Kind::Version, Kind::NearText, Kind::Semantic];
+const RELATIONS: [Option<Relation>; 4] =
+    [None, Some(Relation::Duplicate), Some(Relation::Version), Some(Relation::Related)];
 
 /// Two papers that were compared.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -34,9 +36,10 @@ pub(crate) struct RowPair {
     pub(crate) rows: (u32, u32),
     /// Cosine, in `[-1, 1]`.
     pub(crate) score: f32,
-    /// That they are of the same paper, from 0 to 1.
-    pub(crate) probability: f64,
+    /// How likely they are one.
+    pub(crate) probability: Probability,
     pub(crate) kind: Kind,
+    pub(crate) relation: Option<Relation>,
     /// They have an identifier, the title or words in common, and so are scored whatever the threshold.
     pub(crate) has_key: bool,
 }
@@ -86,12 +89,14 @@ impl RowPairs {
         bytes.extend_from_slice(&self.threshold.to_le_bytes());
         bytes.extend_from_slice(&[0; 4]);
         for pair in &self.pairs {
-            bytes.extend_from_slice(&pair.probability.to_le_bytes());
+            bytes.extend_from_slice(&pair.probability.same_work.to_le_bytes());
+            bytes.extend_from_slice(&pair.probability.same_publication.to_le_bytes());
             bytes.extend_from_slice(&pair.rows.0.to_le_bytes());
             bytes.extend_from_slice(&pair.rows.1.to_le_bytes());
             bytes.extend_from_slice(&pair.score.to_le_bytes());
             let kind = KINDS.iter().position(|kind| *kind == pair.kind).unwrap_or(0);
-            bytes.extend_from_slice(&[kind as u8, u8::from(pair.has_key), 0, 0]);
+            let relation = RELATIONS.iter().position(|relation| *relation == pair.relation).unwrap_or(0);
+            bytes.extend_from_slice(&[kind as u8, u8::from(pair.has_key), relation as u8, 0]);
         }
         bytes.extend_from_slice(&xxh3_64(&bytes).to_le_bytes());
         bytes
@@ -110,11 +115,15 @@ impl RowPairs {
         }
         let pair = |bytes: &[u8]| {
             Some(RowPair {
-                probability: f64::from_bits(u64_at(bytes, 0)?),
-                rows: (u32_at(bytes, 8)?, u32_at(bytes, 12)?),
-                score: f32::from_bits(u32_at(bytes, 16)?),
-                kind: *KINDS.get(usize::from(*bytes.get(20)?))?,
-                has_key: *bytes.get(21)? == 1,
+                probability: Probability {
+                    same_work: f64::from_bits(u64_at(bytes, 0)?),
+                    same_publication: f64::from_bits(u64_at(bytes, 8)?),
+                },
+                rows: (u32_at(bytes, 16)?, u32_at(bytes, 20)?),
+                score: f32::from_bits(u32_at(bytes, 24)?),
+                kind: *KINDS.get(usize::from(*bytes.get(28)?))?,
+                has_key: *bytes.get(29)? == 1,
+                relation: *RELATIONS.get(usize::from(*bytes.get(30)?))?,
             })
         };
         Some(Self {
@@ -206,7 +215,7 @@ pub(crate) fn labels_by_rows(reader: &Reader<'_>) -> Result<HashMap<(u32, u32), 
 mod tests {
     use proptest::prelude::*;
 
-    use super::{KINDS, Kind, RowPair, RowPairs};
+    use super::{KINDS, Kind, Probability, RELATIONS, RowPair, RowPairs};
 
     const BINDING: [u8; 32] = [7; 32];
 
@@ -215,8 +224,9 @@ mod tests {
         let pair = pair.prop_map(|(rows, score, probability, kind, has_key)| RowPair {
             rows,
             score,
-            probability,
+            probability: Probability { same_work: probability, same_publication: probability / 2.0 },
             kind: KINDS[kind],
+            relation: RELATIONS[kind],
             has_key,
         });
         (any::<[u32; 3]>(), 0.5..1.0_f32, prop::collection::vec(pair, 0..20)).prop_map(

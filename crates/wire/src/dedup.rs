@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use cognate_corpus::PaperId;
 use cognate_engine::{
-    CheckedRecord, DedupError, DedupReport, DedupRequest, EngineError, JudgedPair, Judging, Member,
+    CheckedRecord, DedupError, DedupReport, DedupRequest, EngineError, JudgedPair, Judging, Member, Relation,
     ScoredPair,
 };
 use serde::{Deserialize, Serialize};
@@ -74,6 +74,7 @@ pub struct PairBody {
     verdict: &'static str,
     probability: f64,
     kind: &'static str,
+    relation: Option<&'static str>,
     reason: String,
 }
 
@@ -84,6 +85,7 @@ impl From<JudgedPair> for PairBody {
             verdict: judgment.verdict.name(),
             probability: judgment.probability,
             kind: judgment.kind.name(),
+            relation: judgment.relation.map(Relation::name),
             reason,
         }
     }
@@ -115,6 +117,7 @@ pub struct ScoredPairBody {
     score: f32,
     probability: f64,
     kind: &'static str,
+    relation: Option<&'static str>,
     verdict: &'static str,
 }
 
@@ -126,6 +129,7 @@ impl From<&ScoredPair> for ScoredPairBody {
             score: pair.score,
             probability: pair.probability,
             kind: pair.kind.name(),
+            relation: pair.relation.map(Relation::name),
             verdict: pair.verdict.name(),
         }
     }
@@ -147,6 +151,7 @@ struct MemberBody {
     score: f32,
     probability: f64,
     kind: Option<&'static str>,
+    relation: Option<&'static str>,
     matched_to: Option<PaperId>,
 }
 
@@ -174,6 +179,7 @@ impl From<Member> for MemberBody {
                 score: found.score,
                 probability: found.probability,
                 kind: Some(found.kind.name()),
+                relation: found.relation.map(Relation::name),
                 matched_to: Some(found.matched_to),
             },
             None => Self {
@@ -183,6 +189,7 @@ impl From<Member> for MemberBody {
                 score: 1.0,
                 probability: 1.0,
                 kind: None,
+                relation: None,
                 matched_to: None,
             },
         }
@@ -251,6 +258,7 @@ struct FoundBody {
     score: f32,
     probability: f64,
     kind: &'static str,
+    relation: Option<&'static str>,
     reason: String,
 }
 
@@ -284,6 +292,7 @@ impl From<CheckedRecord> for CheckedBody {
                     score: found.score,
                     probability: found.probability,
                     kind: found.kind.name(),
+                    relation: found.relation.map(Relation::name),
                     reason: found.reason,
                 })
                 .collect(),

@@ -1,10 +1,12 @@
 //! Where to cut among scored pairs.
 
-use cognate_engine::{Bin, Cut, EngineError, Histogram, PairScore, PairToLabel, Precision, Stratum};
+use cognate_engine::{
+    Bin, Cut, DEFAULT_MIN_PROBABILITY, EngineError, Histogram, PairScore, PairToLabel, Precision, Stratum,
+};
 use serde::{Deserialize, Serialize};
 
 /// The cut, when the request names none: the default of `min_probability`.
-const DEFAULT_AT: f64 = 0.9;
+const DEFAULT_AT: f64 = DEFAULT_MIN_PROBABILITY;
 /// Pairs to ask about, when the request does not say.
 const DEFAULT_PAIRS: usize = 20;
 

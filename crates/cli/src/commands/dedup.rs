@@ -223,9 +223,19 @@ fn check_pairs(config: &Config, output: &Output, args: CheckPairsArgs) -> anyhow
         }
         for judged in judge.judge(&pairs)? {
             let features: Option<Map<String, Value>> = args.features.then(|| {
-                named_features(&judged.judgment.evidence)
-                    .map(|(name, value)| (name.to_owned(), json!(value)))
-                    .collect()
+                let [work, publication] = named_features(&judged.judgment.evidence);
+                let named = |features: Vec<(&str, f64)>| {
+                    let of = |(name, value): (&str, f64)| (name.to_owned(), json!(value));
+                    Value::Object(features.into_iter().map(of).collect())
+                };
+                Map::from_iter([
+                    ("work".to_owned(), named(work)),
+                    ("publication".to_owned(), named(publication)),
+                    (
+                        "publication_limit".to_owned(),
+                        json!(judged.judgment.evidence.most_of_one_publication()),
+                    ),
+                ])
             });
             let mut body = serde_json::to_value(PairBody::from(judged))?;
             if let (Some(features), Value::Object(body)) = (features, &mut body) {

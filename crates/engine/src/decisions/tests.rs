@@ -28,6 +28,7 @@ fn report(engine: &Engine, pairs: &[(&str, &str)]) -> DedupReport {
                     score: 0.9,
                     probability: 0.95,
                     kind: Kind::NearText,
+                    relation: Some(cognate_dedup::Relation::Duplicate),
                     reason: "a test says so".to_owned(),
                 }),
             },

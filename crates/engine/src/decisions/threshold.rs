@@ -37,7 +37,7 @@ impl PairScore {
 
     fn of(self, pair: &RowPair) -> f64 {
         match self {
-            Self::Probability => pair.probability,
+            Self::Probability => pair.probability.same_publication,
             Self::Cosine => f64::from(pair.score),
         }
     }
@@ -208,7 +208,7 @@ impl Engine {
                 ids: (a.id.to_string(), b.id.to_string()),
                 titles: (a.title.clone(), b.title.clone()),
                 score: pair.score,
-                probability: pair.probability,
+                probability: pair.probability.same_publication,
                 kind: pair.kind,
                 reason: dedup::reason_of(a, b, pair.score),
             })

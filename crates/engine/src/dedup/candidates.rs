@@ -1,9 +1,10 @@
 //! Pairs worth a judgment: of the same identifier, title or nearly the same words, or near in meaning.
 
+use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use cognate_corpus::Paper;
-use cognate_dedup::{BANDS, Sketch};
+use cognate_dedup::{BANDS, Containers, Sketch, is_container};
 use rayon::prelude::*;
 
 use crate::error::EngineError;
@@ -50,6 +51,29 @@ pub(super) fn sketches(reader: &Reader<'_>, stop: &AtomicBool) -> Result<Vec<Ske
     Ok(sketches)
 }
 
+/// The identifiers that papers of unlike titles carry. Only titles of three papers or more with one identifier are read.
+pub(super) fn containers(reader: &Reader<'_>, sketches: &[Sketch]) -> Result<Containers, EngineError> {
+    /// Papers whose titles are looked at: more of one identifier tell nothing new.
+    const MAX_TITLES: usize = 1_000;
+    let mut keys: Vec<(u64, u32)> = sketches
+        .iter()
+        .flat_map(|sketch| sketch.identifiers.iter().map(|identifier| (*identifier, sketch.row)))
+        .collect();
+    keys.par_sort_unstable();
+    let mut found = HashSet::new();
+    for group in keys.chunk_by(|a, b| a.0 == b.0).filter(|group| group.len() >= 3) {
+        let rows: Vec<u32> = group.iter().take(MAX_TITLES).map(|(_, row)| *row).collect();
+        let papers = reader.papers(&rows)?;
+        let mut titles: Vec<&str> =
+            papers.values().filter_map(|stored| stored.paper.title.as_deref()).collect();
+        titles.sort_unstable();
+        if is_container(titles) {
+            found.insert(group[0].0);
+        }
+    }
+    Ok(Containers::new(found))
+}
+
 /// All candidates in order of row, each once. `threshold` is the lowest cosine of those by meaning.
 pub(super) fn candidates(
     sketches: &[Sketch],
@@ -79,6 +103,8 @@ fn by_equal_keys(sketches: &[Sketch]) -> Vec<Pair> {
     join(sketches, identifiers.collect(), &mut pairs);
     let titles = index().filter_map(|(place, sketch)| Some((sketch.title?, place)));
     join(sketches, titles.collect(), &mut pairs);
+    let places = index().filter_map(|(place, sketch)| Some((sketch.place?, place)));
+    join(sketches, places.collect(), &mut pairs);
     for band in 0..BANDS {
         let keys = index().filter_map(|(place, sketch)| Some((u64::from(*sketch.bands.get(band)?), place)));
         join(sketches, keys.collect(), &mut pairs);

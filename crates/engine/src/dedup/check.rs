@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use cognate_corpus::{ExternalId, Lookup, Paper, PaperId};
-use cognate_dedup::{Evidence, Judging, Judgment, Kind, Profile, Verdict, reason};
+use cognate_dedup::{Evidence, Judging, Judgment, Kind, Profile, Relation, Verdict, reason};
 use cognate_index::SearchParams;
 use cognate_keyword::Query;
 use cognate_vector::UnitVector;
@@ -34,6 +34,8 @@ pub struct Found {
     pub probability: f64,
     /// How they are alike.
     pub kind: Kind,
+    /// How they belong together, if they do.
+    pub relation: Option<Relation>,
     /// Why, in words.
     pub reason: String,
 }
@@ -131,10 +133,12 @@ impl Engine {
             if label == Some(true) {
                 (judgment.verdict, judgment.probability) = (Verdict::Duplicate, 1.0);
             }
-            if judgment.verdict != Verdict::Distinct {
+            // A version is told, though nothing is to be done about it.
+            let is_told = judgment.relation == Some(Relation::Version);
+            if judgment.verdict != Verdict::Distinct || is_told {
                 let reason = reason(&judgment.evidence, (&profile, &other));
-                let Judgment { verdict, probability, kind, .. } = judgment;
-                matches.push(Found { id, verdict, score, probability, kind, reason });
+                let Judgment { verdict, probability, kind, relation, .. } = judgment;
+                matches.push(Found { id, verdict, score, probability, kind, relation, reason });
             }
         }
         // Stable, so that ties stay in order of id.

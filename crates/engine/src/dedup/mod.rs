@@ -15,8 +15,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use cognate_corpus::Paper;
 use cognate_dedup::{
-    Action, Cluster, DedupReport, DedupRequest, DedupStats, Evidence, Group, Judging, Kind, Link, Match,
-    Member, Profile, ScoredPair, Verdict, groups, kind, merged, probability, reason,
+    Action, Cluster, Containers, DedupReport, DedupRequest, DedupStats, Evidence, Group, Judging, Kind, Link,
+    Match, Member, Profile, Relation, ScoredPair, Verdict, groups, kind, merged, probability, reason,
+    relation,
 };
 use rayon::prelude::*;
 
@@ -44,6 +45,7 @@ struct JudgedRows {
     score: f32,
     probability: f64,
     kind: Kind,
+    relation: Option<Relation>,
     verdict: Verdict,
     /// What a person said, which goes before everything else.
     label: Option<bool>,
@@ -113,8 +115,8 @@ impl Engine {
         let with_ids = judged.into_iter().filter_map(|pair| {
             let (a, b) = ids.get(&pair.rows.0).zip(ids.get(&pair.rows.1))?;
             let (a, b) = if a <= b { (a, b) } else { (b, a) };
-            let JudgedRows { score, probability, kind, verdict, .. } = pair;
-            Some(ScoredPair { a: a.clone(), b: b.clone(), score, probability, kind, verdict })
+            let JudgedRows { score, probability, kind, relation, verdict, .. } = pair;
+            Some(ScoredPair { a: a.clone(), b: b.clone(), score, probability, kind, relation, verdict })
         });
         let mut pairs: Vec<ScoredPair> = with_ids.collect();
         pairs.par_sort_unstable_by(|x, y| (&x.a, &x.b).cmp(&(&y.a, &y.b)));
@@ -155,10 +157,11 @@ fn score(
     on_progress("reading", 0, vectors.len());
     let sketches = candidates::sketches(reader, stop)?;
     on_progress("looking for candidates", 0, sketches.len());
+    let containers = candidates::containers(reader, &sketches)?;
     let candidates = candidates::candidates(&sketches, vectors, threshold)?;
     let n_papers = sketches.len();
     drop(sketches);
-    let mut pairs = judge(reader, vectors, &candidates, (stop, on_progress))?;
+    let mut pairs = judge(reader, vectors, (&candidates, &containers), (stop, on_progress))?;
     pairs.retain(|pair| pair.is_at(threshold));
     Ok(RowPairs {
         generation: vectors.generation(),
@@ -174,7 +177,7 @@ fn score(
 fn judge(
     reader: &Reader<'_>,
     vectors: &cognate_index::Snapshot,
-    pairs: &[Candidate],
+    (pairs, containers): (&[Candidate], &Containers),
     (stop, on_progress): (&AtomicBool, OnProgress<'_>),
 ) -> Result<Vec<RowPair>, EngineError> {
     let mut judged = Vec::new();
@@ -193,7 +196,7 @@ fn judge(
         let chunk = &pairs[start..start + n];
         start += n;
         let rows: Vec<u32> = rows.into_iter().collect();
-        let profiles = profiles(reader, &rows)?;
+        let profiles = profiles(reader, &rows, containers)?;
         let found: Vec<Option<RowPair>> = chunk
             .par_iter()
             .map(|&Candidate { rows: (a, b), has_key }| {
@@ -206,9 +209,9 @@ fn judge(
                 let score = a_vector.cosine(&b_vector);
                 let evidence = Evidence::new(first, second, Some(score));
                 let probability = probability(&evidence);
-                let kind = kind(&evidence);
-                let is_kept = probability >= SURELY_DISTINCT || score >= candidates::WITHOUT_AUTHOR;
-                Ok(is_kept.then_some(RowPair { rows: (a, b), score, probability, kind, has_key }))
+                let (kind, relation) = (kind(&evidence, probability), relation(&evidence, probability));
+                let is_kept = probability.same_work >= SURELY_DISTINCT || score >= candidates::WITHOUT_AUTHOR;
+                Ok(is_kept.then_some(RowPair { rows: (a, b), score, probability, kind, relation, has_key }))
             })
             .collect::<Result<_, EngineError>>()?;
         judged.extend(found.into_iter().flatten());
@@ -216,13 +219,21 @@ fn judge(
     Ok(judged)
 }
 
-fn profiles(reader: &Reader<'_>, rows: &[u32]) -> Result<HashMap<u32, Profile>, EngineError> {
+fn profiles(
+    reader: &Reader<'_>,
+    rows: &[u32],
+    containers: &Containers,
+) -> Result<HashMap<u32, Profile>, EngineError> {
     /// Papers whose texts are held at a time.
     const BATCH: usize = 4_096;
     let mut profiles = HashMap::with_capacity(rows.len());
     for rows in rows.chunks(BATCH) {
         let papers = reader.papers(rows)?;
-        profiles.par_extend(papers.into_par_iter().map(|(row, stored)| (row, Profile::new(&stored.paper))));
+        profiles.par_extend(
+            papers
+                .into_par_iter()
+                .map(|(row, stored)| (row, Profile::new(&stored.paper).without(containers))),
+        );
     }
     Ok(profiles)
 }
@@ -238,12 +249,14 @@ fn with_labels(
     let judged = |pair: &RowPair, label: Option<bool>| JudgedRows {
         rows: pair.rows,
         score: pair.score,
-        probability: label.map_or(pair.probability, |is_duplicate| f64::from(u8::from(is_duplicate))),
+        probability: label
+            .map_or(judging.probability(pair.probability), |is_duplicate| f64::from(u8::from(is_duplicate))),
         kind: pair.kind,
+        relation: pair.relation,
         verdict: match label {
             Some(true) => Verdict::Duplicate,
             Some(false) => Verdict::Distinct,
-            None => judging.verdict(pair.probability, pair.kind),
+            None => judging.verdict(pair.probability),
         },
         label,
     };
@@ -255,8 +268,9 @@ fn with_labels(
         let Some((a_vector, b_vector)) = reader.vector(rows.0)?.zip(reader.vector(rows.1)?) else { continue };
         let score = a_vector.cosine(&b_vector);
         let evidence = Evidence::new(&Profile::new(&a.paper), &Profile::new(&b.paper), Some(score));
-        let kind = kind(&evidence);
-        let pair = RowPair { rows, score, probability: 0.0, kind, has_key: false };
+        let probability = probability(&evidence);
+        let (kind, relation) = (kind(&evidence, probability), relation(&evidence, probability));
+        let pair = RowPair { rows, score, probability, kind, relation, has_key: false };
         all.push(judged(&pair, Some(is_duplicate)));
     }
     Ok(all)
@@ -318,6 +332,7 @@ fn described(
                 score: pair.score,
                 probability: pair.probability,
                 kind: pair.kind,
+                relation: pair.relation,
                 reason: format!("{said}{reason}"),
             }),
         });

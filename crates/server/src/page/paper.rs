@@ -57,7 +57,8 @@ fn near(
 ) -> Result<Vec<(&'static str, Vec<Item>)>, EngineError> {
     let (mut same, mut perhaps) = (Vec::new(), Vec::new());
     let mut duplicates = HashSet::new();
-    for found in engine.duplicates_of(stored, &Judging::new(None, Versions::default())?)? {
+    // Versions too: whoever looks at one wants to know of the others. The reason beside each says what differs.
+    for found in engine.duplicates_of(stored, &Judging::new(None, Versions::Same)?)? {
         let paper = engine.paper(found.id.as_str())?.paper;
         let item = Item { note: Some(found.reason), ..Item::new(paper) };
         if found.verdict == Verdict::Duplicate {
