@@ -10,9 +10,9 @@ use std::borrow::Cow;
 const MAX_PASSES: usize = 4;
 
 /// A text without markup and with its character references as characters; a text that has neither is given
-/// as it is. `text_of(text_of(t)) == text_of(t)` but for markup hidden more than [`MAX_PASSES`] deep.
+/// as it is. `text_of(text_of(t)) == text_of(t)` but for markup hidden more than `MAX_PASSES` deep.
 ///
-/// Only tags of HTML, JATS and MathML are markup: in "a <b and c> d" there is none. Blocks become lines, the
+/// Only tags of HTML, JATS and MathML are markup: in `a <b and c> d` there is none. Blocks become lines, the
 /// headings of a structured abstract go before their text with a colon, and the heading "Abstract" goes.
 pub fn text_of(text: &str) -> Cow<'_, str> {
     // Marks of byte order, which nobody sees.

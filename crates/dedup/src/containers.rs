@@ -17,7 +17,7 @@ const ALIKE: f32 = 0.6;
 pub struct Containers(HashSet<u64>);
 
 impl Containers {
-    /// Of these hashes of identifiers ([`identifier_hash`]).
+    /// Of these hashes of identifiers (`identifier_hash`).
     #[must_use]
     pub fn new(hashes: HashSet<u64>) -> Self {
         Self(hashes)
