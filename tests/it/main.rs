@@ -24,6 +24,7 @@ mod layers;
 mod one_box;
 mod page;
 mod resources;
+mod reviewing;
 mod saved;
 mod search;
 mod store_versions;

@@ -160,6 +160,10 @@ pub(crate) struct PageArgs {
     /// Compare every paper, so that nothing is missed
     #[arg(long)]
     pub(crate) exact: bool,
+    /// Of the duplicates and versions of one work, as the last `dedup` found them, show `all`, or one: `collapse`
+    /// [default: all]
+    #[arg(long, value_name = "all|collapse")]
+    pub(crate) versions: Option<String>,
     /// Order of the best thousand: relevance or newest
     #[arg(long, value_name = "ORDER")]
     pub(crate) sort: Option<String>,
@@ -297,6 +301,9 @@ pub(crate) struct DedupFindArgs {
     /// [default: best_metadata]
     #[arg(long, value_name = "POLICY")]
     pub(crate) keep: Option<String>,
+    /// Compare only what came since the last run or application with everything, and report only that
+    #[arg(long)]
+    pub(crate) new: bool,
     /// Drop the duplicates from every answer; they keep their rows, and `dedup undo` brings them back
     #[arg(long)]
     pub(crate) apply: bool,
@@ -337,6 +344,11 @@ pub(crate) enum DedupCommand {
     Runs,
     /// List the papers that are dropped, with what each matched and why
     Dropped,
+    /// Print the numbers of a PRISMA flow chart for each source: records found, duplicates within it and across
+    /// sources, records left
+    Flow,
+    /// Write every decision to a CSV file: what was dropped, for what and why, and what was said of pairs
+    Decisions(DecisionsArgs),
     /// Say of two papers whether they are duplicates; every later run respects it
     Label(LabelArgs),
     /// List what was said of pairs
@@ -349,6 +361,13 @@ pub(crate) enum DedupCommand {
     Check(CheckArgs),
     /// Judge pairs of records in a file, one `{"a": {…}, "b": {…}}` a line
     CheckPairs(CheckPairsArgs),
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct DecisionsArgs {
+    /// The file to write
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
 }
 
 #[derive(Debug, ClapArgs)]

@@ -28,22 +28,22 @@ impl Progress {
                 Some(total) => ProgressBar::new(total),
                 None => ProgressBar::new_spinner(),
             };
-            let template = if total.is_some() {
-                "{prefix} [{bar:12}] {percent:>3} %  {wide_msg}"
-            } else {
-                "{prefix} {spinner} {wide_msg}"
-            };
-            bar.set_style(
-                ProgressStyle::with_template(template)
-                    .unwrap_or_else(|_| ProgressStyle::default_bar())
-                    .progress_chars("=> "),
-            );
+            bar.set_style(style(total.is_some()));
             bar.set_prefix(label);
             bar.enable_steady_tick(Duration::from_millis(200));
             bar
         });
         let now = Instant::now();
         Self { bar, total, started: now, last_line: now, label }
+    }
+
+    /// Begins the next step, of `total` in the unit of [`Progress::update`]'s `done`. The time left is that of the step.
+    pub(crate) fn begin(&mut self, total: u64) {
+        (self.total, self.started) = (Some(total), Instant::now());
+        if let Some(bar) = &self.bar {
+            bar.set_length(total);
+            bar.set_style(style(true));
+        }
     }
 
     /// Shows that `done` of the total is done, with the counts in `message`.
@@ -81,7 +81,7 @@ impl Progress {
         }
     }
 
-    /// Time since the start.
+    /// Time since the start, or since the step began.
     pub(crate) fn elapsed(&self) -> Duration {
         self.started.elapsed()
     }
@@ -94,4 +94,14 @@ impl Progress {
         }
         Some(self.started.elapsed().mul_f64((total - done) as f64 / done as f64))
     }
+}
+
+fn style(has_total: bool) -> ProgressStyle {
+    let template = if has_total {
+        "{prefix} [{bar:12}] {percent:>3} %  {wide_msg}"
+    } else {
+        "{prefix} {spinner} {wide_msg}"
+    };
+    let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+    style.progress_chars("=> ")
 }

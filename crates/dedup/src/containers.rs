@@ -23,6 +23,11 @@ impl Containers {
         Self(hashes)
     }
 
+    /// Adds an identifier that a container carries.
+    pub fn add(&mut self, kind: IdentifierKind, value: &str) {
+        self.0.insert(identifier_hash(kind, value));
+    }
+
     pub(crate) fn has(&self, kind: IdentifierKind, value: &str) -> bool {
         self.0.contains(&identifier_hash(kind, value))
     }

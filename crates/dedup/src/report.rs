@@ -34,6 +34,10 @@ pub struct Member {
     pub id: PaperId,
     /// What to do with it.
     pub action: Action,
+    /// Its title.
+    pub title: Option<String>,
+    /// The database that its record names.
+    pub source: Option<String>,
     /// What it was matched by; `None` for the kept paper.
     pub found: Option<Match>,
 }
@@ -90,6 +94,8 @@ pub struct ScoredPair {
 pub struct DedupStats {
     /// Papers compared.
     pub n_papers: usize,
+    /// Those of them that came or changed since the last deduplication, if only these were asked for.
+    pub n_new: Option<usize>,
     /// Pairs that were judged, by the run that scored them.
     pub n_pairs: usize,
     /// Clusters.

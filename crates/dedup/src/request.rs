@@ -115,6 +115,12 @@ pub struct Judging {
     pub(crate) versions: Versions,
 }
 
+impl Default for Judging {
+    fn default() -> Self {
+        Self { min_probability: DEFAULT_MIN_PROBABILITY, versions: Versions::default() }
+    }
+}
+
 impl Judging {
     /// `min_probability`, above 0 and at most 1 (default [`DEFAULT_MIN_PROBABILITY`]), makes a pair a duplicate.
     ///
@@ -156,6 +162,7 @@ pub struct DedupRequest {
     clusters: ClusterMode,
     keep: KeepPolicy,
     merges: bool,
+    only_new: bool,
 }
 
 impl DedupRequest {
@@ -178,13 +185,26 @@ impl DedupRequest {
                 found: threshold.to_string(),
             });
         }
-        Ok(Self { threshold, judging, clusters, keep, merges: false })
+        Ok(Self { threshold, judging, clusters, keep, merges: false, only_new: false })
     }
 
     /// The same, and each cluster has a record of the best fields of all that it merges.
     #[must_use]
     pub fn merging(self) -> Self {
         Self { merges: true, ..self }
+    }
+
+    /// The same, of what came since the last deduplication against everything: only clusters with a new paper, and only
+    /// pairs with one are compared.
+    #[must_use]
+    pub fn only_new(self) -> Self {
+        Self { only_new: true, ..self }
+    }
+
+    /// Whether only what is new is asked for.
+    #[must_use]
+    pub fn asks_for_new(&self) -> bool {
+        self.only_new
     }
 
     /// The lowest cosine at which meaning alone makes two papers candidates.

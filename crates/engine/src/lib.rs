@@ -35,13 +35,14 @@ mod stored_model;
 mod testing;
 mod trends;
 mod view;
+mod works;
 
 pub use cancel::Cancel;
 pub use catalog::{Facet, FacetCount, FacetField};
 pub use days::{DayOrder, DayPage, DayRequest};
 pub use decisions::{
-    Application, Bin, Cut, DroppedPapers, Histogram, Labelled, PairScore, PairToLabel, Precision, Stratum,
-    Undo, Undone,
+    Application, Bin, Cut, DroppedPapers, Histogram, Labelled, PairScore, PairToLabel, Precision, SourceFlow,
+    Stratum, Undo, Undone,
 };
 pub use dedup::{CheckedRecord, Found, JudgedPair, OnProgress, PairJudge};
 pub use doctor::{Check, examine};
@@ -61,7 +62,7 @@ pub use saved::{MAX_NAME_CHARS, SavedQuestion};
 pub use search::{
     BestSentence, Explanation, Hit, MAX_EXPLAINED, MAX_LIMIT, MAX_OFFSET, MAX_QUERY_CHARS, MAX_SEEDS, Meta,
     Mode, Page, Part, RangeHits, RangeRequest, Reading, RecommendRequest, Scores, SearchOptions,
-    SearchRequest, SearchResponse, Seed, SemanticRatio, Sort, Strategy, WithoutMarks,
+    SearchRequest, SearchResponse, Seed, SemanticRatio, Shown, Sort, Strategy, WithoutMarks,
 };
 pub use store::{DigestPeriod, DropRun, DroppedPaper, Label, MAX_SAVED, STORE_FILE, SavedQuery, StoredPaper};
 pub use stored_model::StoredModel;

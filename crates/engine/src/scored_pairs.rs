@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use cognate_dedup::{Kind, Probability, Relation, rules};
 use sha2::{Digest, Sha256};
@@ -22,8 +23,8 @@ use crate::view::INDEX_DIR;
 /// The file's name inside [`INDEX_DIR`].
 const PAIRS_FILE: &str = "pairs";
 const MAGIC: [u8; 8] = *b"COGNPAI\n";
-const VERSION: u32 = 2;
-const HEADER_LEN: usize = 88;
+const VERSION: u32 = 3;
+const HEADER_LEN: usize = 96;
 const PAIR_LEN: usize = 32;
 const KINDS: [Kind; 4] = [Kind::SameRecord, Kind::Version, Kind::NearText, Kind::Semantic];
 const RELATIONS: [Option<Relation>; 4] =
@@ -56,6 +57,8 @@ impl RowPair {
 pub(crate) struct RowPairs {
     /// The generation of the papers.
     pub(crate) generation: u64,
+    /// What changed after this generation has not been reported or acted on yet: at most `generation`.
+    pub(crate) seen: u64,
     /// Papers compared.
     pub(crate) n_papers: u64,
     /// Pairs compared, with those that are surely two papers.
@@ -88,6 +91,7 @@ impl RowPairs {
         bytes.extend_from_slice(&(self.pairs.len() as u64).to_le_bytes());
         bytes.extend_from_slice(&self.threshold.to_le_bytes());
         bytes.extend_from_slice(&[0; 4]);
+        bytes.extend_from_slice(&self.seen.to_le_bytes());
         for pair in &self.pairs {
             bytes.extend_from_slice(&pair.probability.same_work.to_le_bytes());
             bytes.extend_from_slice(&pair.probability.same_publication.to_le_bytes());
@@ -131,6 +135,7 @@ impl RowPairs {
             n_papers: u64_at(header, 56)?,
             n_judged: u64_at(header, 64)?,
             threshold: f32::from_bits(u32_at(header, 80)?),
+            seen: u64_at(header, 88)?,
             pairs: pairs.chunks_exact(PAIR_LEN).map(pair).collect::<Option<_>>()?,
         })
     }
@@ -168,6 +173,12 @@ impl PairsFile {
         RowPairs::decode(&fs::read(&self.path).ok()?, &self.binding)
     }
 
+    /// When it was written, and its bytes; `None` where there is none.
+    pub(crate) fn stamp(&self) -> Option<(SystemTime, u64)> {
+        let metadata = fs::metadata(&self.path).ok()?;
+        Some((metadata.modified().ok()?, metadata.len()))
+    }
+
     /// Replaces the file.
     ///
     /// # Errors
@@ -192,6 +203,18 @@ impl Engine {
         let generation = reader.generation()?;
         let stored = reader.model()?.and_then(|model| self.pairs_file(&model).read());
         stored.filter(|pairs| pairs.generation == generation).ok_or(EngineError::NoScoredPairs)
+    }
+
+    /// Remembers that whatever came up to `generation`, at which pairs were scored, was acted on.
+    pub(crate) fn mark_seen(&self, generation: u64) -> Result<(), EngineError> {
+        let Some(model) = self.store.reader()?.model()? else { return Ok(()) };
+        let file = self.pairs_file(&model);
+        match file.read() {
+            Some(pairs) if pairs.generation == generation && pairs.seen < generation => {
+                file.write(&RowPairs { seen: generation, ..pairs })
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Where scored pairs are kept.
@@ -229,9 +252,10 @@ mod tests {
             relation: RELATIONS[kind],
             has_key,
         });
-        (any::<[u32; 3]>(), 0.5..1.0_f32, prop::collection::vec(pair, 0..20)).prop_map(
-            |([generation, n_papers, n_judged], threshold, pairs)| RowPairs {
+        (any::<[u32; 4]>(), 0.5..1.0_f32, prop::collection::vec(pair, 0..20)).prop_map(
+            |([generation, seen, n_papers, n_judged], threshold, pairs)| RowPairs {
                 generation: generation.into(),
+                seen: seen.into(),
                 n_papers: n_papers.into(),
                 n_judged: n_judged.into(),
                 threshold,

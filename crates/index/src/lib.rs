@@ -31,6 +31,6 @@ mod walk;
 pub use build::BuildParams;
 pub use collection::{
     Access, AtLeast, Changes, Collection, CollectionOptions, DEFAULT_EF, DEFAULT_MEMORY_BUDGET, Found,
-    GRAPH_FROM, KnnGraph, Maintained, SearchParams, SearchPath, SegmentStatus, Snapshot, Status,
+    GRAPH_FROM, KnnGraph, Maintained, SearchParams, SearchPath, SegmentStatus, Snapshot, Status, Wanted,
 };
 pub use error::{IndexError, Section};

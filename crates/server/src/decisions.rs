@@ -13,7 +13,7 @@ use crate::body::JsonBody;
 use crate::error::ApiError;
 use crate::routes::{App, json_or_default, off_thread, off_thread_while_wanted};
 use cognate_wire::{
-    ApplyBody, DedupBody, DedupParams, DroppedBody, DroppedParams, HistogramBody, HistogramParams,
+    ApplyBody, DedupBody, DedupParams, DroppedBody, DroppedParams, FlowBody, HistogramBody, HistogramParams,
     LabelParams, LabelledBody, LabelsBody, PairsBody, PairsParams, RunsBody, UndoParams, UndoneBody,
     UnlabelParams, recorded_parameters,
 };
@@ -24,6 +24,7 @@ pub(crate) fn router() -> Router<Arc<App>> {
         .route("/v1/dedup/undo", post(undo))
         .route("/v1/dedup/runs", get(runs))
         .route("/v1/dedup/dropped", get(dropped))
+        .route("/v1/dedup/flow", get(flow))
         .route("/v1/dedup/labels", get(labels).post(label).delete(unlabel))
         .route("/v1/dedup/rethreshold", post(rethreshold))
         .route("/v1/dedup/histogram", get(histogram))
@@ -65,6 +66,10 @@ async fn dropped(
     let Query(params) = params?;
     let (offset, limit) = params.bounds()?;
     off_thread(&app, move |app| Ok(Json(app.engine.dropped(offset, limit)?.into()))).await
+}
+
+async fn flow(State(app): State<Arc<App>>) -> Result<Json<FlowBody>, ApiError> {
+    off_thread(&app, |app| Ok(Json(app.engine.flow(None)?.into()))).await
 }
 
 async fn labels(State(app): State<Arc<App>>) -> Result<Json<LabelsBody>, ApiError> {

@@ -12,7 +12,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get, post};
 use axum::{Json, Router};
 use cognate_corpus::{Format, Numbers, Paper, ReadOptions, Records, Source};
-use cognate_engine::{Cancel, Engine, EngineError, IngestEvent, Ingestion};
+use cognate_engine::{Cancel, Engine, EngineError, IngestEvent, Ingestion, Judging};
 use percent_encoding::percent_decode_str;
 use serde::de::DeserializeOwned;
 use tower_http::catch_panic::CatchPanicLayer;
@@ -262,8 +262,17 @@ async fn paper(
         }
         (Method::GET | Method::HEAD, false) => {
             off_thread(&app, move |app| {
-                let body = PaperBody::of_matches(app.engine.papers(&key)?);
-                body.map(|body| Json(body).into_response()).ok_or_else(ApiError::internal)
+                let papers = app.engine.papers(&key)?;
+                let found = match papers.as_slice() {
+                    [paper] => Some(app.engine.duplicates_of(paper, &Judging::default())?),
+                    _ => None,
+                };
+                let body = PaperBody::of_matches(papers).ok_or_else(ApiError::internal)?;
+                Ok(Json(match found {
+                    Some(found) => body.with_found(found),
+                    None => body,
+                })
+                .into_response())
             })
             .await
         }

@@ -1,7 +1,7 @@
 //! Duplicates dropped and brought back, and labels of pairs.
 
 use cognate_engine::{
-    Application, DropRun, DroppedPaper, DroppedPapers, EngineError, Label, Labelled, Undo, Undone,
+    Application, DropRun, DroppedPaper, DroppedPapers, EngineError, Label, Labelled, SourceFlow, Undo, Undone,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -173,26 +173,101 @@ pub struct DroppedPaperBody {
     pub id: String,
     /// Its title.
     pub title: Option<String>,
+    /// The database that its record names.
+    pub source: Option<String>,
     /// The id of the paper that stays for it.
     pub kept: String,
+    /// The title of that paper.
+    pub kept_title: Option<String>,
     /// The id of the paper that it was found to be the same as.
     pub matched_to: String,
     /// Why, in words.
     pub reason: String,
-    score: f32,
-    probability: f64,
-    kind: String,
+    /// Cosine of the two.
+    pub score: f32,
+    /// Probability that they are the same.
+    pub probability: f64,
+    /// In which way they are the same.
+    pub kind: String,
     /// The application that dropped it.
     pub run: u64,
+    /// When: RFC 3339, UTC.
+    pub dropped: String,
 }
 
 impl From<DroppedPapers> for DroppedBody {
     fn from(dropped: DroppedPapers) -> Self {
-        let body = |paper: DroppedPaper| {
-            let DroppedPaper { id, title, kept, matched_to, reason, score, probability, kind, run } = paper;
-            DroppedPaperBody { id, title, kept, matched_to, reason, score, probability, kind, run }
+        let body = |paper: DroppedPaper| DroppedPaperBody {
+            id: paper.id,
+            title: paper.title,
+            source: paper.source,
+            kept: paper.kept,
+            kept_title: paper.kept_title,
+            matched_to: paper.matched_to,
+            reason: paper.reason,
+            score: paper.score,
+            probability: paper.probability,
+            kind: paper.kind,
+            run: paper.run,
+            dropped: paper.dropped,
         };
         Self { total: dropped.total, data: dropped.papers.into_iter().map(body).collect() }
+    }
+}
+
+/// Answer of `GET /v1/dedup/flow`: the numbers of a PRISMA flow chart.
+#[derive(Debug, Clone, Serialize)]
+pub struct FlowBody {
+    /// In order of source.
+    pub sources: Vec<SourceFlowBody>,
+}
+
+/// What became of the records of one source.
+#[derive(Debug, Clone, Serialize)]
+pub struct SourceFlowBody {
+    /// The database that the records name, if they name one.
+    pub source: Option<String>,
+    /// Records that there were before any was dropped as a duplicate.
+    pub found: u64,
+    /// Records dropped in favour of one of the same source.
+    pub duplicates_within: u64,
+    /// Records dropped in favour of one of another source.
+    pub duplicates_across: u64,
+    /// Records that are left.
+    pub left: u64,
+}
+
+impl From<Vec<SourceFlow>> for FlowBody {
+    fn from(flows: Vec<SourceFlow>) -> Self {
+        let body = |flow: SourceFlow| SourceFlowBody {
+            source: flow.source,
+            found: flow.n_found,
+            duplicates_within: flow.n_within,
+            duplicates_across: flow.n_across,
+            left: flow.n_left,
+        };
+        Self { sources: flows.into_iter().map(body).collect() }
+    }
+}
+
+impl FlowBody {
+    /// For people: a line for each source, and one for all.
+    #[must_use]
+    pub fn in_words(&self) -> String {
+        let line =
+            |name: &str, n: [u64; 4]| format!("{name:<20} {:>9} {:>9} {:>9} {:>9}\n", n[0], n[1], n[2], n[3]);
+        let mut text =
+            format!("{:<20} {:>9} {:>9} {:>9} {:>9}\n", "source", "found", "within", "across", "left");
+        let mut sums = [0; 4];
+        for flow in &self.sources {
+            let n = [flow.found, flow.duplicates_within, flow.duplicates_across, flow.left];
+            sums.iter_mut().zip(n).for_each(|(sum, n)| *sum += n);
+            text.push_str(&line(flow.source.as_deref().unwrap_or("(none named)"), n));
+        }
+        if self.sources.len() > 1 {
+            text.push_str(&line("all", sums));
+        }
+        text
     }
 }
 

@@ -5,11 +5,12 @@ use std::str::FromStr;
 
 use cognate_corpus::PaperId;
 use cognate_engine::{
-    CheckedRecord, DedupError, DedupReport, DedupRequest, EngineError, JudgedPair, Judging, Member, Relation,
-    ScoredPair,
+    CheckedRecord, DedupError, DedupReport, DedupRequest, EngineError, Found, JudgedPair, Judging, Member,
+    Relation, ScoredPair,
 };
 use serde::{Deserialize, Serialize};
 
+use crate::decisions::{FlowBody, SourceFlowBody};
 use crate::papers::{RecordBody, RecordErrorBody, RecordErrors};
 
 /// Body of `POST /v1/dedup`.
@@ -28,6 +29,8 @@ pub struct DedupParams {
     pub keep: Option<String>,
     /// Give each cluster a record of the best fields of those that it drops.
     pub merge: Option<bool>,
+    /// Only what came since the last deduplication, against everything.
+    pub new: Option<bool>,
 }
 
 impl DedupParams {
@@ -42,7 +45,8 @@ impl DedupParams {
             parsed(self.clusters.as_deref())?,
             parsed(self.keep.as_deref())?,
         )?;
-        Ok(if self.merge.unwrap_or_default() { request.merging() } else { request })
+        let request = if self.merge.unwrap_or_default() { request.merging() } else { request };
+        Ok(if self.new.unwrap_or_default() { request.only_new() } else { request })
     }
 }
 
@@ -96,12 +100,21 @@ impl From<JudgedPair> for PairBody {
 pub struct DedupBody {
     clusters: Vec<ClusterBody>,
     stats: DedupStatsBody,
+    /// What would become of the records of each source; on the command line only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    flow: Option<Vec<SourceFlowBody>>,
     /// Wall time of each step; on the command line only.
     #[serde(skip_serializing_if = "Option::is_none")]
     seconds: Option<BTreeMap<&'static str, f64>>,
 }
 
 impl DedupBody {
+    /// The same, with what would become of the records of each source.
+    #[must_use]
+    pub fn with_flow(self, flow: FlowBody) -> Self {
+        Self { flow: Some(flow.sources), ..self }
+    }
+
     /// The same, with the wall time of each step.
     #[must_use]
     pub fn with_seconds(self, seconds: BTreeMap<&'static str, f64>) -> Self {
@@ -146,6 +159,7 @@ struct ClusterBody {
 #[derive(Debug, Clone, Serialize)]
 struct MemberBody {
     id: PaperId,
+    title: Option<String>,
     action: &'static str,
     reason: String,
     score: f32,
@@ -158,6 +172,8 @@ struct MemberBody {
 #[derive(Debug, Clone, Serialize)]
 struct DedupStatsBody {
     n_papers: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    n_new: Option<usize>,
     n_pairs: usize,
     n_clusters: usize,
     n_drop: usize,
@@ -169,11 +185,12 @@ struct DedupStatsBody {
 
 impl From<Member> for MemberBody {
     fn from(member: Member) -> Self {
-        let Member { id, action, found } = member;
+        let Member { id, action, title, found, .. } = member;
         let action = action.name();
         match found {
             Some(found) => Self {
                 id,
+                title,
                 action,
                 reason: format!("matches {}: {}", found.matched_to, found.reason),
                 score: found.score,
@@ -184,6 +201,7 @@ impl From<Member> for MemberBody {
             },
             None => Self {
                 id,
+                title,
                 action,
                 reason: "the record to keep of this cluster".to_owned(),
                 score: 1.0,
@@ -208,6 +226,7 @@ impl From<DedupReport> for DedupBody {
             clusters: clusters.collect(),
             stats: DedupStatsBody {
                 n_papers: stats.n_papers,
+                n_new: stats.n_new,
                 n_pairs: stats.n_pairs,
                 n_clusters: stats.n_clusters,
                 n_drop: stats.n_drop,
@@ -216,6 +235,7 @@ impl From<DedupReport> for DedupBody {
                 min_probability: stats.min_probability,
                 generation: stats.generation,
             },
+            flow: None,
             seconds: None,
         }
     }
@@ -251,9 +271,11 @@ pub struct CheckedBody {
     matches: Vec<FoundBody>,
 }
 
+/// A stored paper that a record matches.
 #[derive(Debug, Clone, Serialize)]
-struct FoundBody {
+pub(crate) struct FoundBody {
     id: PaperId,
+    title: Option<String>,
     verdict: &'static str,
     score: f32,
     probability: f64,
@@ -268,12 +290,33 @@ impl CheckedBody {
     pub fn in_words(&self) -> String {
         let mut text = format!("{:<9} {}", self.verdict, self.id);
         for found in &self.matches {
-            text.push_str(&format!(
-                "\n          {} {:.2} {}: {}",
-                found.id, found.probability, found.kind, found.reason
-            ));
+            let FoundBody { id, probability, reason, .. } = found;
+            let relation = found.relation.unwrap_or(found.kind);
+            text.push_str(&format!("\n          {id} {probability:.2} {relation}: {reason}"));
+            if let Some(title) = &found.title {
+                text.push_str(&format!(
+                    "\n            {}",
+                    title.split_whitespace().collect::<Vec<_>>().join(" ")
+                ));
+            }
         }
         text
+    }
+}
+
+impl From<Found> for FoundBody {
+    fn from(found: Found) -> Self {
+        let Found { id, title, verdict, score, probability, kind, relation, reason } = found;
+        Self {
+            id,
+            title,
+            verdict: verdict.name(),
+            score,
+            probability,
+            kind: kind.name(),
+            relation: relation.map(Relation::name),
+            reason,
+        }
     }
 }
 
@@ -284,18 +327,7 @@ impl From<CheckedRecord> for CheckedBody {
             id,
             verdict: verdict.name(),
             matched_to: matches.first().map(|found| found.id.clone()),
-            matches: matches
-                .into_iter()
-                .map(|found| FoundBody {
-                    id: found.id,
-                    verdict: found.verdict.name(),
-                    score: found.score,
-                    probability: found.probability,
-                    kind: found.kind.name(),
-                    relation: found.relation.map(Relation::name),
-                    reason: found.reason,
-                })
-                .collect(),
+            matches: matches.into_iter().map(FoundBody::from).collect(),
         }
     }
 }

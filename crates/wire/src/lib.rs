@@ -16,8 +16,9 @@ mod trends;
 use serde::Serialize;
 
 pub use decisions::{
-    ApplyBody, DroppedBody, DroppedPaperBody, DroppedParams, LabelBody, LabelParams, LabelledBody,
-    LabelsBody, RunBody, RunsBody, UndoParams, UndoneBody, UnlabelParams, recorded_parameters,
+    ApplyBody, DroppedBody, DroppedPaperBody, DroppedParams, FlowBody, LabelBody, LabelParams, LabelledBody,
+    LabelsBody, RunBody, RunsBody, SourceFlowBody, UndoParams, UndoneBody, UnlabelParams,
+    recorded_parameters,
 };
 pub use dedup::{
     CheckBody, CheckParams, CheckedBody, DedupBody, DedupParams, PairBody, ScoredPairBody, to_judging,

@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 
 use cognate_corpus::{Paper, RecordError};
-use cognate_engine::{IngestReport, StoredPaper};
+use cognate_engine::{Found, IngestReport, Relation, StoredPaper};
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::dedup::FoundBody;
 use crate::hit::{AuthorBody, author_bodies, external_ids};
 
 /// Answer of `GET /v1/papers/{id}`: one paper, whole.
@@ -31,6 +32,12 @@ pub struct PaperBody {
     /// All papers that carry the identifier asked for, in order of id, where there are several.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     matches: Vec<PaperBody>,
+    /// Papers that are this publication, or may be; of one paper asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    duplicates: Option<Vec<FoundBody>>,
+    /// Other publications of the same work; of one paper asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    versions: Option<Vec<FoundBody>>,
 }
 
 impl From<StoredPaper> for PaperBody {
@@ -53,6 +60,8 @@ impl From<StoredPaper> for PaperBody {
             first_indexed,
             extra: paper.extra,
             matches: Vec::new(),
+            duplicates: None,
+            versions: None,
         }
     }
 }
@@ -61,6 +70,15 @@ impl PaperBody {
     /// What to call it in a list.
     pub(crate) fn title_or_id(&self) -> &str {
         self.title.as_deref().unwrap_or(&self.id)
+    }
+
+    /// The same, with what [`Engine::duplicates_of`](cognate_engine::Engine::duplicates_of) finds.
+    #[must_use]
+    pub fn with_found(self, found: Vec<Found>) -> Self {
+        let (versions, duplicates): (Vec<Found>, Vec<Found>) =
+            found.into_iter().partition(|found| found.relation == Some(Relation::Version));
+        let bodies = |found: Vec<Found>| Some(found.into_iter().map(FoundBody::from).collect());
+        Self { duplicates: bodies(duplicates), versions: bodies(versions), ..self }
     }
 
     /// The first of `papers`, with all of them as `matches` where there are several.

@@ -39,6 +39,8 @@ macro_rules! searches {
             pub exact: bool,
             /// `relevance` or `newest`.
             pub sort: Option<String>,
+            /// `all`, or `collapse` for one of the publications of each work.
+            pub versions: Option<String>,
             /// Years: `2020`, `2020-2023`, `2020-`, `-2023`.
             pub year: Option<String>,
             /// Days, months or years: `2019-03:2020-06`.
@@ -71,6 +73,7 @@ macro_rules! searches {
                     facets: facets.iter().map(|name| name.parse()).collect::<Result<_, _>>()?,
                     sort: self.sort.as_deref().map(str::parse).transpose()?.unwrap_or_default(),
                     exact: self.exact,
+                    versions: self.versions.as_deref().map(str::parse).transpose()?.unwrap_or_default(),
                     ..SearchOptions::default()
                 })
             }

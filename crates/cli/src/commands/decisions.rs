@@ -1,16 +1,18 @@
-//! `cognate dedup undo`, `runs`, `dropped`, `label`, `labels`, `histogram` and `pairs`: what people decide about
-//! duplicates, and what helps them to.
+//! `cognate dedup undo`, `runs`, `dropped`, `flow`, `decisions`, `label`, `labels`, `histogram` and `pairs`: what
+//! people decide about duplicates, and what helps them to.
 
 use std::io::{self, Write};
 use std::path::Path;
 
+use anyhow::Context;
 use cognate_corpus::export::{ExportFormat, Exporter};
-use cognate_engine::{DedupReport, Engine, Member, StoredPaper, Undo};
+use cognate_engine::{DedupReport, Engine, Member, Relation, StoredPaper, Undo};
 use cognate_server::feed_meta;
 use cognate_wire::{
-    BinBody, CountsBody, DroppedBody, HistogramBody, HistogramParams, LabelledBody, LabelsBody,
-    PairPaperBody, PairsBody, PairsParams, RunsBody, UndoneBody,
+    BinBody, CountsBody, DroppedBody, DroppedPaperBody, FlowBody, HistogramBody, HistogramParams, LabelBody,
+    LabelledBody, LabelsBody, PairPaperBody, PairsBody, PairsParams, RunsBody, UndoneBody,
 };
+use serde_json::json;
 
 use crate::args::{HistogramArgs, LabelArg, LabelArgs, PairsArgs, UndoArgs};
 use crate::config::Config;
@@ -45,15 +47,7 @@ pub(crate) fn runs(config: &Config, output: &Output) -> anyhow::Result<()> {
 }
 
 pub(crate) fn dropped(config: &Config, output: &Output) -> anyhow::Result<()> {
-    let engine = Engine::open(config.engine_options())?;
-    let mut body = DroppedBody::from(engine.dropped(0, PORTION)?);
-    loop {
-        let next = DroppedBody::from(engine.dropped(body.data.len(), PORTION)?);
-        if next.data.is_empty() {
-            break;
-        }
-        body.data.extend(next.data);
-    }
+    let body = all_dropped(&Engine::open(config.engine_options())?)?;
     output.print(&body, |body| {
         let lines = body.data.iter().map(|paper| {
             let title =
@@ -65,6 +59,18 @@ pub(crate) fn dropped(config: &Config, output: &Output) -> anyhow::Result<()> {
         });
         or_none(lines.collect(), "No paper is dropped.")
     })
+}
+
+/// Every paper that is dropped at this moment.
+fn all_dropped(engine: &Engine) -> anyhow::Result<DroppedBody> {
+    let mut body = DroppedBody::from(engine.dropped(0, PORTION)?);
+    loop {
+        let next = DroppedBody::from(engine.dropped(body.data.len(), PORTION)?);
+        if next.data.is_empty() {
+            return Ok(body);
+        }
+        body.data.extend(next.data);
+    }
 }
 
 pub(crate) fn label(config: &Config, output: &Output, args: &LabelArgs) -> anyhow::Result<()> {
@@ -138,12 +144,30 @@ fn or_none(text: String, none: &str) -> String {
     if text.is_empty() { none.to_owned() } else { text }
 }
 
+pub(crate) fn flow(config: &Config, output: &Output) -> anyhow::Result<()> {
+    let flow = FlowBody::from(Engine::open(config.engine_options())?.flow(None)?);
+    output.print(&flow, |flow| flow.in_words().trim_end().to_owned())
+}
+
 /// Writes a report as CSV.
-pub(crate) fn write_table(path: &Path, report: &DedupReport) -> anyhow::Result<()> {
+pub(crate) fn write_report(path: &Path, report: &DedupReport) -> anyhow::Result<()> {
     let mut table = csv::Writer::from_path(path)?;
-    table.write_record(["keep", "id", "action", "matched_to", "probability", "score", "kind", "reason"])?;
+    table.write_record([
+        "keep",
+        "id",
+        "action",
+        "matched_to",
+        "probability",
+        "score",
+        "kind",
+        "relation",
+        "title",
+        "source",
+        "reason",
+    ])?;
     for cluster in &report.clusters {
-        for Member { id, action, found } in &cluster.members {
+        for Member { id, action, title, source, found } in &cluster.members {
+            let of = |field: &Option<String>| field.clone().unwrap_or_default();
             let mut line = vec![cluster.keep.to_string(), id.to_string(), action.name().to_owned()];
             match found {
                 Some(found) => line.extend([
@@ -151,12 +175,80 @@ pub(crate) fn write_table(path: &Path, report: &DedupReport) -> anyhow::Result<(
                     found.probability.to_string(),
                     found.score.to_string(),
                     found.kind.name().to_owned(),
-                    found.reason.clone(),
+                    found.relation.map_or("", Relation::name).to_owned(),
                 ]),
                 None => line.extend([const { String::new() }; 5]),
             }
+            let reason = found.as_ref().map_or_else(String::new, |found| found.reason.clone());
+            line.extend([of(title), of(source), reason]);
             table.write_record(&line)?;
         }
+    }
+    Ok(table.flush()?)
+}
+
+/// Writes every decision as CSV: what is dropped, and what was said of pairs.
+pub(crate) fn table(config: &Config, output: &Output, path: &Path) -> anyhow::Result<()> {
+    let engine = Engine::open(config.engine_options())?;
+    let (dropped, labels) = (all_dropped(&engine)?, LabelsBody::from(engine.labels()?).labels);
+    let written = write_decisions(path, &dropped.data, &labels);
+    written.with_context(|| format!("could not write `{}`", path.display()))?;
+    let counts = json!({ "dropped": dropped.data.len(), "labels": labels.len() });
+    output.print(&counts, |_| format!("{} drops and {} labels written", dropped.data.len(), labels.len()))
+}
+
+fn write_decisions(path: &Path, dropped: &[DroppedPaperBody], labels: &[LabelBody]) -> anyhow::Result<()> {
+    let mut table = csv::Writer::from_path(path)?;
+    table.write_record([
+        "decision",
+        "id",
+        "other",
+        "by",
+        "when",
+        "run",
+        "probability",
+        "score",
+        "kind",
+        "source",
+        "title",
+        "other_title",
+        "reason",
+    ])?;
+    let of = |field: &Option<String>| field.clone().unwrap_or_default();
+    for paper in dropped {
+        table.write_record([
+            "dropped",
+            &paper.id,
+            &paper.kept,
+            "cognate",
+            &paper.dropped,
+            &paper.run.to_string(),
+            &paper.probability.to_string(),
+            &paper.score.to_string(),
+            &paper.kind,
+            &of(&paper.source),
+            &of(&paper.title),
+            &of(&paper.kept_title),
+            &paper.reason,
+        ])?;
+    }
+    for label in labels {
+        let said = if label.duplicate { "said to be duplicates" } else { "said to be two papers" };
+        table.write_record([
+            said,
+            &label.a,
+            &label.b,
+            "a person",
+            &label.labelled,
+            "",
+            "",
+            "",
+            "",
+            "",
+            "",
+            "",
+            "",
+        ])?;
     }
     Ok(table.flush()?)
 }

@@ -11,10 +11,12 @@ use anyhow::Context;
 use cognate_corpus::export::{ExportFormat, UnknownExportFormat};
 use cognate_corpus::{Paper, Place, ReadOptions, paper_from_json};
 use cognate_engine::{
-    Application, DedupReport, DedupRequest, Engine, EngineError, Match, Member, PairJudge, named_features,
+    Application, DedupReport, DedupRequest, Engine, EngineError, Match, Member, PairJudge, Relation,
+    named_features,
 };
 use cognate_wire::{
-    ApplyBody, CheckedBody, DedupBody, DedupParams, PairBody, ScoredPairBody, recorded_parameters, to_judging,
+    ApplyBody, CheckedBody, DedupBody, DedupParams, FlowBody, PairBody, ScoredPairBody, recorded_parameters,
+    to_judging,
 };
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -23,7 +25,7 @@ use super::index::{self, Files};
 use super::{InvalidInput, decisions, stop_flag};
 use crate::args::{CheckArgs, CheckPairsArgs, DedupArgs, DedupCommand, DedupFindArgs};
 use crate::config::Config;
-use crate::output::Output;
+use crate::output::{Output, one_line};
 use crate::progress::Progress;
 
 /// Pairs judged at a time: their texts and vectors are held.
@@ -40,6 +42,8 @@ pub(crate) fn run(config: &Config, output: &Output, args: DedupArgs) -> anyhow::
         Some(DedupCommand::Undo(args)) => decisions::undo(config, output, args),
         Some(DedupCommand::Runs) => decisions::runs(config, output),
         Some(DedupCommand::Dropped) => decisions::dropped(config, output),
+        Some(DedupCommand::Flow) => decisions::flow(config, output),
+        Some(DedupCommand::Decisions(args)) => decisions::table(config, output, &args.file),
         Some(DedupCommand::Label(args)) => decisions::label(config, output, &args),
         Some(DedupCommand::Labels) => decisions::labels(config, output),
         Some(DedupCommand::Histogram(args)) => decisions::histogram(config, output, args),
@@ -65,6 +69,7 @@ fn find(config: &Config, output: &Output, args: DedupFindArgs, pairs: Pairs) -> 
         clusters: args.clusters,
         keep: args.keep,
         merge: Some(args.merge),
+        new: args.new.then_some(true),
     };
     let request = params.to_request()?;
     let format: Option<ExportFormat> = args
@@ -77,20 +82,26 @@ fn find(config: &Config, output: &Output, args: DedupFindArgs, pairs: Pairs) -> 
     let mut progress = Progress::start("dedup", None);
     let mut seconds: BTreeMap<&'static str, f64> = BTreeMap::new();
     let mut current: Option<(&'static str, Instant)> = None;
-    let mut enter = |next: Option<&'static str>| {
-        if let Some((step, since)) = current.take() {
+    // Whether this is another step.
+    let mut enter = |next: &'static str| {
+        let last = current.replace((next, Instant::now()));
+        if let Some((step, since)) = last {
             *seconds.entry(step).or_default() += since.elapsed().as_secs_f64();
         }
-        current = next.map(|step| (step, Instant::now()));
+        last.is_none_or(|(step, _)| step != next)
     };
     let report = match pairs {
         Pairs::Kept => engine.rethreshold(&request),
         Pairs::ScoredWhereNeeded => engine.dedup(&request, &stop, &mut |step, done, total| {
-            enter(Some(step));
+            if enter(step) {
+                progress.begin(total as u64);
+            }
             progress.update(done as u64, &format!("{step}: {done} of {total}"));
         }),
     };
-    enter(None);
+    if let Some((step, since)) = current {
+        *seconds.entry(step).or_default() += since.elapsed().as_secs_f64();
+    }
     progress.finish();
     let report = report?;
     if let Some(path) = &args.pairs {
@@ -98,17 +109,19 @@ fn find(config: &Config, output: &Output, args: DedupFindArgs, pairs: Pairs) -> 
             .with_context(|| format!("could not write `{}`", path.display()))?;
     }
     if let Some(path) = &args.table {
-        decisions::write_table(path, &report)
+        decisions::write_report(path, &report)
             .with_context(|| format!("could not write `{}`", path.display()))?;
     }
+    let flow = FlowBody::from(engine.flow(Some(&report))?);
     let application =
         if args.apply { Some(engine.drop_duplicates(&report, &recorded_parameters(&params))?) } else { None };
     if let Some(format) = format {
         // Once they are dropped, the papers that stay are all there are.
         return decisions::print_kept(&engine, (!args.apply).then_some(&report), format);
     }
-    let text = in_words(&report);
-    let report = DedupBody::from(report).with_seconds(seconds);
+    let flow_text = if flow.sources.len() > 1 { flow.in_words() + "\n" } else { String::new() };
+    let text = in_words(&report) + &flow_text;
+    let report = DedupBody::from(report).with_seconds(seconds).with_flow(flow);
     let Some(application) = application else {
         return output.print(&report, |_| text + "nothing was changed");
     };
@@ -135,21 +148,30 @@ fn write_pairs(path: &Path, engine: &Engine, request: &DedupRequest) -> anyhow::
 fn in_words(report: &DedupReport) -> String {
     let mut text = String::new();
     for cluster in &report.clusters {
-        text.push_str(&format!("keep   {}\n", cluster.keep));
-        for member in &cluster.members {
-            let Some(found) = &member.found else { continue };
-            let Match { matched_to, probability, kind, reason, .. } = found;
-            let Member { id, action, .. } = member;
+        for Member { id, action, title, found, .. } in &cluster.members {
             let action = action.name();
-            let to = if *matched_to == cluster.keep { String::new() } else { format!(" (by {matched_to})") };
-            text.push_str(&format!("{action:<6} {id}{to}: {probability:.2} {kind}: {reason}\n"));
+            let title = title.as_deref().map_or_else(String::new, |title| format!("  {}", one_line(title)));
+            let to = match found {
+                Some(found) if found.matched_to != cluster.keep => format!(" (by {})", found.matched_to),
+                _ => String::new(),
+            };
+            text.push_str(&format!("{action:<6} {id}{to}{title}\n"));
+            if let Some(Match { probability, kind, relation, reason, .. }) = found {
+                let how = relation.map_or(kind.name(), Relation::name);
+                text.push_str(&format!("       {probability:.2} {how}: {reason}\n"));
+            }
         }
         text.push('\n');
     }
     let stats = report.stats;
     text.push_str(&format!(
-        "{} papers, {} pairs compared, {} clusters: {} to drop, {} to review; ",
-        stats.n_papers, stats.n_pairs, stats.n_clusters, stats.n_drop, stats.n_review
+        "{} papers{}, {} pairs compared, {} clusters: {} to drop, {} to review; ",
+        stats.n_papers,
+        stats.n_new.map_or_else(String::new, |n_new| format!(", {n_new} of them new")),
+        stats.n_pairs,
+        stats.n_clusters,
+        stats.n_drop,
+        stats.n_review
     ));
     text
 }

@@ -4,6 +4,7 @@
 //! answer, and keeps its row, vector and content, so that [`Engine::undo`] brings it back as it was. Labels
 //! are respected by every later deduplication, and tell how precise it is (`precision`).
 
+mod flow;
 mod precision;
 mod threshold;
 
@@ -11,6 +12,7 @@ use std::collections::HashSet;
 
 use cognate_corpus::PaperId;
 
+pub use flow::SourceFlow;
 pub use precision::{Precision, Stratum};
 pub use threshold::{Bin, Cut, Histogram, PairScore, PairToLabel};
 
@@ -105,6 +107,7 @@ impl Engine {
             })
             .collect();
         let applied = self.store.apply(parameters, report.stats.generation, &drops)?;
+        self.mark_seen(report.stats.generation)?;
         self.catch_up()?;
         let n_dropped = applied.dropped.len();
         Ok(Application { run: applied.run, n_dropped, n_left: to_drop.len() - n_dropped })

@@ -19,10 +19,12 @@ fn report(engine: &Engine, pairs: &[(&str, &str)]) -> DedupReport {
     let cluster = |(dropped, kept): &(&str, &str)| Cluster {
         keep: id(kept),
         members: vec![
-            Member { id: id(kept), action: Action::Keep, found: None },
+            Member { id: id(kept), action: Action::Keep, title: None, source: None, found: None },
             Member {
                 id: id(dropped),
                 action: Action::Drop,
+                title: None,
+                source: None,
                 found: Some(Match {
                     matched_to: id(kept),
                     score: 0.9,

@@ -1,9 +1,11 @@
 //! Records against the store: which of them are there already. Nothing is added.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use cognate_corpus::{ExternalId, Lookup, Paper, PaperId};
-use cognate_dedup::{Evidence, Judging, Judgment, Kind, Profile, Relation, Verdict, reason};
+use cognate_corpus::{ExternalId, IdentifierKind, Lookup, Paper, PaperId};
+use cognate_dedup::{
+    Containers, Evidence, Judging, Judgment, Kind, Profile, Relation, Verdict, is_container, reason,
+};
 use cognate_index::SearchParams;
 use cognate_keyword::Query;
 use cognate_vector::UnitVector;
@@ -12,7 +14,7 @@ use rayon::prelude::*;
 use crate::engine::Engine;
 use crate::error::EngineError;
 use crate::recipe::embedded_text;
-use crate::store::StoredPaper;
+use crate::store::{Reader, StoredPaper};
 use crate::view::Snapshot;
 
 /// Papers compared with a record: the nearest in meaning, and those whose words fit its title best.
@@ -26,7 +28,9 @@ const MAX_MATCHES: usize = 10;
 pub struct Found {
     /// The stored paper's id.
     pub id: PaperId,
-    /// What is to be done about the two: duplicate or review.
+    /// The stored paper's title.
+    pub title: Option<String>,
+    /// What is to be done about the two: nothing about a version that is to stay.
     pub verdict: Verdict,
     /// Their cosine, in `[-1, 1]`.
     pub score: f32,
@@ -65,11 +69,12 @@ impl Engine {
         let Some(view) = self.view()? else { return Ok(records.iter().map(nothing).collect()) };
         view.catch_up(&self.store)?;
         let snapshot = view.snapshot();
+        let containers = containers(&self.store.reader()?, records)?;
         let texts: Vec<String> = records.iter().map(embedded_text).collect();
         let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
         let vectors = self.model()?.encoder.embed_passages(&texts)?;
         let check = |(record, vector): (&Paper, &UnitVector)| {
-            self.check_one(record, &vector.rounded_to_f16(), (&snapshot, judging, true))
+            self.check_one(record, &vector.rounded_to_f16(), (&snapshot, &containers, judging, true))
         };
         records.par_iter().zip(&vectors).map(check).collect()
     }
@@ -82,7 +87,9 @@ impl Engine {
         let (Some(view), Some(vector)) = (self.view()?, self.store.reader()?.vector(stored.row)?) else {
             return Ok(Vec::new());
         };
-        let mut found = self.check_one(&stored.paper, &vector, (&view.snapshot(), judging, false))?.matches;
+        let containers = containers(&self.store.reader()?, std::slice::from_ref(&stored.paper))?;
+        let against = (&view.snapshot(), &containers, judging, false);
+        let mut found = self.check_one(&stored.paper, &vector, against)?.matches;
         found.retain(|found| found.id != stored.paper.id);
         Ok(found)
     }
@@ -92,7 +99,7 @@ impl Engine {
         &self,
         record: &Paper,
         vector: &UnitVector,
-        (snapshot, judging, exact): (&Snapshot, &Judging, bool),
+        (snapshot, containers, judging, exact): (&Snapshot, &Containers, &Judging, bool),
     ) -> Result<CheckedRecord, EngineError> {
         let reader = self.store.reader()?;
         let mut candidates: BTreeMap<PaperId, (u32, Paper)> = BTreeMap::new();
@@ -119,11 +126,11 @@ impl Engine {
             candidates.insert(stored.paper.id.clone(), (stored.row, stored.paper));
         }
 
-        let profile = Profile::new(record);
+        let profile = Profile::new(record).without(containers);
         let mut matches = Vec::new();
         for (id, (row, paper)) in candidates {
             let Some(score) = snapshot.vectors.score(vector, row)? else { continue };
-            let other = Profile::new(&paper);
+            let other = Profile::new(&paper).without(containers);
             // What a person said goes before everything else.
             let label = reader.label(&record.id, &id)?;
             if label == Some(false) {
@@ -138,7 +145,8 @@ impl Engine {
             if judgment.verdict != Verdict::Distinct || is_told {
                 let reason = reason(&judgment.evidence, (&profile, &other));
                 let Judgment { verdict, probability, kind, relation, .. } = judgment;
-                matches.push(Found { id, verdict, score, probability, kind, relation, reason });
+                let title = paper.title;
+                matches.push(Found { id, title, verdict, score, probability, kind, relation, reason });
             }
         }
         // Stable, so that ties stay in order of id.
@@ -147,4 +155,24 @@ impl Engine {
         let verdict = matches.first().map_or(Verdict::Distinct, |found| found.verdict);
         Ok(CheckedRecord { id: record.id.clone(), verdict, matches })
     }
+}
+
+/// The identifiers of these records that papers of unlike titles carry, in the store or among the records.
+fn containers(reader: &Reader<'_>, records: &[Paper]) -> Result<Containers, EngineError> {
+    let all = records.iter().flat_map(|record| &record.external_ids);
+    let identifiers: BTreeSet<(IdentifierKind, &str)> =
+        all.map(|(kind, value)| (*kind, value.as_str())).collect();
+    let mut containers = Containers::default();
+    for (kind, value) in identifiers {
+        let Some(identifier) = ExternalId::new(kind, value) else { continue };
+        let stored = reader.look_up(&Lookup { ids: Vec::new(), identifiers: vec![identifier] })?;
+        let has = |record: &&Paper| record.external_ids.get(&kind).is_some_and(|theirs| theirs == value);
+        let papers = stored.iter().map(|stored| &stored.paper).chain(records.iter().filter(has));
+        let mut titles: Vec<&str> = papers.filter_map(|paper| paper.title.as_deref()).collect();
+        titles.sort_unstable();
+        if is_container(titles) {
+            containers.add(kind, value);
+        }
+    }
+    Ok(containers)
 }

@@ -20,11 +20,12 @@ use cognate_dedup::{
     relation,
 };
 use rayon::prelude::*;
+use roaring::RoaringBitmap;
 
 pub use check::{CheckedRecord, Found};
 pub use pairs::{JudgedPair, PairJudge};
 
-use candidates::Candidate;
+use candidates::{Candidate, Near};
 
 use crate::engine::Engine;
 use crate::error::EngineError;
@@ -37,7 +38,7 @@ const MAX_PROFILES: usize = 100_000;
 const SURELY_DISTINCT: f64 = 0.01;
 
 /// Progress of a run: a step in words, how much of it is done, and of how much.
-pub type OnProgress<'a> = &'a mut dyn FnMut(&'static str, usize, usize);
+pub type OnProgress<'a> = &'a mut (dyn FnMut(&'static str, usize, usize) + Send);
 
 /// A pair of rows, and what is to be done about it.
 struct JudgedRows {
@@ -73,17 +74,34 @@ impl Engine {
         let vectors = view.snapshot().vectors;
         let reader = self.store.reader()?;
         let file = self.pairs_file(view.model());
-        let kept = file.read().filter(|pairs| pairs.generation == vectors.generation());
-        let scored = match kept.and_then(|pairs| pairs.at_threshold(request.threshold())) {
-            Some(scored) => scored,
-            None => {
-                let scored = score(&reader, &vectors, request.threshold(), (stop, &mut *on_progress))?;
-                if let Err(error) = file.write(&scored) {
-                    tracing::warn!("{error}: the next run scores all pairs again");
-                }
-                scored
-            }
+        let kept = file.read();
+        // What has been seen, until a run over everything or an application.
+        let seen = match &kept {
+            _ if !request.asks_for_new() => vectors.generation(),
+            Some(kept) => kept.seen,
+            None => 0,
         };
+        let before = kept.as_ref().map(|kept| (kept.generation, kept.seen));
+        let kept = kept.and_then(|pairs| pairs.at_threshold(request.threshold()));
+        let scored = match kept {
+            Some(kept) if kept.generation == vectors.generation() => kept,
+            Some(kept) if request.asks_for_new() => {
+                let changed = reader.rows_since(kept.generation)?;
+                score(
+                    &reader,
+                    &vectors,
+                    (request.threshold(), Some((kept, &changed))),
+                    (stop, &mut *on_progress),
+                )?
+            }
+            _ => score(&reader, &vectors, (request.threshold(), None), (stop, &mut *on_progress))?,
+        };
+        let scored = RowPairs { seen, ..scored };
+        if before != Some((scored.generation, seen))
+            && let Err(error) = file.write(&scored)
+        {
+            tracing::warn!("{error}: the next run scores all pairs again");
+        }
         on_progress("making clusters", 0, scored.pairs.len());
         self.report(&reader, &scored, request)
     }
@@ -131,10 +149,16 @@ impl Engine {
         request: &DedupRequest,
     ) -> Result<DedupReport, EngineError> {
         let judged = with_labels(reader, scored, request.judging())?;
-        let clusters = clusters(reader, &judged, request)?;
+        let new = if request.asks_for_new() { Some(reader.rows_since(scored.seen)?) } else { None };
+        let clusters = clusters(reader, &judged, (request, new.as_ref()))?;
+        let n_new = match new {
+            Some(new) => Some(reader.ids(&new.iter().collect::<Vec<u32>>())?.len()),
+            None => None,
+        };
         let count = |action| clusters.iter().flat_map(|c| &c.members).filter(|m| m.action == action).count();
         let stats = DedupStats {
             n_papers: scored.n_papers as usize,
+            n_new,
             n_pairs: scored.n_judged as usize,
             n_clusters: clusters.len(),
             n_drop: count(Action::Drop),
@@ -147,26 +171,36 @@ impl Engine {
     }
 }
 
-/// Scores every pair that may be one paper.
+/// Scores every pair that may be one paper; given those scored before, and the rows that changed since, only pairs with
+/// one of these.
 fn score(
     reader: &Reader<'_>,
     vectors: &cognate_index::Snapshot,
-    threshold: f32,
+    (threshold, before): (f32, Option<(RowPairs, &RoaringBitmap)>),
     (stop, on_progress): (&AtomicBool, OnProgress<'_>),
 ) -> Result<RowPairs, EngineError> {
-    on_progress("reading", 0, vectors.len());
-    let sketches = candidates::sketches(reader, stop)?;
+    let sketches = candidates::sketches(reader, vectors.len(), (stop, &mut *on_progress))?;
     on_progress("looking for candidates", 0, sketches.len());
     let containers = candidates::containers(reader, &sketches)?;
-    let candidates = candidates::candidates(&sketches, vectors, threshold)?;
+    let changed = before.as_ref().map(|(_, changed)| *changed);
+    let near = Near { vectors, threshold, changed };
+    let candidates = candidates::candidates(&sketches, &near, (stop, &mut *on_progress))?;
     let n_papers = sketches.len();
     drop(sketches);
     let mut pairs = judge(reader, vectors, (&candidates, &containers), (stop, on_progress))?;
     pairs.retain(|pair| pair.is_at(threshold));
+    let mut n_judged = candidates.len() as u64;
+    if let Some((before, changed)) = before {
+        let is_as_before = |pair: &RowPair| !changed.contains(pair.rows.0) && !changed.contains(pair.rows.1);
+        pairs.extend(before.pairs.into_iter().filter(is_as_before));
+        pairs.par_sort_unstable_by_key(|pair| pair.rows);
+        n_judged += before.n_judged;
+    }
     Ok(RowPairs {
         generation: vectors.generation(),
+        seen: vectors.generation(),
         n_papers: n_papers as u64,
-        n_judged: candidates.len() as u64,
+        n_judged,
         threshold,
         pairs,
     })
@@ -276,11 +310,11 @@ fn with_labels(
     Ok(all)
 }
 
-/// Clusters of the pairs that are duplicates or to be reviewed.
+/// Clusters of the pairs that are duplicates or to be reviewed; those with a new paper, where new ones are given.
 fn clusters(
     reader: &Reader<'_>,
     judged: &[JudgedRows],
-    request: &DedupRequest,
+    (request, new): (&DedupRequest, Option<&RoaringBitmap>),
 ) -> Result<Vec<Cluster>, EngineError> {
     let matches = judged.iter().filter(|pair| pair.verdict != Verdict::Distinct);
     let mut rows: Vec<u32> = matches.flat_map(|pair| [pair.rows.0, pair.rows.1]).collect();
@@ -302,7 +336,11 @@ fn clusters(
         links.push(Link { a, b, probability: pair.probability, verdict: pair.verdict, is_forbidden });
         found.insert((a, b), pair);
     }
-    let groups = groups(records.len(), &links, request.clusters());
+    let mut groups = groups(records.len(), &links, request.clusters());
+    if let Some(new) = new {
+        let is_new = |place: usize| new.contains(records[place].0);
+        groups.retain(|group| is_new(group.keep) || group.others.iter().any(|other| is_new(other.place)));
+    }
     let mut clusters: Vec<Cluster> =
         groups.iter().map(|group| described(group, &records, &found, request)).collect();
     clusters.sort_by(|a, b| a.keep.cmp(&b.keep));
@@ -317,6 +355,10 @@ fn described(
     request: &DedupRequest,
 ) -> Cluster {
     let id = |place: usize| records[place].1.id.clone();
+    let member = |place: usize, action, found| {
+        let Paper { id, title, source, .. } = records[place].1;
+        Member { id: id.clone(), action, title: title.clone(), source: source.clone(), found }
+    };
     let mut others: Vec<Member> = Vec::with_capacity(group.others.len());
     for other in &group.others {
         let ends = (other.place.min(other.matched_to), other.place.max(other.matched_to));
@@ -324,18 +366,16 @@ fn described(
         let ends = (&records[other.place].2, &records[other.matched_to].2);
         let reason = reason(&Evidence::new(ends.0, ends.1, Some(pair.score)), ends);
         let said = if pair.label.is_some() { "a person said that they are duplicates; " } else { "" };
-        others.push(Member {
-            id: id(other.place),
-            action: if other.verdict == Verdict::Duplicate { Action::Drop } else { Action::Review },
-            found: Some(Match {
-                matched_to: id(other.matched_to),
-                score: pair.score,
-                probability: pair.probability,
-                kind: pair.kind,
-                relation: pair.relation,
-                reason: format!("{said}{reason}"),
-            }),
-        });
+        let action = if other.verdict == Verdict::Duplicate { Action::Drop } else { Action::Review };
+        let found = Match {
+            matched_to: id(other.matched_to),
+            score: pair.score,
+            probability: pair.probability,
+            kind: pair.kind,
+            relation: pair.relation,
+            reason: format!("{said}{reason}"),
+        };
+        others.push(member(other.place, action, Some(found)));
     }
     let probability = |member: &Member| member.found.as_ref().map_or(0.0, |found| found.probability);
     others.sort_by(|a, b| {
@@ -348,7 +388,7 @@ fn described(
             group.others.iter().filter(|o| o.verdict == Verdict::Duplicate).map(|o| o.place).collect();
         merged(records[group.keep].1, dropped.into_iter().map(|place| records[place].1))
     });
-    let kept = Member { id: id(group.keep), action: Action::Keep, found: None };
+    let kept = member(group.keep, Action::Keep, None);
     Cluster { keep: id(group.keep), members: [vec![kept], others].concat(), merged }
 }
 

@@ -24,7 +24,7 @@ pub use range::{RangeHits, RangeRequest};
 pub use recommend::{MAX_SEEDS, RecommendRequest, Seed, Strategy};
 pub use request::{
     MAX_EXPLAINED, MAX_LIMIT, MAX_OFFSET, MAX_QUERY_CHARS, Mode, Page, SearchOptions, SearchRequest,
-    SemanticRatio, Sort,
+    SemanticRatio, Shown, Sort,
 };
 pub use response::{
     BestSentence, Explanation, Hit, Meta, Part, Reading, Scores, SearchResponse, WithoutMarks,
@@ -193,8 +193,9 @@ impl Engine {
         let Some(view) = self.view()? else { return Ok(empty_answer(question, started)) };
         question.cancel.check()?;
         let catalog = if rank::needs_catalog(question.options) { Some(self.catalog()?) } else { None };
+        let works = if question.options.versions == Shown::One { Some(self.works()?) } else { None };
         let (mut response, ranked) = self.read_page(&view, question.options, &|snapshot| {
-            rank::rank(snapshot, catalog.as_deref(), question)
+            rank::rank(snapshot, (catalog.as_deref(), works.as_deref()), question)
         })?;
         response.meta.mode = question.mode;
         if let (Some(catalog), Some(matching)) = (&catalog, &ranked.ranking.matching) {

@@ -18,6 +18,7 @@ use crate::error::EngineError;
 use crate::query_batcher::PendingVector;
 use crate::store::DigestPeriod;
 use crate::view::Snapshot;
+use crate::works::Works;
 
 /// What is looked for.
 #[derive(Clone)]
@@ -121,7 +122,7 @@ pub(super) struct Ranking {
 /// Ranks the rows of a snapshot. `catalog` is there wherever [`needs_catalog`] says so.
 pub(super) fn rank(
     snapshot: &Snapshot,
-    catalog: Option<&Catalog>,
+    (catalog, works): (Option<&Catalog>, Option<&Works>),
     question: &Question<'_>,
 ) -> Result<Ranking, EngineError> {
     let options = question.options;
@@ -156,6 +157,13 @@ pub(super) fn rank(
         allowed = Some(both);
     }
     let vector = question.vector()?;
+    if let Some(works) = works {
+        // Of those that match, so that a publication which does not is not preferred to one that does.
+        let matching =
+            Context { snapshot, question, vector, words: words.as_ref(), allowed: allowed.as_ref() }
+                .matching()?;
+        allowed = Some(works.one_of_each(matching));
+    }
     let context = Context { snapshot, question, vector, words: words.as_ref(), allowed: allowed.as_ref() };
 
     let (mut candidates, path) = context.candidates()?;

@@ -9,7 +9,7 @@ use roaring::RoaringBitmap;
 
 use super::fusion::DEPTH;
 use super::rank::{self, Candidate, Question, Ranking, Target};
-use super::request::{Mode, SearchOptions, check_query, invalid};
+use super::request::{Mode, SearchOptions, Shown, check_query, invalid};
 use super::response::{Reading, SearchResponse};
 use crate::cancel::Cancel;
 use crate::engine::Engine;
@@ -148,6 +148,7 @@ impl Engine {
         };
         let Some(view) = self.view()? else { return Ok(super::empty_answer(&question, started)) };
         let catalog = if rank::needs_catalog(options) { Some(self.catalog()?) } else { None };
+        let works = if options.versions == Shown::One { Some(self.works()?) } else { None };
         let (mut response, ranked) = self.read_page(&view, options, &|snapshot| {
             let mut pool = options.clone();
             if request.diversity > 0.0 {
@@ -155,7 +156,7 @@ impl Engine {
                 pool.page.offset = 0;
             }
             let question = Question { options: &pool, ..question.clone() };
-            let mut ranking = rank::rank(snapshot, catalog.as_deref(), &question)?;
+            let mut ranking = rank::rank(snapshot, (catalog.as_deref(), works.as_deref()), &question)?;
             if request.strategy != Strategy::AverageVector {
                 ranking = by_seeds(snapshot, &seeds, (request.strategy, &question), ranking)?;
             }

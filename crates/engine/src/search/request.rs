@@ -173,6 +173,8 @@ pub struct SearchOptions {
     pub exact: bool,
     /// Only the papers of this period; `None` for all.
     pub within: Option<DigestPeriod>,
+    /// Which publications of one work may be hits.
+    pub versions: Shown,
 }
 
 impl SearchOptions {
@@ -192,6 +194,28 @@ impl SearchOptions {
             return Err(invalid("limit", expected, self.page.limit));
         }
         self.filter.check_size()
+    }
+}
+
+/// Which of the publications of one work a search shows, duplicates and versions alike.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Shown {
+    /// All.
+    #[default]
+    All,
+    /// One of those that pass: an article before its preprint, the fuller record first.
+    One,
+}
+
+impl std::str::FromStr for Shown {
+    type Err = EngineError;
+
+    fn from_str(text: &str) -> Result<Self, EngineError> {
+        match text {
+            "all" => Ok(Self::All),
+            "collapse" => Ok(Self::One),
+            other => Err(invalid("versions", "`all` or `collapse`".to_owned(), format!("{other:?}"))),
+        }
     }
 }
 

@@ -70,8 +70,12 @@ pub struct DroppedPaper {
     pub id: String,
     /// Its title.
     pub title: Option<String>,
+    /// The database that its record names.
+    pub source: Option<String>,
     /// The id of the paper that stays for it.
     pub kept: String,
+    /// The title of that paper.
+    pub kept_title: Option<String>,
     /// The id of the paper that it was found to be the same as: the kept one, or in a connected cluster one on
     /// the way to it.
     pub matched_to: String,
@@ -85,6 +89,16 @@ pub struct DroppedPaper {
     pub reason: String,
     /// The application that dropped it.
     pub run: u64,
+    /// When: RFC 3339, UTC.
+    pub dropped: String,
+}
+
+/// Papers of one source that are dropped in favour of papers of one source.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct DropsBetween {
+    pub(crate) source: Option<String>,
+    pub(crate) kept_source: Option<String>,
+    pub(crate) n: u64,
 }
 
 impl Store {
@@ -207,21 +221,24 @@ fn judged_ids(
     Ok(ids)
 }
 
-const DROPPED_COLUMNS: &str = "p.id, p.title, k.id, m.id, d.score, d.probability, d.kind, d.reason, d.run \
-     FROM drops d JOIN papers p ON p.row = d.row JOIN papers k ON k.row = d.kept \
+const DROPPED_COLUMNS: &str = "p.id, p.title, p.source, k.id, k.title, m.id, d.score, d.probability, d.kind, \
+     d.reason, d.run, r.applied FROM drops d JOIN dedup_runs r ON r.run = d.run JOIN papers p ON p.row = d.row JOIN papers k ON k.row = d.kept \
      JOIN papers m ON m.row = d.matched WHERE d.ended IS NULL";
 
 fn dropped_of(row: &Row<'_>) -> rusqlite::Result<DroppedPaper> {
     Ok(DroppedPaper {
         id: row.get(0)?,
         title: row.get(1)?,
-        kept: row.get(2)?,
-        matched_to: row.get(3)?,
-        score: row.get(4)?,
-        probability: row.get(5)?,
-        kind: row.get(6)?,
-        reason: row.get(7)?,
-        run: row.get(8)?,
+        source: row.get(2)?,
+        kept: row.get(3)?,
+        kept_title: row.get(4)?,
+        matched_to: row.get(5)?,
+        score: row.get(6)?,
+        probability: row.get(7)?,
+        kind: row.get(8)?,
+        reason: row.get(9)?,
+        run: row.get(10)?,
+        dropped: row.get(11)?,
     })
 }
 
@@ -237,6 +254,26 @@ impl Reader<'_> {
         let mut statement = self.prepare_cached(&sql)?;
         let dropped = statement.query_map([offset, limit], dropped_of)?.collect::<Result<_, _>>()?;
         Ok(dropped)
+    }
+
+    /// How many papers each source has that are not dropped.
+    pub(crate) fn n_by_source(&self) -> Result<Vec<(Option<String>, u64)>, EngineError> {
+        let mut statement =
+            self.prepare_cached("SELECT source, count(*) FROM papers WHERE deleted = 0 GROUP BY source")?;
+        let counts = statement.query_map([], |r| Ok((r.get(0)?, r.get(1)?)))?.collect::<Result<_, _>>()?;
+        Ok(counts)
+    }
+
+    /// How many papers of which source are dropped at this moment in favour of papers of which.
+    pub(crate) fn drops_between(&self) -> Result<Vec<DropsBetween>, EngineError> {
+        let mut statement = self.prepare_cached(
+            "SELECT p.source, k.source, count(*) FROM drops d JOIN papers p ON p.row = d.row \
+             JOIN papers k ON k.row = d.kept WHERE d.ended IS NULL GROUP BY p.source, k.source",
+        )?;
+        let between =
+            |r: &Row<'_>| Ok(DropsBetween { source: r.get(0)?, kept_source: r.get(1)?, n: r.get(2)? });
+        let drops = statement.query_map([], between)?.collect::<Result<_, _>>()?;
+        Ok(drops)
     }
 
     /// The dropped paper of this id, with its row.

@@ -6,6 +6,7 @@ use std::ops::Deref;
 use cognate_corpus::identifier::Lookup;
 use cognate_corpus::{Paper, PaperId, PublicationKind};
 use cognate_vector::UnitVector;
+use roaring::RoaringBitmap;
 use rusqlite::{Connection, OptionalExtension, Row};
 use serde::de::DeserializeOwned;
 
@@ -81,6 +82,13 @@ impl Reader<'_> {
     /// Papers that have a vector: dropped ones too.
     pub(crate) fn n_vectors(&self) -> Result<u64, EngineError> {
         Ok(self.query_row("SELECT count(*) FROM vectors", [], |r| r.get(0))?)
+    }
+
+    /// Rows that are new, changed, deleted, dropped or brought back after this generation.
+    pub(crate) fn rows_since(&self, since: u64) -> Result<RoaringBitmap, EngineError> {
+        let mut statement = self.prepare_cached("SELECT row FROM papers WHERE generation > ?1")?;
+        let rows = statement.query_map([since], |r| r.get::<_, u32>(0))?.collect::<Result<_, _>>()?;
+        Ok(rows)
     }
 
     /// The papers of `rows`, by row.

@@ -31,7 +31,7 @@ use rayon::ThreadPool;
 
 pub use self::knn::KnnGraph;
 pub use self::merge::Maintained;
-pub use self::range::AtLeast;
+pub use self::range::{AtLeast, Wanted};
 pub use self::search::{DEFAULT_EF, Found, SearchParams, SearchPath};
 use self::snapshot::Live;
 pub use self::snapshot::Snapshot;

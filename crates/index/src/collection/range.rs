@@ -1,8 +1,9 @@
 //! Everything above a score: for one query, and for all pairs.
 
 use std::iter::FusedIterator;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use cognate_vector::kernels::dots_i8;
+use cognate_vector::kernels::{Hit, Panels};
 use cognate_vector::{Scored, UnitVector};
 use rayon::prelude::*;
 use roaring::RoaringBitmap;
@@ -17,8 +18,29 @@ const TILE: usize = 512;
 
 /// Two rows and their score each.
 type Pairs = Vec<(u32, u32, f32)>;
+
+/// Which pairs are looked for, and for how long.
+pub struct Wanted<'a> {
+    /// The least score.
+    pub min_score: f32,
+    /// Of each pair at least one row is among these; `None` for all pairs.
+    pub rows: Option<&'a RoaringBitmap>,
+    /// Asked with the rows of a pair, in any order, and a number that its score is not above, before the score is
+    /// computed: what it refuses costs neither time nor memory.
+    pub is_wanted: &'a (dyn Fn(u32, u32, f32) -> bool + Sync),
+    /// Asked with the part of the work that is done, from 0 to 1, from any thread. After `false` no more is looked for.
+    pub goes_on: &'a (dyn Fn(f64) -> bool + Sync),
+}
 /// A number of a segment, and the range of positions in it.
 type Tile = (usize, usize, usize);
+
+/// Rows of one segment that a tile is compared with.
+struct Packed {
+    segment: usize,
+    /// In ascending order.
+    positions: Vec<usize>,
+    panels: Panels,
+}
 
 /// Every row with a score of at least some value, best first, equal scores in order of row. Knows
 /// their number before the first is taken.
@@ -121,25 +143,19 @@ impl Snapshot {
 
     /// Every pair of rows whose score is at least `min_score`, as `(i, j, score)` with `i < j`, in
     /// order of `i`, then `j`: complete. The score is that of `j` for the vector of `i`. Takes `n²/2`
-    /// products of i8, some 5 ns each, and memory for the pairs found.
+    /// products of i8, less than 1 ns each, and memory for the pairs found.
     ///
     /// # Errors
     /// [`IndexError::Io`], or that a file is damaged.
     pub fn pairs_at_least(&self, min_score: f32) -> Result<Vec<(u32, u32, f32)>, IndexError> {
-        self.pairs_at_least_if(min_score, &|_, _, _| true)
+        self.pairs(&Wanted { min_score, rows: None, is_wanted: &|_, _, _| true, goes_on: &|_| true })
     }
 
-    /// As [`pairs_at_least`](Self::pairs_at_least), without the pairs that `wanted` refuses. It is asked with
-    /// the rows of a pair, in any order, and a number that its score is not above, before the score is
-    /// computed: what it refuses costs neither time nor memory.
+    /// As [`pairs_at_least`](Self::pairs_at_least), of those that are wanted; some of them, if it was not to go on.
     ///
     /// # Errors
     /// As for [`pairs_at_least`](Self::pairs_at_least).
-    pub fn pairs_at_least_if(
-        &self,
-        min_score: f32,
-        wanted: &(dyn Fn(u32, u32, f32) -> bool + Sync),
-    ) -> Result<Vec<(u32, u32, f32)>, IndexError> {
+    pub fn pairs(&self, wanted: &Wanted<'_>) -> Result<Vec<(u32, u32, f32)>, IndexError> {
         self.check_damage()?;
         let tiles: Vec<Tile> = self
             .segments()
@@ -150,12 +166,35 @@ impl Snapshot {
                 (0..len).step_by(TILE).map(move |start| (number, start, len.min(start + TILE)))
             })
             .collect();
-        let found: Result<Vec<Pairs>, IndexError> = (0..tiles.len())
+        // What each square's rows are compared with, and how many of the tiles it meets: of all pairs, those up to its
+        // own; else all.
+        let squares: Vec<((usize, Vec<usize>), usize)> = match wanted.rows {
+            None => {
+                let whole =
+                    |(n, &(number, start, end)): (usize, &Tile)| ((number, (start..end).collect()), n + 1);
+                tiles.iter().enumerate().map(whole).collect()
+            }
+            Some(rows) => self.positions_of(rows).into_iter().map(|of| (of, tiles.len())).collect(),
+        };
+        let n_to_do: usize = squares.iter().map(|(_, n_tiles)| n_tiles).sum();
+        let (n_done, goes_on) = (AtomicUsize::new(0), AtomicBool::new(true));
+        // Rows are packed once for all tiles that they meet. The last has the most to do, and so is begun first.
+        let found: Result<Vec<Pairs>, IndexError> = squares
             .into_par_iter()
-            .map(|first| {
-                let mut pairs = Vec::new();
-                for second in first..tiles.len() {
-                    self.pairs_of_tiles((tiles[first], tiles[second]), (min_score, wanted), &mut pairs)?;
+            .rev()
+            .with_max_len(1)
+            .map(|((segment, positions), n_tiles)| {
+                let (mut pairs, mut hits) = (Vec::new(), Vec::new());
+                let packed = self.packed(segment, positions);
+                for &tile in &tiles[..n_tiles] {
+                    if !goes_on.load(Ordering::Relaxed) {
+                        break;
+                    }
+                    self.pairs_of_tile((tile, &packed), wanted, (&mut hits, &mut pairs))?;
+                    let done = (n_done.fetch_add(1, Ordering::Relaxed) + 1) as f64 / n_to_do as f64;
+                    if !(wanted.goes_on)(done) {
+                        goes_on.store(false, Ordering::Relaxed);
+                    }
                 }
                 Ok(pairs)
             })
@@ -165,44 +204,67 @@ impl Snapshot {
         Ok(pairs)
     }
 
-    fn pairs_of_tiles(
+    /// Where rows are: numbers of segments, and at most [`TILE`] positions in each.
+    fn positions_of(&self, rows: &RoaringBitmap) -> Vec<(usize, Vec<usize>)> {
+        let of_segment = |(number, live): (usize, &super::snapshot::Live)| {
+            let has = |(_, row): &(usize, &u32)| rows.contains(**row);
+            let positions: Vec<usize> =
+                live.segment.rows().iter().enumerate().filter(has).map(|(position, _)| position).collect();
+            let parts: Vec<_> = positions.chunks(TILE).map(|part| (number, part.to_vec())).collect();
+            parts
+        };
+        self.segments().iter().enumerate().flat_map(of_segment).collect()
+    }
+
+    fn packed(&self, segment: usize, positions: Vec<usize>) -> Packed {
+        let of = &self.segments()[segment].segment;
+        let rows: Vec<i8> = positions.iter().flat_map(|&position| of.vector(position)).copied().collect();
+        let mut panels = Panels::default();
+        panels.pack(&rows, of.stride());
+        Packed { segment, positions, panels }
+    }
+
+    fn pairs_of_tile(
         &self,
-        (left, right): (Tile, Tile),
-        (min_score, wanted): (f32, &(dyn Fn(u32, u32, f32) -> bool + Sync)),
-        pairs: &mut Pairs,
+        (left, right): (Tile, &Packed),
+        wanted: &Wanted<'_>,
+        (hits, pairs): (&mut Vec<Hit>, &mut Pairs),
     ) -> Result<(), IndexError> {
-        let (a, b) = (&self.segments()[left.0], &self.segments()[right.0]);
+        let (number, start, end) = left;
+        let (a, b) = (&self.segments()[number], &self.segments()[right.segment]);
         let error = pair_error(self.dim(), a.segment.residual(), b.segment.residual());
         let scale = a.segment.scale() * b.segment.scale();
         // Products below this number are of pairs below the score. In f64, and rounded down.
-        let bar = (f64::from(min_score - error) / f64::from(scale)).floor() as i64 - 1;
-        let stride = b.segment.stride();
-        let rows = &b.segment.vectors()[right.1 * stride..right.2 * stride];
-        let mut dots = vec![0; right.2 - right.1];
-        for i in left.1..left.2 {
-            if a.dead.contains(i) {
+        let bar = (f64::from(wanted.min_score - error) / f64::from(scale)).floor() - 1.0;
+        let stride = a.segment.stride();
+        hits.clear();
+        // A cast of a number that is too large gives the largest.
+        right.panels.at_least(&a.segment.vectors()[start * stride..end * stride], bar as i32, hits);
+        for hit in hits {
+            let (i, j) = (start + hit.row as usize, right.positions[hit.column as usize]);
+            if a.dead.contains(i) || b.dead.contains(j) {
                 continue;
             }
-            // Within a tile, each pair once.
-            let from = if left == right { i + 1 } else { right.1 };
-            let skipped = from - right.1;
-            dots_i8(a.segment.vector(i), &rows[skipped * stride..], &mut dots[skipped..]);
-            for (j, &dot) in (from..right.2).zip(&dots[skipped..]) {
-                if i64::from(dot) >= bar && !b.dead.contains(j) {
-                    let upper = dot as f32 * scale + error;
-                    if !wanted(a.segment.rows()[i], b.segment.rows()[j], upper) {
-                        continue;
-                    }
-                    let (mut low, mut high) = ((&a.segment, i), (&b.segment, j));
-                    if low.0.rows()[i] > high.0.rows()[j] {
-                        std::mem::swap(&mut low, &mut high);
-                    }
-                    let query = self.unit_vector(low.0, low.1)?;
-                    let score = high.0.score(query.as_slice(), high.1, &mut Vec::new())?;
-                    if score >= min_score {
-                        pairs.push((low.0.rows()[low.1], high.0.rows()[high.1], score));
-                    }
-                }
+            let rows = (a.segment.rows()[i], b.segment.rows()[j]);
+            // A pair is met twice where both are among the rows asked for, and within a tile of all pairs.
+            let is_met_twice = match wanted.rows {
+                Some(of) => of.contains(rows.0),
+                None => number == right.segment && (start..end).contains(&j),
+            };
+            if is_met_twice && rows.0 >= rows.1 {
+                continue;
+            }
+            if !(wanted.is_wanted)(rows.0, rows.1, hit.dot as f32 * scale + error) {
+                continue;
+            }
+            let (mut low, mut high) = ((&a.segment, i), (&b.segment, j));
+            if rows.0 > rows.1 {
+                std::mem::swap(&mut low, &mut high);
+            }
+            let query = self.unit_vector(low.0, low.1)?;
+            let score = high.0.score(query.as_slice(), high.1, &mut Vec::new())?;
+            if score >= wanted.min_score {
+                pairs.push((low.0.rows()[low.1], high.0.rows()[high.1], score));
             }
         }
         Ok(())

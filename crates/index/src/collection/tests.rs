@@ -1,5 +1,6 @@
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use cognate_vector::Scored;
 use rand::rngs::StdRng;
@@ -137,6 +138,34 @@ fn all_pairs_and_all_neighbours_are_found() {
     }
     assert!(wanted.len() > 100);
     assert_eq!(snapshot.pairs_at_least(0.9).unwrap(), wanted);
+
+    // Those with a row of some; those that are asked for; and for as long as is asked for.
+    let some: RoaringBitmap = map.keys().copied().filter(|row| row % 7 == 0).collect();
+    let done = Mutex::new(Vec::new());
+    let goes_on = |part: f64| {
+        done.lock().unwrap().push(part);
+        true
+    };
+    let of_some = |rows, is_wanted| {
+        snapshot.pairs(&Wanted { min_score: 0.9, rows, is_wanted, goes_on: &goes_on }).unwrap()
+    };
+    let with_some: Vec<_> =
+        wanted.iter().copied().filter(|(i, j, _)| some.contains(*i) || some.contains(*j)).collect();
+    assert!(with_some.len() > 20 && with_some.len() < wanted.len());
+    assert_eq!(of_some(Some(&some), &|_, _, _| true), with_some);
+    let odd: Vec<_> = wanted.iter().copied().filter(|(i, j, _)| (i + j) % 2 == 1).collect();
+    assert_eq!(of_some(None, &|i, j, _| (i + j) % 2 == 1), odd);
+    let done = done.into_inner().unwrap();
+    assert!(done.iter().all(|part| *part > 0.0 && *part <= 1.0) && done.contains(&1.0), "{done:?}");
+    let n_asked = AtomicUsize::new(0);
+    let goes_on = |_: f64| {
+        n_asked.fetch_add(1, Ordering::Relaxed);
+        false
+    };
+    snapshot
+        .pairs(&Wanted { min_score: 0.9, rows: None, is_wanted: &|_, _, _| true, goes_on: &goes_on })
+        .unwrap();
+    assert!(n_asked.into_inner() <= rayon::current_num_threads(), "each thread stops at once");
 
     let graph = snapshot.knn_graph(&SearchParams { exact: true, ..SearchParams::new(5) }).unwrap();
     assert_eq!(graph.len(), map.len());

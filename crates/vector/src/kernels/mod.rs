@@ -6,8 +6,11 @@
 //!
 //! Rows of i8 are padded with zeros to a multiple of [`I8_BLOCK`], so that no kernel has a tail.
 
+mod panels;
 #[cfg(target_arch = "x86_64")]
 mod x86;
+
+pub use panels::{Hit, Panels};
 
 use half::f16;
 

@@ -1,5 +1,5 @@
-//! The kernels on x86-64 instructions, and the choice among them: the only module of this workspace
-//! that uses SIMD intrinsics. Callers have checked the shapes.
+//! The kernels on x86-64 instructions, and the choice among them; products with panels are in `panels`. Callers have
+//! checked the shapes.
 #![allow(unsafe_code, reason = "SIMD intrinsics; every block says why it is sound")]
 
 use std::arch::x86_64::*;
@@ -28,7 +28,7 @@ const AHEAD: usize = 4;
 static LEVEL: AtomicU8 = AtomicU8::new(0);
 
 #[inline]
-fn level() -> Level {
+pub(super) fn level() -> Level {
     match LEVEL.load(Ordering::Relaxed) {
         1 => Level::Portable,
         2 => Level::Avx2,
@@ -55,6 +55,16 @@ pub(super) fn detect() -> Level {
     } else {
         Level::Avx2
     }
+}
+
+/// Every level that this processor has, but for the portable one.
+#[cfg(test)]
+pub(super) fn levels() -> Vec<Level> {
+    let highest = detect();
+    let has = |level: &Level| {
+        *level <= highest && (*level != Level::AvxVnni || is_x86_feature_detected!("avxvnni"))
+    };
+    [Level::Avx2, Level::AvxVnni, Level::Avx512Vnni].into_iter().filter(has).collect()
 }
 
 pub(super) fn instructions() -> &'static str {
@@ -417,13 +427,8 @@ mod tests {
             cases.push((vec![127; len], vec![-128; len]));
             for (a, b) in cases {
                 let expected = portable::dot_i8(&a, &b);
-                for level in [Level::Avx2, Level::AvxVnni, Level::Avx512Vnni] {
-                    if level == highest
-                        || (level < highest
-                            && (level != Level::AvxVnni || is_x86_feature_detected!("avxvnni")))
-                    {
-                        assert_eq!(dot_i8_on(level, &a, &b), expected, "{level:?} {len}");
-                    }
+                for level in levels() {
+                    assert_eq!(dot_i8_on(level, &a, &b), expected, "{level:?} {len}");
                 }
             }
         }
