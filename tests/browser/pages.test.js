@@ -18,7 +18,7 @@ const PHONE = { width: 380, height: 780 };
 const ODD = [
   {
     id: "odd/script",
-    title: "<script>document.title = 'broken' & bold claims of 1 < 2",
+    title: "<script>document.title = 'broken'</script> & <b>bold</b> claims",
     abstract: 'A "quoted" abstract with <img src=x onerror=alert(1)> and $E = mc^2$ in it. It stays text.',
     authors: ["O'Brien, <i>Ann</i>"],
     categories: ["x<y"],
@@ -210,7 +210,7 @@ describe("a paper", () => {
   test("shows texts as texts", () =>
     onPage({}, async (page) => {
       await page.goto("/papers/odd/script");
-      assert.equal(await page.locator("h1").textContent(), ODD[0].title);
+      assert.equal(await page.locator("h1").textContent(), ODD[0].title.replace(/<\/?b>/g, ""));
       assert.match(await page.title(), /^<script>/);
       assert.equal(await page.locator(".sheet .abstract").textContent(), ODD[0].abstract);
       assert.equal(await page.locator("main script, main img, main b").count(), 0);

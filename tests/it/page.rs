@@ -12,7 +12,7 @@ const JSON: &str = "application/json";
 fn texts_are_texts_and_nothing_is_loaded_from_elsewhere() {
     let cognate = Cognate::with_demo();
     let server = cognate.serve(&[]);
-    let odd = r#"{"id": "odd/<i>", "title": "<script>alert('1') & \"x\"", "authors": ["<b>Ann</b>"],
+    let odd = r#"{"id": "odd/<i>", "title": "<script>alert('1')</script> & \"x\"", "authors": ["<b>Ann</b>"],
         "abstract": "On $a<b$ & others.", "url": "javascript:alert(1)", "categories": ["<u>"], "venue": "\"><img>",
         "publication_date": "2031-01-02"}"#;
     assert_eq!(server.post("/v1/papers", JSON, odd).status, 200);

@@ -5,6 +5,7 @@ exported in json. Prints how many papers are the same; at the first that is not,
 """
 
 import csv
+import hashlib
 import json
 import re
 import sys
@@ -56,12 +57,23 @@ def derived_id(paper):
     return next((label + ids[kind] for kind, label in labels.items() if kind in ids), None)
 
 
+def content_id(paper):
+    """The id of a record that says nothing to be named by, made anew of what it says."""
+    digest = hashlib.sha256()
+    one = lambda name: [str(paper[name])] if paper.get(name) is not None else []
+    ids = [f"{kind}:{id}" for kind, id in paper["external_ids"].items()]
+    texts = [one("title"), one("abstract"), paper["authors"], *map(one, ("year", "venue", "volume", "issue", "pages")), ids]
+    for items in texts:
+        for item in items:
+            signs = (" " if c.isspace() or unicodedata.category(c) == "Cc" else c for c in item)
+            digest.update(" ".join("".join(signs).split()).encode() + b"\xfe")
+        digest.update(b"\xff")
+    return "p-" + digest.hexdigest()[:16]
+
+
 def own_id(written, paper):
     """The id that a file gives: written out, or that of the first identifier, or that of the content."""
-    if written:
-        return urllib.parse.unquote(written)
-    of_content = paper["id"] if paper["id"].startswith("p-") else None
-    return derived_id(paper) or of_content
+    return urllib.parse.unquote(written) if written else derived_id(paper) or content_id(paper)
 
 
 def check_csv(file, papers):
@@ -129,8 +141,7 @@ def check_bibtex(file, papers):
 
 
 def displayed(text):
-    """Without white space around maths on lines of its own, which the decoder sets off; `\\(x\\)` is `$x$`."""
-    text = re.sub(r"\\\((.*?)\\\)", r"$\1$", text or "")
+    """Without white space around maths on lines of its own, which the decoder sets off."""
     return re.sub(r"\s*\$\$\s*", "$$", fold(text))
 
 

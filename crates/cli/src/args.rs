@@ -6,9 +6,10 @@ use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use clap::builder::FalseyValueParser;
+use clap::builder::{FalseyValueParser, PossibleValuesParser, TypedValueParser};
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
+use cognate_corpus::Format;
 use cognate_embed::Precision;
 pub(crate) use saved::{DigestArgs, DigestFormat, SavedAddArgs, SavedCommand, SavedNewArgs};
 
@@ -119,8 +120,8 @@ pub(crate) struct IndexArgs {
     #[arg(required = true, value_name = "FILE")]
     pub(crate) files: Vec<PathBuf>,
     /// The format, where it cannot be detected
-    #[arg(long, value_enum, default_value_t = FormatArg::Auto)]
-    pub(crate) format: FormatArg,
+    #[arg(long, value_parser = format_name(), default_value_t = Format::Auto)]
+    pub(crate) format: Format,
     /// Date of a page that has none [form: YYYY-MM-DD]
     #[arg(long, value_name = "DATE")]
     pub(crate) date: Option<String>,
@@ -132,18 +133,9 @@ pub(crate) struct IndexArgs {
     pub(crate) restore: bool,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum FormatArg {
-    Auto,
-    Jsonl,
-    Json,
-    Csv,
-    Tsv,
-    Xlsx,
-    Bibtex,
-    Ris,
-    Nbib,
-    DailyPapers,
+/// Reads the name of a format, all of which help and completions list.
+fn format_name() -> impl TypedValueParser<Value = Format> {
+    PossibleValuesParser::new(Format::ALL.map(Format::name)).try_map(|name| name.parse::<Format>())
 }
 
 #[derive(Debug, ClapArgs)]
@@ -433,8 +425,8 @@ pub(crate) struct CheckArgs {
     #[arg(required = true, value_name = "FILE")]
     pub(crate) files: Vec<PathBuf>,
     /// The format, where it cannot be detected
-    #[arg(long, value_enum, default_value_t = FormatArg::Auto)]
-    pub(crate) format: FormatArg,
+    #[arg(long, value_parser = format_name(), default_value_t = Format::Auto)]
+    pub(crate) format: Format,
     #[command(flatten)]
     pub(crate) judging: JudgingArgs,
 }

@@ -1,41 +1,23 @@
 //! Atom: arXiv's own feed, and the feeds that we write.
 
 use crate::bibliography::{Draft, OWN_ID, To};
-use crate::error::{Place, ReadError, RecordError};
 use crate::identifier::IdentifierKind;
-use crate::input::Input;
-use crate::reader::FormatReader;
-use crate::record::Record;
 use crate::text::fold;
-use crate::xml::{Element, Elements, has_element};
+use crate::xml::{Element, has_element};
 
 /// What the ids of our own entries begin with.
 pub(crate) const OWN_ENTRY: &str = "urn:cognate:paper:";
+
+/// The elements that are records.
+pub(crate) const RECORDS: &[&str] = &["entry"];
 
 /// Whether a text is an Atom feed.
 pub(crate) fn is_atom(head: &[u8]) -> bool {
     has_element(head, &["feed"])
 }
 
-/// The papers of a feed.
-pub(crate) struct Atom {
-    elements: Elements,
-}
-
-impl Atom {
-    pub(crate) fn new(input: Input) -> Self {
-        Self { elements: Elements::new(input, &["entry"]) }
-    }
-}
-
-impl FormatReader for Atom {
-    fn next_record(&mut self) -> Result<Option<Result<Record, RecordError>>, ReadError> {
-        let element = self.elements.next_element()?;
-        Ok(element.map(|element| element.and_then(|(element, place)| read(element, &place))))
-    }
-}
-
-fn read(mut entry: Element, place: &Place) -> Result<Record, RecordError> {
+/// What a record says.
+pub(crate) fn draft(mut entry: Element) -> Draft {
     let mut draft = Draft::default();
     for id in entry.take_texts(&["id"]) {
         let id = fold(&id);
@@ -102,5 +84,5 @@ fn read(mut entry: Element, place: &Place) -> Result<Record, RecordError> {
         }
     }
     draft.add_leaves("atom", &entry);
-    draft.finish().into_paper(place)
+    draft
 }

@@ -80,8 +80,9 @@ fn name_of(members: &Map<String, Value>) -> Option<String> {
             (!text.trim().is_empty()).then(|| fold(&text))
         })
     };
-    let family = text(&["family", "last", "lastname", "familyname", "surname", "ln"]);
-    let given = text(&["given", "first", "firstname", "givenname", "forename", "foreName", "fn", "initials"]);
+    let family = text(&["family", "last", "lastname", "familyname", "surname", "ln", "keyname"]);
+    let given =
+        text(&["given", "first", "firstname", "givenname", "forename", "forenames", "fn", "initials"]);
     if let Some(family) = family {
         let particles = [
             text(&["droppingparticle", "nondroppingparticle", "prefix", "particle"]),
@@ -119,10 +120,10 @@ fn name_of(members: &Map<String, Value>) -> Option<String> {
 /// Whether an object says more than a name: an affiliation, an ORCID.
 fn says_more(members: &Map<String, Value>) -> bool {
     #[rustfmt::skip]
-    const PARTS: [&str; 26] = [
+    const PARTS: [&str; 28] = [
         "family", "last", "lastname", "familyname", "surname", "given", "first", "firstname", "givenname", "forename", "initials",
         "droppingparticle", "nondroppingparticle", "prefix", "particle", "suffix", "middle", "middlename", "name", "literal",
-        "fullname", "displayname", "rawauthorname", "collectivename", "sequence", "nametype",
+        "fullname", "displayname", "rawauthorname", "collectivename", "sequence", "nametype", "keyname", "forenames",
     ];
     members.iter().any(|(name, value)| {
         let is_empty = match value {

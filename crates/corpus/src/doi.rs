@@ -21,6 +21,11 @@ pub(crate) fn arxiv_id(text: &str) -> Option<String> {
     doi.strip_prefix("10.48550/arxiv.").map(str::to_owned)
 }
 
+/// Whether a text is a DOI, whoever gave it.
+pub(crate) fn is_doi(text: &str) -> bool {
+    read(text).is_some()
+}
+
 fn read(text: &str) -> Option<String> {
     /// What stands before a DOI: nothing, a label, a resolver, or the address of a page on any site.
     static LEAD_IN: LazyLock<Regex> = LazyLock::new(|| {

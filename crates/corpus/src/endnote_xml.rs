@@ -1,35 +1,16 @@
 //! EndNote's XML (`<xml><records><record>…`), with and without the styles of its texts.
 
 use crate::bibliography::{Draft, ENTRY_TYPE, To, bibtex_type_of_words, labelled};
-use crate::error::{Place, ReadError, RecordError};
 use crate::identifier::IdentifierKind;
-use crate::input::Input;
-use crate::reader::FormatReader;
-use crate::record::Record;
 use crate::text::fold;
-use crate::xml::{Element, Elements, has_element};
+use crate::xml::{Element, has_element};
+
+/// The elements that are records.
+pub(crate) const RECORDS: &[&str] = &["record"];
 
 /// Whether a text is EndNote's XML.
 pub(crate) fn is_endnote(head: &[u8]) -> bool {
-    has_element(head, &["record"]) && has_element(head, &["ref-type", "contributors", "titles", "source-app"])
-}
-
-/// The papers of such a file.
-pub(crate) struct EndNote {
-    elements: Elements,
-}
-
-impl EndNote {
-    pub(crate) fn new(input: Input) -> Self {
-        Self { elements: Elements::new(input, &["record"]) }
-    }
-}
-
-impl FormatReader for EndNote {
-    fn next_record(&mut self) -> Result<Option<Result<Record, RecordError>>, ReadError> {
-        let element = self.elements.next_element()?;
-        Ok(element.map(|element| element.and_then(|(element, place)| read(element, &place))))
-    }
+    has_element(head, RECORDS) && has_element(head, &["ref-type", "contributors", "titles", "source-app"])
 }
 
 const FIELDS: [(&[&str], To); 29] = [
@@ -64,7 +45,8 @@ const FIELDS: [(&[&str], To); 29] = [
     (&["work-type"], To::Field("type")),
 ];
 
-fn read(mut record: Element, place: &Place) -> Result<Record, RecordError> {
+/// What a record says.
+pub(crate) fn draft(mut record: Element) -> Draft {
     let mut draft = Draft::default();
     for kind in record.take(&["ref-type"]) {
         let word = kind.attribute("name").map_or_else(|| kind.text(), str::to_owned);
@@ -111,5 +93,5 @@ fn read(mut record: Element, place: &Place) -> Result<Record, RecordError> {
         draft.reference.set_key(&label);
     }
     draft.add_leaves("endnote", &record);
-    draft.finish().into_paper(place)
+    draft
 }

@@ -12,8 +12,10 @@ const MAX_PASSES: usize = 4;
 /// A text without markup and with its character references as characters; a text that has neither is given
 /// as it is. `text_of(text_of(t)) == text_of(t)` but for markup hidden more than `MAX_PASSES` deep.
 ///
-/// Only tags of HTML, JATS and MathML are markup: in `a <b and c> d` there is none. Blocks become lines, the
-/// headings of a structured abstract go before their text with a colon, and the heading "Abstract" goes.
+/// Only tags of HTML, JATS and MathML that texts are marked up with are markup: in `a <b and c> d` there is none, and
+/// `<script>` is text like any other. A tag goes, what is in it stays; only the second form of a formula goes with its
+/// tags. Blocks become lines, the headings of a structured abstract go before their text with a colon, and the heading
+/// "Abstract" goes.
 pub fn text_of(text: &str) -> Cow<'_, str> {
     // Marks of byte order, which nobody sees.
     let mut text = if text.contains('\u{feff}') {
@@ -45,8 +47,8 @@ enum Tag {
     Block,
     /// Its content is the heading of what follows.
     Heading,
-    /// Its content is no text.
-    Dropped,
+    /// A formula again, in the middle of one.
+    Annotation,
     /// White space in it is layout.
     Maths,
     /// The tag of a superscript, which without its raising would join the number before it.
@@ -68,16 +70,15 @@ fn tag(name: &str) -> Option<Tag> {
         | "institution" | "mrow" | "mi" | "mn" | "mo" | "ms" | "mtext" | "msub" | "msubsup" | "mover"
         | "munder" | "munderover" | "msqrt" | "mroot" | "mstyle" | "mspace" | "mfenced" | "mpadded"
         | "mphantom" | "mtable" | "mtr" | "mtd" | "menclose" | "merror" | "mmultiscripts" | "mprescripts"
-        | "none" | "semantics" | "msup" | "nobr" | "wbr" | "ins" | "mark" | "s" | "math-text" => Tag::Inline,
+        | "none" | "semantics" | "msup" | "nobr" | "wbr" | "ins" | "mark" | "s" | "math-text"
+        | "object-id" | "graphic" | "inline-graphic" => Tag::Inline,
         "p" | "br" | "div" | "sec" | "ul" | "ol" | "li" | "list" | "list-item" | "break" | "abstract"
         | "hr" | "blockquote" | "table" | "tr" | "td" | "th" | "tbody" | "disp-quote" | "abstracttext"
         | "section" | "def-list" | "def-item" | "dl" | "dt" | "dd" | "trans-abstract" | "body" | "html" => {
             Tag::Block
         }
         "title" | "h1" | "h2" | "h3" | "h4" | "h5" | "h6" | "label" | "header" => Tag::Heading,
-        "script" | "style" | "annotation" | "annotation-xml" | "object-id" | "graphic" | "inline-graphic" => {
-            Tag::Dropped
-        }
+        "annotation" | "annotation-xml" => Tag::Annotation,
         "math" => Tag::Maths,
         "sup" => Tag::Raised,
         "mfrac" => Tag::Fraction,
@@ -88,27 +89,90 @@ fn tag(name: &str) -> Option<Tag> {
 }
 
 /// A tag in a text.
-struct Found {
+struct Found<'a> {
     tag: Tag,
+    /// As it is written.
+    name: &'a str,
     is_end: bool,
     is_empty: bool,
+    /// Whether it has attributes.
+    is_long: bool,
     /// With its angle brackets, in bytes.
     length: usize,
 }
 
-/// The tag or comment at the start of `text`, which begins with `<`.
-fn read_tag(text: &str) -> Option<Found> {
+/// The tags of a text, one after another.
+struct Tags<'a> {
+    text: &'a str,
+    /// The end tags that were looked for: where the next of each name begins, if there is one.
+    ends: Vec<(&'a str, Option<usize>)>,
+    has_cdata: bool,
+}
+
+impl<'a> Tags<'a> {
+    fn new(text: &'a str) -> Self {
+        Self { text, ends: Vec::new(), has_cdata: text.contains("<![CDATA[") }
+    }
+
+    /// The tag or comment at a place, where there is one. Places are asked for in their order.
+    fn at(&mut self, at: usize) -> Option<Found<'a>> {
+        let rest = &self.text[at..];
+        let sign = |length| Found {
+            tag: Tag::Inline,
+            name: "",
+            is_end: false,
+            is_empty: true,
+            is_long: true,
+            length,
+        };
+        if rest.starts_with("<!--") {
+            return self.end_of(at, "!--", "-->").map(|end| sign(end - at));
+        }
+        if self.has_cdata
+            && let Some(length) = ["<![CDATA[", "]]>"].iter().find(|sign| rest.starts_with(**sign))
+        {
+            return Some(sign(length.len()));
+        }
+        let found = read_tag(rest)?;
+        // `a<b>c`: a letter between two signs, unless another tag closes it. Paragraphs are often left open.
+        let is_sign =
+            found.name.len() == 1 && !found.is_long && !found.is_end && !found.name.eq_ignore_ascii_case("p");
+        if is_sign && self.end(at, &found).is_none() {
+            return None;
+        }
+        Some(found)
+    }
+
+    /// Where the end tag of the element that begins at `at` ends, where there is one.
+    fn end(&mut self, at: usize, found: &Found<'a>) -> Option<usize> {
+        self.end_of(at, found.name, &format!("</{}>", found.name))
+    }
+
+    fn end_of(&mut self, at: usize, name: &'a str, end: &str) -> Option<usize> {
+        /// Most names that are looked for: each costs a pass over the text.
+        const MAX_NAMES: usize = 32;
+        let known = self.ends.iter().position(|(known, _)| *known == name);
+        let next = match known.and_then(|known| self.ends.get(known)) {
+            Some((_, next)) if next.is_none_or(|next| next >= at) => *next,
+            None if self.ends.len() >= MAX_NAMES => None,
+            _ => {
+                let found = memchr::memmem::find(&self.text.as_bytes()[at..], end.as_bytes());
+                let next = found.map(|length| at + length);
+                match known.and_then(|known| self.ends.get_mut(known)) {
+                    Some(entry) => entry.1 = next,
+                    None => self.ends.push((name, next)),
+                }
+                next
+            }
+        };
+        next.map(|next| next + end.len())
+    }
+}
+
+/// The tag at the start of `text`, which begins with `<`.
+fn read_tag(text: &str) -> Option<Found<'_>> {
     /// Longer ones are no tags; this bounds the search for each `<`.
     const MAX_LENGTH: usize = 1_000;
-    if text.starts_with("<!--") {
-        let length = text[..text.floor_char_boundary(100 * MAX_LENGTH)].find("-->")? + 3;
-        return Some(Found { tag: Tag::Inline, is_end: false, is_empty: true, length });
-    }
-    for sign in ["<![CDATA[", "]]>"] {
-        if text.starts_with(sign) {
-            return Some(Found { tag: Tag::Inline, is_end: false, is_empty: true, length: sign.len() });
-        }
-    }
     let inner = text.strip_prefix('<')?;
     let end = memchr::memchr(b'>', &inner.as_bytes()[..inner.len().min(MAX_LENGTH)])?;
     let inner = &inner[..end];
@@ -123,44 +187,56 @@ fn read_tag(text: &str) -> Option<Found> {
     let are_attributes =
         attributes.starts_with(char::is_whitespace) && begins_name && attributes.contains('=');
     let is_plain = attributes.contains("=\"") || !attributes.contains([';', '{', '}', '\\']);
-    let is_tag = attributes.trim().is_empty() || (!is_end && are_attributes && is_plain);
-    is_tag.then_some(Found { tag, is_end, is_empty, length: end + 2 })
+    let is_long = !attributes.trim().is_empty();
+    let is_tag = !is_long || (!is_end && are_attributes && is_plain);
+    is_tag.then_some(Found { tag, name, is_end, is_empty, is_long, length: end + 2 })
 }
 
 /// Whether there is a tag in a text. `in_pairs` wants one that is closed again: in a text whose references were
 /// decoded, `<` was meant as a sign more often.
 fn has_tags(text: &str, in_pairs: bool) -> bool {
+    let mut tags = Tags::new(text);
     memchr::memchr_iter(b'<', text.as_bytes())
-        .any(|at| read_tag(&text[at..]).is_some_and(|found| !in_pairs || found.is_empty || found.is_end))
+        .any(|at| tags.at(at).is_some_and(|found| !in_pairs || found.is_empty || found.is_end))
 }
 
 /// A text without its tags.
 fn strip(text: &str) -> String {
+    let mut tags = Tags::new(text);
     let mut out = Stripped {
         text: String::with_capacity(text.len()),
-        n_dropped: 0,
         n_maths: 0,
         has_tex: false,
         heading: None,
         raised: None,
     };
-    let has_cdata = text.contains("<![CDATA[");
     // Of each open fraction, how many elements are open in it, and how many it has had.
     let mut fractions: Vec<(usize, usize)> = Vec::new();
-    let mut rest = text;
-    while let Some(at) = rest.find(['<', ']']) {
-        out.push(&rest[..at]);
-        rest = &rest[at..];
-        if has_cdata && rest.starts_with("]]>") {
-            rest = &rest[3..];
-            continue;
-        }
-        let Some(found) = read_tag(rest) else {
-            out.push(&rest[..1]);
-            rest = &rest[1..];
+    let mut at = 0;
+    while let Some(length) = text[at..].find(['<', ']']) {
+        out.push(&text[at..at + length]);
+        at += length;
+        let Some(found) = tags.at(at) else {
+            out.push(&text[at..=at]);
+            at += 1;
             continue;
         };
-        rest = &rest[found.length..];
+        let begins = !found.is_end && !found.is_empty;
+        // The same formula in another form, if that ends.
+        let is_again =
+            (found.tag == Tag::Annotation && out.n_maths > 0) || (found.tag == Tag::Maths && out.has_tex);
+        if begins
+            && is_again
+            && let Some(end) = tags.end(at, &found)
+        {
+            at = end;
+            continue;
+        }
+        let is_open_maths = found.tag == Tag::Maths && begins && tags.end(at, &found).is_none();
+        at += found.length;
+        if is_open_maths {
+            continue;
+        }
         match (fractions.last_mut(), found.is_end) {
             (Some((0, _)), true) => drop(fractions.pop()),
             (Some((n_open, _)), true) => *n_open -= 1,
@@ -173,7 +249,7 @@ fn strip(text: &str) -> String {
             }
             _ => {}
         }
-        if found.tag == Tag::Fraction && !found.is_end && !found.is_empty {
+        if found.tag == Tag::Fraction && begins {
             // What opened it counts as open in the fraction around it, and is closed in its own.
             if let Some((n_open, _)) = fractions.last_mut() {
                 *n_open -= 1;
@@ -182,16 +258,15 @@ fn strip(text: &str) -> String {
         }
         out.apply(&found);
     }
-    out.push(rest);
+    out.push(&text[at..]);
     out.finish()
 }
 
 struct Stripped {
     text: String,
-    /// How many dropped elements, and how many of maths, are open.
-    n_dropped: usize,
+    /// How many elements of maths are open.
     n_maths: usize,
-    /// Whether a formula was there in TeX.
+    /// Whether a formula was there in TeX, with nothing behind it yet.
     has_tex: bool,
     /// Where the text of the open heading, and of the open superscript, begins.
     heading: Option<usize>,
@@ -200,37 +275,31 @@ struct Stripped {
 
 impl Stripped {
     fn push(&mut self, text: &str) {
-        if self.n_dropped > 0 || (self.n_maths > 0 && text.trim().is_empty()) {
+        if self.n_maths > 0 && text.trim().is_empty() {
             return;
         }
+        self.has_tex &= text.trim().is_empty();
         let text = if self.n_maths > 0 { text.trim() } else { text };
         // Preambles that publishers put before TeX maths.
         let text = match (text.find("\\begin{document}"), text.find("\\end{document}")) {
-            (Some(start), Some(end)) if start < end => &text[start + "\\begin{document}".len()..end],
+            (Some(start), Some(end)) if start < end && text.trim_start().starts_with("\\documentclass") => {
+                &text[start + "\\begin{document}".len()..end]
+            }
             _ => text,
         };
         self.text.push_str(text);
     }
 
-    fn apply(&mut self, found: &Found) {
+    fn apply(&mut self, found: &Found<'_>) {
         match found.tag {
-            Tag::Inline | Tag::Fraction => {}
+            Tag::Inline | Tag::Fraction | Tag::Annotation => {}
             // The same formula twice, in TeX and in MathML: the TeX is enough.
             Tag::Alternatives => self.has_tex = false,
             Tag::Tex => self.has_tex |= found.is_end,
             Tag::Block => self.end_line(),
-            Tag::Dropped if found.is_empty => {}
-            Tag::Dropped if found.is_end => self.n_dropped = self.n_dropped.saturating_sub(1),
-            Tag::Dropped => self.n_dropped += 1,
             Tag::Maths if found.is_empty => {}
-            Tag::Maths if found.is_end => {
-                self.n_maths = self.n_maths.saturating_sub(1);
-                self.n_dropped = self.n_dropped.saturating_sub(usize::from(self.has_tex));
-            }
-            Tag::Maths => {
-                self.n_maths += 1;
-                self.n_dropped += usize::from(self.has_tex);
-            }
+            Tag::Maths if found.is_end => self.n_maths = self.n_maths.saturating_sub(1),
+            Tag::Maths => self.n_maths += 1,
             Tag::Heading if found.is_end => self.end_heading(),
             Tag::Heading => {
                 self.end_line();
@@ -242,7 +311,7 @@ impl Stripped {
     }
 
     fn end_line(&mut self) {
-        if self.n_dropped == 0 && !self.text.ends_with('\n') && !self.text.is_empty() {
+        if !self.text.ends_with('\n') && !self.text.is_empty() {
             self.text.push('\n');
         }
     }
@@ -426,6 +495,54 @@ mod tests {
         check("p &lt; 0.05 and q &gt; 2", "p < 0.05 and q > 2");
         check("<!-- note -->Text<![CDATA[ & more]]>", "Text & more");
         check("garc &#237; a", "garcía");
+        check(
+            "<alternatives><tex-math>$x$</tex-math><mml:math><mml:mi>x</mml:mi></mml:math></alternatives> is",
+            "$x$ is",
+        );
+    }
+
+    #[test]
+    fn no_tag_takes_what_is_in_it() {
+        fn check(markup: &str, expected: &str) {
+            assert_eq!(text_of(markup), expected, "{markup}");
+        }
+        for text in [
+            "Bats <script>alert(1)</script> & $x^2$",
+            "Bats <script>alert(1) & moths",
+            "Bats <style>p {}</style> and <title-like>s</title-like>",
+            "if a<b>c and b<i>d",
+            "an <!-- open remark",
+        ] {
+            check(text, text);
+        }
+        check(
+            "Bats &lt;script&gt;alert(1)&lt;/script&gt; <i>at</i> dusk",
+            "Bats <script>alert(1)</script> at dusk",
+        );
+        check("Bats <annotation>of</annotation> <object-id>10.5555/x</object-id>", "Bats of 10.5555/x");
+        check("<math><mi>x</mi><annotation>y is", "xy is");
+        check("<tex-math>$x$</tex-math><math><mi>x</mi> is", "$x$x is");
+        check("<jats:italic>Bats and moths", "Bats and moths");
+        check("<mml:math>x and moths", "x and moths");
+        check("<sup>bats <title>and <mfrac>moths", "bats\nand moths");
+    }
+
+    #[test]
+    fn tags_that_nothing_closes_take_no_more_time_than_others() {
+        for part in [
+            "<!--",
+            "<b>",
+            "<annotation>",
+            "<math><tex-math></tex-math><annotation>",
+            "<",
+            "]]>",
+            "&amp;",
+            "<![CDATA[",
+            "<mfrac>",
+        ] {
+            let text = part.repeat((4 << 20) / part.len());
+            text_of(&text);
+        }
     }
 
     #[test]

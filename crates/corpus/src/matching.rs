@@ -4,18 +4,11 @@
 
 use std::borrow::Cow;
 
+use cognate_fold::{Folded, folded, greek_name, is_greek_name, push_ascii};
 use unicode_normalization::UnicodeNormalization;
-use unicode_normalization::char::is_combining_mark;
 
 use crate::markup::decode_references;
 use crate::tex;
-use crate::text::base_letters;
-
-/// Names of the Greek letters, in order from U+03B1; both forms of sigma have the same.
-const GREEK: [&str; 25] = [
-    "alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta", "iota", "kappa", "lambda", "mu",
-    "nu", "xi", "omicron", "pi", "rho", "sigma", "sigma", "tau", "upsilon", "phi", "chi", "psi", "omega",
-];
 
 /// The words of a text in the one spelling in which sources are compared: HTML entities and TeX decoded,
 /// without accents, case, markup or punctuation, Greek letters by name. `H$_2$O` and `H₂O` are both
@@ -34,17 +27,17 @@ pub fn words(text: &str) -> Vec<String> {
             words.push(std::mem::take(word).nfc().collect());
         }
     };
-    for c in text.nfkd().flat_map(char::to_lowercase).nfkd() {
-        match c {
-            'a'..='z' | '0'..='9' => word.push(c),
-            // Marks of accents; apostrophes ("Parkinson's"); what sub- and superscripts are written with.
-            '\u{300}'..='\u{36f}' | '\'' | '’' | '_' | '^' => {}
-            'α'..='ω' => word.push_str(GREEK[(c as u32 - 'α' as u32) as usize]),
-            c if c.is_alphanumeric() || is_combining_mark(c) => match base_letters(c) {
-                Some(letters) => word.push_str(letters),
+    for part in folded(&text) {
+        match part {
+            Folded::Nothing => {}
+            Folded::Ascii(letters) => push_ascii(&mut word, letters),
+            Folded::Char(c) => match greek_name(c) {
+                Some(name) => word.push_str(name),
                 None => word.push(c),
             },
-            _ => push(&mut word),
+            // Apostrophes ("Parkinson's"), and what sub- and superscripts are written with.
+            Folded::Other('\'' | '’' | '_' | '^') => {}
+            Folded::Other(_) => push(&mut word),
         }
     }
     push(&mut word);
@@ -65,7 +58,7 @@ fn plain(text: &str) -> String {
                 let len = rest.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(rest.len());
                 let name = rest[..len].strip_prefix("var").unwrap_or(&rest[..len]).to_ascii_lowercase();
                 plain.push(' ');
-                if GREEK.contains(&name.as_str()) {
+                if is_greek_name(&name) {
                     plain.push_str(&name);
                     plain.push(' ');
                 }

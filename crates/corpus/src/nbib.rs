@@ -2,43 +2,18 @@
 //! lines.
 
 use crate::bibliography::{Draft, To};
-use crate::error::{ReadError, RecordError};
 use crate::identifier::IdentifierKind;
-use crate::input::Input;
-use crate::reader::FormatReader;
-use crate::record::Record;
-use crate::tagged::{Field, Layout, TaggedRecord, TaggedRecords, has_record};
+use crate::kind::PublicationKind;
+use crate::tagged::Field;
 use crate::text::fold;
 
-/// Whether a text begins with a record's first line.
-pub(crate) fn is_nbib(head: &[u8]) -> bool {
-    has_record(head, Layout::Medline)
-}
-
-/// The papers of a MEDLINE text.
-pub(crate) struct Nbib {
-    records: TaggedRecords,
-}
-
-impl Nbib {
-    pub(crate) fn new(input: Input) -> Self {
-        Self { records: TaggedRecords::new(input, Layout::Medline) }
-    }
-}
-
-impl FormatReader for Nbib {
-    fn next_record(&mut self) -> Result<Option<Result<Record, RecordError>>, ReadError> {
-        let record = self.records.next_record()?;
-        Ok(record.map(|record| record.and_then(read)))
-    }
-}
-
-fn read(record: TaggedRecord) -> Result<Record, RecordError> {
-    let TaggedRecord { fields, place, warnings } = record;
+/// What the fields of a record say.
+pub(crate) fn draft(fields: &[Field]) -> Draft {
     let mut draft = Draft::default();
     // The authors' own keywords stand before the headings that the library gives.
-    let (own, headings): (Vec<Field>, Vec<Field>) = fields.into_iter().partition(|field| field.tag != "MH");
-    for Field { tag, value } in own.iter().chain(&headings) {
+    let is_heading = |field: &&Field| field.tag == "MH";
+    let own = fields.iter().filter(|field| !is_heading(field));
+    for Field { tag, value } in own.chain(fields.iter().filter(is_heading)) {
         let value = fold(value);
         let to = match tag.as_str() {
             "PMID" => To::Id(IdentifierKind::Pmid),
@@ -83,17 +58,11 @@ fn read(record: TaggedRecord) -> Result<Record, RecordError> {
         };
         draft.add(to, &value);
     }
-    let types = fields_of(&own, "PT");
+    let types = || fields.iter().filter(|field| field.tag == "PT").map(|field| field.value.as_str());
     // Most articles have several; the first that says more than "article" is what it is.
-    let telling = types.iter().find(|kind| **kind != "Journal Article").or(types.first());
-    if let Some(kind) = telling.and_then(|kind| crate::kind::PublicationKind::from_word(kind)) {
+    let telling = types().find(|kind| *kind != "Journal Article").or(types().next());
+    if let Some(kind) = telling.and_then(PublicationKind::from_word) {
         draft.reference.add("type", kind.name());
     }
-    let mut record = draft.finish().into_paper(&place)?;
-    record.warnings.extend(warnings);
-    Ok(record)
-}
-
-fn fields_of<'a>(fields: &'a [Field], tag: &str) -> Vec<&'a str> {
-    fields.iter().filter(|field| field.tag == tag).map(|field| field.value.as_str()).collect()
+    draft
 }

@@ -1,41 +1,21 @@
 //! PubMed's XML (`PubmedArticleSet`): articles and book chapters.
 
 use crate::bibliography::{Draft, ENTRY_TYPE, To};
-use crate::error::{Place, ReadError, RecordError};
 use crate::identifier::IdentifierKind;
-use crate::input::Input;
 use crate::kind::PublicationKind;
-use crate::reader::FormatReader;
-use crate::record::Record;
 use crate::text::fold;
-use crate::xml::{Element, Elements, has_element};
+use crate::xml::{Element, has_element};
 
-const RECORDS: &[&str] = &["PubmedArticle", "PubmedBookArticle", "MedlineCitation"];
+/// The elements that are records.
+pub(crate) const RECORDS: &[&str] = &["PubmedArticle", "PubmedBookArticle"];
 
 /// Whether a text is PubMed's XML.
 pub(crate) fn is_pubmed(head: &[u8]) -> bool {
-    has_element(head, RECORDS)
+    has_element(head, &[RECORDS, &["MedlineCitation"]].concat())
 }
 
-/// The papers of such a file.
-pub(crate) struct PubMed {
-    elements: Elements,
-}
-
-impl PubMed {
-    pub(crate) fn new(input: Input) -> Self {
-        Self { elements: Elements::new(input, &["PubmedArticle", "PubmedBookArticle"]) }
-    }
-}
-
-impl FormatReader for PubMed {
-    fn next_record(&mut self) -> Result<Option<Result<Record, RecordError>>, ReadError> {
-        let element = self.elements.next_element()?;
-        Ok(element.map(|element| element.and_then(|(element, place)| read(element, &place))))
-    }
-}
-
-fn read(mut record: Element, place: &Place) -> Result<Record, RecordError> {
+/// What a record says.
+pub(crate) fn draft(mut record: Element) -> Draft {
     let mut draft = Draft::default();
     let is_book = record.name == "PubmedBookArticle";
     let (citation, data): (&[&str], &str) =
@@ -126,7 +106,7 @@ fn read(mut record: Element, place: &Place) -> Result<Record, RecordError> {
         draft.add(To::Lines("publication_types"), &kind);
     }
     draft.add_leaves("pubmed", &record);
-    draft.finish().into_paper(place)
+    draft
 }
 
 /// A structured abstract: each part behind its heading, as PubMed's own texts have it.

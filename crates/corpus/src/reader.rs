@@ -1,10 +1,10 @@
 //! From a file to its records: opening, detecting the format, and the stream of papers.
 //!
-//! **To add a format**: write a module with a type that implements
-//! `FormatReader` and a function that recognises the format's beginning, add the format to [`Format`]
-//! and its name to [`Format::ALL`], and give it an arm in `detect` and one in `open_format`. The
-//! module makes each record a JSON object and calls [`paper_from_json`](crate::paper_from_json), so
-//! that aliases, bounds and warnings are the same in every format.
+//! **To add a format**: where its records are lines with tags or elements of XML, write a function that makes a
+//! `Draft` of one (as `ris.rs` and `pubmed.rs` do, for `Tagged` and `XmlRecords`); else a type that implements
+//! `FormatReader`. Add the format to [`Format`] and its name to [`Format::ALL`], and give it an arm in `detect` and one
+//! in `open_format`. Every record becomes a JSON object for [`paper_from_json`](crate::paper_from_json), so that
+//! aliases, bounds and warnings are the same in every format.
 
 use std::fmt;
 use std::str::FromStr;
@@ -13,25 +13,28 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use jiff::civil::Date;
 
-use crate::atom::{self, Atom};
+use crate::atom;
 use crate::bibtex::{self, BibTex};
+use crate::catalog_xml;
 use crate::csv::{self, Table};
 use crate::daily_papers::{self, DailyPapers};
 use crate::encoding::Found;
-use crate::endnote_xml::{self, EndNote};
+use crate::endnote_xml;
 use crate::error::{ReadError, RecordError};
 use crate::identity::Numbers;
 use crate::input::Input;
 use crate::json::{self, JsonDocument};
 use crate::jsonl::JsonLines;
-use crate::nbib::{self, Nbib};
-use crate::pubmed::{self, PubMed};
+use crate::nbib;
+use crate::pubmed;
 use crate::pubmed_text::{self, PubMedText};
 use crate::record::Record;
-use crate::refer::{self, Refer};
-use crate::ris::{self, Ris};
-use crate::web_of_science::{self, WebOfScience};
+use crate::refer;
+use crate::ris;
+use crate::tagged::{self, Layout, Tagged};
+use crate::web_of_science;
 use crate::xlsx::Workbook;
+use crate::xml::XmlRecords;
 
 /// Longest record accepted, in bytes of its text; what bounds the memory that reading takes.
 pub const MAX_RECORD_BYTES: usize = 16 << 20;
@@ -75,11 +78,13 @@ pub enum Format {
     PubmedText,
     /// Atom, as arXiv and we write it.
     Atom,
+    /// XML of catalogues and repositories: OAI-PMH, DBLP, Europe PMC, DataCite.
+    Xml,
 }
 
 impl Format {
     /// Every format.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::Auto,
         Self::Jsonl,
         Self::Json,
@@ -97,6 +102,7 @@ impl Format {
         Self::PubmedXml,
         Self::PubmedText,
         Self::Atom,
+        Self::Xml,
     ];
 
     /// The name by which a user chooses it.
@@ -120,6 +126,7 @@ impl Format {
             Self::PubmedXml => "pubmed-xml",
             Self::PubmedText => "pubmed-text",
             Self::Atom => "atom",
+            Self::Xml => "xml",
         }
     }
 }
@@ -272,14 +279,15 @@ fn detect(head: &[u8]) -> Option<Format> {
         Some(b'{') if json::is_document(head) => Some(Format::Json),
         Some(b'{') => Some(Format::Jsonl),
         Some(_) if bibtex::begins_with_block(head) => Some(Format::Bibtex),
-        Some(_) if ris::is_ris(head) => Some(Format::Ris),
-        Some(_) if nbib::is_nbib(head) => Some(Format::Nbib),
+        Some(_) if tagged::has_record(head, Layout::Ris) => Some(Format::Ris),
+        Some(_) if tagged::has_record(head, Layout::Medline) => Some(Format::Nbib),
         Some(_) if pubmed::is_pubmed(head) => Some(Format::PubmedXml),
         Some(_) if endnote_xml::is_endnote(head) => Some(Format::EndnoteXml),
         Some(_) if atom::is_atom(head) => Some(Format::Atom),
-        Some(_) if web_of_science::is_web_of_science(head) => Some(Format::Ciw),
-        Some(_) if refer::is_refer(head) => Some(Format::Enw),
-        Some(_) if refer::is_refworks(head) => Some(Format::RefWorks),
+        Some(_) if catalog_xml::records(head).is_some() => Some(Format::Xml),
+        Some(_) if tagged::has_record(head, Layout::WebOfScience) => Some(Format::Ciw),
+        Some(_) if tagged::has_record(head, Layout::Refer) => Some(Format::Enw),
+        Some(_) if tagged::has_record(head, Layout::RefWorks) => Some(Format::RefWorks),
         Some(_) if pubmed_text::is_pubmed_text(head) => Some(Format::PubmedText),
         Some(_) => match csv::detect(head).map(|dialect| dialect.separator) {
             Some(b'\t') => Some(Format::Tsv),
@@ -302,22 +310,36 @@ fn open_format(
         Format::Tsv => Box::new(Table::new(input, Some(b'\t'))?),
         Format::Xlsx => {
             let expected = "a workbook of a spreadsheet (.xlsx), which is a zip archive".to_owned();
-            return Err(ReadError::Unexpected {
-                place: input.place(1),
-                expected,
-                found: "another file".to_owned(),
-            });
+            return Err(unexpected(&input, expected));
         }
         Format::DailyPapers => Box::new(DailyPapers::new(input, options.day)),
         Format::Bibtex => Box::new(BibTex::new(input)),
-        Format::Ris => Box::new(Ris::new(input)),
-        Format::Nbib => Box::new(Nbib::new(input)),
-        Format::Ciw => Box::new(WebOfScience::new(input)),
-        Format::Enw => Box::new(Refer::new(input)),
-        Format::RefWorks => Box::new(Refer::of_refworks(input)),
-        Format::EndnoteXml => Box::new(EndNote::new(input)),
-        Format::PubmedXml => Box::new(PubMed::new(input)),
+        Format::Ris => Box::new(Tagged::new(input, Layout::Ris, ris::draft)),
+        Format::Nbib => Box::new(Tagged::new(input, Layout::Medline, nbib::draft)),
+        Format::Ciw => Box::new(Tagged::new(input, Layout::WebOfScience, web_of_science::draft)),
+        Format::Enw => Box::new(Tagged::new(input, Layout::Refer, refer::draft)),
+        Format::RefWorks => Box::new(Tagged::new(input, Layout::RefWorks, refer::refworks_draft)),
+        Format::EndnoteXml => Box::new(XmlRecords::new(input, endnote_xml::RECORDS, |element, place| {
+            Some(endnote_xml::draft(element).finish().into_paper(place))
+        })),
+        Format::PubmedXml => Box::new(XmlRecords::new(input, pubmed::RECORDS, |element, place| {
+            Some(pubmed::draft(element).finish().into_paper(place))
+        })),
         Format::PubmedText => Box::new(PubMedText::new(input)),
-        Format::Atom => Box::new(Atom::new(input)),
+        Format::Atom => Box::new(XmlRecords::new(input, atom::RECORDS, |element, place| {
+            Some(atom::draft(element).finish().into_paper(place))
+        })),
+        Format::Xml => match catalog_xml::records(&input.head) {
+            Some(records) => Box::new(XmlRecords::new(input, records, catalog_xml::read)),
+            None => {
+                let expected = "XML of OAI-PMH, DBLP, Europe PMC or DataCite".to_owned();
+                return Err(unexpected(&input, expected));
+            }
+        },
     })
+}
+
+/// The error of a text that is not in the format that it should be in.
+fn unexpected(input: &Input, expected: String) -> ReadError {
+    ReadError::Unexpected { place: input.place(1), expected, found: "another file".to_owned() }
 }

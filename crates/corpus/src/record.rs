@@ -4,28 +4,29 @@
 //! counting as nothing (`journal-ref`, `Journal Ref`). Nothing that a record says is lost: what no
 //! field of the paper holds is kept in `extra` under the name that the record gives it.
 
-use std::collections::BTreeMap;
+mod csl;
+mod entries;
+mod identifiers;
 
 use jiff::civil::Date;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use crate::authors;
 use crate::bibliography::ENTRY_TYPE;
 use crate::dates::{self, PartialDate};
 use crate::error::{FieldIssue, Place, RecordError};
-use crate::fields::{self, fold_name};
+use crate::fields;
 use crate::identifier::{ExternalId, IdentifierKind, sniff_record_id};
-use crate::identity::{self, Claims, Identity, Named};
+use crate::identity::{self, Identity, Named};
 use crate::kind::PublicationKind;
 use crate::paper::{Paper, PaperId};
-use crate::reading::{Reading, describe, number_text, scalar_text};
-use crate::structure::{inner_record, repair};
-use crate::table;
-use crate::text::is_filler;
+use crate::reading::{Reading, describe, scalar_text};
+use crate::structure::repair;
 use crate::values::{
-    arxiv_id_of_doi, expected_ids, identifier_members, is_blank, read_abstract, read_categories, read_count,
-    read_identifier, read_isbn, read_issn, read_text, read_title, read_url,
+    read_abstract, read_categories, read_count, read_isbn, read_issn, read_text, read_title, read_url,
 };
+use entries::Fields;
+use identifiers::Identifiers;
 
 /// Longest title accepted, in bytes.
 pub const MAX_TITLE_BYTES: usize = 10_000;
@@ -36,9 +37,6 @@ pub const MAX_AUTHORS: usize = 10_000;
 
 /// Most fields accepted in one record.
 pub const MAX_FIELDS: usize = 2_000;
-
-/// Names of fields that hold a record's key within its source.
-const KEY_NAMES: [&str; 6] = ["citationkey", "citekey", "bibtexkey", "rowid", "recordid", "key"];
 
 /// What a file holds: one record, which says something of one paper.
 #[derive(Debug, Clone, PartialEq)]
@@ -182,130 +180,7 @@ pub(crate) fn paper_from_json_text(text: &[u8], place: &Place) -> Result<Record,
     paper_from_json(record, place)
 }
 
-/// A record's fields while they are read one by one: what has been read is taken out, and what is left
-/// at the end goes to `extra`.
-struct Fields<'a> {
-    /// Neither nulls nor blank strings: they say nothing.
-    entries: Vec<Entry>,
-    extra: Map<String, Value>,
-    warnings: Vec<FieldIssue>,
-    place: &'a Place,
-    /// The record's own id, once read, for errors.
-    id: Option<String>,
-}
-
-/// The identifiers of a record.
-struct Identifiers {
-    /// Those that fields of the record itself give, which may name it.
-    own: BTreeMap<IdentifierKind, String>,
-    /// Those and what other databases call it.
-    all: BTreeMap<IdentifierKind, String>,
-}
-
-struct Entry {
-    /// The name as aliases spell it: see [`fold_name`].
-    key: String,
-    /// The name that the record gives it.
-    name: String,
-    value: Value,
-    /// Whether it is a field, and not a member of one.
-    is_whole: bool,
-}
-
-impl<'a> Fields<'a> {
-    fn new(record: Map<String, Value>, place: &'a Place) -> Self {
-        let mut fields =
-            Self { entries: Vec::new(), extra: Map::new(), warnings: Vec::new(), place, id: None };
-        // An envelope's own fields come behind those of the record in it.
-        let (inner, record) = inner_record(record);
-        for (name, value) in inner.into_iter().chain(record) {
-            match value {
-                // Our own output keeps further fields in `extra`: they return to where they were.
-                Value::Object(members) if name == "extra" => {
-                    fields.extra.extend(members.into_iter().filter(|(_, value)| !is_blank(value)));
-                }
-                value if is_blank(&value) => {}
-                value => fields.entries.push(Entry { key: fold_name(&name), name, value, is_whole: true }),
-            }
-        }
-        fields.settle_ids();
-        fields
-    }
-
-    /// Takes from `id` what does not name a paper everywhere: a citation key of CSL, and a PubMed id that
-    /// another field says to be one.
-    fn settle_ids(&mut self) {
-        let has = |key: &str| self.entries.iter().any(|entry| entry.key == key);
-        let is_csl = has("type") && (has("issued") || has("containertitle"));
-        let pmid =
-            self.entries.iter().find(|entry| entry.key == "pmid").and_then(|entry| scalar_text(&entry.value));
-        let Some(position) = self.entries.iter().position(|entry| entry.key == "id") else { return };
-        let id = scalar_text(&self.entries[position].value);
-        if id.is_some() && id == pmid {
-            self.entries.remove(position);
-        } else if is_csl && sniffed(id.as_deref()).is_none() {
-            self.entries[position].key = "citationkey".to_owned();
-            self.entries[position].name = crate::bibliography::CITATION_KEY.to_owned();
-        }
-    }
-
-    /// The record's explicit id.
-    fn claims(&mut self) -> Result<Claims, RecordError> {
-        for alias in ["id", "paperid", "_id"] {
-            let Some(position) = self.entries.iter().position(|entry| entry.key == alias) else { continue };
-            let Entry { name, value, .. } = &self.entries[position];
-            let text = match value {
-                Value::String(text) => text.replace('\u{feff}', "").trim().to_owned(),
-                Value::Object(members) if members.len() == 1 && members.contains_key("$oid") => {
-                    scalar_text(&members["$oid"]).unwrap_or_default()
-                }
-                Value::Number(number) => {
-                    let text = number_text(number);
-                    table::arxiv_id(&text).filter(|_| number.is_f64()).unwrap_or(text)
-                }
-                other => {
-                    let message = format!("expected an id as text or number, found {}", describe(other));
-                    return Err(self.error(name, message));
-                }
-            };
-            // Records whose ids all say "N/A" would otherwise replace each other.
-            if is_filler(&text) {
-                continue;
-            }
-            if value.is_f64() && text.contains(['.', 'e']) && sniffed(Some(&text)).is_none() {
-                let message = format!(
-                    "expected an id in quotation marks, found the number {text}, which loses outer zeros"
-                );
-                self.warnings.push(FieldIssue { place: self.place.clone(), field: name.clone(), message });
-            }
-            self.id = Some(text.clone());
-            // The error's own text is the whole message: there is no further cause below it to keep.
-            let id = PaperId::new(text).map_err(|error| self.error(name, error.to_string()))?;
-            self.entries.remove(position);
-            return Ok(Claims { own: Some(id), is_database_id: alias == "_id", key: None });
-        }
-        Ok(Claims::default())
-    }
-
-    /// The id by the rules of version 2: the first of these fields that says one, as it stands there.
-    fn legacy_id(&self) -> Option<PaperId> {
-        let aliases = ["id", "paperid", "_id", "arxivid", "doi", "pmid"];
-        let mut texts = aliases.iter().filter_map(|alias| {
-            let entry = self.entries.iter().find(|entry| entry.key == *alias)?;
-            scalar_text(&entry.value).filter(|text| !is_filler(text))
-        });
-        PaperId::new(texts.next()?).ok()
-    }
-
-    /// The record's key within its source, which stays in `extra`.
-    fn key(&self) -> Option<String> {
-        let entry = self.entries.iter().find(|entry| KEY_NAMES.contains(&entry.key.as_str()));
-        let kept =
-            KEY_NAMES.iter().find_map(|name| self.extra.iter().find(|(extra, _)| fold_name(extra) == *name));
-        let value = entry.map(|entry| &entry.value).or(kept.map(|(_, value)| value))?;
-        scalar_text(value).filter(|key| !is_filler(key))
-    }
-
+impl Fields<'_> {
     /// What kind of publication it is. A word that says more than the kind, or none that is known, stays.
     fn kind(&mut self) -> Option<PublicationKind> {
         let kind_of = |value: &Value| match value {
@@ -332,30 +207,6 @@ impl<'a> Fields<'a> {
         }
         // Where our own output keeps it.
         self.extra.get(ENTRY_TYPE).and_then(kind_of)
-    }
-
-    /// The value of the first field among `aliases` that `read` finds one in.
-    fn first<T>(&mut self, aliases: &[&str], read: impl Fn(&Value) -> Reading<T>) -> Option<T> {
-        for alias in aliases {
-            while let Some(entry) = self.take(alias) {
-                let reading = read(&entry.value);
-                if let Some(message) = reading.warning {
-                    self.warn(&entry.name, message);
-                }
-                let is_whole = entry.is_whole;
-                if reading.keep_raw {
-                    self.restore(entry);
-                }
-                if reading.value.is_some() {
-                    return reading.value;
-                }
-                // A member of a field is there still.
-                if !is_whole {
-                    break;
-                }
-            }
-        }
-        None
     }
 
     fn authors(&mut self) -> Vec<String> {
@@ -448,198 +299,6 @@ impl<'a> Fields<'a> {
         }
         Some(read)
     }
-
-    fn external_ids(&mut self) -> Identifiers {
-        let mut external_ids = BTreeMap::new();
-        // A DOI that arXiv gave is that arXiv id, in another form.
-        let arxiv_doi = self.entries.iter().position(|entry| {
-            names_of(IdentifierKind::Doi).contains(&entry.key.as_str())
-                && arxiv_id_of_doi(&entry.value).is_some()
-        });
-        let arxiv_doi = arxiv_doi.and_then(|position| arxiv_id_of_doi(&self.entries.remove(position).value));
-        for kind in IdentifierKind::ALL {
-            if let Some(value) = self.first(names_of(kind), |value| read_identifier(kind, value)) {
-                external_ids.insert(kind, value);
-            }
-        }
-        if let Some(id) = arxiv_doi {
-            external_ids.entry(IdentifierKind::Arxiv).or_insert(id);
-        }
-        let mut own = external_ids.clone();
-        for alias in [
-            "externalids",
-            "externalid",
-            "ids",
-            "identifiers",
-            "identifier",
-            "articleids",
-            "openaccessinfo.externalids",
-        ] {
-            self.database_ids(alias, &mut external_ids);
-        }
-        // Only Semantic Scholar's own records have its id in such a list.
-        let corpus_id = external_ids.get(&IdentifierKind::CorpusId).cloned();
-        own.extend(corpus_id.map(|id| (IdentifierKind::CorpusId, id)));
-        Identifiers { own, all: external_ids }
-    }
-
-    /// What other databases call the paper, by their names.
-    fn database_ids(&mut self, alias: &str, external_ids: &mut BTreeMap<IdentifierKind, String>) {
-        while let Some(entry) = self.take(alias) {
-            let Entry { name, value, is_whole, .. } = entry;
-            let members = match identifier_members(value) {
-                Ok(members) => members,
-                Err(value) => {
-                    // The other names are those of many fields.
-                    if alias == "externalids" {
-                        self.warn(&name, expected_ids(&value));
-                    }
-                    // ADS has all of them in one list, with labels.
-                    let texts = value.as_array().into_iter().flatten().filter_map(Value::as_str);
-                    let arxiv = texts.filter(|text| {
-                        text.get(..6).is_some_and(|start| start.eq_ignore_ascii_case("arxiv:"))
-                    });
-                    let arxiv = arxiv.filter_map(|text| IdentifierKind::Arxiv.canonical(text)).next();
-                    if let Some(id) = arxiv {
-                        external_ids.entry(IdentifierKind::Arxiv).or_insert(id);
-                    }
-                    self.keep(&name, value);
-                    continue;
-                }
-            };
-            // Ids of other kinds, unreadable ones and second ones of a kind are kept together.
-            let mut others = Map::new();
-            for (member, value) in members.into_iter().filter(|(_, value)| !is_blank(value)) {
-                let key = fold_name(&member);
-                let kind =
-                    IdentifierKind::ALL.into_iter().find(|kind| names_of(*kind).contains(&key.as_str()));
-                let Some(mut kind) = kind else {
-                    others.insert(member, value);
-                    continue;
-                };
-                let mut reading = read_identifier(kind, &value);
-                if kind == IdentifierKind::Doi
-                    && let Some(id) = arxiv_id_of_doi(&value)
-                {
-                    (kind, reading) = (IdentifierKind::Arxiv, Reading::whole(id));
-                }
-                if let Some(message) = reading.warning {
-                    self.warn(&format!("{name}.{member}"), message);
-                }
-                let is_second = reading
-                    .value
-                    .is_some_and(|read| *external_ids.entry(kind).or_insert(read.clone()) != read);
-                if reading.keep_raw || is_second {
-                    others.insert(member, value);
-                }
-            }
-            if !others.is_empty() && is_whole {
-                self.keep(&name, Value::Object(others));
-            }
-            // What stands in a larger field stays with that.
-            if !is_whole {
-                break;
-            }
-        }
-    }
-
-    /// What no field of the paper holds, and the warnings.
-    fn finish(mut self) -> (Map<String, Value>, Vec<FieldIssue>) {
-        for Entry { name, value, .. } in std::mem::take(&mut self.entries) {
-            self.keep(&name, value);
-        }
-        (self.extra, self.warnings)
-    }
-
-    /// Takes out the field of a name. A name with dots is that of a column, or of a member of an object, which stays
-    /// where it is.
-    fn take(&mut self, alias: &str) -> Option<Entry> {
-        let Some((outer, path)) = alias.split_once('.') else {
-            let position = self.entries.iter().position(|entry| entry.key == alias)?;
-            return Some(self.entries.remove(position));
-        };
-        let is_column = |entry: &&Entry| {
-            entry.key.len() + alias.matches('.').count() == alias.len()
-                && alias.split('.').flat_map(str::chars).eq(entry.key.chars())
-        };
-        if let Some(column) = self.entries.iter().find(is_column).map(|entry| entry.key.clone()) {
-            return self.take(&column);
-        }
-        let entry = self.entries.iter().find(|entry| entry.key == outer)?;
-        let mut value = &entry.value;
-        for name in path.split('.') {
-            value = match value {
-                Value::Array(list) => list.first()?,
-                value => value,
-            };
-            value = value
-                .as_object()?
-                .iter()
-                .find(|(member, _)| fold_name(member) == name)
-                .map(|(_, value)| value)?;
-        }
-        if is_blank(value) {
-            return None;
-        }
-        let inner = Entry {
-            key: alias.to_owned(),
-            name: format!("{}.{path}", entry.name),
-            value: value.clone(),
-            is_whole: false,
-        };
-        Some(inner)
-    }
-
-    /// Puts a field back to where it was: what it says is not all read.
-    fn restore(&mut self, entry: Entry) {
-        if entry.is_whole {
-            self.keep(&entry.name, entry.value);
-        }
-    }
-
-    /// Keeps a raw value in `extra`, under another name where its own is taken by another value.
-    fn keep(&mut self, name: &str, value: Value) {
-        let mut free_name = name.to_owned();
-        let mut n = 1;
-        while self.extra.get(&free_name).is_some_and(|kept| *kept != value) {
-            n += 1;
-            free_name = format!("{name}_{n}");
-        }
-        self.extra.insert(free_name, value);
-    }
-
-    fn warn(&mut self, name: &str, message: String) {
-        self.warnings.push(FieldIssue { place: self.place.clone(), field: name.to_owned(), message });
-    }
-
-    fn check_size(&self, field: &str, size: usize, (limit, unit): (usize, &str)) -> Result<(), RecordError> {
-        if size <= limit {
-            return Ok(());
-        }
-        Err(self.error(field, format!("expected at most {limit} {unit}, found {size}")))
-    }
-
-    fn error(&self, field: &str, message: impl Into<String>) -> RecordError {
-        let whole = RecordError::whole(self.place, message);
-        RecordError { id: self.id.clone(), field: Some(field.to_owned()), ..whole }
-    }
-}
-
-/// The names of fields that hold identifiers of a kind, alone or among those of other databases.
-fn names_of(kind: IdentifierKind) -> &'static [&'static str] {
-    match kind {
-        IdentifierKind::Acl => &["aclid", "acl"],
-        IdentifierKind::Arxiv => &["arxivid", "arxiv"],
-        IdentifierKind::CorpusId => &["corpusid", "s2corpusid", "s2id"],
-        IdentifierKind::Doi => &["doi", "dois", "articledoi"],
-        IdentifierKind::Pmid => &["pmid", "pubmed", "pubmedid", "medlinepmid"],
-        IdentifierKind::OpenAlex => &["openalex", "openalexid", "workid"],
-        IdentifierKind::Pmcid => &["pmcid", "pubmedcentral", "pmc"],
-    }
-}
-
-fn sniffed(id: Option<&str>) -> Option<ExternalId> {
-    sniff_record_id(&PaperId::new(id?).ok()?)
 }
 
 /// A list of nobody is no list.

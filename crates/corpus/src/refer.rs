@@ -1,45 +1,18 @@
 //! EndNote's refer (`.enw`: `%0 Journal Article`) and RefWorks's tagged format (`RT Journal Article`).
 
 use crate::bibliography::{Draft, ENTRY_TYPE, To, bibtex_type_of_words};
-use crate::error::{ReadError, RecordError};
 use crate::identifier::IdentifierKind;
-use crate::input::Input;
-use crate::reader::FormatReader;
-use crate::record::Record;
-use crate::tagged::{Field, Layout, TaggedRecord, TaggedRecords, has_record};
+use crate::tagged::Field;
 use crate::text::fold;
 
-/// Whether a text begins as refer does.
-pub(crate) fn is_refer(head: &[u8]) -> bool {
-    has_record(head, Layout::Refer)
+/// What the fields of a record of EndNote say.
+pub(crate) fn draft(fields: &[Field]) -> Draft {
+    read(fields, refer)
 }
 
-/// Whether a text begins as RefWorks's tagged format does.
-pub(crate) fn is_refworks(head: &[u8]) -> bool {
-    has_record(head, Layout::RefWorks)
-}
-
-/// The papers of a text in either format.
-pub(crate) struct Refer {
-    records: TaggedRecords,
-    meaning: fn(&str) -> Meaning,
-}
-
-impl Refer {
-    pub(crate) fn new(input: Input) -> Self {
-        Self { records: TaggedRecords::new(input, Layout::Refer), meaning: refer }
-    }
-
-    pub(crate) fn of_refworks(input: Input) -> Self {
-        Self { records: TaggedRecords::new(input, Layout::RefWorks), meaning: refworks }
-    }
-}
-
-impl FormatReader for Refer {
-    fn next_record(&mut self) -> Result<Option<Result<Record, RecordError>>, ReadError> {
-        let record = self.records.next_record()?;
-        Ok(record.map(|record| record.and_then(|record| read(record, self.meaning))))
-    }
+/// What the fields of a record of RefWorks say.
+pub(crate) fn refworks_draft(fields: &[Field]) -> Draft {
+    read(fields, refworks)
 }
 
 /// What a tag means.
@@ -51,10 +24,9 @@ enum Meaning {
     Other(&'static str),
 }
 
-fn read(record: TaggedRecord, meaning: fn(&str) -> Meaning) -> Result<Record, RecordError> {
-    let TaggedRecord { fields, place, warnings } = record;
+fn read(fields: &[Field], meaning: fn(&str) -> Meaning) -> Draft {
     let mut draft = Draft::default();
-    for Field { tag, value } in &fields {
+    for Field { tag, value } in fields {
         match meaning(tag) {
             Meaning::Type => {
                 draft.reference.add(ENTRY_TYPE, bibtex_type_of_words(value));
@@ -72,9 +44,7 @@ fn read(record: TaggedRecord, meaning: fn(&str) -> Meaning) -> Result<Record, Re
             }
         }
     }
-    let mut record = draft.finish().into_paper(&place)?;
-    record.warnings.extend(warnings);
-    Ok(record)
+    draft
 }
 
 fn refer(tag: &str) -> Meaning {

@@ -1,6 +1,6 @@
 //! RIS: what most reference managers and publishers export (`TY  - JOUR` … `ER  - `).
 //!
-//! Read here rather than by a crate: the format is lines, and the crates that read it take a whole text
+//! Read by `tagged.rs` rather than by a crate: the format is lines, and the crates that read it take a whole text
 //! into memory and lose where a record stands.
 
 use std::sync::LazyLock;
@@ -8,59 +8,21 @@ use std::sync::LazyLock;
 use regex::Regex;
 
 use crate::bibliography::{Draft, ENTRY_TYPE, To, bibtex_type, field_name, labelled};
-use crate::error::{ReadError, RecordError};
-use crate::export;
+use crate::doi;
 use crate::identifier::{IdentifierKind, strip_label};
-use crate::input::Input;
-use crate::reader::FormatReader;
-use crate::record::Record;
-use crate::tagged::{Field, Layout, TaggedRecord, TaggedRecords, has_record};
+use crate::tagged::Field;
 use crate::text::fold;
 
-/// Whether a text has a record near its beginning.
-pub(crate) fn is_ris(head: &[u8]) -> bool {
-    has_record(head, Layout::Ris)
-}
-
-/// The papers of a RIS text.
-pub(crate) struct Ris {
-    records: TaggedRecords,
-}
-
-impl Ris {
-    pub(crate) fn new(input: Input) -> Self {
-        Self { records: TaggedRecords::new(input, Layout::Ris) }
-    }
-}
-
-impl FormatReader for Ris {
-    fn next_record(&mut self) -> Result<Option<Result<Record, RecordError>>, ReadError> {
-        let record = self.records.next_record()?;
-        Ok(record.map(|record| {
-            let TaggedRecord { fields, place, warnings } = record?;
-            let lines: Vec<(String, String)> =
-                fields.into_iter().map(|Field { tag, value }| (tag, value)).collect();
-            let mut record = draft(&lines).finish().into_paper(&place)?;
-            record.warnings.extend(warnings);
-            export::keep_ris(&mut record.paper, &lines);
-            Ok(record)
-        }))
-    }
-}
-
-/// What the lines of a record, tags and values, say.
-pub(crate) fn draft(lines: &[(String, String)]) -> Draft {
+/// What the fields of a record say.
+pub(crate) fn draft(fields: &[Field]) -> Draft {
     let mut draft = Draft::default();
-    let values = |tag: &str| {
-        let tag = tag.to_owned();
-        lines
-            .iter()
-            .filter(move |(name, value)| *name == tag && !value.trim().is_empty())
-            .map(|(_, value)| value)
+    let values = |tag: &'static str| {
+        let of_tag = fields.iter().filter(move |field| field.tag == tag && !field.value.trim().is_empty());
+        of_tag.map(|field| &field.value)
     };
     let kind = values("TY").next().map(|kind| kind.trim().to_uppercase());
     draft.reference.add(ENTRY_TYPE, bibtex_type(kind.as_deref().unwrap_or_default()));
-    let database = Database::new(lines);
+    let database = Database::new(fields);
     // Titles in this order, whatever the order of the lines.
     for (tag, to) in TAGS {
         for value in values(tag) {
@@ -76,7 +38,7 @@ pub(crate) fn draft(lines: &[(String, String)]) -> Draft {
     for value in values("N2").filter(|value| !abstracts.contains(&fold(value))) {
         draft.add(if abstracts.is_empty() { To::Abstract } else { To::Field("ris_n2") }, value);
     }
-    for (tag, value) in lines {
+    for Field { tag, value } in fields {
         let is_read = TAGS.iter().any(|(read, _)| read == tag) || matches!(tag.as_str(), "TY" | "BT" | "N2");
         if !is_read && !database.identifier(tag, value, &mut draft) {
             other(tag, value, &mut draft);
@@ -158,9 +120,9 @@ struct Database {
 }
 
 impl Database {
-    fn new(lines: &[(String, String)]) -> Self {
+    fn new(fields: &[Field]) -> Self {
         let names = |tags: &[&str], known: &[&str]| {
-            lines.iter().any(|(tag, value)| {
+            fields.iter().any(|Field { tag, value }| {
                 let value = value.to_lowercase();
                 tags.contains(&tag.as_str()) && known.iter().any(|name| value.contains(name))
             })
@@ -206,10 +168,13 @@ impl Database {
             "C2" if !is_number && IdentifierKind::Pmcid.canonical(&value).is_some() => {
                 Some(IdentifierKind::Pmcid)
             }
-            "M3" | "L3" => IdentifierKind::Doi.canonical(&value).map(|_| IdentifierKind::Doi),
+            "M3" | "L3" if doi::is_doi(&value) => Some(IdentifierKind::Doi),
             _ => None,
         };
-        match kind.filter(|kind| kind.canonical(&value).is_some()) {
+        let is_one = |kind: &IdentifierKind| {
+            kind.canonical(&value).is_some() || (*kind == IdentifierKind::Doi && doi::is_doi(&value))
+        };
+        match kind.filter(is_one) {
             Some(IdentifierKind::Doi) => draft.add(To::Doi, &value),
             Some(kind) if !draft.reference.has(field_name(kind)) => {
                 draft.reference.add_identifier(kind, &value);

@@ -9,10 +9,13 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
+use crate::bibliography::Draft;
 use crate::error::{FieldIssue, Place, ReadError, RecordError};
+use crate::export;
 use crate::input::Input;
 use crate::lines::{Line, Lines};
-use crate::reader::MAX_RECORD_BYTES;
+use crate::reader::{FormatReader, MAX_RECORD_BYTES};
+use crate::record::Record;
 use crate::text::excerpt;
 
 /// The value of a tag; lines that go on with it are behind `\n`.
@@ -24,11 +27,11 @@ pub(crate) struct Field {
 
 /// The fields of one record, in their order.
 #[derive(Debug)]
-pub(crate) struct TaggedRecord {
-    pub(crate) fields: Vec<Field>,
-    pub(crate) place: Place,
+struct TaggedRecord {
+    fields: Vec<Field>,
+    place: Place,
     /// Lines near the record that belong to none.
-    pub(crate) warnings: Vec<FieldIssue>,
+    warnings: Vec<FieldIssue>,
 }
 
 /// How a format writes its tags, and where its records begin and end.
@@ -64,8 +67,36 @@ impl Layout {
     }
 }
 
+/// The papers of a text in a layout.
+pub(crate) struct Tagged {
+    records: TaggedRecords,
+    draft: fn(&[Field]) -> Draft,
+}
+
+impl Tagged {
+    /// `draft` says what the tags of the layout mean.
+    pub(crate) fn new(input: Input, layout: Layout, draft: fn(&[Field]) -> Draft) -> Self {
+        Self { records: TaggedRecords::new(input, layout), draft }
+    }
+}
+
+impl FormatReader for Tagged {
+    fn next_record(&mut self) -> Result<Option<Result<Record, RecordError>>, ReadError> {
+        let Some(record) = self.records.next_record()? else { return Ok(None) };
+        Ok(Some(record.and_then(|TaggedRecord { fields, place, warnings }| {
+            let mut record = (self.draft)(&fields).finish().into_paper(&place)?;
+            record.warnings.extend(warnings);
+            // It is written in the words in which it was read.
+            if self.records.layout == Layout::Ris {
+                export::keep_ris(&mut record.paper, &fields);
+            }
+            Ok(record)
+        })))
+    }
+}
+
 /// Cuts a text into records.
-pub(crate) struct TaggedRecords {
+struct TaggedRecords {
     lines: Lines,
     layout: Layout,
     /// Whether the tags of the current record have one space or none where RIS has two.
@@ -79,7 +110,7 @@ pub(crate) struct TaggedRecords {
 }
 
 impl TaggedRecords {
-    pub(crate) fn new(input: Input, layout: Layout) -> Self {
+    fn new(input: Input, layout: Layout) -> Self {
         Self {
             lines: Lines::new(input),
             layout,
@@ -91,7 +122,7 @@ impl TaggedRecords {
     }
 
     /// The next record, or what is wrong with it; the next is read as if it were not there.
-    pub(crate) fn next_record(&mut self) -> Result<Option<Result<TaggedRecord, RecordError>>, ReadError> {
+    fn next_record(&mut self) -> Result<Option<Result<TaggedRecord, RecordError>>, ReadError> {
         let mut open: Option<Open> = self.ahead.take().map(|(field, place)| Open::new(field, place));
         loop {
             let place = self.lines.place_of_next();

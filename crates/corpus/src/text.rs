@@ -21,26 +21,6 @@ pub(crate) fn fold(text: &str) -> String {
     words.collect::<Vec<_>>().join(" ")
 }
 
-/// The ASCII letters of a Latin letter that no accent makes of them: what is left to fold once accents are taken off
-/// (NFKD). In lower case.
-#[must_use]
-pub fn base_letters(c: char) -> Option<&'static str> {
-    Some(match c {
-        'ß' | 'ẞ' => "ss",
-        'æ' | 'Æ' => "ae",
-        'œ' | 'Œ' => "oe",
-        'ø' | 'Ø' => "o",
-        'ł' | 'Ł' => "l",
-        'đ' | 'Đ' | 'ð' | 'Ð' => "d",
-        'þ' | 'Þ' => "th",
-        'ħ' | 'Ħ' => "h",
-        'ŋ' | 'Ŋ' => "ng",
-        'ı' => "i",
-        'ȷ' => "j",
-        _ => return None,
-    })
-}
-
 /// Whether a text says only that there is none: `N/A`, `[no abstract available]`, `-`, `TBD`.
 ///
 /// White space, case and outer punctuation do not matter. A blank text is filler too.

@@ -5,16 +5,15 @@ use std::sync::LazyLock;
 use regex::Regex;
 use serde_json::{Map, Value};
 
-use crate::doi;
 use crate::fields::fold_name;
-use crate::identifier::{IdentifierKind, is_arxiv_category};
+use crate::identifier::is_arxiv_category;
 use crate::literal;
 use crate::markup::text_of;
-use crate::reading::{Reading, describe, scalar_text};
+use crate::reading::{Reading, scalar_text};
 use crate::text::{fold, is_filler};
 
 /// Deepest nesting in a field's value.
-const MAX_DEPTH: usize = 6;
+pub(crate) const MAX_DEPTH: usize = 6;
 
 /// Members of objects that hold the text which an object is about, the first first.
 #[rustfmt::skip]
@@ -70,7 +69,8 @@ fn first_text(value: &Value, depth: usize) -> Option<String> {
     }
 }
 
-fn member<'a>(members: &'a Map<String, Value>, folded: &str) -> Option<&'a Value> {
+/// The member of a folded name.
+pub(crate) fn member<'a>(members: &'a Map<String, Value>, folded: &str) -> Option<&'a Value> {
     members.iter().find(|(name, _)| fold_name(name) == folded).map(|(_, value)| value)
 }
 
@@ -368,119 +368,6 @@ pub(crate) fn read_categories(value: &Value) -> Reading<Vec<String>> {
     if says_more { Reading::part(categories) } else { Reading::whole(categories) }
 }
 
-/// The first identifier of `kind` in a field; the raw field is kept where it says more.
-pub(crate) fn read_identifier(kind: IdentifierKind, value: &Value) -> Reading<String> {
-    fn texts(value: &Value, depth: usize) -> Vec<String> {
-        match value {
-            _ if depth > MAX_DEPTH => Vec::new(),
-            Value::Array(list) => list.iter().flat_map(|element| texts(element, depth + 1)).collect(),
-            Value::Object(members) => ["value", "id", "identifier"]
-                .iter()
-                .filter_map(|name| member(members, name))
-                .flat_map(|value| texts(value, depth + 1))
-                .collect(),
-            Value::String(text) => match literal::parse(text) {
-                Some(list) => texts(&list, depth + 1),
-                None => vec![text.trim().to_owned()],
-            },
-            other => scalar_text(other).into_iter().collect(),
-        }
-    }
-    let texts = texts(value, 0);
-    if texts.is_empty() && !is_blank(value) && !matches!(value, Value::Array(_) | Value::Object(_)) {
-        return Reading::unreadable(kind.description(), value);
-    }
-    let mut found = texts.iter().filter_map(|text| Some((text, first_identifier(kind, text)?)));
-    match found.next() {
-        Some((text, first)) => {
-            let is_all = texts.len() == 1 && !says_more(kind, text);
-            if is_all { Reading::whole(first) } else { Reading::part(first) }
-        }
-        None if texts.iter().all(|text| says_no_identifier(text)) => Reading::filler(),
-        None => Reading::unreadable(kind.description(), &Value::String(texts.join(" "))),
-    }
-}
-
-fn first_identifier(kind: IdentifierKind, text: &str) -> Option<String> {
-    if let Some(whole) = kind.canonical(text) {
-        // One that ends in a separator was broken by a stray space, so that it names something else.
-        let is_broken = text.trim().contains(' ') && whole.ends_with(['-', '/', '_']);
-        return (!is_broken).then_some(whole);
-    }
-    let parts = text.split(|c: char| c.is_whitespace() || matches!(c, ';' | ',' | '|'));
-    parts
-        .filter(|part| !part.is_empty())
-        .find_map(|part| kind.canonical(part).filter(|id| !id.ends_with(['-', '/'])))
-}
-
-/// Whether a text with an identifier says more than one.
-fn says_more(kind: IdentifierKind, text: &str) -> bool {
-    match kind {
-        IdentifierKind::Doi => {
-            let text = text.trim();
-            let first = kind.canonical(text.split([' ', '\t', '\n']).next().unwrap_or_default());
-            let parts = text.split(|c: char| c.is_whitespace() || matches!(c, ';' | ',' | '|'));
-            let is_again = |part: &str| part.is_empty() || kind.canonical(part) == first;
-            let is_several = text.contains(char::is_whitespace) || text.matches("10.").count() > 1;
-            is_several && !parts.into_iter().all(is_again)
-        }
-        _ => kind.canonical(text).is_none(),
-    }
-}
-
-/// "in press", "?", 0, an address without a DOI: known to be no identifier, and no fault of the file.
-fn says_no_identifier(text: &str) -> bool {
-    let lower = text.to_lowercase();
-    let bare = lower.trim_matches(|c: char| !c.is_alphanumeric());
-    is_filler(text)
-        || [
-            "",
-            "0",
-            "in press",
-            "pending",
-            "unknown",
-            "forthcoming",
-            "submitted",
-            "doi",
-            "no doi",
-            "undefined",
-        ]
-        .contains(&bare)
-        || matches!(bare, "https://doi.org" | "http://doi.org" | "https://dx.doi.org" | "http://dx.doi.org")
-}
-
-/// The arXiv id in a field of a DOI that arXiv gave.
-pub(crate) fn arxiv_id_of_doi(value: &Value) -> Option<String> {
-    match value {
-        Value::Array(list) => list.iter().find_map(arxiv_id_of_doi),
-        value => IdentifierKind::Arxiv.canonical(&doi::arxiv_id(&scalar_text(value)?)?),
-    }
-}
-
-/// Identifiers by the names of their kinds, of an object or of a list of `{"type": "doi", "value": …}`.
-pub(crate) fn identifier_members(value: Value) -> Result<Vec<(String, Value)>, Value> {
-    match value {
-        Value::Object(members) => Ok(members.into_iter().collect()),
-        Value::Array(list) if list.iter().all(Value::is_object) => {
-            let pair = |element: &Value| {
-                let members = element.as_object()?;
-                let text = |names: &[&str]| names.iter().find_map(|name| member(members, name));
-                let kind = text(&["type", "idtype", "identifiertype", "source", "scheme"])?.as_str()?;
-                let id = text(&["value", "id", "identifier"])?;
-                Some((kind.to_owned(), id.clone()))
-            };
-            let pairs: Option<Vec<_>> = list.iter().map(pair).collect();
-            pairs.ok_or(Value::Array(list))
-        }
-        other => Err(other),
-    }
-}
-
-/// A value in words for a warning, and what was expected.
-pub(crate) fn expected_ids(value: &Value) -> String {
-    format!("expected an object of ids by kind, found {}", describe(value))
-}
-
 fn pattern(source: &str) -> Regex {
     Regex::new(source).expect("a pattern written in this file is a valid one")
 }
@@ -549,29 +436,6 @@ mod tests {
         assert_eq!(
             read_isbn(&json!(["978-0-00-000000-2", "0 19 853453 1"])).value,
             Some(vec!["9780000000002".into(), "0198534531".into()])
-        );
-    }
-
-    #[test]
-    fn identifiers_are_found_and_junk_is_none() {
-        let read = |kind, value: Value| read_identifier(kind, &value);
-        assert_eq!(
-            read(IdentifierKind::Doi, json!(["10.5555/ABC.20"])),
-            Reading::whole("10.5555/abc.20".into())
-        );
-        assert_eq!(
-            read(IdentifierKind::Doi, json!("10.5555/a; 10.5555/b")),
-            Reading::part("10.5555/a".into())
-        );
-        for junk in [json!("in press"), json!("https://doi.org/"), json!("?"), json!("N/A")] {
-            assert_eq!(read(IdentifierKind::Doi, junk), Reading::filler());
-        }
-        assert_eq!(read(IdentifierKind::Pmid, json!(0)), Reading::filler());
-        assert_eq!(read(IdentifierKind::Pmid, json!(31_234_567.0)), Reading::whole("31234567".into()));
-        assert!(read(IdentifierKind::Doi, json!("no such")).warning.is_some());
-        assert_eq!(
-            arxiv_id_of_doi(&json!("https://doi.org/10.48550/arXiv.1805.11924")).as_deref(),
-            Some("1805.11924")
         );
     }
 }

@@ -1,42 +1,15 @@
 //! Web of Science's plain text (`.ciw`, `savedrecs.txt`): `PT J` … `ER`, values that go on over indented lines.
 
 use crate::bibliography::{Draft, ENTRY_TYPE, To};
-use crate::error::{ReadError, RecordError};
 use crate::identifier::IdentifierKind;
-use crate::input::Input;
-use crate::reader::FormatReader;
-use crate::record::Record;
-use crate::tagged::{Field, Layout, TaggedRecord, TaggedRecords, has_record};
+use crate::tagged::Field;
 use crate::text::fold;
 
-/// Whether a text begins as such a file does.
-pub(crate) fn is_web_of_science(head: &[u8]) -> bool {
-    has_record(head, Layout::WebOfScience)
-}
-
-/// The papers of such a file.
-pub(crate) struct WebOfScience {
-    records: TaggedRecords,
-}
-
-impl WebOfScience {
-    pub(crate) fn new(input: Input) -> Self {
-        Self { records: TaggedRecords::new(input, Layout::WebOfScience) }
-    }
-}
-
-impl FormatReader for WebOfScience {
-    fn next_record(&mut self) -> Result<Option<Result<Record, RecordError>>, ReadError> {
-        let record = self.records.next_record()?;
-        Ok(record.map(|record| record.and_then(read)))
-    }
-}
-
-fn read(record: TaggedRecord) -> Result<Record, RecordError> {
-    let TaggedRecord { fields, place, warnings } = record;
+/// What the fields of a record say.
+pub(crate) fn draft(fields: &[Field]) -> Draft {
     let mut draft = Draft::default();
     let has = |tag: &str| fields.iter().any(|field| field.tag == tag);
-    for Field { tag, value } in &fields {
+    for Field { tag, value } in fields {
         let to = match tag.as_str() {
             "PT" => {
                 let kind = match value.as_str() {
@@ -99,7 +72,5 @@ fn read(record: TaggedRecord) -> Result<Record, RecordError> {
         };
         draft.add(to, value);
     }
-    let mut record = draft.finish().into_paper(&place)?;
-    record.warnings.extend(warnings);
-    Ok(record)
+    draft
 }

@@ -4,15 +4,17 @@
 //! well-formed XML costs only itself, and memory does not grow with the file. A file's own definitions of
 //! entities are not read: no record needs them, and they can grow without bound.
 
+use quick_xml::Reader;
 use quick_xml::events::{BytesStart, Event};
-use quick_xml::{Reader, XmlVersion};
 
 use crate::error::{Place, ReadError, RecordError};
 use crate::input::Input;
 use crate::markup::decode_references;
-use crate::reader::MAX_RECORD_BYTES;
+use crate::reader::{FormatReader, MAX_RECORD_BYTES};
+use crate::record::Record;
+use crate::text::fold;
 
-/// Most elements of one record: a paper with thousands of authors and references has less.
+/// Most elements and attributes of one record: a paper with thousands of authors and references has less.
 const MAX_ELEMENTS: usize = 250_000;
 /// Deepest nesting of elements in a record.
 const MAX_DEPTH: usize = 64;
@@ -36,6 +38,16 @@ enum Content {
 impl Element {
     pub(crate) fn attribute(&self, name: &str) -> Option<&str> {
         self.attributes.iter().find(|(own, _)| own == name).map(|(_, value)| value.as_str())
+    }
+
+    /// The attributes, in their order.
+    pub(crate) fn attributes(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.attributes.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
+    /// Whether text stands in it outside the elements in it.
+    pub(crate) fn has_text(&self) -> bool {
+        self.content.iter().any(|content| matches!(content, Content::Text(text) if !text.trim().is_empty()))
     }
 
     /// The elements in it.
@@ -117,12 +129,7 @@ impl Element {
 
     fn add_leaves(&self, around: &str, leaves: &mut Vec<(String, String)>) {
         let has_elements = self.children().next().is_some();
-        if !has_elements
-            || self
-                .content
-                .iter()
-                .any(|content| matches!(content, Content::Text(text) if !text.trim().is_empty()))
-        {
+        if !has_elements || self.has_text() {
             let name = if around.is_empty() { self.name.clone() } else { format!("{around}_{}", self.name) };
             leaves.push((name, self.text()));
             return;
@@ -133,8 +140,39 @@ impl Element {
     }
 }
 
+/// The papers of a file.
+pub(crate) struct XmlRecords {
+    elements: Elements,
+    read: Read,
+}
+
+/// What a record says; nothing where an element is none.
+type Read = fn(Element, &Place) -> Option<Result<Record, RecordError>>;
+
+impl XmlRecords {
+    /// `names` are those of the elements that are records, and `read` says what one holds.
+    pub(crate) fn new(input: Input, names: &'static [&'static str], read: Read) -> Self {
+        Self { elements: Elements::new(input, names), read }
+    }
+}
+
+impl FormatReader for XmlRecords {
+    fn next_record(&mut self) -> Result<Option<Result<Record, RecordError>>, ReadError> {
+        while let Some(element) = self.elements.next_element()? {
+            let record = match element {
+                Ok((element, place)) => (self.read)(element, &place),
+                Err(bad) => Some(Err(bad)),
+            };
+            if record.is_some() {
+                return Ok(record);
+            }
+        }
+        Ok(None)
+    }
+}
+
 /// Cuts a file into its records.
-pub(crate) struct Elements {
+struct Elements {
     input: Input,
     /// The names of the elements that are records.
     names: &'static [&'static str],
@@ -144,7 +182,7 @@ pub(crate) struct Elements {
 }
 
 /// A record, and where it begins.
-pub(crate) type Placed = (Element, Place);
+type Placed = (Element, Place);
 
 /// One tag, as it stands between its angle brackets.
 struct Tag {
@@ -153,12 +191,12 @@ struct Tag {
 }
 
 impl Elements {
-    pub(crate) fn new(input: Input, names: &'static [&'static str]) -> Self {
+    fn new(input: Input, names: &'static [&'static str]) -> Self {
         Self { input, names, line: 1, ahead: None }
     }
 
     /// The next record, or what is wrong with it.
-    pub(crate) fn next_element(&mut self) -> Result<Option<Result<Placed, RecordError>>, ReadError> {
+    fn next_element(&mut self) -> Result<Option<Result<Placed, RecordError>>, ReadError> {
         let (name, begin, place) = match self.ahead.take() {
             Some(ahead) => ahead,
             None => loop {
@@ -207,6 +245,7 @@ impl Elements {
     fn tag(&mut self) -> Result<Option<Tag>, ReadError> {
         let place = self.input.place(self.line);
         let mut kept = Kept { bytes: Vec::new(), limit: MAX_RECORD_BYTES, is_over: false };
+        let mut values = Values::default();
         loop {
             if !self.pass(b'>', &mut kept)? {
                 return Ok(None);
@@ -221,7 +260,7 @@ impl Elements {
             } else if text.starts_with(b"!DOCTYPE") && text.contains(&b'[') {
                 text.trim_ascii_end().ends_with(b"]")
             } else {
-                text.len() > MAX_TAG_BYTES || has_whole_values(text)
+                text.len() > MAX_TAG_BYTES || values.are_whole(text)
             };
             if is_whole {
                 return Ok(Some(Tag { text: kept.bytes, place }));
@@ -276,17 +315,29 @@ impl Kept {
     }
 }
 
-/// Whether the quotation marks of a tag's attributes are closed: `>` may stand in a value.
-fn has_whole_values(tag: &[u8]) -> bool {
-    let mut open = None;
-    for &byte in tag {
-        match open {
-            Some(mark) if byte == mark => open = None,
-            None if matches!(byte, b'"' | b'\'') && tag.contains(&b'=') => open = Some(byte),
-            _ => {}
+/// The values of a tag's attributes, while more of it is read: `>` may stand in one.
+#[derive(Default)]
+struct Values {
+    /// The quotation mark that is open.
+    open: Option<u8>,
+    has_equals: bool,
+    n_read: usize,
+}
+
+impl Values {
+    /// Whether the values of a tag are closed, which is longer than it was at the last call.
+    fn are_whole(&mut self, tag: &[u8]) -> bool {
+        for &byte in tag.get(self.n_read..).unwrap_or_default() {
+            match self.open {
+                Some(mark) if byte == mark => self.open = None,
+                None if byte == b'=' => self.has_equals = true,
+                None if matches!(byte, b'"' | b'\'') && self.has_equals => self.open = Some(byte),
+                _ => {}
+            }
         }
+        self.n_read = tag.len();
+        self.open.is_none()
     }
-    open.is_none()
 }
 
 /// The name of a tag without its namespace, with the slash of an end.
@@ -314,22 +365,25 @@ fn parse(bytes: &[u8], place: &Place) -> Result<Element, RecordError> {
             let message = format!("expected well-formed XML, found that {error}");
             RecordError { source: Some(Box::new(error)), ..RecordError::whole(&place, message) }
         })?;
+        let mut begin = |start: &BytesStart<'_>, depth: usize| {
+            let element = element(start, MAX_ELEMENTS - n_elements);
+            n_elements += 1 + element.attributes.len();
+            if n_elements < MAX_ELEMENTS && depth < MAX_DEPTH {
+                return Ok(element);
+            }
+            let message = format!(
+                "expected at most {MAX_ELEMENTS} elements and attributes, and {MAX_DEPTH} elements within each other, \
+                 found more"
+            );
+            Err(RecordError::whole(place, message))
+        };
         let closed = match event {
             Event::Start(start) => {
-                n_elements += 1;
-                if n_elements > MAX_ELEMENTS || open.len() >= MAX_DEPTH {
-                    let message = format!(
-                        "expected at most {MAX_ELEMENTS} elements and {MAX_DEPTH} within each other, found more"
-                    );
-                    return Err(RecordError::whole(place, message));
-                }
-                open.push(element(&start));
+                let element = begin(&start, open.len())?;
+                open.push(element);
                 None
             }
-            Event::Empty(start) => {
-                n_elements += 1;
-                Some(element(&start))
-            }
+            Event::Empty(start) => Some(begin(&start, open.len())?),
             Event::End(_) => open.pop(),
             Event::Text(text) => {
                 push_text(&mut open, &text.xml10_content());
@@ -359,14 +413,15 @@ fn parse(bytes: &[u8], place: &Place) -> Result<Element, RecordError> {
     }
 }
 
-fn element(start: &BytesStart<'_>) -> Element {
-    let attributes = start.attributes().filter_map(Result::ok).map(|attribute| {
-        let value = attribute
-            .normalized_value(XmlVersion::Implicit1_0)
-            .map(|value| value.into_owned())
-            .unwrap_or_default();
-        (attribute.key.local_name().as_ref().to_owned(), value)
-    });
+/// An element with up to `max_attributes` of its attributes.
+fn element(start: &BytesStart<'_>, max_attributes: usize) -> Element {
+    // Whether a name stands twice does not matter, and takes long to find out.
+    let mut attributes = start.attributes();
+    let attributes =
+        attributes.with_checks(false).filter_map(Result::ok).take(max_attributes).map(|attribute| {
+            let value = fold(&decode_references(&attribute.value));
+            (attribute.key.local_name().as_ref().to_owned(), value)
+        });
     Element {
         name: start.local_name().as_ref().to_owned(),
         attributes: attributes.collect(),
@@ -379,6 +434,31 @@ fn push_text(open: &mut [Element], text: &str) {
     match element.content.last_mut() {
         Some(Content::Text(before)) => before.push_str(text),
         _ => element.content.push(Content::Text(text.to_owned())),
+    }
+}
+
+/// The name of the element that a text has around all, if it is XML.
+pub(crate) fn root(head: &[u8]) -> Option<String> {
+    let mut rest = head.trim_ascii_start();
+    loop {
+        let tag = rest.strip_prefix(b"<")?;
+        let end = match tag {
+            [b'?', ..] => memchr::memmem::find(tag, b"?>")? + 2,
+            [b'!', b'-', b'-', ..] => memchr::memmem::find(tag, b"-->")? + 3,
+            // A definition of the type, perhaps with others in brackets.
+            [b'!', ..] => {
+                let end = memchr::memchr(b'>', tag)?;
+                match memchr::memchr(b'[', tag).filter(|open| *open < end) {
+                    Some(_) => memchr::memmem::find(tag, b"]>")? + 2,
+                    None => end + 1,
+                }
+            }
+            _ => {
+                let end = memchr::memchr(b'>', tag)?;
+                return Some(local_name(&tag[..end]));
+            }
+        };
+        rest = tag[end..].trim_ascii_start();
     }
 }
 

@@ -21,7 +21,7 @@ use cognate_wire::{
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::index::{self, Files};
+use super::index::Files;
 use super::{InvalidInput, decisions, stop_flag};
 use crate::args::{CheckArgs, CheckPairsArgs, DedupArgs, DedupCommand, DedupFindArgs};
 use crate::config::Config;
@@ -181,7 +181,7 @@ fn check(config: &Config, output: &Output, args: CheckArgs) -> anyhow::Result<()
     let judging = to_judging(args.judging.min_probability, args.judging.versions.as_deref())?;
     let stop = stop_flag()?;
     let engine = Engine::open(config.engine_options())?;
-    let options = ReadOptions { format: index::format(args.format), ..ReadOptions::default() };
+    let options = ReadOptions { format: args.format, ..ReadOptions::default() };
     let progress = Progress::start("check", None);
     let mut n_bad = 0_usize;
     let mut n_by_verdict: BTreeMap<&str, usize> =

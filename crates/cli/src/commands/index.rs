@@ -5,12 +5,12 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::Duration;
 
-use cognate_corpus::{Format, ReadError, ReadOptions, Record, RecordError, Records, Source};
+use cognate_corpus::{ReadError, ReadOptions, Record, RecordError, Records, Source};
 use cognate_engine::{Engine, EngineError, IngestEvent, IngestReport, Ingestion};
 use cognate_wire::IngestBody;
 
 use super::{InvalidInput, stop_flag};
-use crate::args::{FormatArg, IndexArgs};
+use crate::args::IndexArgs;
 use crate::config::Config;
 use crate::output::Output;
 use crate::progress::Progress;
@@ -80,23 +80,7 @@ fn read_options(args: &IndexArgs) -> anyhow::Result<ReadOptions> {
             InvalidInput(format!("--date: expected a date such as 2025-07-30, found {text:?}"))
         })?),
     };
-    Ok(ReadOptions { format: format(args.format), day, ..ReadOptions::default() })
-}
-
-/// The corpus's name for a format given on the command line.
-pub(super) fn format(named: FormatArg) -> Format {
-    match named {
-        FormatArg::Auto => Format::Auto,
-        FormatArg::Jsonl => Format::Jsonl,
-        FormatArg::Json => Format::Json,
-        FormatArg::Csv => Format::Csv,
-        FormatArg::Tsv => Format::Tsv,
-        FormatArg::Xlsx => Format::Xlsx,
-        FormatArg::Bibtex => Format::Bibtex,
-        FormatArg::Ris => Format::Ris,
-        FormatArg::Nbib => Format::Nbib,
-        FormatArg::DailyPapers => Format::DailyPapers,
-    }
+    Ok(ReadOptions { format: args.format, day, ..ReadOptions::default() })
 }
 
 fn tell(progress: &Progress, n_told: &mut u64, line: &str) {

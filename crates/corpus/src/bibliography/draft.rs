@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::{Reference, distinct, field_name, names};
 use crate::dates;
+use crate::doi;
 use crate::identifier::IdentifierKind;
 use crate::person::Person;
 use crate::text::fold;
@@ -270,9 +271,17 @@ impl Draft {
         self.reference.add("isbn", distinct(isbns));
     }
 
-    /// The first that is a DOI; without one, the first of all, so that it is said to be none.
+    /// The first that is a DOI; without one, the first of all, so that it is said to be none. Those that arXiv gave
+    /// are arXiv ids.
     fn add_dois(&mut self) {
-        let dois = distinct(std::mem::take(&mut self.dois));
+        let mut dois = distinct(std::mem::take(&mut self.dois));
+        dois.retain(|text| {
+            let Some(id) = doi::arxiv_id(text) else { return true };
+            let kind = IdentifierKind::Arxiv;
+            let known = self.reference.text(field_name(kind)).and_then(|known| kind.canonical(known));
+            self.reference.add_identifier(kind, &id);
+            known.is_some() && known != kind.canonical(&id)
+        });
         let is_doi = |text: &String| IdentifierKind::Doi.canonical(text).is_some();
         let best = dois.iter().position(is_doi).unwrap_or_default();
         for (n, doi) in dois.into_iter().enumerate() {

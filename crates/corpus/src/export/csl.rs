@@ -1,6 +1,7 @@
 //! CSL-JSON: the items that Pandoc, Zotero and every citeproc read.
 //!
-//! What CSL has no variable for is in `custom`, as its schema says: the paper's own id and other identifiers.
+//! What CSL has no variable for is in `custom`, as its schema says: the paper's own id and other identifiers, its type in
+//! our words, a day in another year than that of publication, and keywords that no line of them holds.
 
 use std::io::{self, Write};
 
@@ -11,6 +12,7 @@ use crate::bibliography::{ENTRY_TYPE, csl_type};
 use crate::identifier::IdentifierKind;
 use crate::paper::Paper;
 use crate::person::Person;
+use crate::values::read_categories;
 
 pub(super) fn write(out: &mut impl Write, paper: &Paper, key: &str) -> io::Result<()> {
     let kind = entry_type(paper);
@@ -46,7 +48,8 @@ pub(super) fn write(out: &mut impl Write, paper: &Paper, key: &str) -> io::Resul
     add("ISSN", json!(paper.issn.join(", ")));
     add("ISBN", json!(paper.isbn.join(", ")));
     add("language", json!(paper.language));
-    add("keyword", json!(paper.categories.join("; ")));
+    let keywords = paper.categories.join("; ");
+    add("keyword", json!(keywords));
     add("DOI", id(IdentifierKind::Doi));
     add("PMID", id(IdentifierKind::Pmid));
     add("PMCID", id(IdentifierKind::Pmcid));
@@ -69,6 +72,15 @@ pub(super) fn write(out: &mut impl Write, paper: &Paper, key: &str) -> io::Resul
     custom.insert(ENTRY_TYPE.to_owned(), json!(kind));
     if let Some(kind) = paper.kind {
         custom.insert("type".to_owned(), json!(kind.name()));
+    }
+    if let Some(date) =
+        paper.publication_date.filter(|date| paper.year.is_some_and(|year| year != date.year()))
+    {
+        custom.insert("year".to_owned(), json!(paper.year));
+        custom.insert("publication_date".to_owned(), json!(date.to_string()));
+    }
+    if read_categories(&json!(keywords)).value.unwrap_or_default() != paper.categories {
+        custom.insert("categories".to_owned(), json!(paper.categories));
     }
     add("custom", Value::Object(custom));
     Ok(serde_json::to_writer(out, &item)?)

@@ -2,14 +2,13 @@
 
 use std::collections::HashSet;
 
+use cognate_fold::{Folded, folded, push_ascii};
 use serde_json::Value;
-use unicode_normalization::UnicodeNormalization;
 
 use super::bibtex::plain;
 use crate::bibliography::CITATION_KEY;
 use crate::paper::Paper;
 use crate::person::Person;
-use crate::text::base_letters;
 
 /// The citation keys given in one file, in lower case, since BibTeX does not tell case apart.
 #[derive(Default)]
@@ -71,11 +70,11 @@ fn generated(paper: &Paper) -> String {
 /// The ASCII letters and digits of a text in lower case, accents taken off.
 fn ascii(text: &str) -> String {
     let mut ascii = String::new();
-    for c in text.nfkd() {
-        match base_letters(c) {
-            Some(letters) => ascii.push_str(letters),
-            None if c.is_ascii_alphanumeric() => ascii.push(c.to_ascii_lowercase()),
-            None => {}
+    for part in folded(text) {
+        match part {
+            Folded::Ascii(letters) => push_ascii(&mut ascii, letters),
+            Folded::Char(c) if c.is_ascii() => ascii.push(c),
+            Folded::Char(_) | Folded::Nothing | Folded::Other(_) => {}
         }
     }
     ascii

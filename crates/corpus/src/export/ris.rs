@@ -15,6 +15,7 @@ use crate::kind::PublicationKind;
 use crate::paper::Paper;
 use crate::person::Person;
 use crate::ris;
+use crate::tagged::Field;
 use crate::text::fold;
 
 pub(super) fn write(out: &mut impl Write, paper: &Paper) -> io::Result<()> {
@@ -96,8 +97,12 @@ impl Manner for Ris {
 
     fn read(lines: &[Line], _: &Paper) -> Option<Paper> {
         let place = Place { file: "".into(), line: 0 };
-        let folded: Vec<Line> = lines.iter().map(|(tag, value)| (tag.clone(), fold(value))).collect();
-        ris::draft(&folded).finish().into_paper(&place).ok().map(|record| record.paper)
+        let field = |(tag, value): &Line| Field { tag: tag.clone(), value: fold(value) };
+        ris::draft(&lines.iter().map(field).collect::<Vec<_>>())
+            .finish()
+            .into_paper(&place)
+            .ok()
+            .map(|record| record.paper)
     }
 
     fn is_own_id(tag: &str, value: &str) -> bool {
@@ -110,12 +115,12 @@ impl Manner for Ris {
 }
 
 /// Keeps in a paper what its record said in its own words.
-pub(crate) fn keep_ris(paper: &mut Paper, lines: &[Line]) {
+pub(crate) fn keep_ris(paper: &mut Paper, fields: &[Field]) {
     // Of keywords and names that went on over lines, each is a value.
     let has_one_a_line = |tag: &str| matches!(tag, "KW" | "AU" | "A1" | "A2" | "A3" | "ED");
-    let lines: Vec<Line> = lines
+    let lines: Vec<Line> = fields
         .iter()
-        .flat_map(|(tag, value)| {
+        .flat_map(|Field { tag, value }| {
             let values: Vec<&str> = if has_one_a_line(tag) { value.lines().collect() } else { vec![value] };
             values.into_iter().map(|value| (tag.clone(), fold(value))).collect::<Vec<_>>()
         })

@@ -9,6 +9,7 @@ use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 use serde_json::{Map, Value, json};
 
+use super::entry_type as entry_type_of;
 use super::*;
 use crate::bibliography::{CITATION_KEY, ENTRY_TYPE, names_in_line};
 use crate::bibtex::{RawEntry, raw_entries};
@@ -355,6 +356,21 @@ proptest! {
             expected.categories = expected.categories.iter().map(|name| name.replace(';', ",")).collect();
             expected.categories = without_duplicates(expected.categories);
             expected.url = link(paper).map(|url| plain_address(&url));
+            prop_assert_eq!(Paper { kind: None, extra: Map::new(), ..again.paper }, expected, "{}", text);
+        }
+    }
+
+    #[test]
+    fn csl_comes_back(papers in vec(any_paper(), 0..3)) {
+        let text = exported(ExportFormat::Csl, &papers);
+        let again = read_back(&text, Format::Json);
+        prop_assert_eq!(again.len(), papers.len(), "{}", text);
+        for (again, paper) in again.into_iter().zip(&papers) {
+            let mut expected = normalized(paper, str::to_owned);
+            expected.categories.clone_from(&paper.categories);
+            expected.url = link(paper);
+            let entry_type = again.paper.extra.get(ENTRY_TYPE).cloned();
+            prop_assert_eq!(entry_type, Some(json!(entry_type_of(paper))), "{}", text);
             prop_assert_eq!(Paper { kind: None, extra: Map::new(), ..again.paper }, expected, "{}", text);
         }
     }

@@ -82,8 +82,8 @@ fn what_looks_like_no_format_is_said() {
     check_faulty("Some prose.\n\nMore prose.", Format::Auto, Expected { fault: Some(expected), ..NOTHING });
     check_faulty("%PDF-1.4", Format::Auto, Expected { fault: Some(expected), ..NOTHING });
     assert_eq!("daily-papers".parse(), Ok(Format::DailyPapers));
-    let unknown = "xml".parse::<Format>().unwrap_err().to_string();
-    assert!(unknown.contains("auto, jsonl") && unknown.contains("xml"));
+    let unknown = "html".parse::<Format>().unwrap_err().to_string();
+    assert!(unknown.contains("auto, jsonl") && unknown.contains("html"));
 }
 
 #[test]

@@ -188,6 +188,25 @@ fn long_fields_are_held_one_at_a_time() {
     }
 }
 
+/// Names that cost far more in memory than in the file.
+#[test]
+fn many_small_parts_of_a_record_are_bounded() {
+    const N_BYTES: usize = 15 << 20;
+    let folder = folder();
+    for (name, before, part, after) in [
+        ("empty.xml", "<xml><records><record><titles/>", "<a/>", "</record></records></xml>"),
+        ("attributes.xml", "<xml><records><record><titles/><x ", "a=\"\" ", "/></record></records></xml>"),
+        ("values.xml", "<xml><records><record><titles/><x a=\"", ">", "\"/></record></records></xml>"),
+        ("pairs.xml", "<xml><records><record><titles/>", "<a>b</a>", "</record></records></xml>"),
+    ] {
+        let path = folder.path().join(name);
+        let text = format!("{before}{}{after}", part.repeat(N_BYTES / part.len()));
+        std::fs::write(&path, text).unwrap();
+        let Some((n_records, n_bad, fault)) = read_apart(&path) else { return };
+        assert!(n_records + n_bad > 0 || !fault.is_empty(), "{name}");
+    }
+}
+
 /// Letters in no order that a compressor finds.
 fn noise(seed: u64) -> String {
     let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::fold::is_greek_name;
+use cognate_fold::is_greek_name;
 
 /// A text without LaTeX's accents (`Schr\"odinger`, `Erd{\H o}s`) and commands (`\mathcal`). The commands
 /// that name Greek letters stay, as words. Not a parser of LaTeX: what it does not know stays as it is.

@@ -14,7 +14,6 @@
 //!
 //! Whoever changes what a text becomes raises [`VERSION`], so that indexes are built again.
 
-mod fold;
 mod formula;
 mod latex;
 mod spelling;
@@ -25,8 +24,9 @@ use std::borrow::Cow;
 
 use frostem::{Algorithm, Stemmer};
 
-pub use self::fold::{fold, fold_to_digraphs};
 use self::words::{Joint, Script, Word};
+use cognate_fold as fold;
+pub use cognate_fold::{fold, fold_to_digraphs};
 
 /// The version of this analysis, kept with each index.
 pub(crate) const VERSION: u32 = 2;

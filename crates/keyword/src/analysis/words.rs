@@ -2,7 +2,7 @@
 
 use unicode_normalization::char::is_combining_mark;
 
-use super::fold::is_greek;
+use cognate_fold::is_greek;
 
 /// Characters that join two words into a compound when they stand alone between them. The last is the zero-width
 /// space: whoever put it there meant one word, or two.

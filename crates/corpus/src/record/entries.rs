@@ -1,0 +1,163 @@
+//! A record's fields while they are read one by one.
+
+use serde_json::{Map, Value};
+
+use crate::error::{FieldIssue, Place, RecordError};
+use crate::fields::fold_name;
+use crate::reading::Reading;
+use crate::structure::inner_record;
+use crate::values::is_blank;
+
+/// A record's fields while they are read one by one: what has been read is taken out, and what is left
+/// at the end goes to `extra`.
+pub(super) struct Fields<'a> {
+    /// Neither nulls nor blank strings: they say nothing.
+    pub(super) entries: Vec<Entry>,
+    pub(super) extra: Map<String, Value>,
+    pub(super) warnings: Vec<FieldIssue>,
+    pub(super) place: &'a Place,
+    /// The record's own id, once read, for errors.
+    pub(super) id: Option<String>,
+}
+
+/// One field.
+pub(super) struct Entry {
+    /// The name as aliases spell it: see [`fold_name`].
+    pub(super) key: String,
+    /// The name that the record gives it.
+    pub(super) name: String,
+    pub(super) value: Value,
+    /// Whether it is a field, and not a member of one.
+    pub(super) is_whole: bool,
+}
+
+impl<'a> Fields<'a> {
+    pub(super) fn new(record: Map<String, Value>, place: &'a Place) -> Self {
+        let mut fields =
+            Self { entries: Vec::new(), extra: Map::new(), warnings: Vec::new(), place, id: None };
+        // An envelope's own fields come behind those of the record in it.
+        let (inner, record) = inner_record(record);
+        for (name, value) in inner.into_iter().chain(record) {
+            match value {
+                // Our own output keeps further fields in `extra`: they return to where they were.
+                Value::Object(members) if name == "extra" => {
+                    fields.extra.extend(members.into_iter().filter(|(_, value)| !is_blank(value)));
+                }
+                value if is_blank(&value) => {}
+                value => fields.entries.push(Entry { key: fold_name(&name), name, value, is_whole: true }),
+            }
+        }
+        fields.settle_ids();
+        fields
+    }
+
+    /// The value of the first field among `aliases` that `read` finds one in.
+    pub(super) fn first<T>(&mut self, aliases: &[&str], read: impl Fn(&Value) -> Reading<T>) -> Option<T> {
+        for alias in aliases {
+            while let Some(entry) = self.take(alias) {
+                let reading = read(&entry.value);
+                if let Some(message) = reading.warning {
+                    self.warn(&entry.name, message);
+                }
+                let is_whole = entry.is_whole;
+                if reading.keep_raw {
+                    self.restore(entry);
+                }
+                if reading.value.is_some() {
+                    return reading.value;
+                }
+                // A member of a field is there still.
+                if !is_whole {
+                    break;
+                }
+            }
+        }
+        None
+    }
+
+    /// What no field of the paper holds, and the warnings.
+    pub(super) fn finish(mut self) -> (Map<String, Value>, Vec<FieldIssue>) {
+        for Entry { name, value, .. } in std::mem::take(&mut self.entries) {
+            self.keep(&name, value);
+        }
+        (self.extra, self.warnings)
+    }
+
+    /// Takes out the field of a name. A name with dots is that of a column, or of a member of an object, which stays
+    /// where it is.
+    pub(super) fn take(&mut self, alias: &str) -> Option<Entry> {
+        let Some((outer, path)) = alias.split_once('.') else {
+            let position = self.entries.iter().position(|entry| entry.key == alias)?;
+            return Some(self.entries.remove(position));
+        };
+        let is_column = |entry: &&Entry| {
+            entry.key.len() + alias.matches('.').count() == alias.len()
+                && alias.split('.').flat_map(str::chars).eq(entry.key.chars())
+        };
+        if let Some(column) = self.entries.iter().find(is_column).map(|entry| entry.key.clone()) {
+            return self.take(&column);
+        }
+        let entry = self.entries.iter().find(|entry| entry.key == outer)?;
+        let mut value = &entry.value;
+        for name in path.split('.') {
+            value = match value {
+                Value::Array(list) => list.first()?,
+                value => value,
+            };
+            value = value
+                .as_object()?
+                .iter()
+                .find(|(member, _)| fold_name(member) == name)
+                .map(|(_, value)| value)?;
+        }
+        if is_blank(value) {
+            return None;
+        }
+        let inner = Entry {
+            key: alias.to_owned(),
+            name: format!("{}.{path}", entry.name),
+            value: value.clone(),
+            is_whole: false,
+        };
+        Some(inner)
+    }
+
+    /// Puts a field back to where it was: what it says is not all read.
+    pub(super) fn restore(&mut self, entry: Entry) {
+        if entry.is_whole {
+            self.keep(&entry.name, entry.value);
+        }
+    }
+
+    /// Keeps a raw value in `extra`, under another name where its own is taken by another value.
+    pub(super) fn keep(&mut self, name: &str, value: Value) {
+        let mut free_name = name.to_owned();
+        let mut n = 1;
+        while self.extra.get(&free_name).is_some_and(|kept| *kept != value) {
+            n += 1;
+            free_name = format!("{name}_{n}");
+        }
+        self.extra.insert(free_name, value);
+    }
+
+    pub(super) fn warn(&mut self, name: &str, message: String) {
+        self.warnings.push(FieldIssue { place: self.place.clone(), field: name.to_owned(), message });
+    }
+
+    pub(super) fn check_size(
+        &self,
+        field: &str,
+        size: usize,
+        (limit, unit): (usize, &str),
+    ) -> Result<(), RecordError> {
+        if size <= limit {
+            return Ok(());
+        }
+        Err(self.error(field, format!("expected at most {limit} {unit}, found {size}")))
+    }
+
+    pub(super) fn error(&self, field: &str, message: impl Into<String>) -> RecordError {
+        let whole = RecordError::whole(self.place, message);
+        RecordError { id: self.id.clone(), field: Some(field.to_owned()), ..whole }
+    }
+}
