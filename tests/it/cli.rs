@@ -106,6 +106,64 @@ fn bad_records_are_told_and_skipped() {
 }
 
 #[test]
+fn one_bad_file_costs_only_itself_and_every_record_is_told() {
+    let cognate = Cognate::new();
+    let good =
+        cognate.file("good.csv", "id,title,authors\n0,Tides,Ada Smith\n1,Tides,Ada Smith\n2,Locks,Bo Doe\n");
+    let odd = cognate.file("odd.bin", "no format that anybody knows\n");
+    let cut = cognate.file("cut.json", "[{\"id\": \"a\", \"title\": \"Quays\"}, {\"id\": \"b\", \"tit");
+    let missing = cognate.folder.path().join("missing.ris").to_str().unwrap().to_owned();
+    let table = cognate.folder.path().join("report.csv").to_str().unwrap().to_owned();
+    let output = cognate.run(&["--json", "index", &odd, &cut, &missing, &good, "--report", &table]);
+    assert_eq!(output.status.code(), Some(2), "{}", String::from_utf8_lossy(&output.stderr));
+    let report = last_line(&output);
+    let names = ["read", "added", "updated", "unchanged", "repeated", "skipped"];
+    let counts = |of: &Value| names.map(|name| of[name].as_u64().unwrap());
+    let [read, parts @ ..] = counts(&report);
+    assert_eq!((read, parts.iter().sum::<u64>()), (4, 4));
+    let files = report["files"].as_array().unwrap();
+    let by_file: Vec<_> = files.iter().map(|file| (counts(file), file["error"].is_string())).collect();
+    assert_eq!(
+        by_file,
+        [([0; 6], true), ([1, 1, 0, 0, 0, 0], true), ([0; 6], true), ([3, 2, 0, 0, 1, 0], false)]
+    );
+    let table = std::fs::read_to_string(&table).unwrap();
+    let outcomes: Vec<&str> = table.lines().skip(1).map(|line| line.split(',').nth(4).unwrap()).collect();
+    let mut sorted = outcomes.clone();
+    sorted.sort_unstable();
+    assert_eq!(sorted, ["added", "added", "added", "broken", "broken", "broken", "repeated"], "{table}");
+    assert!(table.contains("it repeats"), "{table}");
+
+    // A format that was named finds something.
+    let message = cognate.failure(&["index", "--format", "ris", &good], 2);
+    assert!(message.contains("ris") && message.contains("found none"), "{message}");
+    assert!(cognate.failure(&["index", &missing], 2).contains("missing.ris"));
+}
+
+#[test]
+fn row_numbers_name_nothing_and_two_papers_with_one_id_stay_two() {
+    let cognate = Cognate::new();
+    let rows = |name: &str, titles: [&str; 3]| {
+        let rows: String =
+            titles.iter().enumerate().map(|(n, title)| format!("{n},{title},Text about it.\n")).collect();
+        cognate.file(name, &format!("id,title,abstract\n{rows}"))
+    };
+    let first = rows("rows1.csv", ["Alpha quay", "Beta quay", "Gamma quay"]);
+    let second = rows("rows2.csv", ["Delta lock", "Epsilon lock", "Zeta lock"]);
+    let report = cognate.json(&["index", &first, &second]);
+    assert_eq!([&report["read"], &report["added"]], [6, 6]);
+
+    let same_id = cognate.file(
+        "same.jsonl",
+        "{\"id\":\"s1\",\"title\":\"Tides\",\"abstract\":\"First.\"}\n{\"id\":\"s1\",\"title\":\"Locks\",\"abstract\":\"Second, another paper.\"}\n",
+    );
+    let output = cognate.run(&["--json", "index", &same_id]);
+    assert_eq!([&last_line(&output)["added"], &last_line(&output)["skipped"]], [2, 0]);
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert!(told.contains("same.jsonl:2") && told.contains("same.jsonl:1"), "{told}");
+}
+
+#[test]
 fn standard_input_and_csv_are_read() {
     let cognate = Cognate::new();
     let mut child = cognate

@@ -132,7 +132,7 @@ fn papers_are_put_looked_at_and_deleted() {
     assert_eq!(one.status, 200);
     assert_eq!(
         one.body,
-        json!({"read": 1, "added": 1, "updated": 0, "unchanged": 0, "skipped": 0, "errors": []})
+        json!({"read": 1, "added": 1, "updated": 0, "unchanged": 0, "repeated": 0, "skipped": 0, "errors": []})
     );
     let mixed = "{\"id\": \"two\", \"title\": \"Moss balls\"}\n{\"id\": \"bad\"}\n{\"id\": \"one\", \"title\": \"Glacier mice\", \"authors\": [\"Ann Bo\"]}\n";
     let mixed = server.post("/v1/papers", NDJSON, mixed);
@@ -159,6 +159,46 @@ fn papers_are_put_looked_at_and_deleted() {
     assert!(!ids(&server.get("/v1/search?q=mice").body).contains(&"one".to_owned()));
     assert_eq!(server.get("/v1/stats").body["n_papers"], 2);
     assert_eq!(server.get("/health").body["status"], "ok");
+}
+
+/// Case 21 of the shared cases: a body that breaks off says what of it is stored.
+#[test]
+fn a_body_that_cannot_be_read_on_is_answered_with_its_report() {
+    let cognate = Cognate::new();
+    let server = cognate.serve(&[]);
+    let lines: String = (0..30).map(|n| format!("{{\"id\": \"c{n}\", \"title\": \"Cut {n}\"}}\n")).collect();
+    for (body, counts, line) in [
+        (format!("{lines}{{\"id\": \"c30\", \"tit"), [31, 30, 0, 1], 31),
+        (format!("{lines}{{\"id\": broken}}\n{{\"id\": \"c31\", \"title\": \"On\"}}\n"), [32, 1, 30, 1], 31),
+        (format!("[{}", lines.replace("}\n", "},\n")), [31, 0, 30, 1], 31),
+    ] {
+        let answer = server.post("/v1/papers", NDJSON, &body);
+        assert_eq!(answer.status, 200, "{}", answer.body);
+        let found = ["read", "added", "unchanged", "skipped"].map(|name| answer.body[name].as_u64().unwrap());
+        assert_eq!((found, &answer.body["errors"][0]["line"]), (counts, &json!(line)), "{}", answer.body);
+    }
+    assert_eq!(server.get("/v1/papers/c29").status, 200);
+    let nothing = server.post("/v1/papers", NDJSON, "{\"id\": \"c30\", \"tit");
+    assert!([400, 422].contains(&nothing.status), "{}", nothing.body);
+}
+
+#[test]
+fn a_named_source_fills_what_is_missing() {
+    let cognate = Cognate::new();
+    let server = cognate.serve(&[]);
+    let send = |path: &str, body: &str| server.post(path, JSON, body).body;
+    send("/v1/papers", r#"{"id": "one", "title": "Glacier mice", "authors": ["Ann Bo"]}"#);
+    let filled =
+        send("/v1/papers?source=scopus", r#"{"id": "one", "title": "GLACIER MICE", "venue": "Ice"}"#);
+    assert_eq!(filled["updated"], 1);
+    let paper = server.get("/v1/papers/one").body;
+    assert_eq!([&paper["title"], &paper["venue"]], ["Glacier mice", "Ice"]);
+    send("/v1/papers", r#"{"id": "one", "title": "Mice on ice"}"#);
+    let paper = server.get("/v1/papers/one").body;
+    assert_eq!(
+        (&paper["title"], &paper["venue"], &paper["authors"]),
+        (&json!("Mice on ice"), &Value::Null, &json!([]))
+    );
 }
 
 #[test]

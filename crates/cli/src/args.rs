@@ -113,8 +113,12 @@ Examples:
   zcat papers.jsonl.gz | cognate index -      read standard input
   cognate index daily.txt --date 2025-07-30   give a Daily Papers page its day
 
-Papers are matched by their own id: what is unchanged is not embedded again, so the same command
-after Ctrl-C, a crash or next month's dump goes on where it is needed.")]
+  cognate index scopus.ris --source scopus    say whose records they are
+  cognate index *.bib --report records.csv    a line for every record: what became of it, and why
+
+Records are matched by their own id, else by what they say and their key in the file: what is unchanged
+is not embedded again, so the same command after Ctrl-C, a crash or next month's dump goes on where
+it is needed.")]
 pub(crate) struct IndexArgs {
     /// Files to read, folders and zip archives of them; `-` is standard input
     #[arg(required = true, value_name = "FILE")]
@@ -125,6 +129,15 @@ pub(crate) struct IndexArgs {
     /// Date of a page that has none [form: YYYY-MM-DD]
     #[arg(long, value_name = "DATE")]
     pub(crate) date: Option<String>,
+    /// Whose records they are: they fill what papers of other sources lack [default: each file is a source]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) source: Option<String>,
+    /// Let newer records of a source take back titles, authors and abstracts too
+    #[arg(long)]
+    pub(crate) replace: bool,
+    /// Write what became of each record to this CSV file
+    #[arg(long, value_name = "FILE.csv")]
+    pub(crate) report: Option<PathBuf>,
     /// Stop at the first bad record instead of skipping it
     #[arg(long)]
     pub(crate) strict: bool,

@@ -39,6 +39,10 @@ fn main() -> ExitCode {
     let output = Output::new(args.json);
     match commands::run(args, &output) {
         Ok(()) => ExitCode::from(SUCCESS),
+        Err(error) if error.is::<commands::Answered>() => {
+            output.complain(&error);
+            ExitCode::from(USAGE)
+        }
         Err(error) => {
             let (code, body) = judge(&error);
             output.error(&error, &body);

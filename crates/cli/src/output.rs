@@ -42,10 +42,15 @@ impl Output {
         }
     }
 
-    /// Tells of an error: in words on standard error and, for machines, as the last line of output.
+    /// Tells of an error in words, on standard error.
     #[expect(clippy::print_stderr, reason = "errors belong on standard error")]
-    pub(crate) fn error(&self, error: &anyhow::Error, body: &ErrorBody) {
+    pub(crate) fn complain(&self, error: &anyhow::Error) {
         eprintln!("error: {}", printable(&with_causes(error)));
+    }
+
+    /// Tells of an error: in words on standard error and, for machines, as the last line of output.
+    pub(crate) fn error(&self, error: &anyhow::Error, body: &ErrorBody) {
+        self.complain(error);
         if self.json
             && let Ok(json) = serde_json::to_string(body)
         {

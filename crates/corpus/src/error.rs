@@ -10,6 +10,7 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use crate::reader::Format;
 use crate::text::excerpt;
 
 /// Where something stands in its input.
@@ -129,6 +130,16 @@ pub enum ReadError {
         /// How the text begins.
         found: String,
     },
+    /// The format that was named finds no record.
+    #[error(
+        "{file}: expected records in the format {format}, found none; name another, or let it be detected"
+    )]
+    NoRecords {
+        /// The file's name.
+        file: Arc<str>,
+        /// The format that was named.
+        format: Format,
+    },
     /// The text breaks its format's structure, so that what follows cannot be understood.
     #[error("{place}: expected {expected}, found {found}")]
     Unexpected {
@@ -152,6 +163,32 @@ pub enum ReadError {
         /// The splits that are there.
         found: Vec<String>,
     },
+}
+
+impl ReadError {
+    /// The file that was being read.
+    #[must_use]
+    pub fn file(&self) -> Arc<str> {
+        match self {
+            Self::Open { path, .. } => path.display().to_string().into(),
+            Self::Io { place, .. } | Self::Unexpected { place, .. } => Arc::clone(&place.file),
+            Self::Archive { file, .. } | Self::UnknownFormat { file, .. } | Self::NoRecords { file, .. } => {
+                Arc::clone(file)
+            }
+            Self::Record(error) => Arc::clone(&error.place.file),
+            Self::MissingSplit { folder, .. } => folder.display().to_string().into(),
+        }
+    }
+
+    /// The line at which reading ended, where there is one.
+    #[must_use]
+    pub fn line(&self) -> Option<u64> {
+        match self {
+            Self::Io { place, .. } | Self::Unexpected { place, .. } => Some(place.line),
+            Self::Record(error) => Some(error.place.line),
+            _ => None,
+        }
+    }
 }
 
 fn list_splits(splits: &[String]) -> String {

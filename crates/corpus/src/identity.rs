@@ -77,6 +77,16 @@ pub fn content_id(paper: &Paper) -> PaperId {
     PaperId::of_digest(&hasher.finalize())
 }
 
+/// Another id of the same form, for a paper whose content's id another paper has kept while what it says changed. `n`
+/// tells such ids apart.
+#[must_use]
+pub fn numbered_id(id: &PaperId, n: u64) -> PaperId {
+    let mut hasher = Sha256::new();
+    hasher.update(id.as_str().as_bytes());
+    hasher.update(n.to_le_bytes());
+    PaperId::of_digest(&hasher.finalize())
+}
+
 /// The id that version 2 gave to a record without one: a hash of title and abstract alone, in lower case.
 pub(crate) fn legacy_content_id(title: Option<&str>, abstract_text: Option<&str>) -> PaperId {
     let mut hasher = Sha256::new();

@@ -58,6 +58,13 @@ pub struct Record {
 }
 
 impl Record {
+    /// A record of which whoever made it says what it is named by: its paper's id.
+    #[must_use]
+    pub fn named(paper: Paper, place: Place) -> Self {
+        let identity = Identity::Named;
+        Self { paper, identity, key: None, legacy_id: None, is_numbered: false, warnings: Vec::new(), place }
+    }
+
     /// The id that a store of version 2 has it by.
     #[must_use]
     pub fn legacy_id(&self) -> PaperId {
@@ -85,8 +92,8 @@ impl Record {
 /// A record in the form that [`Paper`] serialises to reads back to the same paper.
 ///
 /// # Errors
-/// [`RecordError`] if `record` is not an object, has none of title, abstract, authors and identifiers (filler such
-/// as "N/A" counts as none), has an id that is not a valid [`PaperId`], or is beyond [`MAX_TITLE_BYTES`],
+/// [`RecordError`] if `record` is not an object, says nothing by which a paper could be told (filler such as "N/A"
+/// counts as nothing), has an id that is not a valid [`PaperId`], or is beyond [`MAX_TITLE_BYTES`],
 /// [`MAX_ABSTRACT_BYTES`], [`MAX_AUTHORS`] or [`MAX_FIELDS`].
 pub fn paper_from_json(record: Value, place: &Place) -> Result<Record, RecordError> {
     let Value::Object(record) = record else {
@@ -120,11 +127,6 @@ pub fn paper_from_json(record: Value, place: &Place) -> Result<Record, RecordErr
     if let Some(ExternalId { kind, value }) = sniffed {
         external_ids.entry(kind).or_insert(value);
     }
-    if title.is_none() && abstract_text.is_none() && authors.is_empty() && external_ids.is_empty() {
-        let message = "expected a title, an abstract, authors or an identifier, found none of them (filler such as \
-                       \"N/A\" counts as none)";
-        return Err(fields.error("title", message));
-    }
     claims.key = fields.key();
     let named = identity::decide(claims, |kind| own_ids.get(&kind).map(String::as_str));
 
@@ -153,12 +155,31 @@ pub fn paper_from_json(record: Value, place: &Place) -> Result<Record, RecordErr
         upvotes: fields.first(&["upvotes"], read_count),
         ..Paper::new(blank)
     };
+    if says_nothing(&paper) {
+        let message = "expected a title, an abstract, authors, an identifier or where it was published, found none \
+                       of them (filler such as \"N/A\" counts as none)";
+        return Err(fields.error("title", message));
+    }
     let (extra, warnings) = fields.finish();
     paper.extra = extra;
     let identity = if named.id.is_some() { Identity::Named } else { Identity::Content };
     paper.id = named.id.unwrap_or_else(|| identity::content_id(&paper));
     let Named { key, is_number: is_numbered, .. } = named;
     Ok(Record { paper, identity, key, legacy_id, is_numbered, warnings, place: place.clone() })
+}
+
+/// Whether nothing is known of a paper by which anybody could tell what it is: not even a volume.
+fn says_nothing(paper: &Paper) -> bool {
+    !paper.has_text()
+        && paper.authors.is_empty()
+        && paper.editors.is_empty()
+        && paper.external_ids.is_empty()
+        && paper.isbn.is_empty()
+        && paper.issn.is_empty()
+        && paper.year.is_none()
+        && [&paper.venue, &paper.volume, &paper.issue, &paper.pages, &paper.publisher, &paper.url]
+            .into_iter()
+            .all(Option::is_none)
 }
 
 /// Reads one record from its JSON text. What other programs write and JSON does not allow (`NaN`) is made right.

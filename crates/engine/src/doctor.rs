@@ -147,7 +147,8 @@ fn examine_vectors(reader: &Reader<'_>, dim: usize) -> Check {
     let name = "vectors";
     let count = |sql: &str| reader.query_row(sql, [], |r| r.get::<_, i64>(0));
     let missing = count(
-        "SELECT count(*) FROM papers p LEFT JOIN vectors v ON v.row = p.row WHERE p.deleted != 1 AND v.row IS NULL",
+        "SELECT count(*) FROM papers p LEFT JOIN vectors v ON v.row = p.row WHERE p.deleted != 1 AND v.row IS NULL \
+         AND (p.title IS NOT NULL OR p.abstract IS NOT NULL)",
     );
     let wrong = count(&format!("SELECT count(*) FROM vectors WHERE length(vector) != {}", 2 * dim));
     let orphans = count(

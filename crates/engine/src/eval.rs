@@ -208,7 +208,7 @@ fn open_collection(
     let complete = data_dir.join("complete");
     if !complete.exists() {
         let stop = ingestion.stop;
-        engine.ingest(collection.corpus()?, ingestion)?;
+        engine.ingest(collection.corpus()?, ingestion)?.complete()?;
         if stop.load(Ordering::Relaxed) {
             return Err(EngineError::Interrupted);
         }

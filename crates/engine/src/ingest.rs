@@ -1,88 +1,202 @@
-//! Papers in: judged against the store, embedded where their text is new, committed in batches.
+//! Records in: judged against the store, embedded where their paper's text is new, committed in batches.
 
+use std::collections::HashSet;
+use std::ops::AddAssign;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use cognate_corpus::{FieldIssue, Paper, ReadError, Record, RecordError};
-use cognate_vector::UnitVector;
+use cognate_corpus::{FieldIssue, Place, ReadError, Record, RecordError};
 use crossbeam_channel::{Receiver, Sender, bounded};
 
 use crate::engine::Engine;
 use crate::error::EngineError;
 use crate::model::Model;
-use crate::store::{CommitOptions, Incoming, Outcome, Plan};
+use crate::store::{
+    Clash, Committed, Fate, Incoming, IngestPolicy, Outcome, Session, TextHash, Vectors, text_hash,
+};
 
 /// A batch is committed when its papers to embed reach this many tokens: at most so much is computed
 /// twice after a kill, and memory stays bounded whatever the file's size.
 const BATCH_TOKENS: usize = 32_768;
 
-/// A batch is committed when it holds this many papers, embedded or not.
-const BATCH_PAPERS: usize = 2_048;
+/// A batch is committed when it holds this many records, embedded or not.
+const BATCH_RECORDS: usize = 2_048;
 
-/// What became of the records of an ingestion.
+/// A batch is committed when its records are of this many bytes: a single one may have 16 MiB.
+const BATCH_BYTES: usize = 16 << 20;
+
+/// What became of records.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct IngestReport {
-    /// Records done with, good and bad: the sum of the next four.
+pub struct IngestCounts {
+    /// Records done with, good and bad: the sum of the next five.
     pub read: u64,
-    /// Papers with an id that was not stored.
+    /// Records whose papers were not stored before.
     pub added: u64,
-    /// Papers stored before, now changed.
+    /// Records that changed their papers.
     pub updated: u64,
-    /// Papers stored before, the same in every field.
+    /// Records that were stored before, or brought nothing new.
     pub unchanged: u64,
+    /// Records that repeat another exactly.
+    pub repeated: u64,
     /// Bad records.
     pub skipped: u64,
+}
+
+impl IngestCounts {
+    fn count(&mut self, outcome: Outcome) {
+        self.read += 1;
+        *match outcome {
+            Outcome::Added => &mut self.added,
+            Outcome::Updated => &mut self.updated,
+            Outcome::Unchanged => &mut self.unchanged,
+            Outcome::Repeated => &mut self.repeated,
+        } += 1;
+    }
+
+    fn skip(&mut self) {
+        self.read += 1;
+        self.skipped += 1;
+    }
+}
+
+impl AddAssign for IngestCounts {
+    fn add_assign(&mut self, other: Self) {
+        self.read += other.read;
+        self.added += other.added;
+        self.updated += other.updated;
+        self.unchanged += other.unchanged;
+        self.repeated += other.repeated;
+        self.skipped += other.skipped;
+    }
+}
+
+/// What became of the records of one file.
+#[derive(Debug)]
+pub struct FileReport {
+    /// The file, as it was named.
+    pub file: Arc<str>,
+    /// Of its records.
+    pub counts: IngestCounts,
+    /// Why it was not read, or not to its end.
+    pub error: Option<ReadError>,
+}
+
+/// What became of the records of an ingestion.
+#[derive(Debug, Default)]
+pub struct IngestReport {
+    /// Of all records: the sum of those of the files.
+    pub counts: IngestCounts,
+    /// Of each file, in the order in which they were read.
+    pub files: Vec<FileReport>,
     /// Texts embedded.
     pub embedded: u64,
     /// Time spent in the model; the rest is committing, and waiting for what is read.
     pub encoding: Duration,
 }
 
+impl IngestReport {
+    /// Whether every file was read to its end.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        self.files.iter().all(|file| file.error.is_none())
+    }
+
+    /// The report, where every file was read to its end.
+    ///
+    /// # Errors
+    /// [`EngineError::Read`]: the first fault.
+    pub fn complete(mut self) -> Result<Self, EngineError> {
+        match self.files.iter_mut().find_map(|file| file.error.take()) {
+            Some(error) => Err(error.into()),
+            None => Ok(self),
+        }
+    }
+
+    /// The report of a file.
+    fn of_file(&mut self, file: &Arc<str>) -> &mut FileReport {
+        // Records come file by file.
+        let at = self.files.iter().rposition(|report| report.file == *file).unwrap_or_else(|| {
+            let counts = IngestCounts::default();
+            self.files.push(FileReport { file: Arc::clone(file), counts, error: None });
+            self.files.len() - 1
+        });
+        &mut self.files[at]
+    }
+}
+
+/// What became of a record.
+#[derive(Debug)]
+pub struct RecordReport<'a> {
+    /// Where it stands.
+    pub place: &'a Place,
+    /// What tells it from others of its source.
+    pub key: Option<&'a str>,
+    /// The id of its paper.
+    pub id: &'a str,
+    /// What became of it.
+    pub outcome: Outcome,
+    /// File and line of the first record of its paper, where there are others.
+    pub with: Option<(&'a str, u64)>,
+    /// Another paper has its id.
+    pub clash: Option<&'a Clash>,
+}
+
 /// What an ingestion tells while it runs.
 #[derive(Debug)]
 pub enum IngestEvent<'a> {
-    /// A batch is on disk; these are the counts so far.
-    Committed(IngestReport),
+    /// A record is on disk.
+    Record(RecordReport<'a>),
+    /// A batch is on disk; this is the report so far.
+    Committed(&'a IngestReport),
     /// A record was skipped.
     Skipped(&'a RecordError),
+    /// A file could not be read, or not to its end; others go on.
+    Broken(&'a ReadError),
     /// A field was left out of a paper that was kept.
     Warning(&'a FieldIssue),
 }
 
 /// How to ingest.
 pub struct Ingestion<'a> {
-    /// End with the first bad record, after committing what came before it.
-    pub strict: bool,
-    /// Bring back papers that were dropped as duplicates, where their records come again; they count as
-    /// updated. Else such a record leaves its paper dropped: the same one counts as unchanged, and what a
-    /// changed one says is stored, to come back with the paper.
-    pub restore: bool,
+    /// How records go into the store.
+    pub policy: IngestPolicy,
     /// Set it to stop after the batch that is being embedded.
     pub stop: &'a AtomicBool,
-    /// Told of every commit and every bad record.
+    /// Told of every record and every commit.
     pub on_event: &'a mut dyn FnMut(IngestEvent<'_>),
 }
 
 impl Engine {
-    /// Upserts every paper of `records`, in order. When this returns, and at every
-    /// [`IngestEvent::Committed`], what was counted is on disk and in every later search.
+    /// Takes in every record of `records`, in order. When this returns, and at every
+    /// [`IngestEvent::Committed`], what was counted is on disk and in every later search. A fault in `records` ends
+    /// the file in which it is, not the ingestion: it is in the report.
     ///
     /// While a thread embeds one batch, this one reads the next and brings the indexes up to the last. The next
     /// is not embedded before the last is on disk, so that a kill costs the embedding of one batch at most.
     ///
     /// # Errors
-    /// [`EngineError::Read`] if the input breaks off, [`EngineError::BadRecord`] at a bad record when
-    /// strict, [`EngineError::Embed`] or [`EngineError::Store`]. What was committed before stays.
+    /// [`EngineError::BadRecord`] and [`EngineError::Read`] at the first fault when strict, [`EngineError::Embed`] or
+    /// [`EngineError::Store`]. What was committed before stays.
     pub fn ingest<R>(&self, records: R, ingestion: Ingestion<'_>) -> Result<IngestReport, EngineError>
     where
         R: IntoIterator<Item = Result<Result<Record, RecordError>, ReadError>>,
     {
         let model = self.model()?;
+        let session = Session::new(ingestion.policy.clone(), &self.store)?;
         thread::scope(|scope| {
             let embedder = Embedder::start(scope, &model)?;
-            let mut run =
-                Run { engine: self, model: &model, embedder, ingestion, report: IngestReport::default() };
+            let mut run = Run {
+                engine: self,
+                model: &model,
+                embedder,
+                ingestion,
+                session,
+                waiting: Vec::new(),
+                last_vectors: Vectors::new(),
+                report: IngestReport::default(),
+            };
             let fault = run.read(records)?;
             run.finish()?;
             fault.map_or(Ok(run.report), Err)
@@ -96,6 +210,11 @@ struct Run<'e, 'i> {
     model: &'e Model,
     embedder: Embedder,
     ingestion: Ingestion<'i>,
+    session: Session,
+    /// The records of the batch that is being embedded.
+    waiting: Vec<Incoming>,
+    /// The vectors of the batch that was committed last: a text that it had is not embedded again.
+    last_vectors: Vectors,
     report: IngestReport,
 }
 
@@ -105,23 +224,29 @@ impl Run<'_, '_> {
     where
         R: IntoIterator<Item = Result<Result<Record, RecordError>, ReadError>>,
     {
+        let is_strict = self.ingestion.policy.strict;
         let mut batch = Batch::default();
         let mut fault = None;
         for record in records {
             match record {
-                Ok(Ok(Record { paper, warnings, .. })) => {
-                    for warning in &warnings {
+                Ok(Ok(record)) => {
+                    for warning in &record.warnings {
                         (self.ingestion.on_event)(IngestEvent::Warning(warning));
                     }
-                    batch.push(self.engine, self.model, paper)?;
+                    self.plan(&mut batch, record)?;
                 }
-                Ok(Err(error)) if !self.ingestion.strict => {
-                    self.report.read += 1;
-                    self.report.skipped += 1;
+                Ok(Err(error)) if is_strict => fault = Some(EngineError::BadRecord(error)),
+                Err(error) if is_strict => fault = Some(EngineError::Read(error)),
+                Ok(Err(error)) => {
+                    self.report.counts.skip();
+                    self.report.of_file(&error.place.file).counts.skip();
                     (self.ingestion.on_event)(IngestEvent::Skipped(&error));
                 }
-                Ok(Err(error)) => fault = Some(EngineError::BadRecord(error)),
-                Err(error) => fault = Some(EngineError::Read(error)),
+                Err(error) => {
+                    (self.ingestion.on_event)(IngestEvent::Broken(&error));
+                    let file = error.file();
+                    self.report.of_file(&file).error = Some(error);
+                }
             }
             if self.ingestion.stop.load(Ordering::Relaxed) {
                 // What is being embedded is kept; what was only read is not begun.
@@ -138,13 +263,37 @@ impl Run<'_, '_> {
         Ok(fault)
     }
 
+    /// Adds a record to a batch, with the text that has to be embedded for it.
+    fn plan(&mut self, batch: &mut Batch, record: Record) -> Result<(), EngineError> {
+        let incoming = Incoming::new(record, &self.ingestion.policy)?;
+        if let Some(text) = self.engine.store.plan(&mut self.session, &incoming)? {
+            let hash = text_hash(&text);
+            if !self.embedder.texts.contains(&hash) && batch.hashes.insert(hash) {
+                batch.n_tokens += self.model.encoder.count_tokens(&text);
+                batch.texts.push((hash, text));
+            }
+        }
+        batch.n_bytes += incoming.n_bytes;
+        batch.records.push(incoming);
+        Ok(())
+    }
+
     /// Has a batch embedded, once the one before it is on disk.
     fn hand_over(&mut self, batch: Batch) -> Result<(), EngineError> {
-        let last = self.embedder.wait()?.map(|embedded| self.commit(embedded)).transpose()?;
-        if !batch.papers.is_empty() {
-            self.embedder.embed(batch)?;
+        let Some(embedded) = self.embedder.wait()? else { return self.begin(batch) };
+        let records = std::mem::take(&mut self.waiting);
+        let left_over = self.commit(records, &embedded)?;
+        self.last_vectors = embedded.vectors;
+        self.begin(batch)?;
+        self.follow(left_over)
+    }
+
+    fn begin(&mut self, batch: Batch) -> Result<(), EngineError> {
+        if !batch.records.is_empty() {
+            self.waiting = batch.records;
+            self.embedder.embed(batch.texts, batch.hashes)?;
         }
-        last.map_or(Ok(()), |left_over| self.follow(left_over))
+        Ok(())
     }
 
     /// Commits the batch that is being embedded, if one is.
@@ -152,48 +301,69 @@ impl Run<'_, '_> {
         self.hand_over(Batch::default())
     }
 
-    /// Puts a batch on disk. Gives the papers that changed in the store since they were planned, and so
-    /// need a vector that was not made.
-    fn commit(&mut self, embedded: Embedded) -> Result<Vec<Incoming>, EngineError> {
-        let options = CommitOptions { restore: self.ingestion.restore };
-        let Embedded { papers, encoding } = embedded;
-        self.report.encoding += encoding;
-        self.report.embedded += papers.iter().filter(|(_, vector)| vector.is_some()).count() as u64;
-        let outcomes = self.engine.store.commit(&self.model.identity, &papers, options)?;
-        let mut left_over = Vec::new();
-        for ((incoming, _), outcome) in papers.into_iter().zip(outcomes) {
-            match outcome {
-                Outcome::Added => self.report.added += 1,
-                Outcome::Updated => self.report.updated += 1,
-                Outcome::Unchanged => self.report.unchanged += 1,
-                Outcome::NeedsVector => {
-                    left_over.push(incoming);
-                    continue;
+    /// Puts a batch on disk. Gives the records that wait for a vector that was not made: their paper was another when
+    /// they were planned.
+    fn commit(&mut self, records: Vec<Incoming>, embedded: &Embedded) -> Result<LeftOver, EngineError> {
+        self.report.encoding += embedded.encoding;
+        self.report.embedded += embedded.vectors.len() as u64;
+        let vectors = [&embedded.vectors, &self.last_vectors];
+        let committed =
+            self.engine.store.commit(&self.model.identity, &mut self.session, (&records, &vectors))?;
+        let mut left_over = LeftOver::default();
+        for (incoming, committed) in records.into_iter().zip(committed) {
+            match committed {
+                Committed::Done(fate) => self.tell(&incoming, &fate),
+                Committed::Waits(text) => {
+                    left_over.texts.extend(text.map(|text| (text_hash(&text), text)));
+                    left_over.records.push(incoming);
                 }
             }
-            self.report.read += 1;
         }
         Ok(left_over)
     }
 
+    fn tell(&mut self, incoming: &Incoming, fate: &Fate) {
+        let place = incoming.place();
+        self.report.counts.count(fate.outcome);
+        self.report.of_file(&place.file).counts.count(fate.outcome);
+        (self.ingestion.on_event)(IngestEvent::Record(RecordReport {
+            place,
+            key: incoming.key(),
+            id: &fate.id,
+            outcome: fate.outcome,
+            with: fate.with.as_ref().map(|(file, line)| (file.as_str(), *line)),
+            clash: fate.clash.as_ref(),
+        }));
+    }
+
     /// Commits what is left over of a batch, and brings the indexes up to it.
-    fn follow(&mut self, mut left_over: Vec<Incoming>) -> Result<(), EngineError> {
-        while !left_over.is_empty() {
-            let plans = vec![Plan::Embed; left_over.len()];
-            let embedded = embed(self.model, Batch { papers: left_over, plans, n_tokens: 0 })?;
-            left_over = self.commit(embedded)?;
+    fn follow(&mut self, mut left_over: LeftOver) -> Result<(), EngineError> {
+        while !left_over.records.is_empty() {
+            let LeftOver { records, texts } = left_over;
+            let embedded = embed(self.model, texts)?;
+            left_over = self.commit(records, &embedded)?;
+            self.last_vectors.extend(embedded.vectors);
         }
         self.engine.catch_up()?;
-        (self.ingestion.on_event)(IngestEvent::Committed(self.report));
+        (self.ingestion.on_event)(IngestEvent::Committed(&self.report));
         Ok(())
     }
 }
 
-/// A thread that embeds one batch at a time.
+/// What of a batch was not committed, with the texts that were missing.
+#[derive(Default)]
+struct LeftOver {
+    records: Vec<Incoming>,
+    texts: Vec<(TextHash, String)>,
+}
+
+/// A thread that embeds the texts of one batch at a time.
 struct Embedder {
-    batches: Sender<Batch>,
+    batches: Sender<Vec<(TextHash, String)>>,
     embedded: Receiver<Result<Embedded, EngineError>>,
     is_busy: bool,
+    /// Those that it is about.
+    texts: HashSet<TextHash>,
 }
 
 impl Embedder {
@@ -202,21 +372,27 @@ impl Embedder {
         scope: &'scope thread::Scope<'scope, '_>,
         model: &'scope Model,
     ) -> Result<Self, EngineError> {
-        let (batches, waiting) = bounded::<Batch>(1);
+        let (batches, waiting) = bounded::<Vec<(TextHash, String)>>(1);
         let (done, embedded) = bounded(1);
-        let work = move || waiting.iter().map(|batch| embed(model, batch)).try_for_each(|e| done.send(e));
+        let work = move || waiting.iter().map(|texts| embed(model, texts)).try_for_each(|e| done.send(e));
         thread::Builder::new().name("embedder".to_owned()).spawn_scoped(scope, work).map_err(|_| gone())?;
-        Ok(Self { batches, embedded, is_busy: false })
+        Ok(Self { batches, embedded, is_busy: false, texts: HashSet::new() })
     }
 
-    fn embed(&mut self, batch: Batch) -> Result<(), EngineError> {
+    fn embed(
+        &mut self,
+        texts: Vec<(TextHash, String)>,
+        hashes: HashSet<TextHash>,
+    ) -> Result<(), EngineError> {
         self.is_busy = true;
-        self.batches.send(batch).map_err(|_| gone())
+        self.texts = hashes;
+        self.batches.send(texts).map_err(|_| gone())
     }
 
-    /// The batch that was being embedded, when it is; `None` if there was none.
+    /// The vectors of the batch that was being embedded, when they are there; `None` if there was none.
     fn wait(&mut self) -> Result<Option<Embedded>, EngineError> {
         if std::mem::take(&mut self.is_busy) {
+            self.texts.clear();
             self.embedded.recv().map_err(|_| gone())?.map(Some)
         } else {
             Ok(None)
@@ -228,46 +404,36 @@ fn gone() -> EngineError {
     EngineError::ThreadGone { thread: "embedding" }
 }
 
-/// Papers waiting to be embedded and committed together.
+/// Records waiting to be embedded and committed together.
 #[derive(Default)]
 struct Batch {
-    papers: Vec<Incoming>,
-    plans: Vec<Plan>,
-    /// Tokens of the papers planned to be embedded.
+    records: Vec<Incoming>,
+    /// What has to be embedded for them, each text once.
+    texts: Vec<(TextHash, String)>,
+    hashes: HashSet<TextHash>,
+    /// Tokens of the texts.
     n_tokens: usize,
+    /// Of the records.
+    n_bytes: usize,
 }
 
 impl Batch {
-    fn push(&mut self, engine: &Engine, model: &Model, paper: Paper) -> Result<(), EngineError> {
-        let incoming = Incoming::new(paper)?;
-        let plan = engine.store.plan(&incoming, &self.papers)?;
-        if plan == Plan::Embed {
-            self.n_tokens += model.encoder.count_tokens(&incoming.text);
-        }
-        self.papers.push(incoming);
-        self.plans.push(plan);
-        Ok(())
-    }
-
     fn is_full(&self) -> bool {
-        self.n_tokens >= BATCH_TOKENS || self.papers.len() >= BATCH_PAPERS
+        self.n_tokens >= BATCH_TOKENS || self.records.len() >= BATCH_RECORDS || self.n_bytes >= BATCH_BYTES
     }
 }
 
-/// A batch with the vectors of the papers planned to be embedded, rounded as they will be at rest.
+/// Vectors of texts, rounded as they will be at rest.
 struct Embedded {
-    papers: Vec<(Incoming, Option<UnitVector>)>,
+    vectors: Vectors,
     encoding: Duration,
 }
 
-fn embed(model: &Model, batch: Batch) -> Result<Embedded, EngineError> {
-    let Batch { papers, plans, .. } = batch;
-    let planned = papers.iter().zip(&plans).filter(|(_, plan)| **plan == Plan::Embed);
-    let texts: Vec<&str> = planned.map(|(incoming, _)| incoming.text.as_str()).collect();
-    tracing::debug!("embedding {} of a batch of {} papers", texts.len(), papers.len());
+fn embed(model: &Model, texts: Vec<(TextHash, String)>) -> Result<Embedded, EngineError> {
+    tracing::debug!("embedding {} texts", texts.len());
     let started = Instant::now();
-    let mut vectors = model.encoder.embed_passages(&texts)?.into_iter();
-    let encoding = started.elapsed();
-    let with_vector = |(incoming, plan)| (incoming, if plan == Plan::Embed { vectors.next() } else { None });
-    Ok(Embedded { papers: papers.into_iter().zip(plans).map(with_vector).collect(), encoding })
+    let (hashes, texts): (Vec<TextHash>, Vec<String>) = texts.into_iter().unzip();
+    let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+    let vectors = model.encoder.embed_passages(&texts)?;
+    Ok(Embedded { vectors: hashes.into_iter().zip(vectors).collect(), encoding: started.elapsed() })
 }

@@ -51,7 +51,7 @@ pub use engine::{Engine, EngineOptions, IndexStatus, Stats};
 pub use error::{EngineError, Fault};
 pub use eval::{Approximation, EvalReport, EvalRequest, ModeReport, RunLine, evaluate, measure_run};
 pub use filter::{Clause, Condition, DateRange, Filter, MAX_FILTER_CLAUSES, MAX_FILTER_DEPTH, YearRange};
-pub use ingest::{IngestEvent, IngestReport, Ingestion};
+pub use ingest::{FileReport, IngestCounts, IngestEvent, IngestReport, Ingestion, RecordReport};
 pub use map::{MAX_MAP_GROUPS, MAX_MAP_POINTS, Map, MapGroup, MapPoint};
 pub use metrics::{Metrics, QueryMetrics, bootstrap_p_value};
 pub use model::{DEFAULT_MODEL, ModelChoice};
@@ -64,7 +64,10 @@ pub use search::{
     Mode, Page, Part, RangeHits, RangeRequest, Reading, RecommendRequest, Scores, SearchOptions,
     SearchRequest, SearchResponse, Seed, SemanticRatio, Shown, Sort, Strategy, WithoutMarks,
 };
-pub use store::{DigestPeriod, DropRun, DroppedPaper, Label, MAX_SAVED, STORE_FILE, SavedQuery, StoredPaper};
+pub use store::{
+    Clash, DigestPeriod, DropRun, DroppedPaper, IngestPolicy, Label, MAX_SAVED, Outcome, RecordSource,
+    STORE_FILE, SavedQuery, StoredPaper,
+};
 pub use stored_model::StoredModel;
 pub use trends::{
     BURST_SCORE, Growth, HALF_LIFE_DAYS, MAX_HISTORY_DAYS, MAX_WINDOW_DAYS, TrendBasis, TrendGroup,

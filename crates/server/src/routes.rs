@@ -303,37 +303,49 @@ async fn upsert(
     params: Result<Query<UpsertParams>, QueryRejection>,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<(StatusCode, Json<IngestBody>), ApiError> {
-    let Query(UpsertParams { restore }) = params?;
+    let Query(params) = params?;
     let body = body?;
     off_thread_while_wanted(&app, move |app, cancel| {
-        let restore = restore || asks_to_restore(&body);
+        let mut policy = params.policy();
+        policy.restore |= asks_to_restore(&body);
         let mut errors = RecordErrors::default();
         let report = app.engine.ingest(
             records_of(body)?,
             Ingestion {
-                strict: false,
-                restore,
+                policy,
                 stop: cancel.flag(),
-                on_event: &mut |event| {
-                    if let IngestEvent::Skipped(error) = event {
-                        errors.add(error);
-                    }
+                on_event: &mut |event| match event {
+                    IngestEvent::Skipped(error) => errors.add(error),
+                    IngestEvent::Broken(error) => errors.add(error),
+                    IngestEvent::Record(_) | IngestEvent::Committed(_) | IngestEvent::Warning(_) => {}
                 },
             },
         )?;
-        if report.read == 0 {
+        let mut body = IngestBody::new(&report);
+        // What stopped the reading is one more bad record, the last, where there are others.
+        if !report.is_complete() && report.counts.read > 0 {
+            body.counts.read += 1;
+            body.counts.skipped += 1;
+        } else {
+            report.complete()?;
+        }
+        if body.counts.read == 0 {
             return Err(if cancel.is_cancelled() { EngineError::Interrupted.into() } else { no_papers() });
         }
-        let all_bad = report.skipped == report.read;
+        let all_bad = body.counts.skipped == body.counts.read;
         let status = if all_bad { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
-        Ok((status, Json(IngestBody::new(report).with_errors(errors))))
+        Ok((status, Json(body.with_errors(errors))))
     })
     .await
 }
 
-/// The papers in a body, each read or refused.
+/// The papers in a body, each read or refused. Where each line is an object, a bad line costs only itself.
 fn records_of(body: Bytes) -> Result<Records, ApiError> {
-    let options = ReadOptions { format: Format::Json, numbers: Numbers::Ids, ..ReadOptions::default() };
+    let format = match body.trim_ascii_start().first() {
+        Some(b'{') => Format::Auto,
+        _ => Format::Json,
+    };
+    let options = ReadOptions { format, numbers: Numbers::Ids, ..ReadOptions::default() };
     let source = Source::from_text("request body", std::io::Cursor::new(body));
     Ok(source.records(&options).map_err(EngineError::from)?)
 }

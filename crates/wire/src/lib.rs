@@ -28,7 +28,10 @@ pub use hit::{
     BatchBody, FieldNames, HIT_FIELDS, HitBody, HitsBody, RangeHeadBody, ReadingBody, SearchBody,
     checked_fields,
 };
-pub use papers::{IngestBody, PaperBody, RecordErrorBody, RecordErrors, UpsertParams, asks_to_restore};
+pub use papers::{
+    CountsOfRecords, FileBody, IngestBody, PaperBody, RecordErrorBody, RecordErrors, UpsertParams,
+    asks_to_restore, fault_in_words,
+};
 pub use saved::{SavedBody, SavedListBody, SavedRequest, saved_question};
 pub use search::{
     BatchParams, MAX_BATCH, RangeParams, RecommendParams, SavedParams, SearchParams, SeedParam, SimilarParams,

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use cognate_corpus::{Paper, RecordError};
-use cognate_engine::{Found, IngestReport, Relation, StoredPaper};
+use cognate_corpus::{Paper, ReadError, RecordError};
+use cognate_engine::{Found, IngestCounts, IngestPolicy, IngestReport, RecordSource, Relation, StoredPaper};
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -130,12 +130,27 @@ impl From<Paper> for RecordBody {
 }
 
 /// Parameters of `POST /v1/papers`.
-#[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct UpsertParams {
     /// Bring back papers that were dropped as duplicates.
     #[serde(default)]
     pub restore: bool,
+    /// Whose records they are: they fill what others left out, in place of replacing papers whole.
+    pub source: Option<String>,
+}
+
+impl UpsertParams {
+    /// How records go into the store: one with an id replaces its paper whole, unless a source is named.
+    #[must_use]
+    pub fn policy(self) -> IngestPolicy {
+        IngestPolicy {
+            restore: self.restore,
+            whole: self.source.is_none(),
+            source: self.source.map_or(RecordSource::Stream("HTTP"), RecordSource::Named),
+            ..IngestPolicy::default()
+        }
+    }
 }
 
 /// Whether a body `{"papers": […], "restore": true}` asks to bring back dropped papers.
@@ -151,22 +166,55 @@ pub fn asks_to_restore(body: &[u8]) -> bool {
     matches!(first, Some(Ok(Wrapper { restore: true, .. })))
 }
 
+/// Counts of records.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct CountsOfRecords {
+    /// Records read: the sum of the next five.
+    pub read: u64,
+    /// Records whose papers were not stored before.
+    pub added: u64,
+    /// Records that changed their papers.
+    pub updated: u64,
+    /// Records that were stored already, or brought nothing new.
+    pub unchanged: u64,
+    /// Records that repeat another exactly.
+    pub repeated: u64,
+    /// Bad records.
+    pub skipped: u64,
+}
+
+impl From<IngestCounts> for CountsOfRecords {
+    fn from(counts: IngestCounts) -> Self {
+        let IngestCounts { read, added, updated, unchanged, repeated, skipped } = counts;
+        Self { read, added, updated, unchanged, repeated, skipped }
+    }
+}
+
+/// What became of a file.
+#[derive(Debug, Clone, Serialize)]
+pub struct FileBody {
+    /// The file, as it was named.
+    pub file: String,
+    /// Of its records.
+    #[serde(flatten)]
+    pub counts: CountsOfRecords,
+    /// Why it was not read, or not to its end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+}
+
 /// Counts of an ingestion, as `cognate index` prints them; over HTTP, with the bad records.
 #[derive(Debug, Clone, Serialize)]
 pub struct IngestBody {
-    /// Records read: the sum of the next four.
-    pub read: u64,
-    /// Papers that were not stored before.
-    pub added: u64,
-    /// Papers changed.
-    pub updated: u64,
-    /// Papers that were stored already, the same in every field.
-    pub unchanged: u64,
-    /// Bad records.
-    pub skipped: u64,
+    /// Of all records.
+    #[serde(flatten)]
+    pub counts: CountsOfRecords,
     /// Wall time; on the command line only.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub seconds: Option<f64>,
+    /// What became of each file; on the command line only.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub files: Vec<FileBody>,
     /// The first bad records; over HTTP only.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub errors: Option<Vec<RecordErrorBody>>,
@@ -178,17 +226,20 @@ pub struct IngestBody {
 impl IngestBody {
     /// The counts of `report`.
     #[must_use]
-    pub fn new(report: IngestReport) -> Self {
-        Self {
-            read: report.read,
-            added: report.added,
-            updated: report.updated,
-            unchanged: report.unchanged,
-            skipped: report.skipped,
-            seconds: None,
-            errors: None,
-            errors_left_out: None,
-        }
+    pub fn new(report: &IngestReport) -> Self {
+        let counts = report.counts.into();
+        Self { counts, seconds: None, files: Vec::new(), errors: None, errors_left_out: None }
+    }
+
+    /// The same, with what became of each file, and the time that it took.
+    #[must_use]
+    pub fn with_files(self, report: &IngestReport, seconds: f64) -> Self {
+        let files = report.files.iter().map(|file| FileBody {
+            file: file.file.to_string(),
+            counts: file.counts.into(),
+            error: file.error.as_ref().map(fault_in_words),
+        });
+        Self { files: files.collect(), seconds: Some(seconds), ..self }
     }
 
     /// The same, with the bad records.
@@ -210,7 +261,10 @@ impl RecordErrors {
     pub const MAX_TOLD: usize = 1_000;
 
     /// One more.
-    pub fn add(&mut self, error: &RecordError) {
+    pub fn add<'e, E>(&mut self, error: &'e E)
+    where
+        RecordErrorBody: From<&'e E>,
+    {
         if self.first.len() < Self::MAX_TOLD {
             self.first.push(error.into());
         } else {
@@ -236,6 +290,24 @@ pub struct RecordErrorBody {
     pub field: Option<String>,
     /// What was expected and what was found.
     pub message: String,
+}
+
+/// Why a file was not read to its end, with the causes, in one line.
+#[must_use]
+pub fn fault_in_words(error: &ReadError) -> String {
+    let mut line = error.to_string();
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        line.push_str(&format!(": {error}"));
+        cause = error.source();
+    }
+    line
+}
+
+impl From<&ReadError> for RecordErrorBody {
+    fn from(error: &ReadError) -> Self {
+        Self { line: error.line().unwrap_or(1), id: None, field: None, message: fault_in_words(error) }
+    }
 }
 
 impl From<&RecordError> for RecordErrorBody {

@@ -3,7 +3,10 @@
 use std::path::PathBuf;
 
 use cognate_corpus::{Format, ReadOptions, Source};
-use cognate_engine::{Engine, EngineOptions, IngestEvent, Ingestion, Page, SearchOptions, SearchRequest};
+use cognate_engine::{
+    Engine, EngineOptions, IngestEvent, IngestPolicy, Ingestion, Page, RecordSource, SearchOptions,
+    SearchRequest,
+};
 use cognate_wire::{IngestBody, SearchBody};
 use serde_json::json;
 
@@ -45,12 +48,16 @@ pub(crate) fn run(config: &Config, output: &Output) -> anyhow::Result<()> {
     let report = engine.ingest(
         Source::from_reader("demo corpus", CORPUS.as_bytes()).records(&options)?,
         Ingestion {
-            strict: true,
-            restore: false,
+            policy: IngestPolicy {
+                strict: true,
+                source: RecordSource::Named("demo".to_owned()),
+                ..IngestPolicy::default()
+            },
             stop: &stop,
             on_event: &mut |event| {
-                if let IngestEvent::Committed(counts) = event {
-                    progress.update(counts.read, &format!("{} of {total} papers", counts.read));
+                if let IngestEvent::Committed(report) = event {
+                    let n_read = report.counts.read;
+                    progress.update(n_read, &format!("{n_read} of {total} papers"));
                 }
             },
         },
@@ -66,11 +73,14 @@ pub(crate) fn run(config: &Config, output: &Output) -> anyhow::Result<()> {
         )?;
         answers.push(SearchBody::new(engine.search(&request)?, None)?);
     }
-    let index = IngestBody { seconds: Some(seconds), ..IngestBody::new(report) };
+    let index = IngestBody { seconds: Some(seconds), ..IngestBody::new(&report) };
     let body = json!({ "index": index, "searches": answers });
     output.print(&body, |_| {
-        let mut text =
-            format!("{} papers indexed into {} in {seconds:.1} s\n\n", report.read, data_dir.display());
+        let mut text = format!(
+            "{} papers indexed into {} in {seconds:.1} s\n\n",
+            report.counts.read,
+            data_dir.display()
+        );
         for (question, answer) in QUESTIONS.iter().zip(&answers) {
             text.push_str(&format!("“{question}”\n{}\n\n", output::hits(answer)));
         }

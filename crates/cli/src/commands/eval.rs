@@ -7,8 +7,8 @@ use std::path::Path;
 use anyhow::Context;
 use cognate_corpus::beir::BeirFolder;
 use cognate_engine::{
-    EvalReport, EvalRequest, IngestEvent, Ingestion, Mode, ModeReport, QueryMetrics, SemanticRatio,
-    bootstrap_p_value, evaluate, measure_run,
+    EvalReport, EvalRequest, IngestEvent, IngestPolicy, Ingestion, Mode, ModeReport, QueryMetrics,
+    SemanticRatio, bootstrap_p_value, evaluate, measure_run,
 };
 use serde::Serialize;
 
@@ -79,16 +79,17 @@ pub(crate) fn run(config: &Config, output: &Output, args: &EvalArgs) -> anyhow::
             model: config.model.clone(),
         },
         Ingestion {
-            strict: false,
-            restore: false,
+            policy: IngestPolicy::default(),
             stop: &stop,
             on_event: &mut |event| match event {
-                IngestEvent::Committed(counts) => {
-                    let rate = counts.embedded as f64 / progress.elapsed().as_secs_f64();
-                    progress.update(counts.read, &format!("{} papers, {rate:.1}/s", counts.read));
+                IngestEvent::Committed(report) => {
+                    let rate = report.embedded as f64 / progress.elapsed().as_secs_f64();
+                    let n_read = report.counts.read;
+                    progress.update(n_read, &format!("{n_read} papers, {rate:.1}/s"));
                 }
                 IngestEvent::Skipped(error) => progress.line(&format!("skipped {error}")),
-                IngestEvent::Warning(_) => {}
+                // The evaluation ends with it.
+                IngestEvent::Broken(_) | IngestEvent::Record(_) | IngestEvent::Warning(_) => {}
             },
         },
     );

@@ -1,15 +1,21 @@
 //! `cognate index`: papers from files into the data folder.
 
 use std::cell::{Cell, RefCell};
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use cognate_corpus::{ReadError, ReadOptions, Record, RecordError, Records, Source};
-use cognate_engine::{Engine, EngineError, IngestEvent, IngestReport, Ingestion};
-use cognate_wire::IngestBody;
+use anyhow::Context;
+use cognate_corpus::{Format, ReadError, ReadOptions, Record, RecordError, Records, Source};
+use cognate_engine::{
+    Engine, EngineError, IngestCounts, IngestEvent, IngestPolicy, IngestReport, Ingestion, RecordReport,
+    RecordSource,
+};
+use cognate_wire::{IngestBody, fault_in_words};
 
-use super::{InvalidInput, stop_flag};
+use super::{Answered, InvalidInput, stop_flag};
 use crate::args::IndexArgs;
 use crate::config::Config;
 use crate::output::Output;
@@ -20,33 +26,51 @@ const MAX_TOLD: u64 = 20;
 
 pub(crate) fn run(config: &Config, output: &Output, args: &IndexArgs) -> anyhow::Result<()> {
     let options = read_options(args)?;
+    let policy = policy(args)?;
+    // Where no file can be read, or the report not be written, nothing is begun.
+    let unreadable: Vec<ReadError> = args.files.iter().filter_map(|path| unreadable(path)).collect();
+    if unreadable.len() == args.files.len()
+        && let Some(error) = unreadable.into_iter().next()
+    {
+        return Err(EngineError::from(error).into());
+    }
+    let mut table = args.report.as_deref().map(Table::create).transpose()?;
     let stop = stop_flag()?;
     let engine = Engine::create(config.engine_options())?;
 
-    // A file that is not there is told before an hour is spent on those that are.
-    for path in args.files.iter().filter(|path| *path != Path::new("-")) {
-        std::fs::metadata(path)
-            .map_err(|source| EngineError::from(ReadError::Open { path: path.clone(), source }))?;
-    }
     let files = Files::new(&args.files, options);
     let position = Rc::clone(&files.position);
     let encodings = Rc::clone(&files.encodings);
     let mut progress = Progress::start("index", total_bytes(&args.files));
     let mut n_told = 0;
-    let mut report = IngestReport::default();
+    let mut failure = None;
     let result = engine.ingest(
         files,
         Ingestion {
-            strict: args.strict,
-            restore: args.restore,
+            policy,
             stop: &stop,
-            on_event: &mut |event| match event {
-                IngestEvent::Committed(counts) => {
-                    report = counts;
-                    progress.update(position.get(), &counts_in_words(&counts, progress.elapsed()));
+            on_event: &mut |event| {
+                if let Some(table) = &mut table
+                    && let Err(error) = table.write(&event)
+                {
+                    // The papers are worth more than the table.
+                    failure.get_or_insert(error);
                 }
-                IngestEvent::Skipped(error) => tell(&progress, &mut n_told, &format!("skipped {error}")),
-                IngestEvent::Warning(warning) => tell(&progress, &mut n_told, &format!("warning: {warning}")),
+                match event {
+                    IngestEvent::Committed(report) => {
+                        progress.update(position.get(), &counts_in_words(report, progress.elapsed()));
+                    }
+                    IngestEvent::Skipped(error) => tell(&progress, &mut n_told, &format!("skipped {error}")),
+                    IngestEvent::Broken(error) => progress.line(&fault_in_words(error)),
+                    IngestEvent::Warning(warning) => {
+                        tell(&progress, &mut n_told, &format!("warning: {warning}"));
+                    }
+                    IngestEvent::Record(record) => {
+                        if let Some(line) = clash_in_words(&record) {
+                            tell(&progress, &mut n_told, &line);
+                        }
+                    }
+                }
             },
         },
     );
@@ -58,19 +82,133 @@ pub(crate) fn run(config: &Config, output: &Output, args: &IndexArgs) -> anyhow:
         progress.line(note);
     }
     progress.finish();
-    report = result?;
+    let mut report = result?;
+    if let [only] = report.files.as_mut_slice()
+        && only.counts.read == 0
+        && let Some(error) = only.error.take()
+    {
+        return Err(EngineError::from(error).into());
+    }
     // What is searched is part of the work: the first question should not wait for it.
     engine.persist_index()?;
 
-    let body = IngestBody { seconds: Some(elapsed.as_secs_f64()), ..IngestBody::new(report) };
-    output.print(&body, |_| counts_in_words(&report, elapsed))?;
-    if stop.load(std::sync::atomic::Ordering::Relaxed) {
+    let body = IngestBody::new(&report).with_files(&report, elapsed.as_secs_f64());
+    output.print(&body, |_| report_in_words(&report, elapsed))?;
+    if let Some(error) = failure {
+        return Err(error).context("the papers are indexed, but not all of the report is written");
+    }
+    if let Some(mut table) = table {
+        table.writer.flush().context("the papers are indexed, but not all of the report is written")?;
+    }
+    if stop.load(Ordering::Relaxed) {
         return Err(EngineError::Interrupted.into());
     }
-    if report.read > 0 && report.skipped == report.read {
+    let n_broken = report.files.iter().filter(|file| file.error.is_some()).count();
+    if n_broken > 0 {
+        let message = format!("{n_broken} of {} files could not be read to the end", report.files.len());
+        return Err(Answered(message).into());
+    }
+    let IngestCounts { read, skipped, .. } = report.counts;
+    if read > 0 && skipped == read {
         return Err(InvalidInput("no record could be read; see the messages above".to_owned()).into());
     }
     Ok(())
+}
+
+fn policy(args: &IndexArgs) -> anyhow::Result<IngestPolicy> {
+    let source = match args.source.as_deref().map(str::trim) {
+        None => RecordSource::File,
+        Some("") => return Err(InvalidInput("--source: expected a name, found none".to_owned()).into()),
+        Some(name) => RecordSource::Named(name.to_owned()),
+    };
+    let IndexArgs { strict, restore, replace, .. } = *args;
+    Ok(IngestPolicy { source, strict, restore, replace, ..IngestPolicy::default() })
+}
+
+/// Why a path cannot be read, as far as that can be told before it is.
+fn unreadable(path: &Path) -> Option<ReadError> {
+    if path == Path::new("-") {
+        return None;
+    }
+    let source = std::fs::metadata(path).err()?;
+    Some(ReadError::Open { path: path.to_owned(), source })
+}
+
+/// Two records with one id, where they are of two papers.
+fn clash_in_words(record: &RecordReport<'_>) -> Option<String> {
+    let clash = record.clash?;
+    let (file, line) = &clash.other;
+    let other = if file.is_empty() { "a paper in the store".to_owned() } else { format!("{file}:{line}") };
+    Some(format!(
+        "warning: {}: has the id {} of {other}, but another title and no author in common: kept as {}",
+        record.place, clash.id, record.id
+    ))
+}
+
+/// The table of what became of each record.
+struct Table {
+    writer: csv::Writer<File>,
+}
+
+impl Table {
+    fn create(path: &Path) -> anyhow::Result<Self> {
+        let file = File::create(path).map_err(|error| {
+            InvalidInput(format!("--report: could not write `{}`: {error}", path.display()))
+        })?;
+        let mut writer = csv::Writer::from_writer(file);
+        writer.write_record(["file", "line", "key", "paper", "outcome", "why"])?;
+        Ok(Self { writer })
+    }
+
+    fn write(&mut self, event: &IngestEvent<'_>) -> Result<(), csv::Error> {
+        match event {
+            IngestEvent::Record(record) => {
+                let why = why(record);
+                let line = record.place.line.to_string();
+                self.writer.write_record([
+                    &record.place.file,
+                    line.as_str(),
+                    record.key.unwrap_or_default(),
+                    record.id,
+                    record.outcome.name(),
+                    why.as_str(),
+                ])
+            }
+            IngestEvent::Skipped(error) => {
+                let line = error.place.line.to_string();
+                let field = error.field.as_ref().map_or_else(String::new, |field| format!("{field}: "));
+                let why = format!("{field}{}", error.message);
+                let key = error.id.as_deref().unwrap_or_default();
+                self.writer.write_record([&error.place.file, line.as_str(), key, "", "skipped", why.as_str()])
+            }
+            IngestEvent::Broken(error) => {
+                let line = error.line().map_or_else(String::new, |line| line.to_string());
+                let (file, why) = (error.file(), fault_in_words(error));
+                self.writer.write_record([&file, line.as_str(), "", "", "broken", why.as_str()])
+            }
+            IngestEvent::Committed(_) | IngestEvent::Warning(_) => Ok(()),
+        }
+    }
+}
+
+/// Why that became of a record.
+fn why(record: &RecordReport<'_>) -> String {
+    use cognate_engine::Outcome;
+
+    if let Some(clash) = record.clash {
+        let (file, line) = &clash.other;
+        return format!("the id {} is that of {file}:{line}, which is another paper", clash.id);
+    }
+    let with = record.with.map(|(file, line)| format!("{file}:{line}"));
+    match (record.outcome, with) {
+        (Outcome::Added, _) => "a new paper".to_owned(),
+        (Outcome::Updated, None) => "it says something else than before".to_owned(),
+        (Outcome::Updated, Some(with)) => format!("of the same paper as {with}, to which it adds"),
+        (Outcome::Unchanged, None) => "stored already".to_owned(),
+        (Outcome::Unchanged, Some(with)) => format!("of the same paper as {with}, to which it adds nothing"),
+        (Outcome::Repeated, None) => "it repeats another record".to_owned(),
+        (Outcome::Repeated, Some(with)) => format!("it repeats {with}"),
+    }
 }
 
 fn read_options(args: &IndexArgs) -> anyhow::Result<ReadOptions> {
@@ -90,16 +228,35 @@ fn tell(progress: &Progress, n_told: &mut u64, line: &str) {
     }
 }
 
-fn counts_in_words(report: &IngestReport, elapsed: Duration) -> String {
-    let IngestReport { read, added, updated, unchanged, skipped, embedded, encoding } = report;
-    let rate = *embedded as f64 / elapsed.as_secs_f64().max(1e-3);
-    let mut words = format!("{read} read, {added} added, {updated} updated, {unchanged} unchanged");
-    if *skipped > 0 {
-        words.push_str(&format!(", {skipped} skipped"));
+/// The counts of all files and, where there are several, of each.
+fn report_in_words(report: &IngestReport, elapsed: Duration) -> String {
+    let mut text = String::new();
+    if report.files.len() > 1 {
+        for file in &report.files {
+            let error = if file.error.is_some() { ", not read to the end" } else { "" };
+            text.push_str(&format!("{}: {}{error}\n", file.file, counts(&file.counts)));
+        }
     }
-    let share = 100.0 * encoding.as_secs_f64() / elapsed.as_secs_f64().max(1e-3);
-    words.push_str(&format!("; {embedded} embedded at {rate:.1}/s, {share:.0} % of the time in the model"));
+    text + &counts_in_words(report, elapsed)
+}
+
+fn counts(counts: &IngestCounts) -> String {
+    let IngestCounts { read, added, updated, unchanged, repeated, skipped } = counts;
+    let mut words = format!("{read} read, {added} added, {updated} updated, {unchanged} unchanged");
+    for (n, word) in [(repeated, "repeated"), (skipped, "skipped")] {
+        if *n > 0 {
+            words.push_str(&format!(", {n} {word}"));
+        }
+    }
     words
+}
+
+fn counts_in_words(report: &IngestReport, elapsed: Duration) -> String {
+    let IngestReport { embedded, encoding, .. } = report;
+    let rate = *embedded as f64 / elapsed.as_secs_f64().max(1e-3);
+    let share = 100.0 * encoding.as_secs_f64() / elapsed.as_secs_f64().max(1e-3);
+    let words = counts(&report.counts);
+    format!("{words}; {embedded} embedded at {rate:.1}/s, {share:.0} % of the time in the model")
 }
 
 /// Every record of several files, one file after another.
@@ -107,8 +264,8 @@ pub(super) struct Files {
     waiting: std::vec::IntoIter<PathBuf>,
     /// What the path last taken holds, and was not read yet: a folder and an archive hold several.
     sources: std::vec::IntoIter<Source>,
-    /// The file that is read, and its name.
-    current: Option<(String, Records)>,
+    /// The file that is read.
+    current: Option<OpenFile>,
     options: ReadOptions,
     /// Bytes of the files that were read to their end.
     n_done_bytes: u64,
@@ -116,6 +273,13 @@ pub(super) struct Files {
     position: Rc<Cell<u64>>,
     /// A line for each file that was not UTF-8.
     encodings: Rc<RefCell<Vec<String>>>,
+}
+
+struct OpenFile {
+    name: String,
+    records: Records,
+    /// Whether it gave any record, good or bad.
+    has_records: bool,
 }
 
 impl Files {
@@ -136,7 +300,8 @@ impl Files {
         while self.current.is_none() {
             if let Some(source) = self.sources.next() {
                 let name = source.name().to_owned();
-                self.current = Some((name, source.records(&self.options)?));
+                let records = source.records(&self.options)?;
+                self.current = Some(OpenFile { name, records, has_records: false });
             } else if let Some(path) = self.waiting.next() {
                 self.sources = Source::open_all(&path)?.into_iter();
             } else {
@@ -157,18 +322,26 @@ impl Iterator for Files {
                 Ok(false) => return None,
                 Err(error) => return Some(Err(error)),
             }
-            let (name, current) = self.current.as_mut()?;
-            let item = current.next();
-            self.position.set(self.n_done_bytes + current.consumed_bytes());
-            if item.is_some() {
+            let OpenFile { name, records, has_records } = self.current.as_mut()?;
+            let item = records.next();
+            self.position.set(self.n_done_bytes + records.consumed_bytes());
+            if matches!(item, Some(Ok(_))) {
+                *has_records = true;
                 return item;
             }
-            self.n_done_bytes += current.consumed_bytes();
-            if let Some(encoding) = current.encoding() {
+            // At its end, or broken: the next file is read on.
+            self.n_done_bytes += records.consumed_bytes();
+            if let Some(encoding) = records.encoding() {
                 let note = format!("{name}: not all of it is UTF-8; the rest was read as {encoding}");
                 self.encodings.borrow_mut().push(note);
             }
+            let is_forced = self.options.format != Format::Auto;
+            let nothing = (is_forced && !*has_records)
+                .then(|| ReadError::NoRecords { file: name.as_str().into(), format: self.options.format });
             self.current = None;
+            if let Some(error) = item.or(nothing.map(Err)) {
+                return Some(error);
+            }
         }
     }
 }

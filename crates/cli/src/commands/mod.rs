@@ -34,6 +34,11 @@ use crate::output::{self, Output};
 #[error("{0}")]
 pub(crate) struct InvalidInput(pub(crate) String);
 
+/// Not all went well, and the answer says so already.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct Answered(pub(crate) String);
+
 /// Runs the command.
 pub(crate) fn run(args: Args, output: &Output) -> anyhow::Result<()> {
     if let Command::Completions { shell } = args.command {

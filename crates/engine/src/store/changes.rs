@@ -15,7 +15,7 @@ pub(crate) struct Changes<T> {
     pub(crate) generation: u64,
     /// Rows that are new or changed, with what was asked for of each.
     pub(crate) upserts: Vec<(u32, T)>,
-    /// Rows deleted or dropped.
+    /// Rows deleted, dropped, or without what was asked for.
     pub(crate) deletes: Vec<u32>,
 }
 
@@ -36,11 +36,16 @@ pub(crate) struct Attributes {
 /// The vectors of papers that are not dropped: a dropped paper keeps its own, to come back with.
 const NOT_DROPPED: &str = "row NOT IN (SELECT row FROM drops WHERE ended IS NULL)";
 
+/// Papers that are in no ranking: deleted, dropped, or with neither title nor abstract.
+const WITHOUT_TEXT: &str = "(deleted != 0 OR (title IS NULL AND abstract IS NULL))";
+
 /// A table whose rows are stamped, and how one of them is read.
 struct Stamped<T> {
     table: &'static str,
     columns: &'static str,
     condition: &'static str,
+    /// Which rows of `papers` have gone from it.
+    gone: &'static str,
     read: fn(&Row<'_>) -> Result<T, EngineError>,
 }
 
@@ -54,7 +59,13 @@ impl Reader<'_> {
             let row = row.get(0)?;
             UnitVector::from_f16_le_bytes(bytes).map_err(|source| EngineError::DamagedVector { row, source })
         };
-        let vectors = Stamped { table: "vectors", columns: "row, vector", condition: NOT_DROPPED, read };
+        let vectors = Stamped {
+            table: "vectors",
+            columns: "row, vector",
+            condition: NOT_DROPPED,
+            gone: WITHOUT_TEXT,
+            read,
+        };
         changes_since(self, &vectors, since, about)
     }
 
@@ -78,14 +89,20 @@ impl Reader<'_> {
         };
         let columns = "row, year, publication_date, abstract IS NOT NULL, venue, categories, authors, \
                        first_indexed, upvotes";
-        let papers = Stamped { table: "papers", columns, condition: "deleted = 0", read };
+        let papers =
+            Stamped { table: "papers", columns, condition: "deleted = 0", gone: "deleted != 0", read };
         changes_since(self, &papers, since, about)
     }
 
-    /// The papers that are new or changed in anything.
+    /// The papers with a text that are new or changed in anything.
     pub(crate) fn papers_since(&self, since: u64, about: usize) -> Result<Changes<StoredPaper>, EngineError> {
-        let papers =
-            Stamped { table: "papers", columns: PAPER_COLUMNS, condition: "deleted = 0", read: paper_of };
+        let papers = Stamped {
+            table: "papers",
+            columns: PAPER_COLUMNS,
+            condition: "deleted = 0 AND (title IS NOT NULL OR abstract IS NOT NULL)",
+            gone: WITHOUT_TEXT,
+            read: paper_of,
+        };
         changes_since(self, &papers, since, about)
     }
 }
@@ -96,7 +113,7 @@ fn changes_since<T>(
     since: u64,
     about: usize,
 ) -> Result<Changes<T>, EngineError> {
-    let Stamped { table, columns, condition, read } = of;
+    let Stamped { table, columns, condition, gone, read } = of;
     let transaction = connection.unchecked_transaction()?;
     let until: Option<u64> = transaction
         .prepare_cached(&format!(
@@ -115,9 +132,9 @@ fn changes_since<T>(
         upserts.push((row.get(0)?, read(row)?));
     }
     let deletes = transaction
-        .prepare_cached(
-            "SELECT row FROM papers WHERE generation > ?1 AND generation <= ?2 AND deleted != 0 ORDER BY row",
-        )?
+        .prepare_cached(&format!(
+            "SELECT row FROM papers WHERE generation > ?1 AND generation <= ?2 AND {gone} ORDER BY row"
+        ))?
         .query_map([since, until], |row| row.get(0))?
         .collect::<Result<_, _>>()?;
     Ok(Changes { generation: until, upserts, deletes })

@@ -7,10 +7,13 @@
 //! returned commit survives a power cut.
 
 mod changes;
+mod compose;
 mod drops;
+mod incoming;
 mod labels;
 mod model;
 mod read;
+mod records;
 mod saved;
 mod schema;
 #[cfg(test)]
@@ -28,12 +31,15 @@ use rusqlite::{Connection, OpenFlags};
 pub(crate) use changes::Attributes;
 pub(crate) use drops::{BringBack, NewDrop};
 pub use drops::{DropRun, DroppedPaper};
+pub use incoming::{Clash, IngestPolicy, RecordSource};
+pub(crate) use incoming::{Incoming, Session};
 pub use labels::Label;
 pub(crate) use read::Reader;
 pub use read::StoredPaper;
 pub use saved::{DigestPeriod, MAX_SAVED, SavedQuery};
 pub(crate) use schema::SCHEMA_VERSION;
-pub(crate) use write::{CommitOptions, Incoming, Outcome, Plan, rfc3339};
+pub use write::Outcome;
+pub(crate) use write::{Committed, Fate, TextHash, Vectors, rfc3339, text_hash};
 
 use crate::error::EngineError;
 

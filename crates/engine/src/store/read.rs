@@ -211,9 +211,10 @@ impl Reader<'_> {
     }
 }
 
-/// Papers whose new vector is missing, or of an earlier text. Dropped papers get one too, to come back with.
+/// Papers whose new vector is missing, or of an earlier text. Dropped papers get one too, to come back with; those
+/// without a text have none.
 const WANTS_NEXT_VECTOR: &str = "papers p LEFT JOIN vectors_next n ON n.row = p.row AND n.text_hash = p.text_hash \
-     WHERE p.deleted != 1 AND n.row IS NULL";
+     WHERE p.deleted != 1 AND n.row IS NULL AND (p.title IS NOT NULL OR p.abstract IS NOT NULL)";
 
 /// Papers waiting to be embedded anew.
 pub(crate) struct ToReembed {

@@ -104,8 +104,38 @@ const VERSION_2: &str = "
     ) STRICT, WITHOUT ROWID;
 ";
 
-/// More fields of a paper.
+/// More fields of a paper; and `records`, what each source said of it. Sources and files are small numbers and hashes
+/// are short, so that a paper with a single record costs some fifty bytes more.
 const VERSION_3: &str = "
+    CREATE TABLE sources (
+        source  INTEGER PRIMARY KEY,
+        name    TEXT    NOT NULL,
+        is_file INTEGER NOT NULL,
+        UNIQUE (name, is_file)
+    ) STRICT;
+
+    CREATE TABLE files (
+        file INTEGER PRIMARY KEY,
+        name TEXT    NOT NULL UNIQUE
+    ) STRICT;
+
+    CREATE TABLE records (
+        record INTEGER PRIMARY KEY,
+        row    INTEGER NOT NULL REFERENCES papers (row),
+        rank   INTEGER NOT NULL,
+        source INTEGER NOT NULL REFERENCES sources (source),
+        file   INTEGER NOT NULL REFERENCES files (file),
+        line   INTEGER NOT NULL,
+        key    TEXT,
+        id     TEXT,
+        hash   BLOB    NOT NULL,
+        fields TEXT
+    ) STRICT;
+    CREATE INDEX records_by_row ON records (row);
+    CREATE INDEX records_by_hash ON records (hash);
+    CREATE INDEX records_by_key ON records (source, key) WHERE key IS NOT NULL;
+    CREATE INDEX records_by_id ON records (id) WHERE id IS NOT NULL;
+
     ALTER TABLE papers ADD COLUMN editors TEXT NOT NULL DEFAULT '[]';
     ALTER TABLE papers ADD COLUMN kind TEXT;
     ALTER TABLE papers ADD COLUMN volume TEXT;

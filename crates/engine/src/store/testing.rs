@@ -1,11 +1,14 @@
 //! Papers and made-up vectors for tests of what is derived from a store.
 
-use cognate_corpus::{Paper, Place, paper_from_json};
+use cognate_corpus::{Paper, Place, Record, paper_from_json};
 use cognate_vector::UnitVector;
 use serde_json::json;
 
 use super::drops::Applied;
-use super::{CommitOptions, Incoming, NewDrop, Outcome, Plan, Store};
+use super::{
+    Committed, Fate, Incoming, IngestPolicy, NewDrop, Outcome, RecordSource, Session, Store, Vectors,
+    text_hash,
+};
 use crate::stored_model::StoredModel;
 
 pub(crate) fn model() -> StoredModel {
@@ -33,17 +36,54 @@ pub(crate) fn vector_of(text: &str) -> UnitVector {
     UnitVector::normalize(vec![1.0, text.len() as f32, (sum % 97) as f32]).unwrap()
 }
 
-/// Commits one paper as an ingestion does.
+/// Commits one paper as a client's record with this id.
 pub(crate) fn put(store: &Store, paper: Paper) -> Outcome {
-    put_with(store, paper, CommitOptions::default())
+    put_with(store, paper, false)
 }
 
-/// As [`put`], with options.
-pub(crate) fn put_with(store: &Store, paper: Paper, options: CommitOptions) -> Outcome {
-    let incoming = Incoming::new(paper).unwrap();
-    let plan = store.plan(&incoming, &[]).unwrap();
-    let vector = (plan == Plan::Embed).then(|| vector_of(&incoming.text));
-    store.commit(&model(), &[(incoming, vector)], options).unwrap()[0]
+/// As [`put`]; `restore` brings a dropped paper back.
+pub(crate) fn put_with(store: &Store, paper: Paper, restore: bool) -> Outcome {
+    let policy = IngestPolicy { restore, ..client() };
+    let record = Record::named(paper, Place { file: "test".into(), line: 1 });
+    fate_of(store, &mut Session::new(policy, store).unwrap(), record).outcome
+}
+
+/// How a client's records go in.
+pub(crate) fn client() -> IngestPolicy {
+    IngestPolicy { source: RecordSource::Stream("test"), whole: true, ..IngestPolicy::default() }
+}
+
+/// Commits one record.
+pub(crate) fn fate_of(store: &Store, session: &mut Session, record: Record) -> Fate {
+    take_in(store, session, vec![record]).remove(0)
+}
+
+/// Commits records as one batch of an ingestion; what became of each, in their order.
+pub(crate) fn take_in(store: &Store, session: &mut Session, records: Vec<Record>) -> Vec<Fate> {
+    let mut waiting: Vec<(usize, Incoming)> = Vec::new();
+    let mut vectors = Vectors::new();
+    for (at, record) in records.into_iter().enumerate() {
+        let incoming = Incoming::new(record, &session.policy).unwrap();
+        let text = store.plan(session, &incoming).unwrap();
+        vectors.extend(text.iter().map(|text| (text_hash(text), vector_of(text))));
+        waiting.push((at, incoming));
+    }
+    let mut fates: Vec<Option<Fate>> = waiting.iter().map(|_| None).collect();
+    while !waiting.is_empty() {
+        let (places, batch): (Vec<usize>, Vec<Incoming>) = waiting.into_iter().unzip();
+        let committed = store.commit(&model(), session, (&batch, &[&vectors])).unwrap();
+        waiting = Vec::new();
+        for ((at, incoming), committed) in places.into_iter().zip(batch).zip(committed) {
+            match committed {
+                Committed::Done(fate) => fates[at] = Some(fate),
+                Committed::Waits(text) => {
+                    vectors.extend(text.iter().map(|text| (text_hash(text), vector_of(text))));
+                    waiting.push((at, incoming));
+                }
+            }
+        }
+    }
+    fates.into_iter().map(Option::unwrap).collect()
 }
 
 /// Drops papers in favour of others, by id.

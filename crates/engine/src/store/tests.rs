@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use cognate_corpus::{PaperId, identifier};
+use cognate_corpus::{Paper, PaperId, Place, Record, identifier};
 use cognate_vector::UnitVector;
 use proptest::prelude::*;
 use tempfile::TempDir;
 
-use super::testing::{drop_for, model, paper, put, put_with, vector_of};
-use super::{BringBack, CommitOptions, Incoming, NewDrop, Outcome, Plan, Store};
+use super::testing::{client, drop_for, model, paper, put, put_with, vector_of};
+use super::{BringBack, Committed, Incoming, NewDrop, Outcome, Session, Store, Vectors, text_hash};
 use crate::error::EngineError;
 use crate::stored_model::StoredModel;
 
@@ -16,6 +16,11 @@ fn store() -> (TempDir, Store) {
     let folder = tempfile::tempdir().unwrap();
     let store = Store::create(folder.path()).unwrap();
     (folder, store)
+}
+
+fn incoming(paper: Paper) -> Incoming {
+    let place = Place { file: "test".into(), line: 1 };
+    Incoming::new(Record::named(paper, place), &client()).unwrap()
 }
 
 fn id(id: &str) -> PaperId {
@@ -64,14 +69,17 @@ fn a_deleted_paper_leaves_nothing_but_its_stamp() {
 fn a_text_changed_by_another_process_is_embedded_once_more() {
     let (folder, store) = store();
     put(&store, paper("a", "Old words", 2000));
-    let incoming = Incoming::new(paper("a", "Old words", 2001)).unwrap();
-    assert_eq!(store.plan(&incoming, &[]).unwrap(), Plan::Store);
+    let mut session = Session::new(client(), &store).unwrap();
+    let incoming = incoming(paper("a", "Old words", 2001));
+    assert_eq!(store.plan(&mut session, &incoming).unwrap(), None);
     let other = Store::open(folder.path()).unwrap();
     put(&other, paper("a", "New words", 2000));
-    assert_eq!(
-        store.commit(&model(), &[(incoming, None)], CommitOptions::default()).unwrap(),
-        [Outcome::NeedsVector]
-    );
+    let batch = [incoming];
+    let waits = Committed::Waits(Some("Old words".to_owned()));
+    assert_eq!(store.commit(&model(), &mut session, (&batch, &[])).unwrap(), [waits]);
+    let vectors = Vectors::from([(text_hash("Old words"), vector_of("Old words"))]);
+    let committed = store.commit(&model(), &mut session, (&batch, &[&vectors])).unwrap();
+    assert!(matches!(&committed[..], [Committed::Done(fate)] if fate.outcome == Outcome::Updated));
 }
 
 #[test]
@@ -79,9 +87,10 @@ fn another_model_is_refused() {
     let (_folder, store) = store();
     put(&store, paper("a", "One", 2000));
     let other = StoredModel { precision: "int8".to_owned(), ..model() };
-    let incoming = Incoming::new(paper("b", "Two", 2000)).unwrap();
-    let vector = vector_of(&incoming.text);
-    let error = store.commit(&other, &[(incoming, Some(vector))], CommitOptions::default()).unwrap_err();
+    let vectors = Vectors::from([(text_hash("Two"), vector_of("Two"))]);
+    let mut session = Session::new(client(), &store).unwrap();
+    let batch = [incoming(paper("b", "Two", 2000))];
+    let error = store.commit(&other, &mut session, (&batch, &[&vectors])).unwrap_err();
     assert!(matches!(error, EngineError::ModelMismatch { .. }));
     assert_eq!(store.reader().unwrap().n_papers().unwrap(), 1);
     let renamed = StoredModel { name: "moved".to_owned(), ..model() };
@@ -160,9 +169,8 @@ fn a_changed_record_of_a_dropped_paper_waits_with_it() {
     assert_eq!(reader.vectors_since(0, 100).unwrap().upserts.len(), 2);
 
     drop_for(&store, &[("b", "a")]);
-    let restore = CommitOptions { restore: true };
-    assert_eq!(put_with(&store, paper("b", "Other words", 2005), restore), Outcome::Updated);
-    assert_eq!(put_with(&store, paper("b", "Other words", 2005), restore), Outcome::Unchanged);
+    assert_eq!(put_with(&store, paper("b", "Other words", 2005), true), Outcome::Updated);
+    assert_eq!(put_with(&store, paper("b", "Other words", 2005), true), Outcome::Unchanged);
     assert_eq!(store.reader().unwrap().n_papers().unwrap(), 2);
 }
 
@@ -301,7 +309,7 @@ proptest! {
             match step {
                 Step::Put { id, title, year, restore } => {
                     let (id, title) = (format!("p{id}"), format!("title {title}"));
-                    put_with(&store, paper(&id, &title, year), CommitOptions { restore });
+                    put_with(&store, paper(&id, &title, year), restore);
                     let dropped_for =
                         expected.get(&id).and_then(|before| before.dropped_for.clone()).filter(|_| !restore);
                     expected.insert(id, Expected { title, year, dropped_for });

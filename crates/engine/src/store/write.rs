@@ -1,52 +1,78 @@
 //! Writing the store: one transaction and one generation per batch.
 
+use std::collections::{HashMap, HashSet};
+
 use cognate_corpus::{Paper, PaperId, PublicationKind};
 use cognate_vector::UnitVector;
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 use sha2::{Digest, Sha256};
 
 use super::drops::{self, BringBack};
+use super::incoming::{Clash, Incoming, Meant, Prepared, Session, prepare};
+use super::records::{self, NewRecord};
 use super::{DELETED, DROPPED, Store, StoredPaper, model, read};
 use crate::error::EngineError;
 use crate::recipe;
 use crate::stored_model::StoredModel;
 
-/// A paper on its way into the store, with the hashes that tell what about it is new.
-#[derive(Debug)]
-pub(crate) struct Incoming {
-    pub(crate) paper: Paper,
-    /// What is embedded, by the recipe.
-    pub(crate) text: String,
-    /// SHA-256 of every field.
-    content_hash: [u8; 32],
-    /// SHA-256 of `text`.
-    text_hash: [u8; 32],
-}
-
-/// What a paper needs, judged before embedding.
+/// What became of a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Plan {
-    /// Stored already, in every field.
-    Unchanged,
-    /// Its embedded text is stored already; other fields differ.
-    Store,
-    /// New, or its embedded text differs.
-    Embed,
-}
-
-/// What became of a paper.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Outcome {
+pub enum Outcome {
+    /// Its paper was not stored before.
     Added,
+    /// Its paper changed.
     Updated,
+    /// It was stored before as it is, or says nothing that its paper does not say already.
     Unchanged,
-    /// Another process changed its text between plan and commit: embed it and commit it again.
-    NeedsVector,
+    /// It says of title, abstract, authors, year, place and identifiers exactly what another record says.
+    Repeated,
 }
 
-/// What the store holds of an id.
-struct Existing {
-    row: u32,
+impl Outcome {
+    /// Its name, as reports have it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Added => "added",
+            Self::Updated => "updated",
+            Self::Unchanged => "unchanged",
+            Self::Repeated => "repeated",
+        }
+    }
+}
+
+/// What became of a record, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Fate {
+    pub(crate) outcome: Outcome,
+    /// The id of its paper.
+    pub(crate) id: String,
+    /// File and line of the first record of the paper, where it has others.
+    pub(crate) with: Option<(String, u64)>,
+    pub(crate) clash: Option<Clash>,
+}
+
+/// What a commit did with a record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Committed {
+    Done(Fate),
+    /// It waits for the vector of this text: commit it again with it. Without one, it waits for another record.
+    Waits(Option<String>),
+}
+
+/// Vectors by the hashes of their texts.
+pub(crate) type Vectors = HashMap<TextHash, UnitVector>;
+
+/// SHA-256 of an embedded text.
+pub(crate) type TextHash = [u8; 32];
+
+pub(crate) fn text_hash(text: &str) -> TextHash {
+    Sha256::digest(text.as_bytes()).into()
+}
+
+/// What the store holds of a row.
+#[derive(Default)]
+struct State {
     /// 0, `DELETED` or `DROPPED`.
     deleted: u8,
     content_hash: Vec<u8>,
@@ -76,45 +102,22 @@ pub(crate) fn rfc3339(time: jiff::Timestamp) -> String {
     time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 
-/// How a batch is committed.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct CommitOptions {
-    /// Bring back the papers of the batch that were dropped as duplicates.
-    pub(crate) restore: bool,
-}
-
-impl Incoming {
-    pub(crate) fn new(paper: Paper) -> Result<Self, EngineError> {
-        let text = recipe::embedded_text(&paper);
-        let json = serde_json::to_vec(&paper)
-            .map_err(|source| EngineError::DamagedRow { place: format!("paper `{}`", paper.id), source })?;
-        Ok(Self {
-            content_hash: Sha256::digest(&json).into(),
-            text_hash: Sha256::digest(text.as_bytes()).into(),
-            paper,
-            text,
-        })
-    }
-
-    fn plan(&self, existing: Option<(&[u8], &[u8])>) -> Plan {
-        match existing {
-            Some((content, _)) if content == self.content_hash => Plan::Unchanged,
-            Some((_, text)) if text == self.text_hash => Plan::Store,
-            _ => Plan::Embed,
-        }
-    }
-}
-
 impl Store {
-    /// Judges what `incoming` needs: against the last of `pending` with its id, which will be
-    /// committed before it, else against what is stored.
-    pub(crate) fn plan(&self, incoming: &Incoming, pending: &[Incoming]) -> Result<Plan, EngineError> {
-        if let Some(earlier) = pending.iter().rev().find(|earlier| earlier.paper.id == incoming.paper.id) {
-            return Ok(incoming.plan(Some((&earlier.content_hash, &earlier.text_hash))));
-        }
-        let existing =
-            find(&*self.reader()?, &incoming.paper.id)?.filter(|existing| existing.deleted != DELETED);
-        Ok(incoming.plan(existing.as_ref().map(|e| (&*e.content_hash, &*e.text_hash))))
+    /// The text that has to be embedded before `incoming` is committed; `None` if none has, as far as can be told
+    /// before what is on its way is committed.
+    pub(crate) fn plan(
+        &self,
+        session: &mut Session,
+        incoming: &Incoming,
+    ) -> Result<Option<String>, EngineError> {
+        let reader = self.reader()?;
+        let prepared = prepare(&reader, session, incoming)?;
+        let Some(text) = prepared.text().filter(|text| !text.is_empty()) else { return Ok(None) };
+        let known = match prepared.row(&reader)? {
+            Some(row) => state(&reader, row)?.text_hash,
+            None => Vec::new(),
+        };
+        Ok((known != text_hash(&text)).then_some(text))
     }
 
     /// Commits `batch` in order, in one transaction: when this returns, it is on disk. A vector is
@@ -127,22 +130,27 @@ impl Store {
     pub(crate) fn commit(
         &self,
         model: &StoredModel,
-        batch: &[(Incoming, Option<UnitVector>)],
-        options: CommitOptions,
-    ) -> Result<Vec<Outcome>, EngineError> {
+        session: &mut Session,
+        (batch, vectors): (&[Incoming], &[&Vectors]),
+    ) -> Result<Vec<Committed>, EngineError> {
         let mut connection = self.writer();
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         require_model(&transaction, model)?;
-        let stamp = Stamp::next(&transaction)?;
-        let outcomes = batch
-            .iter()
-            .map(|paper| put(&transaction, &stamp, paper, options))
-            .collect::<Result<Vec<_>, _>>()?;
-        if outcomes.iter().any(|o| matches!(o, Outcome::Added | Outcome::Updated)) {
-            set_generation(&transaction, stamp.generation)?;
-            transaction.commit()?;
+        let mut commit = Commit {
+            stamp: Stamp::next(&transaction)?,
+            transaction: &transaction,
+            session,
+            vectors,
+            waiting: HashSet::new(),
+            has_changed: false,
+        };
+        let committed = batch.iter().map(|incoming| commit.put(incoming)).collect::<Result<Vec<_>, _>>()?;
+        let (generation, has_changed) = (commit.stamp.generation, commit.has_changed);
+        if has_changed {
+            set_generation(&transaction, generation)?;
         }
-        Ok(outcomes)
+        transaction.commit()?;
+        Ok(committed)
     }
 
     /// Deletes a paper: its content and vector go, a stamped row stays. Papers that were dropped in its favour
@@ -150,27 +158,32 @@ impl Store {
     pub(crate) fn delete(&self, id: &PaperId) -> Result<bool, EngineError> {
         let mut connection = self.writer();
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let Some(existing) = find(&transaction, id)?.filter(|existing| existing.deleted != DELETED) else {
-            return Ok(false);
-        };
+        let found = records::row_of(&transaction, id.as_str())?.filter(|(_, deleted)| *deleted != DELETED);
+        let Some((row, _)) = found else { return Ok(false) };
         let stamp = Stamp::next(&transaction)?;
-        drops::bring_back(&transaction, &stamp, &BringBack::DroppedFor(existing.row))?;
-        drops::bring_back(&transaction, &stamp, &BringBack::Row(existing.row))?;
-        transaction.execute(
-            "UPDATE papers SET generation = ?2, deleted = 1, title = NULL, abstract = NULL, authors = '[]', \
-             year = NULL, publication_date = NULL, venue = NULL, categories = '[]', external_ids = '{}', \
-             url = NULL, source = NULL, upvotes = NULL, extra = '{}', editors = '[]', kind = NULL, volume = NULL, issue = NULL, pages = NULL, \
-             publisher = NULL, issn = '[]', isbn = '[]', language = NULL, content_hash = x'', text_hash = x'' \
-             WHERE row = ?1",
-            params![existing.row, stamp.generation],
-        )?;
-        transaction.execute("DELETE FROM vectors WHERE row = ?1", [existing.row])?;
-        transaction.execute("DELETE FROM vectors_next WHERE row = ?1", [existing.row])?;
-        transaction.execute("DELETE FROM identifiers WHERE row = ?1", [existing.row])?;
+        delete_paper(&transaction, &stamp, row)?;
         set_generation(&transaction, stamp.generation)?;
         transaction.commit()?;
         Ok(true)
     }
+}
+
+/// Takes a paper out, but for its stamp; what it stood for comes back.
+fn delete_paper(transaction: &Transaction<'_>, stamp: &Stamp, row: u32) -> Result<(), EngineError> {
+    drops::bring_back(transaction, stamp, &BringBack::DroppedFor(row))?;
+    drops::bring_back(transaction, stamp, &BringBack::Row(row))?;
+    transaction.execute(
+        "UPDATE papers SET generation = ?2, deleted = 1, title = NULL, abstract = NULL, authors = '[]', \
+         year = NULL, publication_date = NULL, venue = NULL, categories = '[]', external_ids = '{}', \
+         url = NULL, source = NULL, upvotes = NULL, extra = '{}', editors = '[]', kind = NULL, volume = NULL, \
+         issue = NULL, pages = NULL, publisher = NULL, issn = '[]', isbn = '[]', language = NULL, \
+         content_hash = x'', text_hash = x'' WHERE row = ?1",
+        params![row, stamp.generation],
+    )?;
+    transaction.execute("DELETE FROM vectors WHERE row = ?1", [row])?;
+    transaction.execute("DELETE FROM vectors_next WHERE row = ?1", [row])?;
+    transaction.execute("DELETE FROM identifiers WHERE row = ?1", [row])?;
+    records::delete_of_row(transaction, row)
 }
 
 /// Records the model of a store that holds no vectors yet, or checks it against the one recorded.
@@ -189,47 +202,192 @@ pub(super) fn set_generation(transaction: &Transaction<'_>, generation: u64) -> 
     Ok(())
 }
 
-fn find(connection: &Connection, id: &PaperId) -> Result<Option<Existing>, EngineError> {
-    let existing = connection
-        .prepare_cached("SELECT row, deleted, content_hash, text_hash FROM papers WHERE id = ?1")?
-        .query_row([id.as_str()], |r| {
-            Ok(Existing { row: r.get(0)?, deleted: r.get(1)?, content_hash: r.get(2)?, text_hash: r.get(3)? })
-        })
+fn state(connection: &Connection, row: u32) -> Result<State, EngineError> {
+    let state = connection
+        .prepare_cached("SELECT deleted, content_hash, text_hash FROM papers WHERE row = ?1")?
+        .query_row([row], |r| Ok(State { deleted: r.get(0)?, content_hash: r.get(1)?, text_hash: r.get(2)? }))
         .optional()?;
-    Ok(existing)
+    Ok(state.unwrap_or(State { deleted: DELETED, ..State::default() }))
 }
 
-fn put(
-    transaction: &Transaction<'_>,
-    stamp: &Stamp,
-    (incoming, vector): &(Incoming, Option<UnitVector>),
-    options: CommitOptions,
-) -> Result<Outcome, EngineError> {
-    let existing = find(transaction, &incoming.paper.id)?;
-    let there = existing.as_ref().filter(|e| e.deleted != DELETED);
-    let plan = incoming.plan(there.map(|e| (&*e.content_hash, &*e.text_hash)));
-    if plan == Plan::Embed && vector.is_none() {
-        return Ok(Outcome::NeedsVector);
-    }
-    let dropped = there.filter(|e| e.deleted == DROPPED && options.restore);
-    if let Some(dropped) = dropped {
-        drops::bring_back(transaction, stamp, &BringBack::Row(dropped.row))?;
-    }
-    if plan == Plan::Unchanged {
-        return Ok(if dropped.is_some() { Outcome::Updated } else { Outcome::Unchanged });
+/// A batch that is being committed.
+struct Commit<'c> {
+    transaction: &'c Transaction<'c>,
+    stamp: Stamp,
+    session: &'c mut Session,
+    vectors: &'c [&'c Vectors],
+    /// Rows of papers of which a record waits, so that those behind it wait too.
+    waiting: HashSet<u32>,
+    has_changed: bool,
+}
+
+/// What was written of a paper.
+struct Written {
+    row: u32,
+    is_changed: bool,
+}
+
+impl Commit<'_> {
+    fn put(&mut self, incoming: &Incoming) -> Result<Committed, EngineError> {
+        let prepared = prepare(self.transaction, self.session, incoming)?;
+        let row = prepared.row(self.transaction)?;
+        if row.is_some_and(|row| self.waiting.contains(&row)) {
+            return Ok(Committed::Waits(None));
+        }
+        let before = row.map(|row| state(self.transaction, row)).transpose()?.unwrap_or_default();
+        let written = match &prepared.next {
+            None => None,
+            Some(next) => match self.write(next, row, &before)? {
+                Ok(written) => Some(written),
+                Err(text) => {
+                    self.waiting.extend(row);
+                    return Ok(Committed::Waits(Some(text)));
+                }
+            },
+        };
+        let is_changed = written.as_ref().is_some_and(|written| written.is_changed);
+        let is_restored = before.deleted == DROPPED && self.session.policy.restore;
+        if let (true, Some(row)) = (is_restored, row) {
+            drops::bring_back(self.transaction, &self.stamp, &BringBack::Row(row))?;
+        }
+        self.has_changed |= is_changed || is_restored;
+        let Some(row) = written.map(|written| written.row).or(row) else { return Ok(Committed::Waits(None)) };
+        let with = match prepared.others.first() {
+            Some((other, _)) => Some(records::place(self.transaction, other)?),
+            None => None,
+        };
+        self.note(incoming, &prepared, (row, is_changed))?;
+        let outcome = match prepared.meant {
+            Meant::New => Outcome::Added,
+            Meant::Repeat(_) | Meant::Joins { is_repeat: true, .. } => Outcome::Repeated,
+            _ if is_changed || is_restored => Outcome::Updated,
+            _ => Outcome::Unchanged,
+        };
+        let Prepared { id, clash, .. } = prepared;
+        Ok(Committed::Done(Fate { outcome, id: id.into(), with, clash }))
     }
 
-    let paper = &incoming.paper;
+    /// Keeps the record beside its paper.
+    fn note(
+        &mut self,
+        incoming: &Incoming,
+        prepared: &Prepared,
+        (row, is_changed): (u32, bool),
+    ) -> Result<(), EngineError> {
+        let transaction = self.transaction;
+        let place = incoming.place();
+        let file = self.session.numbers.add_file(transaction, &place.file)?;
+        if let Meant::Same(held) = &prepared.meant {
+            if (held.file, held.line) != (file, place.line) {
+                records::set_place(transaction, held.record, (file, place.line))?;
+            }
+            self.session.seen.insert(held.record);
+            return Ok(());
+        }
+        let record = NewRecord {
+            row,
+            rank: prepared.rank,
+            source: self.session.numbers.add_source(transaction, incoming.source())?,
+            file,
+            line: place.line,
+            key: prepared.key.as_deref(),
+            id: Some(prepared.record_id.as_str()).filter(|id| *id != prepared.id.as_str()),
+            hash: incoming.hash(),
+            // A paper with a single record has its fields itself.
+            fields: Some(&prepared.said).filter(|_| !prepared.others.is_empty()),
+        };
+        let number = match &prepared.meant {
+            Meant::Own(held) => {
+                records::replace(transaction, held.record, &record)?;
+                held.record
+            }
+            Meant::Replaces { row } => match records::of_row(transaction, *row)?.as_slice() {
+                [only] if !is_changed && only.hash == incoming.hash() && only.source == record.source => {
+                    only.record
+                }
+                _ => {
+                    records::delete_of_row(transaction, *row)?;
+                    records::insert(transaction, &record)?
+                }
+            },
+            _ => {
+                if let [(other, said)] = prepared.others.as_slice() {
+                    records::keep_fields(transaction, other.record, said)?;
+                }
+                records::insert(transaction, &record)?
+            }
+        };
+        self.session.seen.insert(number);
+        Ok(())
+    }
+
+    /// Writes a paper where it differs from what is there; `Err` is the text whose vector is missing, with nothing
+    /// written.
+    fn write(
+        &self,
+        paper: &Paper,
+        row: Option<u32>,
+        before: &State,
+    ) -> Result<Result<Written, String>, EngineError> {
+        let content_hash: [u8; 32] = Sha256::digest(json(paper, paper)?).into();
+        if let Some(row) = row
+            && before.content_hash == content_hash
+        {
+            return Ok(Ok(Written { row, is_changed: false }));
+        }
+        let text = recipe::embedded_text(paper);
+        let text_hash = text_hash(&text);
+        let has_vector = text.is_empty() || before.text_hash == text_hash;
+        let vector = self.vectors.iter().find_map(|vectors| vectors.get(&text_hash));
+        if !has_vector && vector.is_none() {
+            return Ok(Err(text));
+        }
+        let transaction = self.transaction;
+        write_row(transaction, &self.stamp, paper, [&content_hash, &text_hash])?;
+        let row = match row {
+            Some(row) => row,
+            None => u32::try_from(transaction.last_insert_rowid()).map_err(|_| EngineError::StoreFull)?,
+        };
+        if text.is_empty() {
+            // Without a text, a paper is in no ranking.
+            transaction.prepare_cached("DELETE FROM vectors WHERE row = ?1")?.execute([row])?;
+            transaction.prepare_cached("DELETE FROM vectors_next WHERE row = ?1")?.execute([row])?;
+        } else if let Some(vector) = vector.filter(|_| !has_vector) {
+            transaction
+                .prepare_cached(
+                    "INSERT OR REPLACE INTO vectors (row, generation, vector) VALUES (?1, ?2, ?3)",
+                )?
+                .execute(params![row, self.stamp.generation, vector.to_f16_le_bytes()])?;
+        }
+        transaction.prepare_cached("DELETE FROM identifiers WHERE row = ?1")?.execute([row])?;
+        for (kind, value) in &paper.external_ids {
+            transaction
+                .prepare_cached("INSERT OR IGNORE INTO identifiers (kind, value, row) VALUES (?1, ?2, ?3)")?
+                .execute(params![kind.name(), value, row])?;
+        }
+        Ok(Ok(Written { row, is_changed: true }))
+    }
+}
+
+/// Writes the row of a paper. A dropped paper stays dropped.
+fn write_row(
+    transaction: &Transaction<'_>,
+    stamp: &Stamp,
+    paper: &Paper,
+    [content_hash, text_hash]: [&[u8; 32]; 2],
+) -> Result<(), EngineError> {
     transaction
         .prepare_cached(
             "INSERT INTO papers (id, generation, first_indexed, title, abstract, authors, year, publication_date, \
-             venue, categories, external_ids, url, source, upvotes, extra, content_hash, text_hash, editors, kind, volume, issue, pages, publisher, issn, isbn, language) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26) \
+             venue, categories, external_ids, url, source, upvotes, extra, content_hash, text_hash, editors, kind, \
+             volume, issue, pages, publisher, issn, isbn, language) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, \
+             ?21, ?22, ?23, ?24, ?25, ?26) \
              ON CONFLICT (id) DO UPDATE SET generation = ?2, first_indexed = iif(deleted = 1, ?3, first_indexed), \
-             deleted = iif(deleted = 2, 2, 0), title = ?4, abstract = ?5, authors = ?6, year = ?7, publication_date = ?8, venue = ?9, \
-             categories = ?10, external_ids = ?11, url = ?12, source = ?13, upvotes = ?14, extra = ?15, \
-             content_hash = ?16, text_hash = ?17, editors = ?18, kind = ?19, volume = ?20, issue = ?21, pages = ?22, \
-             publisher = ?23, issn = ?24, isbn = ?25, language = ?26",
+             deleted = iif(deleted = 2, 2, 0), title = ?4, abstract = ?5, authors = ?6, year = ?7, \
+             publication_date = ?8, venue = ?9, categories = ?10, external_ids = ?11, url = ?12, source = ?13, \
+             upvotes = ?14, extra = ?15, content_hash = ?16, text_hash = ?17, editors = ?18, kind = ?19, \
+             volume = ?20, issue = ?21, pages = ?22, publisher = ?23, issn = ?24, isbn = ?25, language = ?26",
         )?
         .execute(params![
             paper.id.as_str(),
@@ -247,8 +405,8 @@ fn put(
             paper.source,
             paper.upvotes,
             json(paper, &paper.extra)?,
-            incoming.content_hash.as_slice(),
-            incoming.text_hash.as_slice(),
+            content_hash.as_slice(),
+            text_hash.as_slice(),
             json(paper, &paper.editors)?,
             paper.kind.map(PublicationKind::name),
             paper.volume,
@@ -259,28 +417,10 @@ fn put(
             json(paper, &paper.isbn)?,
             paper.language,
         ])?;
-    let row = match &existing {
-        Some(existing) => existing.row,
-        None => u32::try_from(transaction.last_insert_rowid()).map_err(|_| EngineError::StoreFull)?,
-    };
-
-    if plan == Plan::Embed
-        && let Some(vector) = vector
-    {
-        transaction
-            .prepare_cached("INSERT OR REPLACE INTO vectors (row, generation, vector) VALUES (?1, ?2, ?3)")?
-            .execute(params![row, stamp.generation, vector.to_f16_le_bytes()])?;
-    }
-    transaction.prepare_cached("DELETE FROM identifiers WHERE row = ?1")?.execute([row])?;
-    for (kind, value) in &paper.external_ids {
-        transaction
-            .prepare_cached("INSERT OR IGNORE INTO identifiers (kind, value, row) VALUES (?1, ?2, ?3)")?
-            .execute(params![kind.name(), value, row])?;
-    }
-    Ok(if there.is_some() { Outcome::Updated } else { Outcome::Added })
+    Ok(())
 }
 
-fn json<T: serde::Serialize>(paper: &Paper, value: &T) -> Result<String, EngineError> {
+pub(super) fn json<T: serde::Serialize>(paper: &Paper, value: &T) -> Result<String, EngineError> {
     serde_json::to_string(value)
         .map_err(|source| EngineError::DamagedRow { place: format!("paper `{}`", paper.id), source })
 }
