@@ -135,8 +135,8 @@ fn one_bad_file_costs_only_itself_and_every_record_is_told() {
     assert!(table.contains("it repeats"), "{table}");
 
     // A format that was named finds something.
-    let message = cognate.failure(&["index", "--format", "ris", &good], 2);
-    assert!(message.contains("ris") && message.contains("found none"), "{message}");
+    let message = cognate.failure(&["index", "--format", "bibtex", &good], 2);
+    assert!(message.contains("bibtex") && message.contains("found none"), "{message}");
     assert!(cognate.failure(&["index", &missing], 2).contains("missing.ris"));
 }
 
