@@ -12,6 +12,7 @@ use crate::period::{Period, Span};
 use crate::search::Page;
 use crate::store::StoredPaper;
 use crate::trends::TrendRequest;
+use crate::view::Moment;
 
 /// In which order the papers of a period come.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -72,16 +73,29 @@ pub struct DayPage {
     pub next: Option<Period>,
 }
 
+impl DayPage {
+    fn empty(period: Option<Period>) -> Self {
+        Self { period, total: 0, papers: Vec::new(), previous: None, next: None }
+    }
+}
+
 impl Engine {
     /// The papers of a day, a week or a month, and where to go from there.
     ///
     /// # Errors
     /// [`EngineError`] if the store cannot be read.
     pub fn day(&self, request: &DayRequest) -> Result<DayPage, EngineError> {
-        let catalog = self.catalog()?;
+        match self.view()? {
+            Some(view) => self.at_one_moment(&view, &mut |moment| self.day_at(moment, request)),
+            None => Ok(DayPage::empty(request.period)),
+        }
+    }
+
+    fn day_at(&self, moment: &Moment<'_>, request: &DayRequest) -> Result<DayPage, EngineError> {
+        let catalog = &moment.snapshot.catalog;
         let latest = || catalog.listed().map(|listed| date_of(listed.day)).max();
         let Some(period) = request.period.or_else(|| Some(Period::containing(latest()?, Span::Day))) else {
-            return Ok(DayPage { period: None, total: 0, papers: Vec::new(), previous: None, next: None });
+            return Ok(DayPage::empty(None));
         };
         let (first, last) = (days(period.first()), days(period.last()));
         let (mut before, mut after): (Option<i32>, Option<i32>) = (None, None);
@@ -97,7 +111,9 @@ impl Engine {
         }
         let scores = match request.order {
             DayOrder::New => None,
-            DayOrder::Trending => Some(self.trend_scores(&TrendRequest::of(period, latest()))?),
+            DayOrder::Trending => {
+                Some(self.trend_scores(&moment.snapshot, &TrendRequest::of(period, latest()))?)
+            }
         };
         let score = |row: u32| scores.as_ref().map_or(0.0, |scores| scores.of(row));
         papers.sort_by(|a, b| {
@@ -106,7 +122,7 @@ impl Engine {
         });
         let Page { limit, offset, .. } = request.page;
         let rows: Vec<u32> = papers.iter().skip(offset).take(limit).map(|listed| listed.row).collect();
-        let mut found = self.store.reader()?.papers(&rows)?;
+        let mut found = moment.papers(&rows)?;
         let near = |day: Option<i32>| day.map(|day| Period::containing(date_of(day), period.span()));
         Ok(DayPage {
             period: Some(period),
@@ -150,6 +166,7 @@ mod tests {
                 paper_from_json(record, &Place { file: "test".into(), line: 1 }).unwrap().paper,
             );
         }
+        engine.catch_up().unwrap();
         let check = |period: Option<&str>, order: DayOrder, expected: (&str, &str)| {
             assert_eq!(day(period, order), (expected.0.to_owned(), expected.1.to_owned()), "{period:?}");
         };
@@ -163,6 +180,7 @@ mod tests {
         // Only its year is known: listed under the day on which it came.
         let record = json!({"id": "e", "title": "e", "year": 1990});
         put(&engine.store, paper_from_json(record, &Place { file: "test".into(), line: 1 }).unwrap().paper);
+        engine.catch_up().unwrap();
         let today = engine.paper("e").unwrap().first_indexed[..10].to_owned();
         check(None, DayOrder::New, (&format!("{today} 2020-05-31 "), "e"));
     }

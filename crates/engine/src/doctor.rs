@@ -103,7 +103,7 @@ fn examine_integrity(connection: &Connection) -> Check {
     }
 }
 
-fn examine_papers(reader: &Reader<'_>) -> Check {
+fn examine_papers(reader: &Reader) -> Check {
     let mut n_papers = 0_u64;
     let result: Result<(), EngineError> = reader.for_each_paper(&mut |_| {
         n_papers += 1;
@@ -115,7 +115,7 @@ fn examine_papers(reader: &Reader<'_>) -> Check {
     }
 }
 
-fn examine_drops(reader: &Reader<'_>) -> Check {
+fn examine_drops(reader: &Reader) -> Check {
     let name = "duplicates";
     let unexplained = reader.query_row(
         "SELECT count(*) FROM papers p LEFT JOIN drops d ON d.row = p.row AND d.ended IS NULL \
@@ -132,7 +132,7 @@ fn examine_drops(reader: &Reader<'_>) -> Check {
     }
 }
 
-fn count_readable_vectors(reader: &Reader<'_>) -> Result<usize, EngineError> {
+fn count_readable_vectors(reader: &Reader) -> Result<usize, EngineError> {
     const PORTION: usize = 20_000;
     let (latest, mut reached, mut n_vectors) = (reader.generation()?, 0, 0);
     while reached < latest {
@@ -143,7 +143,7 @@ fn count_readable_vectors(reader: &Reader<'_>) -> Result<usize, EngineError> {
     Ok(n_vectors)
 }
 
-fn examine_vectors(reader: &Reader<'_>, dim: usize) -> Check {
+fn examine_vectors(reader: &Reader, dim: usize) -> Check {
     let name = "vectors";
     let count = |sql: &str| reader.query_row(sql, [], |r| r.get::<_, i64>(0));
     let missing = count(

@@ -8,17 +8,19 @@ use std::time::Duration;
 
 use cognate_index::SearchPath;
 
-use crate::catalog::Catalog;
 use crate::error::EngineError;
 use crate::kept::Kept;
 use crate::model::{Model, ModelChoice};
 use crate::store::Store;
 use crate::stored_model::StoredModel;
-use crate::view::View;
+use crate::view::{Moment, View};
 
 /// How often a running server looks whether another process has committed: well under the second
 /// within which it must answer from the new papers.
 const FOLLOW_INTERVAL: Duration = Duration::from_millis(200);
+
+/// How often a request is begun anew because a derived file was found damaged, or the store is newer than its snapshot.
+const MAX_ATTEMPTS: usize = 3;
 
 /// How to open an engine.
 #[derive(Debug, Clone)]
@@ -60,7 +62,6 @@ pub struct Engine {
     model_choice: ModelChoice,
     model: Mutex<Option<Arc<Model>>>,
     view: Mutex<Option<Arc<View>>>,
-    catalog: Mutex<Arc<Catalog>>,
     /// What features made of one generation, and may need again.
     pub(crate) kept: Kept,
 }
@@ -98,7 +99,6 @@ impl Engine {
             model_choice: options.model,
             model: Mutex::new(None),
             view: Mutex::new(None),
-            catalog: Mutex::default(),
             kept: Kept::default(),
         }
     }
@@ -108,7 +108,7 @@ impl Engine {
     /// # Errors
     /// [`EngineError`] if the store cannot be read.
     pub fn stats(&self) -> Result<Stats, EngineError> {
-        let reader = self.store.reader()?;
+        let reader = self.store.reader_as_of_now()?;
         let index = lock(&self.view).as_ref().map(|view| status_of(view));
         Ok(Stats {
             n_papers: reader.n_papers()?,
@@ -160,15 +160,10 @@ impl Engine {
         }
     }
 
-    fn follow_once(&self, seen: &mut Option<(i64, u64)>) -> Result<(), EngineError> {
-        // Both, since `data_version` tells of other connections and `generation` costs one small query.
-        let now = {
-            let reader = self.store.reader()?;
-            (reader.data_version()?, reader.generation()?)
-        };
+    fn follow_once(&self, seen: &mut Option<u64>) -> Result<(), EngineError> {
+        let now = self.store.reader()?.generation()?;
         if *seen != Some(now) {
             self.catch_up()?;
-            self.catalog()?;
             *seen = Some(now);
         }
         Ok(())
@@ -246,13 +241,36 @@ impl Engine {
         Ok(model)
     }
 
-    /// What filters and facets need to know, as of now; made at the first call.
-    pub(crate) fn catalog(&self) -> Result<Arc<Catalog>, EngineError> {
-        let mut slot = lock(&self.catalog);
-        if slot.generation() != self.store.reader()?.generation()? {
-            *slot = Arc::new(slot.caught_up(&self.store)?);
+    /// Runs a request on one snapshot, with the store beside it in one transaction. Where a row turns out to be newer than
+    /// the snapshot, it is run again on the next one, and the store of that moment.
+    ///
+    /// # Errors
+    /// What `request` fails with, or [`EngineError`] if store or index cannot be read.
+    pub(crate) fn at_one_moment<T>(
+        &self,
+        view: &View,
+        request: &mut dyn FnMut(&Moment<'_>) -> Result<T, EngineError>,
+    ) -> Result<T, EngineError> {
+        let mut moment = view.moment(&self.store);
+        for _ in 1..MAX_ATTEMPTS {
+            match request(&moment) {
+                _ if moment.is_outdated() => {}
+                // Damage found since the files were opened: they are begun anew from the store.
+                Err(error) if self.recover(view, &error)? => {}
+                answered => return answered,
+            }
+            moment = view.exact_moment(&self.store)?;
         }
-        Ok(Arc::clone(&slot))
+        request(&moment)
+    }
+
+    /// Replaces the derived file that made a request fail, if it was one.
+    pub(crate) fn recover(&self, view: &View, error: &EngineError) -> Result<bool, EngineError> {
+        match error {
+            EngineError::Index(_) => view.recover(&self.store),
+            EngineError::Keyword(error) => view.recover_keywords(&self.store, error),
+            _ => Ok(false),
+        }
     }
 
     /// The searchable vectors and texts, opened at the first call; `None` while the store has no model.

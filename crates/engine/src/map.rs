@@ -32,7 +32,7 @@ const PORTION: usize = 512;
 /// A map of the papers at one generation.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Map {
-    /// The generation of the vectors.
+    /// The generation of the papers.
     pub generation: u64,
     /// The papers, in the order in which they were first indexed.
     pub points: Vec<MapPoint>,
@@ -72,17 +72,17 @@ impl Engine {
     /// [`EngineError`] if vectors or store cannot be read.
     pub fn map(&self) -> Result<Arc<Map>, EngineError> {
         let Some(view) = self.view()? else { return Ok(Arc::default()) };
-        let snapshot = view.snapshot();
         // Held while it is made: who asks meanwhile waits for the same map.
         let slot = self.kept.slot::<Mutex<Option<Arc<Map>>>>();
         let mut slot = slot.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(map) = &*slot
-            && map.generation == snapshot.vectors.generation()
+            && map.generation == view.snapshot().generation
         {
             return Ok(Arc::clone(map));
         }
-        let categories = self.store.reader()?.first_categories()?;
-        let map = Arc::new(draw(&snapshot, &categories)?);
+        let moment = view.exact_moment(&self.store)?;
+        let categories = moment.read(|reader| reader.first_categories())?;
+        let map = Arc::new(draw(&moment.snapshot, &categories)?);
         *slot = Some(Arc::clone(&map));
         Ok(map)
     }
@@ -113,7 +113,7 @@ fn draw(snapshot: &Snapshot, categories: &HashMap<u32, String>) -> Result<Map, E
         y: y / farthest,
         group,
     });
-    Ok(Map { generation: vectors.generation(), points: points.collect(), groups, variance: axes.variance })
+    Ok(Map { generation: snapshot.generation, points: points.collect(), groups, variance: axes.variance })
 }
 
 /// At most `n` of the values, evenly spread.

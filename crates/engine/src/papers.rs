@@ -14,9 +14,7 @@ impl Engine {
     /// [`EngineError::PaperNotFound`] if there is none, [`EngineError::PaperDropped`] if only a dropped
     /// duplicate fits.
     pub fn papers(&self, key: &str) -> Result<Vec<StoredPaper>, EngineError> {
-        let reader = self.store.reader()?;
-        let papers = reader.look_up(&identifier::lookup(key))?;
-        if papers.is_empty() { Err(self.not_found(&reader, key)?) } else { Ok(papers) }
+        papers_of_key(&self.store.reader()?, key)
     }
 
     /// The one paper meant by `key`, as for [`Engine::papers`].
@@ -24,12 +22,7 @@ impl Engine {
     /// # Errors
     /// As [`Engine::papers`], or [`EngineError::AmbiguousPaper`] if there are several.
     pub fn paper(&self, key: &str) -> Result<StoredPaper, EngineError> {
-        let mut papers = self.papers(key)?;
-        if papers.len() > 1 {
-            let ids = papers.iter().map(|stored| stored.paper.id.to_string()).collect();
-            return Err(EngineError::AmbiguousPaper { key: key.to_owned(), ids });
-        }
-        Ok(papers.remove(0))
+        paper_of_key(&self.store.reader()?, key)
     }
 
     /// Deletes the one paper meant by `key`, which may be a dropped duplicate. When this returns, the deletion
@@ -64,14 +57,28 @@ impl Engine {
         let paper = self.store.reader()?.papers(&[row])?.remove(&row);
         paper.ok_or_else(|| EngineError::PaperNotFound { key: format!("row {row}") })
     }
+}
 
-    /// Why no paper is found by `key`: there is none, or it is dropped.
-    pub(crate) fn not_found(&self, reader: &Reader<'_>, key: &str) -> Result<EngineError, EngineError> {
-        Ok(match reader.look_up_dropped(&identifier::lookup(key))? {
-            Some(DroppedPaper { id, kept, .. }) => {
-                EngineError::PaperDropped { key: key.to_owned(), id, kept }
-            }
-            None => EngineError::PaperNotFound { key: key.to_owned() },
-        })
+/// As [`Engine::papers`], as `reader` sees the store.
+fn papers_of_key(reader: &Reader, key: &str) -> Result<Vec<StoredPaper>, EngineError> {
+    let papers = reader.look_up(&identifier::lookup(key))?;
+    if papers.is_empty() { Err(not_found(reader, key)?) } else { Ok(papers) }
+}
+
+/// As [`Engine::paper`], as `reader` sees the store.
+pub(crate) fn paper_of_key(reader: &Reader, key: &str) -> Result<StoredPaper, EngineError> {
+    let mut papers = papers_of_key(reader, key)?;
+    if papers.len() > 1 {
+        let ids = papers.iter().map(|stored| stored.paper.id.to_string()).collect();
+        return Err(EngineError::AmbiguousPaper { key: key.to_owned(), ids });
     }
+    Ok(papers.remove(0))
+}
+
+/// Why no paper is found by `key`: there is none, or it is dropped.
+fn not_found(reader: &Reader, key: &str) -> Result<EngineError, EngineError> {
+    Ok(match reader.look_up_dropped(&identifier::lookup(key))? {
+        Some(DroppedPaper { id, kept, .. }) => EngineError::PaperDropped { key: key.to_owned(), id, kept },
+        None => EngineError::PaperNotFound { key: key.to_owned() },
+    })
 }

@@ -199,7 +199,7 @@ impl PairsFile {
 
 impl Engine {
     /// The pairs that the last deduplication scored, if the papers are still as it found them.
-    pub(crate) fn scored_pairs(&self, reader: &Reader<'_>) -> Result<RowPairs, EngineError> {
+    pub(crate) fn scored_pairs(&self, reader: &Reader) -> Result<RowPairs, EngineError> {
         let generation = reader.generation()?;
         let stored = reader.model()?.and_then(|model| self.pairs_file(&model).read());
         stored.filter(|pairs| pairs.generation == generation).ok_or(EngineError::NoScoredPairs)
@@ -224,7 +224,7 @@ impl Engine {
 }
 
 /// What people said of pairs that are there, by their rows, the smaller first.
-pub(crate) fn labels_by_rows(reader: &Reader<'_>) -> Result<HashMap<(u32, u32), bool>, EngineError> {
+pub(crate) fn labels_by_rows(reader: &Reader) -> Result<HashMap<(u32, u32), bool>, EngineError> {
     let labels = reader.labels()?;
     let rows = reader.rows_of(labels.iter().flat_map(|label| [&*label.a, &*label.b]))?;
     let by_rows = labels.iter().filter_map(|label| {

@@ -53,12 +53,11 @@ struct From {
 }
 
 impl Engine {
-    /// The works of several publications.
+    /// The works of several publications, as `reader` sees the store.
     ///
     /// # Errors
     /// [`EngineError::NoScoredPairs`] if no deduplication of this store and model was run; a failure of the store.
-    pub(crate) fn works(&self) -> Result<Arc<Works>, EngineError> {
-        let reader = self.store.reader()?;
+    pub(crate) fn works(&self, reader: &Reader) -> Result<Arc<Works>, EngineError> {
         let file = reader.model()?.map(|model| self.pairs_file(&model)).ok_or(EngineError::NoScoredPairs)?;
         let from = From {
             generation: reader.generation()?,
@@ -72,14 +71,14 @@ impl Engine {
             let changed = reader.rows_since(pairs.generation)?;
             let scored = pairs.pairs.iter().map(|pair| (pair.rows, pair.probability.same_work));
             let as_scored = scored.filter(|((a, b), _)| !changed.contains(*a) && !changed.contains(*b));
-            *known = Known { works: Arc::new(works(&reader, as_scored)?), from: Some(from) };
+            *known = Known { works: Arc::new(works(reader, as_scored)?), from: Some(from) };
         }
         Ok(Arc::clone(&known.works))
     }
 }
 
 /// The works that pairs of rows make, each with the probability that both are of the same one.
-fn works(reader: &Reader<'_>, scored: impl Iterator<Item = ((u32, u32), f64)>) -> Result<Works, EngineError> {
+fn works(reader: &Reader, scored: impl Iterator<Item = ((u32, u32), f64)>) -> Result<Works, EngineError> {
     let mut pairs: HashMap<(u32, u32), (f64, Option<bool>)> = scored
         .filter(|(_, same_work)| *same_work >= DEFAULT_MIN_PROBABILITY)
         .map(|(rows, same_work)| (rows, (same_work, None)))

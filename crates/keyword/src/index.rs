@@ -16,6 +16,9 @@ use crate::writer::{Update, Writer};
 /// Bytes of terms held while indexing, over all threads, when nothing else is said.
 pub const DEFAULT_MEMORY_BUDGET: usize = 128 << 20;
 
+/// Rows in memory from which on they are indexed again from newer files, though the files lack some.
+const MANY_IN_MEMORY: usize = 5_000;
+
 /// How to open a [`KeywordIndex`].
 #[derive(Debug, Clone)]
 pub struct KeywordOptions {
@@ -39,8 +42,8 @@ pub struct KeywordOptions {
 pub enum Access {
     /// Read and write them.
     Write,
-    /// Read them as they are when the index is opened or reloaded. Where there are none, the index is
-    /// empty, at generation 0.
+    /// Read them as they are when the index is opened or reloaded, and apply changes in memory alone. Where there
+    /// are none, the index is empty, at generation 0.
     Read,
 }
 
@@ -102,7 +105,17 @@ pub struct KeywordIndex {
     /// What writes the files, made when there is something to write.
     writer: Mutex<Option<Writer>>,
     /// Held while taking a new snapshot from the files, so that an older never replaces a newer.
-    loading: Mutex<()>,
+    files: Mutex<Files>,
+}
+
+/// What the files were last seen to hold.
+#[derive(Debug)]
+struct Files {
+    snapshot: Arc<Snapshot>,
+    /// Whether what searches see is made over it.
+    is_shown: bool,
+    /// The generation of the files that what searches see is made over.
+    base: u64,
 }
 
 impl KeywordIndex {
@@ -124,14 +137,16 @@ impl KeywordIndex {
         }
     }
 
-    /// Removes the folder with all that is in it, and begins with an empty index at generation 0.
+    /// Begins with an empty index at generation 0. One that writes removes the folder with all that is in it first; one
+    /// that does not begins in memory, and takes the files when it [reloads](Self::reload).
     ///
     /// # Errors
-    /// [`KeywordError::ReadOnly`], [`KeywordError::Io`], [`KeywordError::Tantivy`].
+    /// [`KeywordError::Io`], [`KeywordError::Tantivy`].
     pub fn create(options: KeywordOptions) -> Result<Self, KeywordError> {
         let dir = &options.dir;
         if options.access == Access::Read {
-            return Err(KeywordError::ReadOnly { path: dir.clone() });
+            let snapshot = Snapshot::empty(dir);
+            return Ok(Self::with_snapshot(options, snapshot));
         }
         match fs::remove_dir_all(dir) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
@@ -159,20 +174,17 @@ impl KeywordIndex {
         self.current.load_full()
     }
 
-    /// Begins a change, which counts once it is [committed](Update::commit). One at a time: this waits for
-    /// the one before.
+    /// Begins a change, which counts once it is [committed](Update::commit): on disk, or with [`Access::Read`] in
+    /// memory. One at a time: this waits for the one before.
     ///
     /// # Errors
-    /// [`KeywordError::ReadOnly`], [`KeywordError::Io`], [`KeywordError::Tantivy`].
+    /// [`KeywordError::Io`], [`KeywordError::Tantivy`].
     pub fn begin(&self) -> Result<Update<'_>, KeywordError> {
-        if self.options.access == Access::Read {
-            return Err(KeywordError::ReadOnly { path: self.options.dir.clone() });
-        }
         Update::begin(self, self.lock_writer())
     }
 
-    /// Applies changes, deletes first. When this returns, they are on disk, and every snapshot taken from
-    /// now on has them. Applying changes again changes nothing.
+    /// Applies changes, deletes first. When this returns, they are on disk (in memory with [`Access::Read`]), and every
+    /// snapshot taken from now on has them. Applying changes again changes nothing.
     ///
     /// # Errors
     /// As [`begin`](Self::begin), [`KeywordError::GenerationBackwards`], and [`KeywordError::Changes`] with
@@ -194,26 +206,39 @@ impl KeywordIndex {
     }
 
     /// Takes what was committed to the files since, by another process too, or merged. Says whether there
-    /// was anything.
+    /// was anything. With [`Access::Read`] the generation may go back, to files that lack some of very many changes in
+    /// memory: they are to be applied again.
     ///
     /// # Errors
     /// As [`open`](Self::open); the snapshot stays the one before.
     pub fn reload(&self) -> Result<bool, KeywordError> {
-        let _loading = self.loading.lock().unwrap_or_else(PoisonError::into_inner);
-        let before = self.snapshot();
-        match guarded("reload", &self.options.dir, || load::load(&self.options, Some(&before)))? {
-            Loaded::New(snapshot) => {
-                self.current.store(Arc::new(snapshot));
-                Ok(true)
-            }
-            Loaded::Nothing | Loaded::Same => Ok(false),
+        let mut files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
+        let loaded =
+            guarded("reload", &self.options.dir, || load::load(&self.options, Some(&files.snapshot)))?;
+        if let Loaded::New(snapshot) = loaded {
+            (files.snapshot, files.is_shown) = (Arc::new(snapshot), false);
         }
+        let shown = self.snapshot();
+        let found = files.snapshot.generation();
+        let is_wanted =
+            found >= shown.generation() || (found > files.base && shown.n_in_memory() > MANY_IN_MEMORY);
+        if files.is_shown || !is_wanted {
+            return Ok(false);
+        }
+        self.current.store(Arc::clone(&files.snapshot));
+        (files.is_shown, files.base) = (true, found);
+        Ok(true)
+    }
+
+    /// Shows a change made in memory.
+    pub(crate) fn show(&self, snapshot: Snapshot) {
+        self.current.store(Arc::new(snapshot));
     }
 
     /// Merges all segments into one, and waits for it.
     ///
     /// # Errors
-    /// As [`begin`](Self::begin).
+    /// [`KeywordError::ReadOnly`], [`KeywordError::Io`], [`KeywordError::Tantivy`].
     pub fn optimize(&self) -> Result<(), KeywordError> {
         if self.options.access == Access::Read {
             return Err(KeywordError::ReadOnly { path: self.options.dir.clone() });
@@ -238,12 +263,13 @@ impl KeywordIndex {
     }
 
     fn with_snapshot(options: KeywordOptions, snapshot: Snapshot) -> Self {
-        let snapshot = snapshot.with_scoring(options.scoring);
+        let snapshot = Arc::new(snapshot.with_scoring(options.scoring));
+        let base = snapshot.generation();
         Self {
             options,
-            current: ArcSwap::from_pointee(snapshot),
+            current: ArcSwap::new(Arc::clone(&snapshot)),
             writer: Mutex::new(None),
-            loading: Mutex::new(()),
+            files: Mutex::new(Files { snapshot, is_shown: true, base }),
         }
     }
 

@@ -36,6 +36,7 @@ mod error;
 mod explain;
 mod index;
 mod load;
+mod memory;
 mod phrase;
 mod query;
 mod rank;

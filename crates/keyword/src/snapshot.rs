@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use roaring::RoaringBitmap;
 use tantivy::fieldnorm::FieldNormReader;
 use tantivy::index::SegmentId;
 use tantivy::{DocId, IndexMeta, InvertedIndexReader, SegmentMeta, SegmentReader};
@@ -45,7 +46,8 @@ impl fmt::Debug for Snapshot {
     }
 }
 
-/// A segment of the files.
+/// A segment, in files or in memory.
+#[derive(Clone)]
 pub(crate) struct Segment {
     reader: SegmentReader,
     /// The terms and postings of each field, in order of [`Field::ALL`].
@@ -53,10 +55,14 @@ pub(crate) struct Segment {
     /// The words as they are spelled.
     pub(crate) spellings: Arc<InvertedIndexReader>,
     /// The row of each document.
-    rows: Vec<u32>,
+    rows: Arc<[u32]>,
     /// How long the title and abstract of each document are, in terms. tantivy rounds lengths above 40
     /// down, by at most an eighth.
-    lengths: Vec<[u32; 2]>,
+    lengths: Arc<[[u32; 2]]>,
+    /// Documents whose rows were deleted or replaced in memory.
+    taken_out: RoaringBitmap,
+    /// By which tantivy merges it; `None` for a segment in files.
+    handle: Option<tantivy::Segment>,
 }
 
 impl Segment {
@@ -75,8 +81,43 @@ impl Segment {
             spellings: reader.inverted_index(schema::number_of_spellings())?,
             rows: values.into_iter().map(|row| row as u32).collect(),
             lengths: (0..n_docs).map(|doc| [length(&title, doc), length(&abstract_text, doc)]).collect(),
+            taken_out: RoaringBitmap::new(),
+            handle: None,
             reader,
         })
+    }
+
+    /// The same, said to be in memory.
+    pub(crate) fn in_memory(self, handle: tantivy::Segment) -> Self {
+        Self { handle: Some(handle), ..self }
+    }
+
+    /// The same without some documents.
+    pub(crate) fn without(mut self, documents: &RoaringBitmap) -> Self {
+        self.taken_out |= documents;
+        self
+    }
+
+    pub(crate) fn handle(&self) -> Option<&tantivy::Segment> {
+        self.handle.as_ref()
+    }
+
+    pub(crate) fn is_in_memory(&self) -> bool {
+        self.handle.is_some()
+    }
+
+    /// Dead ones included.
+    pub(crate) fn n_documents(&self) -> u32 {
+        self.rows.len() as u32
+    }
+
+    pub(crate) fn n_live(&self) -> usize {
+        self.rows.len() - self.n_dead()
+    }
+
+    fn n_dead(&self) -> usize {
+        // Only documents that lived were taken out.
+        self.reader.num_deleted_docs() as usize + self.taken_out.len() as usize
     }
 
     /// Whether it is the segment of a list, with the same rows dead.
@@ -90,11 +131,11 @@ impl Segment {
     }
 
     pub(crate) fn has_dead(&self) -> bool {
-        self.reader.has_deletes()
+        self.reader.has_deletes() || !self.taken_out.is_empty()
     }
 
     pub(crate) fn is_dead(&self, doc: DocId) -> bool {
-        self.reader.is_deleted(doc)
+        self.reader.is_deleted(doc) || self.taken_out.contains(doc)
     }
 }
 
@@ -120,7 +161,7 @@ impl Snapshot {
         for segment in &segments {
             let base = snapshot.n_places as u32;
             snapshot.bases.push(base);
-            let docs = (0u32..).zip(&segment.rows).filter(|&(doc, _)| !segment.is_dead(doc));
+            let docs = (0u32..).zip(&*segment.rows).filter(|&(doc, _)| !segment.is_dead(doc));
             live.extend(docs.map(|(doc, &row)| (row, base + doc)));
             snapshot.n_places += segment.rows.len();
         }
@@ -133,14 +174,14 @@ impl Snapshot {
     /// The same rows, scored otherwise.
     #[must_use]
     pub fn with_scoring(mut self, scoring: Scoring) -> Self {
-        let lengths = || self.segments.iter().flat_map(|segment| &segment.lengths);
+        let lengths = || self.segments.iter().flat_map(|segment| &*segment.lengths);
         let length = |&[title, abstract_text]: &[u32; 2]| {
             f64::from(scoring.title) * f64::from(title) + f64::from(abstract_text)
         };
         // Whole numbers, so that the order of segments changes nothing.
         let mut sums = [0u64; 2];
         for segment in &self.segments {
-            for (doc, lengths) in (0u32..).zip(&segment.lengths) {
+            for (doc, lengths) in (0u32..).zip(&*segment.lengths) {
                 if !segment.is_dead(doc) {
                     sums[0] += u64::from(lengths[0]);
                     sums[1] += u64::from(lengths[1]);
@@ -224,6 +265,32 @@ impl Snapshot {
         (&self.segments[at], place as u32 - self.bases[at])
     }
 
+    /// The segments, with some rows taken out of them.
+    pub(crate) fn without(&self, rows: &RoaringBitmap) -> Vec<Arc<Segment>> {
+        let mut taken_out = vec![RoaringBitmap::new(); self.segments.len()];
+        for place in rows.iter().filter_map(|row| self.place_of(row)) {
+            let at = self.bases.partition_point(|&base| base as usize <= place) - 1;
+            taken_out[at].insert(place as u32 - self.bases[at]);
+        }
+        let segments = self.segments.iter().zip(taken_out);
+        let without = segments.map(|(segment, documents)| match documents.is_empty() {
+            true => Arc::clone(segment),
+            false => Arc::new(Segment::clone(segment).without(&documents)),
+        });
+        without.collect()
+    }
+
+    /// Other segments, scored in the same way.
+    pub(crate) fn with_segments(&self, generation: u64, segments: Vec<Arc<Segment>>) -> Self {
+        Self::new(&self.dir, generation, segments).with_scoring(self.scoring)
+    }
+
+    /// Rows in memory, dead ones included.
+    pub(crate) fn n_in_memory(&self) -> usize {
+        let in_memory = self.segments.iter().filter(|segment| segment.is_in_memory());
+        in_memory.map(|segment| segment.rows.len()).sum()
+    }
+
     pub(crate) fn segment(&self, id: SegmentId) -> Option<Arc<Segment>> {
         self.segments.iter().find(|segment| segment.reader.segment_id() == id).cloned()
     }
@@ -240,9 +307,12 @@ impl Snapshot {
             .segments
             .iter()
             .map(|segment| SegmentStatus {
-                name: segment.reader.segment_id().uuid_string(),
+                name: match segment.is_in_memory() {
+                    true => "memory".to_owned(),
+                    false => segment.reader.segment_id().uuid_string(),
+                },
                 n_rows: segment.rows.len(),
-                n_dead: segment.reader.num_deleted_docs() as usize,
+                n_dead: segment.n_dead(),
             })
             .collect();
         statuses.sort_by_key(|status| std::cmp::Reverse(status.n_rows));

@@ -10,8 +10,9 @@ use tantivy::{Index, IndexSettings, IndexWriter};
 use crate::directory::SealedDirectory;
 use crate::document::Document;
 use crate::error::{KeywordError, guarded, of_tantivy};
-use crate::index::{KeywordIndex, KeywordOptions};
+use crate::index::{Access, KeywordIndex, KeywordOptions};
 use crate::load::Payload;
+use crate::memory::Batch;
 use crate::schema;
 use crate::snapshot::Snapshot;
 
@@ -132,11 +133,12 @@ impl Drop for Writer {
 
 /// A change in the making, from [`KeywordIndex::begin`]. Dropped without [`commit`](Self::commit), it never
 /// was.
-#[derive(Debug)]
 pub struct Update<'a> {
     index: &'a KeywordIndex,
     writer: MutexGuard<'a, Option<Writer>>,
-    /// What the files hold.
+    /// The change, where it is one in memory.
+    in_memory: Option<Batch>,
+    /// What was there when it began.
     before: std::sync::Arc<Snapshot>,
     /// Rows added since.
     added: RoaringBitmap,
@@ -148,12 +150,18 @@ impl<'a> Update<'a> {
         index: &'a KeywordIndex,
         mut writer: MutexGuard<'a, Option<Writer>>,
     ) -> Result<Self, KeywordError> {
-        // Also where the last commit could not be read back.
-        index.reload()?;
-        guarded("write", &index.options.dir, || Writer::get(&mut writer, &index.options).map(drop))?;
+        let in_memory = match index.options.access {
+            Access::Read => Some(Batch::default()),
+            Access::Write => {
+                // Also where the last commit could not be read back.
+                index.reload()?;
+                guarded("write", &index.options.dir, || Writer::get(&mut writer, &index.options).map(drop))?;
+                None
+            }
+        };
         let before = index.snapshot();
         let added = RoaringBitmap::new();
-        Ok(Self { index, writer, before, added, is_changed: false })
+        Ok(Self { index, writer, in_memory, before, added, is_changed: false })
     }
 
     /// Adds a row, or replaces it.
@@ -161,6 +169,10 @@ impl<'a> Update<'a> {
     /// # Errors
     /// [`KeywordError::Tantivy`]; the update is of no use then.
     pub fn upsert(&mut self, row: u32, document: &Document) -> Result<(), KeywordError> {
+        if let Some(batch) = &mut self.in_memory {
+            let dir = &self.index.options.dir;
+            return guarded("write", dir, || batch.upsert(row, document).map_err(of_tantivy("write", dir)));
+        }
         self.delete(row)?;
         let document = schema::tantivy_document(row, document);
         self.with_tantivy(|tantivy| tantivy.add_document(document).map(drop))?;
@@ -173,6 +185,10 @@ impl<'a> Update<'a> {
     /// # Errors
     /// [`KeywordError::Tantivy`]; the update is of no use then.
     pub fn delete(&mut self, row: u32) -> Result<(), KeywordError> {
+        if let Some(batch) = &mut self.in_memory {
+            batch.delete(row);
+            return Ok(());
+        }
         // Deletes are held in memory until the commit, so a first index of millions has none.
         if self.before.contains(row) || self.added.contains(row) {
             self.with_tantivy(|tantivy| {
@@ -183,8 +199,8 @@ impl<'a> Update<'a> {
         Ok(())
     }
 
-    /// Makes the change count, at a generation of the store. When this returns, it is on disk, and every
-    /// snapshot taken from now on has it.
+    /// Makes the change count, at a generation of the store. When this returns, it is on disk (in memory with
+    /// [`Access::Read`]), and every snapshot taken from now on has it.
     ///
     /// # Errors
     /// [`KeywordError::GenerationBackwards`], [`KeywordError::Io`], [`KeywordError::Tantivy`]: the change is
@@ -195,6 +211,11 @@ impl<'a> Update<'a> {
             return Err(KeywordError::GenerationBackwards { current, found: generation });
         }
         let options = &self.index.options;
+        if let Some(batch) = self.in_memory.take() {
+            let apply = || batch.apply(&self.before, generation).map_err(of_tantivy("write", &options.dir));
+            self.index.show(guarded("write", &options.dir, apply)?);
+            return Ok(());
+        }
         self.is_changed = true;
         guarded("commit", &options.dir, || {
             let writer = Writer::get(&mut self.writer, options)?;
@@ -214,6 +235,12 @@ impl<'a> Update<'a> {
             let writer = Writer::get(&mut self.writer, options)?;
             work(writer.tantivy()).map_err(of_tantivy("write", &options.dir))
         })
+    }
+}
+
+impl fmt::Debug for Update<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Update").field("index", &self.index).finish_non_exhaustive()
     }
 }
 

@@ -102,7 +102,6 @@ type Piece = Result<Vec<u8>, io::Error>;
 
 /// A range that is given piece by piece.
 struct Pieces {
-    app: Arc<App>,
     hits: RangeHits,
     fields: Option<Vec<String>>,
     cancel: Cancel,
@@ -122,7 +121,7 @@ pub(crate) async fn stream_range(
     });
     let (hits, cancel) = pieces.await?;
     let head = line(&RangeHeadBody { total: hits.total() });
-    let rest = Pieces { app: Arc::clone(app), hits, fields, cancel };
+    let rest = Pieces { hits, fields, cancel };
     let pieces = stream::unfold(Some(rest), |rest| async {
         let piece = tokio::task::spawn_blocking(move || rest.and_then(Pieces::next)).await;
         piece.unwrap_or_else(|_| Some((Err(unreadable()), None)))
@@ -139,7 +138,7 @@ impl Pieces {
         }
         let mut piece = Vec::new();
         while piece.len() < PIECE_BYTES {
-            match self.hits.next_portion(&self.app.engine) {
+            match self.hits.next_portion() {
                 Ok(hits) if hits.is_empty() => break,
                 Ok(hits) => piece.extend(
                     hits.into_iter()

@@ -47,6 +47,7 @@ impl TrendParams {
 /// Answer of `GET /v1/trends`.
 #[derive(Debug, Clone, Serialize)]
 pub struct TrendsBody {
+    generation: u64,
     basis: &'static str,
     window: SpanBody,
     history: SpanBody,
@@ -106,6 +107,7 @@ impl From<TrendReport> for TrendsBody {
             n_papers,
         };
         Self {
+            generation: report.generation,
             basis: match report.basis {
                 TrendBasis::Votes => "votes",
                 TrendBasis::Growth => "growth",

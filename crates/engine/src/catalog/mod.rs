@@ -18,7 +18,7 @@ pub use facets::{Facet, FacetCount, FacetField};
 
 use crate::error::EngineError;
 use crate::filter::Filter;
-use crate::store::Store;
+use crate::store::Reader;
 use chunk::{Chunk, Entry};
 pub(crate) use chunk::{date_of, days};
 use names::Names;
@@ -49,9 +49,8 @@ pub(crate) struct Listed {
 }
 
 impl Catalog {
-    /// The catalogue of the store now, made from this one and what changed since.
-    pub(crate) fn caught_up(&self, store: &Store) -> Result<Self, EngineError> {
-        let reader = store.reader()?;
+    /// The catalogue of what `reader` sees, made from this one and what changed since.
+    pub(crate) fn caught_up(&self, reader: &Reader) -> Result<Self, EngineError> {
         let latest = reader.generation()?;
         let mut next = self.clone();
         while next.generation < latest {

@@ -226,12 +226,12 @@ fn a_catalogue_follows_the_store() {
     };
     put("a", 2001);
     put("b", 2002);
-    let first = Catalog::default().caught_up(&store).unwrap();
+    let first = Catalog::default().caught_up(&store.reader().unwrap()).unwrap();
     assert_eq!(first.matching(&Filter::default()).len(), 2);
     put("b", 2005);
     put("c", 2005);
     store.delete(&PaperId::new("a").unwrap()).unwrap();
-    let second = first.caught_up(&store).unwrap();
+    let second = first.caught_up(&store.reader().unwrap()).unwrap();
     assert_eq!(second.generation(), store.reader().unwrap().generation().unwrap());
     let in_2005 = Filter {
         must: vec![Clause::Condition(Condition::Year("2005".parse().unwrap()))],

@@ -146,7 +146,7 @@ impl Engine {
     }
 
     /// The row of the dropped paper that `key` names; `None` if the paper is in the answers already.
-    fn dropped_row(&self, reader: &Reader<'_>, key: &str) -> Result<Option<u32>, EngineError> {
+    fn dropped_row(&self, reader: &Reader, key: &str) -> Result<Option<u32>, EngineError> {
         match self.papers(key) {
             Err(EngineError::PaperDropped { id, .. }) => {
                 let id = PaperId::new(&*id).map_err(|source| EngineError::DamagedId { id, source })?;

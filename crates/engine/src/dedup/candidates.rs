@@ -38,7 +38,7 @@ pub(super) struct Candidate {
 
 /// Sketches of every paper, of which there are some `n_papers`, in order of row.
 pub(super) fn sketches(
-    reader: &Reader<'_>,
+    reader: &Reader,
     n_papers: usize,
     (stop, on_progress): (&AtomicBool, OnProgress<'_>),
 ) -> Result<Vec<Sketch>, EngineError> {
@@ -62,7 +62,7 @@ pub(super) fn sketches(
 }
 
 /// The identifiers that papers of unlike titles carry. Only titles of three papers or more with one identifier are read.
-pub(super) fn containers(reader: &Reader<'_>, sketches: &[Sketch]) -> Result<Containers, EngineError> {
+pub(super) fn containers(reader: &Reader, sketches: &[Sketch]) -> Result<Containers, EngineError> {
     /// Papers whose titles are looked at: more of one identifier tell nothing new.
     const MAX_TITLES: usize = 1_000;
     let mut keys: Vec<(u64, u32)> = sketches

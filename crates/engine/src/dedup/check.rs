@@ -15,7 +15,7 @@ use crate::engine::Engine;
 use crate::error::EngineError;
 use crate::recipe::embedded_text;
 use crate::store::{Reader, StoredPaper};
-use crate::view::Snapshot;
+use crate::view::Moment;
 
 /// Papers compared with a record: the nearest in meaning, and those whose words fit its title best.
 const N_NEAREST: usize = 20;
@@ -67,14 +67,13 @@ impl Engine {
             matches: Vec::new(),
         };
         let Some(view) = self.view()? else { return Ok(records.iter().map(nothing).collect()) };
-        view.catch_up(&self.store)?;
-        let snapshot = view.snapshot();
-        let containers = containers(&self.store.reader()?, records)?;
         let texts: Vec<String> = records.iter().map(embedded_text).collect();
         let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
         let vectors = self.model()?.encoder.embed_passages(&texts)?;
+        let moment = view.exact_moment(&self.store)?;
+        let containers = moment.read(|reader| containers(reader, records))?;
         let check = |(record, vector): (&Paper, &UnitVector)| {
-            self.check_one(record, &vector.rounded_to_f16(), (&snapshot, &containers, judging, true))
+            check_one(record, &vector.rounded_to_f16(), (&moment, &containers, judging, true))
         };
         records.par_iter().zip(&vectors).map(check).collect()
     }
@@ -84,81 +83,80 @@ impl Engine {
     /// # Errors
     /// [`EngineError`] if store or index cannot be read.
     pub fn duplicates_of(&self, stored: &StoredPaper, judging: &Judging) -> Result<Vec<Found>, EngineError> {
-        let (Some(view), Some(vector)) = (self.view()?, self.store.reader()?.vector(stored.row)?) else {
-            return Ok(Vec::new());
-        };
-        let containers = containers(&self.store.reader()?, std::slice::from_ref(&stored.paper))?;
-        let against = (&view.snapshot(), &containers, judging, false);
-        let mut found = self.check_one(&stored.paper, &vector, against)?.matches;
+        let Some(view) = self.view()? else { return Ok(Vec::new()) };
+        let mut found = self.at_one_moment(&view, &mut |moment| {
+            let Some(vector) = moment.vector(stored.row)? else { return Ok(Vec::new()) };
+            let containers = moment.read(|reader| containers(reader, std::slice::from_ref(&stored.paper)))?;
+            Ok(check_one(&stored.paper, &vector, (moment, &containers, judging, false))?.matches)
+        })?;
         found.retain(|found| found.id != stored.paper.id);
         Ok(found)
     }
+}
 
-    /// `exact`: whether every vector is scored, so that nothing near is missed.
-    fn check_one(
-        &self,
-        record: &Paper,
-        vector: &UnitVector,
-        (snapshot, containers, judging, exact): (&Snapshot, &Containers, &Judging, bool),
-    ) -> Result<CheckedRecord, EngineError> {
-        let reader = self.store.reader()?;
-        let mut candidates: BTreeMap<PaperId, (u32, Paper)> = BTreeMap::new();
-        let identifiers =
-            record.external_ids.iter().filter_map(|(kind, value)| ExternalId::new(*kind, value));
-        for stored in reader.look_up(&Lookup { ids: Vec::new(), identifiers: identifiers.collect() })? {
-            candidates.insert(stored.paper.id.clone(), (stored.row, stored.paper));
-        }
-        for stored in reader.look_up(&Lookup { ids: vec![record.id.clone()], identifiers: Vec::new() })? {
-            candidates.insert(stored.paper.id.clone(), (stored.row, stored.paper));
-        }
-        let params = SearchParams { exact, ..SearchParams::new(N_NEAREST) };
-        let nearest = snapshot.vectors.search(vector, &params)?;
-        let mut rows: Vec<u32> = nearest.hits.iter().map(|hit| hit.row).collect();
-        if let Some(title) = &record.title {
-            // Without quotation marks, which would make phrases.
-            let query = Query::parse(&title.replace(['"', '“', '”'], " "));
-            if !query.is_empty() {
-                let found = snapshot.keywords.search(&query, N_BY_TITLE, None)?;
-                rows.extend(found.into_iter().map(|(row, _)| row));
-            }
-        }
-        for stored in reader.papers(&rows)?.into_values() {
-            candidates.insert(stored.paper.id.clone(), (stored.row, stored.paper));
-        }
-
-        let profile = Profile::new(record).without(containers);
-        let mut matches = Vec::new();
-        for (id, (row, paper)) in candidates {
-            let Some(score) = snapshot.vectors.score(vector, row)? else { continue };
-            let other = Profile::new(&paper).without(containers);
-            // What a person said goes before everything else.
-            let label = reader.label(&record.id, &id)?;
-            if label == Some(false) {
-                continue;
-            }
-            let mut judgment = Judgment::new(Evidence::new(&profile, &other, Some(score)), judging);
-            if label == Some(true) {
-                (judgment.verdict, judgment.probability) = (Verdict::Duplicate, 1.0);
-            }
-            // A version is told, though nothing is to be done about it.
-            let is_told = judgment.relation == Some(Relation::Version);
-            if judgment.verdict != Verdict::Distinct || is_told {
-                let reason = reason(&judgment.evidence, (&profile, &other));
-                let Judgment { verdict, probability, kind, relation, .. } = judgment;
-                let title = paper.title;
-                matches.push(Found { id, title, verdict, score, probability, kind, relation, reason });
-            }
-        }
-        // Stable, so that ties stay in order of id.
-        matches.sort_by(|a, b| b.probability.total_cmp(&a.probability));
-        matches.truncate(MAX_MATCHES);
-        let verdict = matches.first().map_or(Verdict::Distinct, |found| found.verdict);
-        Ok(CheckedRecord { id: record.id.clone(), verdict, matches })
+/// `exact`: whether every vector is scored, so that nothing near is missed.
+fn check_one(
+    record: &Paper,
+    vector: &UnitVector,
+    (moment, containers, judging, exact): (&Moment<'_>, &Containers, &Judging, bool),
+) -> Result<CheckedRecord, EngineError> {
+    let snapshot = &moment.snapshot;
+    let mut candidates: BTreeMap<PaperId, (u32, Paper)> = BTreeMap::new();
+    let look_up = |lookup: &Lookup| moment.read(|reader| reader.look_up(lookup));
+    let identifiers = record.external_ids.iter().filter_map(|(kind, value)| ExternalId::new(*kind, value));
+    for stored in look_up(&Lookup { ids: Vec::new(), identifiers: identifiers.collect() })? {
+        candidates.insert(stored.paper.id.clone(), (stored.row, stored.paper));
     }
+    for stored in look_up(&Lookup { ids: vec![record.id.clone()], identifiers: Vec::new() })? {
+        candidates.insert(stored.paper.id.clone(), (stored.row, stored.paper));
+    }
+    let params = SearchParams { exact, ..SearchParams::new(N_NEAREST) };
+    let nearest = snapshot.vectors.search(vector, &params)?;
+    let mut rows: Vec<u32> = nearest.hits.iter().map(|hit| hit.row).collect();
+    if let Some(title) = &record.title {
+        // Without quotation marks, which would make phrases.
+        let query = Query::parse(&title.replace(['"', '“', '”'], " "));
+        if !query.is_empty() {
+            let found = snapshot.keywords.search(&query, N_BY_TITLE, None)?;
+            rows.extend(found.into_iter().map(|(row, _)| row));
+        }
+    }
+    for stored in moment.papers(&rows)?.into_values() {
+        candidates.insert(stored.paper.id.clone(), (stored.row, stored.paper));
+    }
+
+    let profile = Profile::new(record).without(containers);
+    let mut matches = Vec::new();
+    for (id, (row, paper)) in candidates {
+        let Some(score) = snapshot.vectors.score(vector, row)? else { continue };
+        let other = Profile::new(&paper).without(containers);
+        // What a person said goes before everything else.
+        let label = moment.read(|reader| reader.label(&record.id, &id))?;
+        if label == Some(false) {
+            continue;
+        }
+        let mut judgment = Judgment::new(Evidence::new(&profile, &other, Some(score)), judging);
+        if label == Some(true) {
+            (judgment.verdict, judgment.probability) = (Verdict::Duplicate, 1.0);
+        }
+        // A version is told, though nothing is to be done about it.
+        let is_told = judgment.relation == Some(Relation::Version);
+        if judgment.verdict != Verdict::Distinct || is_told {
+            let reason = reason(&judgment.evidence, (&profile, &other));
+            let Judgment { verdict, probability, kind, relation, .. } = judgment;
+            let title = paper.title;
+            matches.push(Found { id, title, verdict, score, probability, kind, relation, reason });
+        }
+    }
+    // Stable, so that ties stay in order of id.
+    matches.sort_by(|a, b| b.probability.total_cmp(&a.probability));
+    matches.truncate(MAX_MATCHES);
+    let verdict = matches.first().map_or(Verdict::Distinct, |found| found.verdict);
+    Ok(CheckedRecord { id: record.id.clone(), verdict, matches })
 }
 
 /// The identifiers of these records that papers of unlike titles carry, in the store or among the records.
-fn containers(reader: &Reader<'_>, records: &[Paper]) -> Result<Containers, EngineError> {
+fn containers(reader: &Reader, records: &[Paper]) -> Result<Containers, EngineError> {
     let all = records.iter().flat_map(|record| &record.external_ids);
     let identifiers: BTreeSet<(IdentifierKind, &str)> =
         all.map(|(kind, value)| (*kind, value.as_str())).collect();

@@ -31,6 +31,7 @@ use crate::engine::Engine;
 use crate::error::EngineError;
 use crate::scored_pairs::{RowPair, RowPairs, labels_by_rows};
 use crate::store::Reader;
+use crate::view::Snapshot;
 
 /// Papers whose words are held at a time: 250 MB.
 const MAX_PROFILES: usize = 100_000;
@@ -70,10 +71,19 @@ impl Engine {
             let stats = DedupStats { threshold, min_probability, ..DedupStats::default() };
             return Ok(DedupReport { clusters: Vec::new(), stats });
         };
-        view.catch_up(&self.store)?;
-        let vectors = view.snapshot().vectors;
-        let reader = self.store.reader()?;
-        let file = self.pairs_file(view.model());
+        let moment = view.exact_moment(&self.store)?;
+        moment.read(|reader| self.dedup_at((&moment.snapshot, reader), request, (stop, on_progress)))
+    }
+
+    fn dedup_at(
+        &self,
+        (snapshot, reader): (&Snapshot, &Reader),
+        request: &DedupRequest,
+        (stop, on_progress): (&AtomicBool, OnProgress<'_>),
+    ) -> Result<DedupReport, EngineError> {
+        let vectors = &snapshot.vectors;
+        let Some(model) = reader.model()? else { return Err(EngineError::NoScoredPairs) };
+        let file = self.pairs_file(&model);
         let kept = file.read();
         // What has been seen, until a run over everything or an application.
         let seen = match &kept {
@@ -88,13 +98,13 @@ impl Engine {
             Some(kept) if request.asks_for_new() => {
                 let changed = reader.rows_since(kept.generation)?;
                 score(
-                    &reader,
-                    &vectors,
+                    reader,
+                    vectors,
                     (request.threshold(), Some((kept, &changed))),
                     (stop, &mut *on_progress),
                 )?
             }
-            _ => score(&reader, &vectors, (request.threshold(), None), (stop, &mut *on_progress))?,
+            _ => score(reader, vectors, (request.threshold(), None), (stop, &mut *on_progress))?,
         };
         let scored = RowPairs { seen, ..scored };
         if before != Some((scored.generation, seen))
@@ -103,7 +113,7 @@ impl Engine {
             tracing::warn!("{error}: the next run scores all pairs again");
         }
         on_progress("making clusters", 0, scored.pairs.len());
-        self.report(&reader, &scored, request)
+        self.report(reader, &scored, request)
     }
 
     /// As [`Engine::dedup`], from the pairs that were scored last, with another cut: nothing is compared again.
@@ -144,7 +154,7 @@ impl Engine {
     /// What scored pairs and people's labels come to.
     fn report(
         &self,
-        reader: &Reader<'_>,
+        reader: &Reader,
         scored: &RowPairs,
         request: &DedupRequest,
     ) -> Result<DedupReport, EngineError> {
@@ -174,7 +184,7 @@ impl Engine {
 /// Scores every pair that may be one paper; given those scored before, and the rows that changed since, only pairs with
 /// one of these.
 fn score(
-    reader: &Reader<'_>,
+    reader: &Reader,
     vectors: &cognate_index::Snapshot,
     (threshold, before): (f32, Option<(RowPairs, &RoaringBitmap)>),
     (stop, on_progress): (&AtomicBool, OnProgress<'_>),
@@ -209,7 +219,7 @@ fn score(
 /// Judges every pair, and gives those that are not surely two papers. Holds the words of [`MAX_PROFILES`] papers
 /// at a time.
 fn judge(
-    reader: &Reader<'_>,
+    reader: &Reader,
     vectors: &cognate_index::Snapshot,
     (pairs, containers): (&[Candidate], &Containers),
     (stop, on_progress): (&AtomicBool, OnProgress<'_>),
@@ -254,7 +264,7 @@ fn judge(
 }
 
 fn profiles(
-    reader: &Reader<'_>,
+    reader: &Reader,
     rows: &[u32],
     containers: &Containers,
 ) -> Result<HashMap<u32, Profile>, EngineError> {
@@ -275,7 +285,7 @@ fn profiles(
 /// The pairs with what is to be done about them. What a person said goes before every rule: pairs said to be
 /// duplicates are so with certainty, also where nothing else found them.
 fn with_labels(
-    reader: &Reader<'_>,
+    reader: &Reader,
     scored: &RowPairs,
     judging: &Judging,
 ) -> Result<Vec<JudgedRows>, EngineError> {
@@ -312,7 +322,7 @@ fn with_labels(
 
 /// Clusters of the pairs that are duplicates or to be reviewed; those with a new paper, where new ones are given.
 fn clusters(
-    reader: &Reader<'_>,
+    reader: &Reader,
     judged: &[JudgedRows],
     (request, new): (&DedupRequest, Option<&RoaringBitmap>),
 ) -> Result<Vec<Cluster>, EngineError> {

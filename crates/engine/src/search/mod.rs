@@ -34,14 +34,11 @@ use crate::cancel::Cancel;
 use crate::engine::Engine;
 use crate::error::EngineError;
 use crate::model::Model;
+use crate::papers::paper_of_key;
 use crate::query_language::{self, Understood};
-use crate::store::Reader;
-use crate::view::{Snapshot, View};
+use crate::view::{Moment, Snapshot};
+use crate::works::Works;
 use rank::{Candidate, Question, Ranking, Target};
-
-/// A paper deleted between ranking and reading makes the page short; the search is run again on a
-/// newer snapshot, at most this often.
-const MAX_ATTEMPTS: usize = 3;
 
 impl Engine {
     /// Answers a question. A query that is the id or an identifier of papers gets these papers, and then
@@ -65,48 +62,49 @@ impl Engine {
         let started = Instant::now();
         cancel.check()?;
         let SearchRequest { query, options } = request;
-        let named = self.named_by(query)?;
-        if let Some(&first) = named.first() {
-            let question = Question {
-                words: None,
-                target: self.store.reader()?.vector(first)?.map(Target::Known),
-                mode: Mode::Semantic,
-                text: query,
-                browses: false,
-                pinned: named,
-                exclude: Vec::new(),
-                options,
-                cancel: cancel.clone(),
-            };
-            return self.answer(&question, started);
-        }
         let Understood { text, words, filter } = query_language::understand(query);
         let browses = text.is_empty();
-        let mut options = options.narrowed(filter)?;
+        let mut narrowed = options.narrowed(filter)?;
         if browses {
-            options.sort = Sort::Newest;
+            narrowed.sort = Sort::Newest;
         }
-        let options = &options;
         let needs_vector =
-            options.mode != Mode::Keyword || options.page.min_score.is_some() || options.explain;
-        let target = if needs_vector && !browses {
-            Some(Target::Pending(Arc::new(self.model_of_view()?.queries.begin(&text, cancel)?)))
-        } else {
-            None
-        };
-        let question = Question {
-            words: Some(words),
-            text: &text,
-            target,
-            // By neither meaning nor words.
-            mode: if browses { Mode::Hybrid } else { options.mode },
-            browses,
-            pinned: Vec::new(),
-            exclude: Vec::new(),
-            options,
-            cancel: cancel.clone(),
-        };
-        self.answer(&question, started)
+            narrowed.mode != Mode::Keyword || narrowed.page.min_score.is_some() || narrowed.explain;
+        let Some(view) = self.view()? else { return Ok(empty_answer(options, started)) };
+        let mut pending = None;
+        self.at_one_moment(&view, &mut |moment| {
+            let named = named_by(moment, query)?;
+            if let Some(&first) = named.first() {
+                let question = Question {
+                    words: None,
+                    target: moment.vector(first)?.map(Target::Known),
+                    mode: Mode::Semantic,
+                    text: query,
+                    browses: false,
+                    pinned: named,
+                    exclude: Vec::new(),
+                    options,
+                    cancel: cancel.clone(),
+                };
+                return self.answer(moment, &question, started);
+            }
+            if pending.is_none() && needs_vector && !browses {
+                pending = Some(Arc::new(self.model_of_view()?.queries.begin(&text, cancel)?));
+            }
+            let question = Question {
+                words: Some(words.clone()),
+                text: &text,
+                target: pending.clone().map(Target::Pending),
+                // By neither meaning nor words.
+                mode: if browses { Mode::Hybrid } else { narrowed.mode },
+                browses,
+                pinned: Vec::new(),
+                exclude: Vec::new(),
+                options: &narrowed,
+                cancel: cancel.clone(),
+            };
+            self.answer(moment, &question, started)
+        })
     }
 
     /// Answers many questions, each as [`search_unless`](Self::search_unless) does.
@@ -147,33 +145,27 @@ impl Engine {
     ) -> Result<SearchResponse, EngineError> {
         let started = Instant::now();
         options.check()?;
-        let row = self.paper(key)?.row;
-        let vector = self.store.reader()?.vector(row)?;
-        let vector = vector.ok_or_else(|| EngineError::PaperNotFound { key: key.to_owned() })?;
-        let question = Question {
-            words: None,
-            target: Some(Target::Known(vector)),
-            mode: Mode::Semantic,
-            text: "",
-            browses: false,
-            pinned: Vec::new(),
-            exclude: vec![row],
-            options,
-            cancel: cancel.clone(),
+        let Some(view) = self.view()? else {
+            self.paper(key)?;
+            return Ok(empty_answer(options, started));
         };
-        self.answer(&question, started)
-    }
-
-    /// The rows of the papers that a query names rather than describes: it is their id, or a DOI, arXiv id,
-    /// PMID, PMCID or ACL id of theirs, bare, labelled or as a URL.
-    fn named_by(&self, query: &str) -> Result<Vec<u32>, EngineError> {
-        let query = query.trim();
-        let mut lookup = identifier::lookup(query);
-        lookup.ids.retain(|id| !id.as_str().contains(char::is_whitespace));
-        if lookup.is_empty() {
-            return Ok(Vec::new());
-        }
-        Ok(self.store.reader()?.look_up(&lookup)?.iter().map(|stored| stored.row).collect())
+        self.at_one_moment(&view, &mut |moment| {
+            let row = moment.read(|reader| paper_of_key(reader, key))?.row;
+            let vector = moment.vector(row)?;
+            let vector = vector.ok_or_else(|| EngineError::PaperNotFound { key: key.to_owned() })?;
+            let question = Question {
+                words: None,
+                target: Some(Target::Known(vector)),
+                mode: Mode::Semantic,
+                text: "",
+                browses: false,
+                pinned: Vec::new(),
+                exclude: vec![row],
+                options,
+                cancel: cancel.clone(),
+            };
+            self.answer(moment, &question, started)
+        })
     }
 
     /// The model, which is the one behind the vectors of the view.
@@ -189,95 +181,97 @@ impl Engine {
         Ok(model)
     }
 
-    fn answer(&self, question: &Question<'_>, started: Instant) -> Result<SearchResponse, EngineError> {
-        let Some(view) = self.view()? else { return Ok(empty_answer(question, started)) };
+    fn answer(
+        &self,
+        moment: &Moment<'_>,
+        question: &Question<'_>,
+        started: Instant,
+    ) -> Result<SearchResponse, EngineError> {
         question.cancel.check()?;
-        let catalog = if rank::needs_catalog(question.options) { Some(self.catalog()?) } else { None };
-        let works = if question.options.versions == Shown::One { Some(self.works()?) } else { None };
-        let (mut response, ranked) = self.read_page(&view, question.options, &|snapshot| {
-            rank::rank(snapshot, (catalog.as_deref(), works.as_deref()), question)
-        })?;
+        let works = self.works_for(moment, question.options)?;
+        let ranking = rank::rank(&moment.snapshot, works.as_deref(), question)?;
+        let (mut response, ranked) = read_page(moment, question.options, ranking)?;
         response.meta.mode = question.mode;
-        if let (Some(catalog), Some(matching)) = (&catalog, &ranked.ranking.matching) {
-            let fields = question.options.facets.iter();
-            response.facets = fields.map(|field| catalog.count(*field, matching)).collect();
-        }
         if question.options.explain {
             self.explain(&mut response.hits, question, &ranked)?;
         }
         response.meta.took = started.elapsed();
         Ok(response)
     }
+}
 
-    /// Ranks by `rank`, and reads the papers of the page.
-    fn read_page(
+impl Engine {
+    /// The works of several publications, where one of each is to be shown.
+    fn works_for(
         &self,
-        view: &View,
+        moment: &Moment<'_>,
         options: &SearchOptions,
-        rank: &dyn Fn(&Snapshot) -> Result<Ranking, EngineError>,
-    ) -> Result<(SearchResponse, Ranked), EngineError> {
-        let page = options.page;
-        let reader = self.store.reader()?;
-        let mut attempt = 0;
-        loop {
-            attempt += 1;
-            let snapshot = view.snapshot();
-            let ranking = match rank(&snapshot) {
-                // Damage found since the files were opened: begun anew from the store, and asked again.
-                Err(error) if attempt < MAX_ATTEMPTS && self.recover(view, &error)? => continue,
-                ranking => ranking?,
-            };
-            let head = head(&ranking.candidates, page.end());
-            let rows: Vec<u32> = head.iter().map(|candidate| candidate.row).collect();
-            let ids = reader.ids(&rows)?;
-            if ids.len() < rows.len() && attempt < MAX_ATTEMPTS {
-                view.catch_up(&self.store)?;
-                continue;
-            }
-            let candidates = cut(head, &ids, page);
-            let response = SearchResponse {
-                total: ranking.total,
-                offset: page.offset,
-                hits: read_hits(&reader, &candidates)?,
-                facets: Vec::new(),
-                meta: Meta {
-                    mode: Mode::Semantic,
-                    model: reader.model()?.map(|model| model.name),
-                    generation: snapshot.vectors.generation(),
-                    path: ranking.path,
-                    took: Duration::ZERO,
-                    reading: ranking.reading.clone(),
-                },
-            };
-            return Ok((response, Ranked { snapshot, ranking, page: candidates }));
+    ) -> Result<Option<Arc<Works>>, EngineError> {
+        match options.versions {
+            Shown::One => moment.read_exactly(|reader| self.works(reader)).map(Some),
+            Shown::All => Ok(None),
         }
     }
+}
 
-    /// Mends what made a search fail, if it was a derived file.
-    fn recover(&self, view: &View, error: &EngineError) -> Result<bool, EngineError> {
-        match error {
-            EngineError::Index(_) => view.recover(&self.store),
-            EngineError::Keyword(error) => view.recover_keywords(&self.store, error),
-            _ => Ok(false),
-        }
+/// The rows of the papers that a query names rather than describes: it is their id, or a DOI, arXiv id,
+/// PMID, PMCID or ACL id of theirs, bare, labelled or as a URL.
+fn named_by(moment: &Moment<'_>, query: &str) -> Result<Vec<u32>, EngineError> {
+    let query = query.trim();
+    let mut lookup = identifier::lookup(query);
+    lookup.ids.retain(|id| !id.as_str().contains(char::is_whitespace));
+    if lookup.is_empty() {
+        return Ok(Vec::new());
     }
+    moment.read(|reader| Ok(reader.look_up(&lookup)?.iter().map(|stored| stored.row).collect()))
+}
+
+/// Reads the papers of a page, and counts its facets.
+fn read_page(
+    moment: &Moment<'_>,
+    options: &SearchOptions,
+    ranking: Ranking,
+) -> Result<(SearchResponse, Ranked), EngineError> {
+    let page = options.page;
+    let snapshot = &moment.snapshot;
+    let head = head(&ranking.candidates, page.end());
+    let rows: Vec<u32> = head.iter().map(|candidate| candidate.row).collect();
+    let candidates = cut(head, &moment.ids(&rows)?, page);
+    let facets = ranking.matching.as_ref().map_or_else(Vec::new, |matching| {
+        options.facets.iter().map(|field| snapshot.catalog.count(*field, matching)).collect()
+    });
+    let response = SearchResponse {
+        total: ranking.total,
+        offset: page.offset,
+        hits: read_hits(moment, &candidates)?,
+        facets,
+        meta: Meta {
+            mode: Mode::Semantic,
+            model: moment.read(|reader| reader.model())?.map(|model| model.name),
+            generation: snapshot.generation,
+            path: ranking.path,
+            took: Duration::ZERO,
+            reading: ranking.reading.clone(),
+        },
+    };
+    Ok((response, Ranked { snapshot: Arc::clone(snapshot), ranking, page: candidates }))
 }
 
 /// A ranking, with what it was made from and the part of it that is the page.
 struct Ranked {
-    snapshot: Snapshot,
+    snapshot: Arc<Snapshot>,
     ranking: Ranking,
     page: Vec<Candidate>,
 }
 
-fn empty_answer(question: &Question<'_>, started: Instant) -> SearchResponse {
+fn empty_answer(options: &SearchOptions, started: Instant) -> SearchResponse {
     SearchResponse {
         total: 0,
-        offset: question.options.page.offset,
+        offset: options.page.offset,
         hits: Vec::new(),
         facets: Vec::new(),
         meta: Meta {
-            mode: question.mode,
+            mode: options.mode,
             model: None,
             generation: 0,
             path: SearchPath::Exact,
@@ -302,9 +296,9 @@ fn cut(head: &[Candidate], ids: &HashMap<u32, String>, page: Page) -> Vec<Candid
     with_ids.into_iter().map(|(candidate, _)| *candidate).skip(page.offset).take(page.limit).collect()
 }
 
-fn read_hits(reader: &Reader<'_>, page: &[Candidate]) -> Result<Vec<Hit>, EngineError> {
+fn read_hits(moment: &Moment<'_>, page: &[Candidate]) -> Result<Vec<Hit>, EngineError> {
     let rows: Vec<u32> = page.iter().map(|candidate| candidate.row).collect();
-    let mut papers = reader.papers(&rows)?;
+    let mut papers = moment.papers(&rows)?;
     let hits = page.iter().filter_map(|candidate| {
         Some(Hit {
             score: candidate.score,

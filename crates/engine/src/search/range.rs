@@ -1,6 +1,6 @@
 //! Everything above a score.
 
-use cognate_vector::Scored;
+use cognate_vector::{Scored, UnitVector};
 
 use super::request::{Page, check_query, invalid};
 use super::response::{Hit, Scores};
@@ -8,6 +8,8 @@ use crate::cancel::Cancel;
 use crate::engine::Engine;
 use crate::error::EngineError;
 use crate::filter::Filter;
+use crate::store::Reader;
+use crate::view::Snapshot;
 
 /// Papers read from the store at a time.
 const PORTION: usize = 256;
@@ -41,10 +43,12 @@ impl RangeRequest {
 }
 
 /// Every paper above a score, best first, equal scores in the order in which papers were first indexed.
-/// A paper that is deleted while they are read is left out.
+/// They are as they were when it was asked for, whatever becomes of them while they are read.
 pub struct RangeHits {
     rows: std::vec::IntoIter<Scored>,
     total: u64,
+    /// The store of that moment; `None` where there are no papers.
+    reader: Option<Reader>,
 }
 
 impl RangeHits {
@@ -58,24 +62,23 @@ impl RangeHits {
     ///
     /// # Errors
     /// [`EngineError`] if the store cannot be read.
-    pub fn next_portion(&mut self, engine: &Engine) -> Result<Vec<Hit>, EngineError> {
+    pub fn next_portion(&mut self) -> Result<Vec<Hit>, EngineError> {
+        let Some(reader) = &self.reader else { return Ok(Vec::new()) };
         loop {
             let portion: Vec<Scored> = self.rows.by_ref().take(PORTION).collect();
             let rows: Vec<u32> = portion.iter().map(|hit| hit.row).collect();
-            let mut papers = engine.store.reader()?.papers(&rows)?;
-            let hits: Vec<Hit> = portion
-                .iter()
-                .filter_map(|hit| {
-                    Some(Hit {
-                        score: hit.score,
-                        scores: Scores { semantic: Some(hit.score), keyword: None },
-                        paper: papers.remove(&hit.row)?,
-                        explanation: None,
-                        nearest_seed: None,
-                    })
+            let mut papers = reader.papers(&rows)?;
+            let hits = portion.iter().filter_map(|hit| {
+                Some(Hit {
+                    score: hit.score,
+                    scores: Scores { semantic: Some(hit.score), keyword: None },
+                    paper: papers.remove(&hit.row)?,
+                    explanation: None,
+                    nearest_seed: None,
                 })
-                .collect();
-            // A portion of which every paper was deleted meanwhile is not the end.
+            });
+            let hits: Vec<Hit> = hits.collect();
+            // A portion of which no paper can be read is not the end.
             if !hits.is_empty() || portion.is_empty() {
                 return Ok(hits);
             }
@@ -88,22 +91,35 @@ impl Engine {
     /// by exact search.
     ///
     /// # Errors
-    /// [`EngineError::Superseded`] if it was cancelled before the query's turn came;     /// [`EngineError`] if the model cannot be loaded or the store cannot be read.
+    /// [`EngineError::Superseded`] if it was cancelled before the query's turn came;
+    /// [`EngineError`] if the model cannot be loaded or the store cannot be read.
     pub fn range(&self, cancel: &Cancel, request: &RangeRequest) -> Result<RangeHits, EngineError> {
-        let rows = match self.view()? {
-            None => Vec::new(),
-            Some(view) => {
-                let query = self.model_of_view()?.queries.embed(&request.query, cancel)?;
-                let allowed = if request.filter.is_empty() {
-                    None
-                } else {
-                    Some(self.catalog()?.matching(&request.filter))
-                };
-                let vectors = view.snapshot().vectors;
-                vectors.at_least(&query, request.min_score, allowed.as_ref())?.collect()
-            }
+        let Some(view) = self.view()? else {
+            return Ok(RangeHits { rows: Vec::new().into_iter(), total: 0, reader: None });
         };
-        let total = rows.len() as u64;
-        Ok(RangeHits { rows: rows.into_iter(), total })
+        let query = self.model_of_view()?.queries.embed(&request.query, cancel)?;
+        let mut is_first = true;
+        loop {
+            // What is read later, while the answer is on its way, must be of the same moment.
+            let moment = view.exact_moment(&self.store)?;
+            let found = near(&moment.snapshot, &query, request);
+            if let Err(error) = &found
+                && is_first
+                && self.recover(&view, error)?
+            {
+                is_first = false;
+                continue;
+            }
+            let rows = found?;
+            let total = rows.len() as u64;
+            return Ok(RangeHits { rows: rows.into_iter(), total, reader: moment.into_reader() });
+        }
     }
+}
+
+/// The rows that pass the filter and are near enough, best first.
+fn near(snapshot: &Snapshot, query: &UnitVector, request: &RangeRequest) -> Result<Vec<Scored>, EngineError> {
+    let allowed =
+        if request.filter.is_empty() { None } else { Some(snapshot.catalog.matching(&request.filter)) };
+    Ok(snapshot.vectors.at_least(query, request.min_score, allowed.as_ref())?.collect())
 }

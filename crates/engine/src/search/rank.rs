@@ -13,7 +13,6 @@ use super::fusion::{self, DEPTH, Scale};
 use super::request::{Mode, SearchOptions, Sort};
 use super::response::{Reading, WithoutMarks};
 use crate::cancel::Cancel;
-use crate::catalog::Catalog;
 use crate::error::EngineError;
 use crate::query_batcher::PendingVector;
 use crate::store::DigestPeriod;
@@ -119,10 +118,10 @@ pub(super) struct Ranking {
     pub(super) reading: Reading,
 }
 
-/// Ranks the rows of a snapshot. `catalog` is there wherever [`needs_catalog`] says so.
+/// Ranks the rows of a snapshot, of each of the `works` one.
 pub(super) fn rank(
     snapshot: &Snapshot,
-    (catalog, works): (Option<&Catalog>, Option<&Works>),
+    works: Option<&Works>,
     question: &Question<'_>,
 ) -> Result<Ranking, EngineError> {
     let options = question.options;
@@ -132,10 +131,8 @@ pub(super) fn rank(
         }
         _ => None,
     };
-    let mut allowed = match catalog {
-        Some(catalog) if !options.filter.is_empty() => Some(catalog.matching(&options.filter)),
-        _ => None,
-    };
+    let mut allowed =
+        if options.filter.is_empty() { None } else { Some(snapshot.catalog.matching(&options.filter)) };
     if let Some(DigestPeriod { after, until }) = options.within {
         let mut rows = RoaringBitmap::new();
         rows.insert_range(after.saturating_add(1)..=until);
@@ -172,9 +169,8 @@ pub(super) fn rank(
         context.add_cosines(&mut candidates)?;
         candidates.retain(|candidate| candidate.semantic.is_some_and(|score| score >= min_score));
     }
-    if options.sort == Sort::Newest
-        && let Some(catalog) = catalog
-    {
+    if options.sort == Sort::Newest {
+        let catalog = &snapshot.catalog;
         candidates.iter_mut().for_each(|candidate| candidate.published = catalog.published(candidate.row));
     }
     candidates.sort_unstable_by(|a, b| a.order(b).then(a.row.cmp(&b.row)));
@@ -185,11 +181,6 @@ pub(super) fn rank(
         None => context.count()?,
     };
     Ok(Ranking { candidates, total, allowed, matching, path, reading })
-}
-
-/// Whether ranking takes a catalogue.
-pub(super) fn needs_catalog(options: &SearchOptions) -> bool {
-    !options.filter.is_empty() || !options.facets.is_empty() || options.sort != Sort::Relevance
 }
 
 /// How `depth` rows are found of which those before `end` may be on the page. A walk is as wide as the page

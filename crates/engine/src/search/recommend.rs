@@ -9,12 +9,13 @@ use roaring::RoaringBitmap;
 
 use super::fusion::DEPTH;
 use super::rank::{self, Candidate, Question, Ranking, Target};
-use super::request::{Mode, SearchOptions, Shown, check_query, invalid};
+use super::request::{Mode, SearchOptions, check_query, invalid};
 use super::response::{Reading, SearchResponse};
 use crate::cancel::Cancel;
 use crate::engine::Engine;
 use crate::error::EngineError;
-use crate::view::Snapshot;
+use crate::papers::paper_of_key;
+use crate::view::{Moment, Snapshot};
 
 /// Most seeds, positive and negative together.
 pub const MAX_SEEDS: usize = 100;
@@ -133,80 +134,108 @@ impl Engine {
     ) -> Result<SearchResponse, EngineError> {
         let started = Instant::now();
         request.check()?;
-        let seeds = self.seeds(cancel, request)?;
         let options = &request.options;
-        let question = Question {
-            words: None,
-            target: Some(Target::Known(combined(&seeds)?)),
-            text: "",
-            browses: false,
-            mode: Mode::Semantic,
-            pinned: Vec::new(),
-            exclude: seeds.exclude.clone(),
-            options,
-            cancel: cancel.clone(),
+        let Some(view) = self.view()? else {
+            // None of the papers is there.
+            for seed in request.positive.iter().chain(&request.negative) {
+                if let Seed::Paper(key) = seed {
+                    self.paper(key)?;
+                }
+            }
+            return Ok(super::empty_answer(options, started));
         };
-        let Some(view) = self.view()? else { return Ok(super::empty_answer(&question, started)) };
-        let catalog = if rank::needs_catalog(options) { Some(self.catalog()?) } else { None };
-        let works = if options.versions == Shown::One { Some(self.works()?) } else { None };
-        let (mut response, ranked) = self.read_page(&view, options, &|snapshot| {
+        let texts = self.embedded_seeds(cancel, request)?;
+        self.at_one_moment(&view, &mut |moment| {
+            let seeds = seeds(moment, request, &texts)?;
             let mut pool = options.clone();
             if request.diversity > 0.0 {
                 pool.page.limit = options.page.end() * POOL;
                 pool.page.offset = 0;
             }
-            let question = Question { options: &pool, ..question.clone() };
-            let mut ranking = rank::rank(snapshot, (catalog.as_deref(), works.as_deref()), &question)?;
+            let question = Question {
+                words: None,
+                target: Some(Target::Known(combined(&seeds)?)),
+                text: "",
+                browses: false,
+                mode: Mode::Semantic,
+                pinned: Vec::new(),
+                exclude: seeds.exclude.clone(),
+                options: &pool,
+                cancel: cancel.clone(),
+            };
+            let snapshot = &moment.snapshot;
+            let works = self.works_for(moment, options)?;
+            let mut ranking = rank::rank(snapshot, works.as_deref(), &question)?;
             if request.strategy != Strategy::AverageVector {
                 ranking = by_seeds(snapshot, &seeds, (request.strategy, &question), ranking)?;
             }
             if request.diversity > 0.0 {
                 diversify(&question, snapshot, &mut ranking, (options.page.end(), request.diversity))?;
             }
-            Ok(ranking)
-        })?;
-        if let (Some(catalog), Some(matching)) = (&catalog, &ranked.ranking.matching) {
-            response.facets = options.facets.iter().map(|field| catalog.count(*field, matching)).collect();
-        }
-        for hit in &mut response.hits {
-            let cosines = cosines(&ranked.snapshot, &seeds.positive, hit.paper.row)?;
-            let nearest =
-                (0..cosines.len()).max_by(|a, b| cosines[*a].total_cmp(&cosines[*b]).then(b.cmp(a)));
-            hit.nearest_seed = nearest.map(|seed| seeds.names[seed].clone());
-        }
-        response.meta.took = started.elapsed();
-        Ok(response)
+            let (mut response, _) = super::read_page(moment, options, ranking)?;
+            for hit in &mut response.hits {
+                let cosines = cosines(snapshot, &seeds.positive, hit.paper.row)?;
+                let nearest =
+                    (0..cosines.len()).max_by(|a, b| cosines[*a].total_cmp(&cosines[*b]).then(b.cmp(a)));
+                hit.nearest_seed = nearest.map(|seed| seeds.names[seed].clone());
+            }
+            response.meta.took = started.elapsed();
+            Ok(response)
+        })
     }
 
-    fn seeds(&self, cancel: &Cancel, request: &RecommendRequest) -> Result<Seeds, EngineError> {
-        let reader = self.store.reader()?;
-        let mut exclude = Vec::new();
-        let mut names = Vec::new();
-        let mut vector = |seed: &Seed| match seed {
-            Seed::Paper(key) => {
-                let stored = self.paper(key)?;
-                exclude.push(stored.row);
-                names.push(stored.paper.id.to_string());
-                reader.vector(stored.row)?.ok_or_else(|| EngineError::PaperNotFound { key: key.clone() })
-            }
-            Seed::Text(text) => {
+    /// The vectors of the seeds that are texts.
+    fn embedded_seeds<'r>(
+        &self,
+        cancel: &Cancel,
+        request: &'r RecommendRequest,
+    ) -> Result<HashMap<&'r str, UnitVector>, EngineError> {
+        let mut embedded = HashMap::new();
+        for seed in request.positive.iter().chain(&request.negative) {
+            if let Seed::Text(text) = seed {
                 cancel.check()?;
-                names.push(text.clone());
                 let vectors = self.model_of_view()?.encoder.embed_passages(&[text])?;
-                vectors.into_iter().next().ok_or(EngineError::ThreadGone { thread: "embedding" })
+                let vector = vectors.into_iter().next();
+                embedded.insert(&**text, vector.ok_or(EngineError::ThreadGone { thread: "embedding" })?);
             }
-        };
-        let positive = request.positive.iter().map(&mut vector).collect::<Result<_, _>>()?;
-        let negative = request.negative.iter().map(&mut vector).collect::<Result<_, _>>()?;
+        }
+        Ok(embedded)
+    }
+}
+
+/// The seeds of a request, of which `texts` has the vectors of those that are texts.
+fn seeds(
+    moment: &Moment<'_>,
+    request: &RecommendRequest,
+    texts: &HashMap<&str, UnitVector>,
+) -> Result<Seeds, EngineError> {
+    let mut exclude = Vec::new();
+    let mut names = Vec::new();
+    let mut vector = |seed: &Seed| match seed {
+        Seed::Paper(key) => {
+            let stored = moment.read(|reader| paper_of_key(reader, key))?;
+            exclude.push(stored.row);
+            names.push(stored.paper.id.to_string());
+            moment.vector(stored.row)?.ok_or_else(|| EngineError::PaperNotFound { key: key.clone() })
+        }
+        Seed::Text(text) => {
+            names.push(text.clone());
+            texts.get(&**text).cloned().ok_or(EngineError::ThreadGone { thread: "embedding" })
+        }
+    };
+    let positive = request.positive.iter().map(&mut vector).collect::<Result<_, _>>()?;
+    let negative = request.negative.iter().map(&mut vector).collect::<Result<_, _>>()?;
+    moment.read(|reader| {
         let by_id = reader.rows_of(request.exclude.iter().map(String::as_str))?;
         for key in request.exclude.iter().filter(|key| !by_id.contains_key(key.as_str())) {
             exclude.extend(reader.look_up(&identifier::lookup(key))?.iter().map(|stored| stored.row));
         }
         exclude.extend(by_id.into_values());
-        exclude.sort_unstable();
-        exclude.dedup();
-        Ok(Seeds { names, positive, negative, exclude })
-    }
+        Ok(())
+    })?;
+    exclude.sort_unstable();
+    exclude.dedup();
+    Ok(Seeds { names, positive, negative, exclude })
 }
 
 /// Twice the mean of the positive seeds less the mean of the negative ones.

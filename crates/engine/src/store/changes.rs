@@ -51,7 +51,7 @@ struct Stamped<T> {
 
 /// Every function here gives changes up to a generation with which they are not many more than `about`
 /// upserts; what is later is asked for with that generation.
-impl Reader<'_> {
+impl Reader {
     /// The vectors that are new or of a new text.
     pub(crate) fn vectors_since(&self, since: u64, about: usize) -> Result<Changes<UnitVector>, EngineError> {
         let read = |row: &Row<'_>| {
@@ -114,16 +114,17 @@ fn changes_since<T>(
     about: usize,
 ) -> Result<Changes<T>, EngineError> {
     let Stamped { table, columns, condition, gone, read } = of;
-    let transaction = connection.unchecked_transaction()?;
-    let until: Option<u64> = transaction
+    // Within the transaction of the caller, who asks for more than this of the same moment, or in one of its own.
+    let _transaction = connection.is_autocommit().then(|| connection.unchecked_transaction()).transpose()?;
+    let until: Option<u64> = connection
         .prepare_cached(&format!(
             "SELECT generation FROM {table} WHERE generation > ?1 ORDER BY generation LIMIT 1 OFFSET ?2"
         ))?
         .query_row((since, about), |row| row.get(0))
         .optional()?;
-    let until = until.map_or_else(|| generation(&transaction), Ok)?;
+    let until = until.map_or_else(|| generation(connection), Ok)?;
     let mut upserts = Vec::new();
-    let mut statement = transaction.prepare_cached(&format!(
+    let mut statement = connection.prepare_cached(&format!(
         "SELECT {columns} FROM {table} WHERE generation > ?1 AND generation <= ?2 AND {condition} \
          ORDER BY generation"
     ))?;
@@ -131,7 +132,7 @@ fn changes_since<T>(
     while let Some(row) = rows.next()? {
         upserts.push((row.get(0)?, read(row)?));
     }
-    let deletes = transaction
+    let deletes = connection
         .prepare_cached(&format!(
             "SELECT row FROM papers WHERE generation > ?1 AND generation <= ?2 AND {gone} ORDER BY row"
         ))?

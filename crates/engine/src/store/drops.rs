@@ -242,7 +242,7 @@ fn dropped_of(row: &Row<'_>) -> rusqlite::Result<DroppedPaper> {
     })
 }
 
-impl Reader<'_> {
+impl Reader {
     /// Papers that are dropped at this moment.
     pub(crate) fn n_dropped(&self) -> Result<u64, EngineError> {
         Ok(self.query_row("SELECT count(*) FROM drops WHERE ended IS NULL", [], |r| r.get(0))?)

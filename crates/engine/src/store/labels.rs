@@ -66,7 +66,7 @@ impl Store {
     }
 }
 
-impl Reader<'_> {
+impl Reader {
     /// What was said of a pair.
     pub(crate) fn label(&self, a: &PaperId, b: &PaperId) -> Result<Option<bool>, EngineError> {
         let (a, b) = in_order(a.as_str(), b.as_str());

@@ -23,7 +23,7 @@ mod tests;
 mod write;
 
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags};
@@ -60,10 +60,16 @@ const MAX_IDLE_READERS: usize = 16;
 /// The papers and vectors of one data folder.
 #[derive(Debug)]
 pub(crate) struct Store {
-    path: PathBuf,
     store_id: String,
     writer: Mutex<Connection>,
-    idle_readers: Mutex<Vec<Connection>>,
+    readers: Arc<Readers>,
+}
+
+/// Connections for reading the file.
+#[derive(Debug)]
+struct Readers {
+    path: PathBuf,
+    idle: Mutex<Vec<Connection>>,
 }
 
 impl Store {
@@ -102,7 +108,8 @@ impl Store {
         writer.pragma_update(None, "foreign_keys", true)?;
         schema::migrate(&mut writer, &path)?;
         let store_id = writer.query_row("SELECT value FROM meta WHERE key = 'store_id'", [], |r| r.get(0))?;
-        Ok(Self { path, store_id, writer: Mutex::new(writer), idle_readers: Mutex::new(Vec::new()) })
+        let readers = Arc::new(Readers { path, idle: Mutex::new(Vec::new()) });
+        Ok(Self { store_id, writer: Mutex::new(writer), readers })
     }
 
     /// The random name given to this store when it was made, 32 hex digits.
@@ -112,39 +119,57 @@ impl Store {
 
     /// The SQLite file.
     pub(crate) fn path(&self) -> &Path {
-        &self.path
+        &self.readers.path
     }
 
-    /// A connection for reading; it never waits for a writer.
+    /// A connection for reading; it never waits for a writer. Each statement sees what is committed by then.
     ///
     /// # Errors
     /// [`EngineError::Store`] if SQLite cannot open one more.
-    pub(crate) fn reader(&self) -> Result<Reader<'_>, EngineError> {
-        let idle = lock(&self.idle_readers).pop();
-        let connection = match idle {
-            Some(connection) => connection,
-            None => {
-                // Read-write, since a reader of a WAL database maintains its shared memory; `query_only`
-                // keeps it from writing anything else.
-                let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-                let connection = Connection::open_with_flags(&self.path, flags)?;
-                connection.busy_timeout(BUSY_TIMEOUT)?;
-                connection.pragma_update(None, "query_only", true)?;
-                connection
-            }
-        };
-        Ok(Reader::new(self, connection))
+    pub(crate) fn reader(&self) -> Result<Reader, EngineError> {
+        Ok(Reader::new(Arc::clone(&self.readers), self.readers.take()?))
     }
 
-    fn return_reader(&self, connection: Connection) {
-        let mut idle = lock(&self.idle_readers);
-        if idle.len() < MAX_IDLE_READERS {
-            idle.push(connection);
-        }
+    /// As [`reader`](Self::reader), in one transaction: everything that it reads is as of now.
+    ///
+    /// # Errors
+    /// [`EngineError::Store`] if SQLite fails.
+    pub(crate) fn reader_as_of_now(&self) -> Result<Reader, EngineError> {
+        let reader = self.reader()?;
+        reader.execute_batch("BEGIN")?;
+        // SQLite's transaction begins with the first read.
+        reader.generation()?;
+        Ok(reader)
     }
 
     fn writer(&self) -> MutexGuard<'_, Connection> {
         lock(&self.writer)
+    }
+}
+
+impl Readers {
+    fn take(&self) -> Result<Connection, EngineError> {
+        if let Some(connection) = lock(&self.idle).pop() {
+            return Ok(connection);
+        }
+        // Read-write, since a reader of a WAL database maintains its shared memory; `query_only`
+        // keeps it from writing anything else.
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = Connection::open_with_flags(&self.path, flags)?;
+        connection.busy_timeout(BUSY_TIMEOUT)?;
+        connection.pragma_update(None, "query_only", true)?;
+        Ok(connection)
+    }
+
+    fn give_back(&self, connection: Connection) {
+        // What was read in a transaction ends here; a connection that cannot end it is closed.
+        if !connection.is_autocommit() && connection.execute_batch("ROLLBACK").is_err() {
+            return;
+        }
+        let mut idle = lock(&self.idle);
+        if idle.len() < MAX_IDLE_READERS {
+            idle.push(connection);
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::ops::Deref;
+use std::sync::Arc;
 
 use cognate_corpus::identifier::Lookup;
 use cognate_corpus::{Paper, PaperId, PublicationKind};
@@ -10,7 +11,7 @@ use roaring::RoaringBitmap;
 use rusqlite::{Connection, OptionalExtension, Row};
 use serde::de::DeserializeOwned;
 
-use super::{Store, model};
+use super::{Readers, model};
 use crate::error::EngineError;
 use crate::stored_model::StoredModel;
 
@@ -25,19 +26,19 @@ pub struct StoredPaper {
     pub paper: Paper,
 }
 
-/// A borrowed read connection.
-pub(crate) struct Reader<'s> {
-    store: &'s Store,
+/// A read connection, which goes back to the store's others when it is dropped.
+pub(crate) struct Reader {
+    readers: Arc<Readers>,
     connection: Option<Connection>,
 }
 
-impl<'s> Reader<'s> {
-    pub(super) fn new(store: &'s Store, connection: Connection) -> Self {
-        Self { store, connection: Some(connection) }
+impl Reader {
+    pub(super) fn new(readers: Arc<Readers>, connection: Connection) -> Self {
+        Self { readers, connection: Some(connection) }
     }
 }
 
-impl Deref for Reader<'_> {
+impl Deref for Reader {
     type Target = Connection;
 
     fn deref(&self) -> &Connection {
@@ -45,10 +46,10 @@ impl Deref for Reader<'_> {
     }
 }
 
-impl Drop for Reader<'_> {
+impl Drop for Reader {
     fn drop(&mut self) {
         if let Some(connection) = self.connection.take() {
-            self.store.return_reader(connection);
+            self.readers.give_back(connection);
         }
     }
 }
@@ -57,15 +58,10 @@ pub(super) const PAPER_COLUMNS: &str = "row, first_indexed, id, title, abstract,
      categories, external_ids, url, source, upvotes, extra, editors, kind, volume, issue, pages, publisher, issn, isbn, \
      language";
 
-impl Reader<'_> {
+impl Reader {
     /// The generation of the last commit; 0 for a store that was never written.
     pub(crate) fn generation(&self) -> Result<u64, EngineError> {
         generation(self)
-    }
-
-    /// A number that changes when anybody commits, as seen by this connection: cheaper to poll than a query.
-    pub(crate) fn data_version(&self) -> Result<i64, EngineError> {
-        Ok(self.pragma_query_value(None, "data_version", |r| r.get(0))?)
     }
 
     /// The model that made the vectors; `None` before the first paper.
@@ -119,6 +115,14 @@ impl Reader<'_> {
             .query_map([json_list(rows)], |r| Ok((r.get(0)?, r.get(1)?)))?
             .collect::<Result<_, _>>()?;
         Ok(ids)
+    }
+
+    /// Whether any of `rows` was changed, deleted or dropped after a generation.
+    pub(crate) fn any_changed_since(&self, since: u64, rows: &[u32]) -> Result<bool, EngineError> {
+        let mut statement = self.prepare_cached(
+            "SELECT 1 FROM papers WHERE generation > ?1 AND row IN (SELECT value FROM json_each(?2))",
+        )?;
+        Ok(statement.exists((since, json_list(rows)))?)
     }
 
     /// The first category of every paper that has one, by row.
@@ -224,7 +228,7 @@ pub(crate) struct ToReembed {
     pub(crate) n_left: u64,
 }
 
-impl Reader<'_> {
+impl Reader {
     /// Up to `limit` papers that lack a new vector.
     pub(crate) fn papers_to_reembed(&self, limit: usize) -> Result<ToReembed, EngineError> {
         let sql = format!("SELECT p.row FROM {WANTS_NEXT_VECTOR} ORDER BY p.row LIMIT ?1");

@@ -66,7 +66,7 @@ fn saved_of(row: &Row<'_>) -> rusqlite::Result<SavedQuery> {
     })
 }
 
-impl Reader<'_> {
+impl Reader {
     /// All saved queries, in order of id.
     pub(crate) fn saved_queries(&self) -> Result<Vec<SavedQuery>, EngineError> {
         let mut statement = self.prepare_cached(&format!("SELECT {COLUMNS} FROM saved ORDER BY id"))?;

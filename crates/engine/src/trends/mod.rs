@@ -26,7 +26,7 @@ use crate::period::Period;
 use crate::recipe::embedded_text;
 use crate::search::Page;
 use crate::store::StoredPaper;
-use crate::view::Snapshot;
+use crate::view::{Moment, Snapshot};
 
 /// Days after which a vote counts half.
 pub const HALF_LIFE_DAYS: f64 = 7.0;
@@ -134,6 +134,8 @@ pub struct TrendGroup {
 /// What is trending.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TrendReport {
+    /// The generation of the papers.
+    pub generation: u64,
     /// First and last day of the window; `None` where there are no papers.
     pub window: Option<(Date, Date)>,
     /// First and last day of the history.
@@ -186,44 +188,53 @@ impl Engine {
     /// [`EngineError`] if store or vectors cannot be read, or `limit` is not 1 to [`MAX_LIMIT`](crate::MAX_LIMIT).
     pub fn trends(&self, request: &TrendRequest, limit: usize) -> Result<TrendReport, EngineError> {
         let Page { limit, .. } = Page::new(Some(limit), None, None)?;
-        let scores = self.trend_scores(request)?;
-        let reader = self.store.reader()?;
+        match self.view()? {
+            Some(view) => self.at_one_moment(&view, &mut |moment| self.trends_at(moment, request, limit)),
+            None => {
+                let nothing = score(request, None)?;
+                Ok(report(&nothing, Vec::new(), Vec::new()))
+            }
+        }
+    }
+
+    fn trends_at(
+        &self,
+        moment: &Moment<'_>,
+        request: &TrendRequest,
+        limit: usize,
+    ) -> Result<TrendReport, EngineError> {
+        let scores = self.trend_scores(&moment.snapshot, request)?;
         let rows: Vec<u32> = scores.rows.keys().copied().collect();
-        let ids = reader.ids(&rows)?;
+        let ids = moment.ids(&rows)?;
         let mut ranked: Vec<(u32, &Scored, &String)> =
             scores.rows.iter().filter_map(|(row, scored)| Some((*row, scored, ids.get(row)?))).collect();
         ranked.sort_by(|a, b| b.1.score.total_cmp(&a.1.score).then_with(|| a.2.cmp(b.2)));
 
         let head = &ranked[..limit.min(ranked.len())];
-        let mut papers = reader.papers(&head.iter().map(|(row, ..)| *row).collect::<Vec<_>>())?;
+        let mut papers = moment.papers(&head.iter().map(|(row, ..)| *row).collect::<Vec<_>>())?;
         let trending = head.iter().filter_map(|(row, scored, _)| {
             Some(Trending { score: scored.score, growth: scored.growth, paper: papers.remove(row)? })
         });
-        let dates = |span: Option<(i32, i32)>| span.map(|(first, last)| (date_of(first), date_of(last)));
-        Ok(TrendReport {
-            window: dates(scores.window),
-            history: dates(scores.history),
-            n_window: scores.n_window,
-            n_history: scores.history_rows.len(),
-            basis: scores.basis,
-            papers: trending.collect(),
-            groups: self.groups(&scores, &ranked)?,
-        })
+        let trending = trending.collect();
+        Ok(report(&scores, trending, groups(moment, &scores, &ranked)?))
     }
 
     /// The scores of the papers of a window. Made once for each generation: some milliseconds for each paper.
-    pub(crate) fn trend_scores(&self, request: &TrendRequest) -> Result<Arc<Scores>, EngineError> {
-        let catalog = self.catalog()?;
-        let generation = catalog.generation();
+    pub(crate) fn trend_scores(
+        &self,
+        snapshot: &Snapshot,
+        request: &TrendRequest,
+    ) -> Result<Arc<Scores>, EngineError> {
+        let generation = snapshot.generation;
         let slot = self.kept.slot::<Mutex<Vec<Arc<Scores>>>>();
         {
             let mut kept = slot.lock().unwrap_or_else(PoisonError::into_inner);
-            kept.retain(|scores| scores.generation == generation);
-            if let Some(scores) = kept.iter().find(|scores| scores.request == *request) {
+            kept.retain(|scores| scores.generation >= generation);
+            if let Some(scores) = kept.iter().find(|s| s.generation == generation && s.request == *request) {
                 return Ok(Arc::clone(scores));
             }
         }
-        let scores = Arc::new(self.score(request, generation, catalog.listed())?);
+        let scores = Arc::new(score(request, Some(snapshot))?);
         let mut kept = slot.lock().unwrap_or_else(PoisonError::into_inner);
         if kept.len() == MAX_KEPT {
             kept.remove(0);
@@ -231,110 +242,114 @@ impl Engine {
         kept.push(Arc::clone(&scores));
         Ok(scores)
     }
+}
 
-    fn score(
-        &self,
-        request: &TrendRequest,
-        generation: u64,
-        listed: impl Iterator<Item = Listed>,
-    ) -> Result<Scores, EngineError> {
-        let listed: Vec<Listed> = listed.collect();
-        let mut scores = Scores {
-            generation,
-            request: *request,
-            window: None,
-            history: None,
-            n_window: 0,
-            history_rows: Vec::new(),
-            basis: TrendBasis::Growth,
-            rows: HashMap::new(),
-        };
-        let latest = listed.iter().map(|paper| paper.day).max();
-        let Some(last) = request.as_of.map(days).or(latest) else { return Ok(scores) };
-        let first = last.saturating_sub(i32::from(request.window_days) - 1);
-        let before = first.saturating_sub(i32::from(request.history_days));
-        (scores.window, scores.history) = (Some((first, last)), Some((before, first - 1)));
+/// What the scores of a window come to.
+fn report(scores: &Scores, papers: Vec<Trending>, groups: Vec<TrendGroup>) -> TrendReport {
+    let dates = |span: Option<(i32, i32)>| span.map(|(first, last)| (date_of(first), date_of(last)));
+    TrendReport {
+        generation: scores.generation,
+        window: dates(scores.window),
+        history: dates(scores.history),
+        n_window: scores.n_window,
+        n_history: scores.history_rows.len(),
+        basis: scores.basis,
+        papers,
+        groups,
+    }
+}
 
-        let mut window: Vec<Listed> =
-            listed.iter().filter(|paper| (first..=last).contains(&paper.day)).copied().collect();
-        window.sort_unstable_by_key(|paper| (std::cmp::Reverse(paper.day), paper.row));
-        scores.n_window = window.len();
-        let history = listed.iter().filter(|paper| (before..first).contains(&paper.day));
-        scores.history_rows = history.map(|paper| paper.row).collect();
-        scores.history_rows.sort_unstable();
-        if window.iter().any(|paper| paper.upvotes.is_some()) {
-            scores.basis = TrendBasis::Votes;
-            scores.rows = window.iter().map(|paper| (paper.row, by_votes(paper, last))).collect();
-        } else if let Some(view) = self.view()? {
-            scores.rows = by_growth(&view.snapshot(), &window, &scores.history_rows)?;
+fn score(request: &TrendRequest, snapshot: Option<&Snapshot>) -> Result<Scores, EngineError> {
+    let listed: Vec<Listed> = snapshot.map_or_else(Vec::new, |snapshot| snapshot.catalog.listed().collect());
+    let mut scores = Scores {
+        generation: snapshot.map_or(0, |snapshot| snapshot.generation),
+        request: *request,
+        window: None,
+        history: None,
+        n_window: 0,
+        history_rows: Vec::new(),
+        basis: TrendBasis::Growth,
+        rows: HashMap::new(),
+    };
+    let latest = listed.iter().map(|paper| paper.day).max();
+    let Some(last) = request.as_of.map(days).or(latest) else { return Ok(scores) };
+    let first = last.saturating_sub(i32::from(request.window_days) - 1);
+    let before = first.saturating_sub(i32::from(request.history_days));
+    (scores.window, scores.history) = (Some((first, last)), Some((before, first - 1)));
+
+    let mut window: Vec<Listed> =
+        listed.iter().filter(|paper| (first..=last).contains(&paper.day)).copied().collect();
+    window.sort_unstable_by_key(|paper| (std::cmp::Reverse(paper.day), paper.row));
+    scores.n_window = window.len();
+    let history = listed.iter().filter(|paper| (before..first).contains(&paper.day));
+    scores.history_rows = history.map(|paper| paper.row).collect();
+    scores.history_rows.sort_unstable();
+    if window.iter().any(|paper| paper.upvotes.is_some()) {
+        scores.basis = TrendBasis::Votes;
+        scores.rows = window.iter().map(|paper| (paper.row, by_votes(paper, last))).collect();
+    } else if let Some(snapshot) = snapshot {
+        scores.rows = by_growth(snapshot, &window, &scores.history_rows)?;
+    }
+    Ok(scores)
+}
+
+/// Groups of the papers that burst. The strongest founds one with all within its radius that burst too; who
+/// has a paper of a group within the radius joins it, else founds the next.
+fn groups(
+    moment: &Moment<'_>,
+    scores: &Scores,
+    ranked: &[(u32, &Scored, &String)],
+) -> Result<Vec<TrendGroup>, EngineError> {
+    if scores.basis == TrendBasis::Votes {
+        return Ok(Vec::new());
+    }
+    let bursting: HashSet<u32> =
+        ranked.iter().filter(|(_, scored, _)| scored.score >= BURST_SCORE).map(|(row, ..)| *row).collect();
+    let mut group_of: HashMap<u32, usize> = HashMap::new();
+    let mut groups: Vec<(&Scored, Growth, Vec<u32>)> = Vec::new();
+    for (row, scored, _) in ranked {
+        let Some(growth) = scored.growth else { continue };
+        if !bursting.contains(row) || group_of.contains_key(row) {
+            continue;
         }
-        Ok(scores)
+        // Who grew with a group that is there already is of that group.
+        if let Some(&group) = scored.near.iter().find_map(|near| group_of.get(near)) {
+            group_of.insert(*row, group);
+            groups[group].2.push(*row);
+            continue;
+        }
+        let near = scored.near.iter().filter(|near| bursting.contains(near));
+        let members: Vec<u32> = std::iter::once(row).chain(near).copied().collect();
+        group_of.extend(members.iter().map(|member| (*member, groups.len())));
+        groups.push((scored, growth, members));
+    }
+    groups.retain(|(.., members)| members.len() >= MIN_GROUP);
+    groups.truncate(MAX_GROUPS);
+    if groups.is_empty() {
+        return Ok(Vec::new());
     }
 
-    /// Groups of the papers that burst. The strongest founds one with all within its radius that burst too; who
-    /// has a paper of a group within the radius joins it, else founds the next.
-    fn groups(
-        &self,
-        scores: &Scores,
-        ranked: &[(u32, &Scored, &String)],
-    ) -> Result<Vec<TrendGroup>, EngineError> {
-        if scores.basis == TrendBasis::Votes {
-            return Ok(Vec::new());
+    let grouped: Vec<u32> = groups.iter().flat_map(|(.., members)| members).copied().collect();
+    let step = scores.history_rows.len().div_ceil(MAX_BACKGROUND).max(1);
+    let mut rows = grouped.clone();
+    rows.extend(scores.history_rows.iter().step_by(step));
+    let papers = moment.papers(&rows)?;
+    let terms: HashMap<u32, Terms> =
+        papers.par_iter().map(|(row, stored)| (*row, terms_of(&embedded_text(&stored.paper)))).collect();
+    let background = Background::of(terms.values());
+    let place: HashMap<u32, usize> =
+        ranked.iter().enumerate().map(|(place, (row, ..))| (*row, place)).collect();
+    let groups = groups.into_iter().map(|(scored, growth, mut members)| {
+        members.sort_by_key(|row| place.get(row).copied());
+        let of_members: Vec<&Terms> = members.iter().filter_map(|row| terms.get(row)).collect();
+        TrendGroup {
+            label: background.label(&of_members),
+            score: scored.score,
+            growth,
+            papers: members.iter().filter_map(|row| Some(papers.get(row)?.paper.id.to_string())).collect(),
         }
-        let bursting: HashSet<u32> = ranked
-            .iter()
-            .filter(|(_, scored, _)| scored.score >= BURST_SCORE)
-            .map(|(row, ..)| *row)
-            .collect();
-        let mut group_of: HashMap<u32, usize> = HashMap::new();
-        let mut groups: Vec<(&Scored, Growth, Vec<u32>)> = Vec::new();
-        for (row, scored, _) in ranked {
-            let Some(growth) = scored.growth else { continue };
-            if !bursting.contains(row) || group_of.contains_key(row) {
-                continue;
-            }
-            // Who grew with a group that is there already is of that group.
-            if let Some(&group) = scored.near.iter().find_map(|near| group_of.get(near)) {
-                group_of.insert(*row, group);
-                groups[group].2.push(*row);
-                continue;
-            }
-            let near = scored.near.iter().filter(|near| bursting.contains(near));
-            let members: Vec<u32> = std::iter::once(row).chain(near).copied().collect();
-            group_of.extend(members.iter().map(|member| (*member, groups.len())));
-            groups.push((scored, growth, members));
-        }
-        groups.retain(|(.., members)| members.len() >= MIN_GROUP);
-        groups.truncate(MAX_GROUPS);
-        if groups.is_empty() {
-            return Ok(Vec::new());
-        }
-
-        let grouped: Vec<u32> = groups.iter().flat_map(|(.., members)| members).copied().collect();
-        let step = scores.history_rows.len().div_ceil(MAX_BACKGROUND).max(1);
-        let mut rows = grouped.clone();
-        rows.extend(scores.history_rows.iter().step_by(step));
-        let papers = self.store.reader()?.papers(&rows)?;
-        let terms: HashMap<u32, Terms> =
-            papers.par_iter().map(|(row, stored)| (*row, terms_of(&embedded_text(&stored.paper)))).collect();
-        let background = Background::of(terms.values());
-        let place: HashMap<u32, usize> =
-            ranked.iter().enumerate().map(|(place, (row, ..))| (*row, place)).collect();
-        let groups = groups.into_iter().map(|(scored, growth, mut members)| {
-            members.sort_by_key(|row| place.get(row).copied());
-            let of_members: Vec<&Terms> = members.iter().filter_map(|row| terms.get(row)).collect();
-            TrendGroup {
-                label: background.label(&of_members),
-                score: scored.score,
-                growth,
-                papers: members
-                    .iter()
-                    .filter_map(|row| Some(papers.get(row)?.paper.id.to_string()))
-                    .collect(),
-            }
-        });
-        Ok(groups.collect())
-    }
+    });
+    Ok(groups.collect())
 }
 
 fn by_votes(paper: &Listed, last: i32) -> Scored {

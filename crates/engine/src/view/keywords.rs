@@ -1,8 +1,6 @@
 //! The texts of a store as a keyword index.
 
 use std::path::Path;
-use std::thread;
-use std::time::{Duration, Instant};
 
 use cognate_corpus::Paper;
 use cognate_keyword::{Access, Document, KeywordIndex, KeywordOptions, Status};
@@ -10,7 +8,7 @@ use sha2::{Digest, Sha256};
 
 use super::INDEX_DIR;
 use crate::error::EngineError;
-use crate::store::Store;
+use crate::store::{Reader, Store};
 
 /// The folder of the keyword index's files inside [`INDEX_DIR`].
 const KEYWORDS_DIR: &str = "keywords";
@@ -21,47 +19,39 @@ const TEXTS_VERSION: u32 = 1;
 /// Papers that are taken from the store at a time.
 const PORTION: usize = 5_000;
 
-/// How long a process that does not write the files waits for the one that does: a running server sees
-/// a commit of another process within 200 ms.
-const MAX_WAIT: Duration = Duration::from_secs(1);
-
-/// Opens the index; one that is damaged or of another store is begun anew by the process that writes.
-pub(super) fn open(store: &Store, data_dir: &Path, may_write: bool) -> Result<KeywordIndex, EngineError> {
-    let access = if may_write { Access::Write } else { Access::Read };
+/// Opens the index. One that is damaged, of another store or of a later state of this one is begun anew: in its files by
+/// the process that writes, else in memory.
+pub(super) fn open(store: &Store, data_dir: &Path, access: Access) -> Result<KeywordIndex, EngineError> {
     let options = options_of(store, data_dir, access);
-    let opened = Instant::now();
-    loop {
-        match KeywordIndex::open(options.clone()) {
-            Err(damage) if damage.calls_for_rebuild() && may_write => {
-                tracing::warn!("{damage}; beginning anew from the store");
-                return Ok(KeywordIndex::create(options)?);
-            }
-            // Whoever writes the files mends them, or is replacing them at this moment.
-            Err(damage) if damage.calls_for_rebuild() && opened.elapsed() < MAX_WAIT => {
-                thread::sleep(Duration::from_millis(20));
-            }
-            Ok(index) if index.generation() > store.reader()?.generation()? && may_write => {
-                tracing::warn!("the store was put back to an earlier state; indexing its texts anew");
-                return Ok(KeywordIndex::create(options)?);
-            }
-            opened => return Ok(opened?),
+    match KeywordIndex::open(options.clone()) {
+        Err(damage) if damage.calls_for_rebuild() => {
+            tracing::warn!("{damage}; indexing the texts of the store anew");
+            Ok(KeywordIndex::create(options)?)
         }
+        Ok(index) if index.generation() > store.reader()?.generation()? => {
+            tracing::warn!("the store was put back to an earlier state; indexing its texts anew");
+            drop(index);
+            Ok(KeywordIndex::create(options)?)
+        }
+        opened => Ok(opened?),
     }
 }
 
-/// Indexes what the store has and the index has not; or waits for the process that does.
-pub(super) fn feed(index: &KeywordIndex, store: &Store, may_write: bool) -> Result<(), EngineError> {
-    let reader = store.reader()?;
-    let latest = reader.generation()?;
-    if !may_write {
-        let began = Instant::now();
-        while index.generation() < latest && began.elapsed() < MAX_WAIT {
-            if !index.reload()? {
-                thread::sleep(Duration::from_millis(20));
-            }
+/// Takes what another process wrote to the files. Before the store is read, so that they are not ahead of it.
+pub(super) fn reload(index: &KeywordIndex, access: Access) -> Result<(), EngineError> {
+    match (index.reload(), access) {
+        // Whoever writes the files begins them anew. What is in memory goes on.
+        (Err(damage), Access::Read) if damage.calls_for_rebuild() => {
+            tracing::debug!("{damage}");
+            Ok(())
         }
-        return Ok(());
+        (reloaded, _) => Ok(reloaded.map(drop)?),
     }
+}
+
+/// Indexes what the store has and the index has not.
+pub(super) fn feed(index: &KeywordIndex, reader: &Reader) -> Result<(), EngineError> {
+    let latest = reader.generation()?;
     let mut reached = index.generation();
     if reached >= latest {
         return Ok(());

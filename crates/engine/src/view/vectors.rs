@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 
 use super::INDEX_DIR;
 use crate::error::EngineError;
-use crate::store::Store;
+use crate::store::{Reader, Store};
 use crate::stored_model::StoredModel;
 
 /// The folder of the vectors' files inside [`INDEX_DIR`].
@@ -79,16 +79,12 @@ pub(super) fn open(options: CollectionOptions, latest_generation: u64) -> Result
 
 /// Applies what the store has and the collection has not, in portions, so that memory holds the vectors
 /// of one beside the collection's own.
-pub(super) fn feed(collection: &Collection, store: &Store) -> Result<(), EngineError> {
-    let reader = store.reader()?;
+pub(super) fn feed(collection: &Collection, reader: &Reader) -> Result<(), EngineError> {
     let latest = reader.generation()?;
-    while collection.generation() != latest {
+    while collection.generation() < latest {
         let changes = reader.vectors_since(collection.generation(), PORTION)?;
         let (upserts, deletes, generation) = (changes.upserts, changes.deletes, changes.generation);
         collection.apply(Changes { upserts, deletes, generation })?;
-        if generation >= latest {
-            break;
-        }
     }
     Ok(())
 }

@@ -9,7 +9,7 @@ use rand::seq::IndexedRandom;
 use rand::{Rng, SeedableRng};
 use roaring::RoaringBitmap;
 
-use crate::support::{apply, open, query_of};
+use crate::support::{apply, open, open_to_read, query_of};
 
 /// Numbers: the analysis leaves them as they are.
 const VOCABULARY: u32 = 60;
@@ -21,6 +21,8 @@ fn every_state_is_that_of_a_map_scanned_one_by_one() {
         let mut rng = StdRng::seed_from_u64(seed);
         let mut model: BTreeMap<u32, Document> = BTreeMap::new();
         let mut index = open(dir.path());
+        // Another process, which has the same changes in memory.
+        let mut reader = open_to_read(dir.path()).unwrap();
         for generation in 1..20 {
             let upserts: Vec<(u32, Document)> = (0..rng.random_range(0..8))
                 .map(|_| (rng.random_range(0..40), random_document(&mut rng)))
@@ -31,7 +33,7 @@ fn every_state_is_that_of_a_map_scanned_one_by_one() {
                 apply(&index, &upserts, &deletes, generation);
             }
             deletes.iter().for_each(|row| drop(model.remove(row)));
-            model.extend(upserts);
+            model.extend(upserts.clone());
             match rng.random_range(0..6) {
                 0 => {
                     drop(index);
@@ -47,6 +49,17 @@ fn every_state_is_that_of_a_map_scanned_one_by_one() {
             }
             assert_eq!(index.generation(), generation);
             check(&model, &index.snapshot(), &mut rng);
+
+            apply(&reader, &upserts, &deletes, generation);
+            match rng.random_range(0..8) {
+                0 => reader = open_to_read(dir.path()).unwrap(),
+                1 => assert!(reader.reload().unwrap()),
+                _ => {}
+            }
+            check(&model, &reader.snapshot(), &mut rng);
+            let query = query_of(&format!("{} {}", random_word(&mut rng), random_word(&mut rng)));
+            let answer = |snapshot: Arc<Snapshot>| snapshot.search(&query, 100, None).unwrap();
+            assert_eq!(answer(reader.snapshot()), answer(index.snapshot()), "the same to the bit");
         }
     }
 }

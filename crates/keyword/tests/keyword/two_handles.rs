@@ -28,7 +28,56 @@ fn a_reader_sees_commits_when_it_reloads() {
     assert_eq!((reader.generation(), matching(&reader, "alpha")), (4, vec![2]));
     // What was held stays as it was, though its files are gone.
     assert_eq!(before.search(&Query::parse("alpha"), 9, None).unwrap()[0].0, 1);
-    assert!(matches!(reader.begin(), Err(KeywordError::ReadOnly { .. })));
+    assert!(matches!(reader.optimize(), Err(KeywordError::ReadOnly { .. })));
+}
+
+#[test]
+fn a_reader_applies_changes_in_memory_and_takes_the_files_that_have_them() {
+    let dir = tempfile::tempdir().unwrap();
+    let writer = open(dir.path());
+    apply(&writer, &[(1, document("alpha", "")), (2, document("alpha beta", ""))], &[], 3);
+    let reader = open_to_read(dir.path()).unwrap();
+    let in_memory = |index: &KeywordIndex| {
+        let segments = index.status().segments;
+        segments
+            .iter()
+            .filter(|segment| segment.name == "memory")
+            .map(|segment| segment.n_rows)
+            .sum::<usize>()
+    };
+    // New, replaced, deleted.
+    apply(&reader, &[(3, document("alpha", "")), (2, document("gamma", ""))], &[1], 4);
+    assert_eq!((matching(&reader, "alpha"), matching(&reader, "gamma")), (vec![3], vec![2]));
+    assert_eq!((reader.generation(), in_memory(&reader)), (4, 2));
+    apply(&reader, &[(3, document("delta", ""))], &[], 5);
+    assert_eq!((matching(&reader, "alpha"), matching(&reader, "delta")), (vec![], vec![3]));
+    // The files lack what is in memory: nothing is forgotten.
+    apply(&writer, &[(3, document("alpha", "")), (2, document("gamma", ""))], &[1], 4);
+    assert!(!reader.reload().unwrap());
+    assert_eq!((reader.generation(), matching(&reader, "delta")), (5, vec![3]));
+    apply(&writer, &[(3, document("delta", ""))], &[], 5);
+    assert!(reader.reload().unwrap());
+    assert_eq!((reader.generation(), matching(&reader, "delta"), in_memory(&reader)), (5, vec![3], 0));
+    // Nothing that a reader did is in the files.
+    drop(writer);
+    assert_eq!(matching(&open(dir.path()), "delta"), [3]);
+}
+
+#[test]
+fn memory_holds_few_segments_and_lets_go_where_the_files_are_newer() {
+    let dir = tempfile::tempdir().unwrap();
+    let writer = open(dir.path());
+    let reader = open_to_read(dir.path()).unwrap();
+    for generation in 1..600_u32 {
+        let upserts: Vec<_> =
+            (0..10).map(|n| (10 * generation + n, document(&format!("common w{generation}"), ""))).collect();
+        apply(&reader, &upserts, &[], u64::from(generation));
+        assert!(reader.status().segments.len() < 20, "{:?}", reader.status());
+    }
+    assert_eq!(matching(&reader, "common").len(), 5_990);
+    apply(&writer, &[(10, document("common w1", ""))], &[], 1);
+    assert!(reader.reload().unwrap(), "many rows are indexed again from the files' generation on");
+    assert_eq!((reader.generation(), matching(&reader, "common")), (1, vec![10]));
 }
 
 #[test]

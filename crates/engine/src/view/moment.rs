@@ -1,0 +1,112 @@
+//! A snapshot and the store beside it, as one request reads them.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use cognate_vector::UnitVector;
+
+use super::Snapshot;
+use crate::error::EngineError;
+use crate::store::{Reader, Store, StoredPaper};
+
+/// What one request reads: an immutable snapshot, and the rows of the store in one transaction.
+///
+/// The transaction begins with the first row that is read, after the snapshot was taken, so the store may be ahead.
+/// Where a row that is read, or is missing from the snapshot, is newer, the moment [is outdated](Self::is_outdated),
+/// and whatever was made of it is thrown away.
+pub(crate) struct Moment<'s> {
+    pub(crate) snapshot: Arc<Snapshot>,
+    store: &'s Store,
+    reader: OnceLock<Mutex<Reader>>,
+    is_exact: bool,
+    is_outdated: AtomicBool,
+}
+
+impl<'s> Moment<'s> {
+    /// A snapshot, and the store whenever it is first read.
+    pub(super) fn beginning_with(snapshot: Arc<Snapshot>, store: &'s Store) -> Self {
+        Self {
+            snapshot,
+            store,
+            reader: OnceLock::new(),
+            is_exact: false,
+            is_outdated: AtomicBool::new(false),
+        }
+    }
+
+    /// A snapshot, and a transaction of exactly its generation: never outdated.
+    pub(super) fn exact(snapshot: Arc<Snapshot>, store: &'s Store, reader: Reader) -> Self {
+        let reader = OnceLock::from(Mutex::new(reader));
+        Self { snapshot, store, reader, is_exact: true, is_outdated: AtomicBool::new(false) }
+    }
+
+    /// Calls `read` with the transaction. What it gives may be newer than the snapshot; one call at a time.
+    pub(crate) fn read<T>(
+        &self,
+        read: impl FnOnce(&Reader) -> Result<T, EngineError>,
+    ) -> Result<T, EngineError> {
+        if self.reader.get().is_none() {
+            // Two threads may both begin one: the first is kept.
+            let reader = self.store.reader_as_of_now()?;
+            let _ = self.reader.set(Mutex::new(reader));
+        }
+        let reader = self.reader.get().expect("it was set above");
+        // A panic while reading leaves a transaction that only reads.
+        read(&reader.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// As [`read`](Self::read), for what cannot tell by rows whether it is newer than the snapshot.
+    pub(crate) fn read_exactly<T>(
+        &self,
+        read: impl FnOnce(&Reader) -> Result<T, EngineError>,
+    ) -> Result<T, EngineError> {
+        if !self.is_exact && self.read(|reader| reader.generation())? != self.snapshot.generation {
+            self.is_outdated.store(true, Ordering::Relaxed);
+            return Err(EngineError::Superseded);
+        }
+        self.read(read)
+    }
+
+    /// The transaction, for a caller that reads on when the request has ended. Of an exact moment only.
+    pub(crate) fn into_reader(self) -> Option<Reader> {
+        let reader = self.reader.into_inner().filter(|_| self.is_exact)?;
+        Some(reader.into_inner().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The ids of rows of the snapshot.
+    pub(crate) fn ids(&self, rows: &[u32]) -> Result<HashMap<u32, String>, EngineError> {
+        self.check(rows)?;
+        self.read(|reader| reader.ids(rows))
+    }
+
+    /// The papers of rows of the snapshot.
+    pub(crate) fn papers(&self, rows: &[u32]) -> Result<HashMap<u32, StoredPaper>, EngineError> {
+        self.check(rows)?;
+        self.read(|reader| reader.papers(rows))
+    }
+
+    /// The vector of a row that the store has. `None` where the snapshot lacks it: the row is newer, or has none.
+    pub(crate) fn vector(&self, row: u32) -> Result<Option<UnitVector>, EngineError> {
+        self.check(&[row])?;
+        Ok(self.snapshot.vectors.vector(row)?)
+    }
+
+    /// Whether something that was read is newer than the snapshot.
+    pub(crate) fn is_outdated(&self) -> bool {
+        self.is_outdated.load(Ordering::Relaxed)
+    }
+
+    /// Ends a request whose answer would be thrown away.
+    ///
+    /// # Errors
+    /// Any, if a row is newer than the snapshot: whoever runs the request runs it again in place of telling it.
+    fn check(&self, rows: &[u32]) -> Result<(), EngineError> {
+        if !self.is_exact {
+            let since = self.snapshot.generation;
+            let is_newer = self.read(|reader| reader.any_changed_since(since, rows))?;
+            self.is_outdated.fetch_or(is_newer, Ordering::Relaxed);
+        }
+        if self.is_outdated() { Err(EngineError::Superseded) } else { Ok(()) }
+    }
+}
