@@ -161,22 +161,22 @@ fn what_one_process_acknowledges_is_found_there_while_the_other_is_stopped() {
     };
     for (stopped, running) in [(&keeper, &other), (&other, &keeper)] {
         signal(stopped.pid(), "STOP");
-        post(running, "quokka", "Quokkas on the island");
+        post(running, "x-1", "Quokkas on the island");
         assert_eq!((total(running, "quokkas"), total(running, "wallabies")), (1, 0));
-        post(running, "quokka", "Wallabies on the island");
+        post(running, "x-1", "Wallabies on the island");
         assert_eq!((total(running, "quokkas"), total(running, "wallabies")), (0, 1));
-        assert_eq!(ids(&running.get("/v1/search?q=wallabies+island&limit=1").body), ["quokka"]);
-        assert_eq!(running.delete("/v1/papers/quokka").status, 204);
+        assert_eq!(ids(&running.get("/v1/search?q=wallabies+island&limit=1").body), ["x-1"]);
+        assert_eq!(running.delete("/v1/papers/x-1").status, 204);
         assert_eq!(total(running, "wallabies"), 0);
-        post(running, "numbat", "Numbats eat termites");
+        post(running, "x-2", "Numbats eat termites");
         signal(stopped.pid(), "CONT");
         wait_for("the other to follow", || (total(stopped, "numbats") == 1).then_some(()));
-        assert_eq!(running.delete("/v1/papers/numbat").status, 204);
+        assert_eq!(running.delete("/v1/papers/x-2").status, 204);
         wait_for("the other to follow", || (total(stopped, "numbats") == 0).then_some(()));
     }
     // What was in memory alone is written by whoever takes over.
     signal(keeper.pid(), "STOP");
-    post(&other, "bilby", "Bilbies dig burrows");
+    post(&other, "x-3", "Bilbies dig burrows");
     keeper.kill();
     assert_eq!(total(&other, "bilbies"), 1);
     wait_for("the other to keep the files", || {

@@ -5,7 +5,7 @@ use std::path::Path;
 use cognate_embed::ModelFolder;
 use rusqlite::Connection;
 
-use crate::error::EngineError;
+use crate::error::{EngineError, with_causes};
 use crate::model::ModelChoice;
 use crate::store::{Reader, SCHEMA_VERSION, STORE_FILE, Store};
 use crate::stored_model::StoredModel;
@@ -228,19 +228,4 @@ fn examine_model(choice: &ModelChoice, stored: Option<&StoredModel>) -> Check {
             format!("run `cognate model pull {wanted}` or `scripts/fetch-model`"),
         ),
     }
-}
-
-/// An error and its causes, in one line.
-fn with_causes(error: &dyn std::error::Error) -> String {
-    let mut line = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let text = error.to_string();
-        if !line.contains(&text) {
-            line.push_str(": ");
-            line.push_str(&text);
-        }
-        cause = error.source();
-    }
-    line
 }

@@ -4,16 +4,16 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use cognate_index::SearchPath;
 
-use crate::error::EngineError;
+use crate::error::{EngineError, with_causes};
 use crate::kept::Kept;
 use crate::model::{Model, ModelChoice};
 use crate::store::Store;
 use crate::stored_model::StoredModel;
-use crate::view::{Moment, View};
+use crate::view::{Moment, View, patience};
 
 /// How often a running server looks whether another process has committed: well under the second
 /// within which it must answer from the new papers.
@@ -145,18 +145,27 @@ impl Engine {
         });
     }
 
-    /// Does `step` again and again until `stop` is set; a failure is told once, not at every try.
+    /// Does `step` again and again until `stop` is set: after failures in a row after ever longer times, so that what fails
+    /// because the disk is full does not use the machine up. The same failure is told once.
     fn repeat(&self, stop: &AtomicBool, what: &str, mut step: impl FnMut() -> Result<(), EngineError>) {
         let mut told = String::new();
+        let mut n_failures = 0;
         while !stop.load(Ordering::Relaxed) {
             if let Err(error) = step() {
-                let error = error.to_string();
+                n_failures += 1;
+                let error = with_causes(&error);
                 if error != told {
                     tracing::error!("could not {what}: {error}");
                     told = error;
                 }
+            } else {
+                n_failures = 0;
             }
-            thread::park_timeout(FOLLOW_INTERVAL);
+            let waits_from = Instant::now();
+            let wait = patience(n_failures);
+            while waits_from.elapsed() < wait && !stop.load(Ordering::Relaxed) {
+                thread::park_timeout(FOLLOW_INTERVAL);
+            }
         }
     }
 
@@ -256,21 +265,12 @@ impl Engine {
             match request(&moment) {
                 _ if moment.is_outdated() => {}
                 // Damage found since the files were opened: they are begun anew from the store.
-                Err(error) if self.recover(view, &error)? => {}
+                Err(error) if view.recover(&self.store, &moment.snapshot, &error)? => {}
                 answered => return answered,
             }
             moment = view.exact_moment(&self.store)?;
         }
         request(&moment)
-    }
-
-    /// Replaces the derived file that made a request fail, if it was one.
-    pub(crate) fn recover(&self, view: &View, error: &EngineError) -> Result<bool, EngineError> {
-        match error {
-            EngineError::Index(_) => view.recover(&self.store),
-            EngineError::Keyword(error) => view.recover_keywords(&self.store, error),
-            _ => Ok(false),
-        }
     }
 
     /// The searchable vectors and texts, opened at the first call; `None` while the store has no model.
@@ -280,7 +280,10 @@ impl Engine {
         if let Some(view) = &view
             && !is_open
         {
-            view.persist(&self.store, false)?;
+            // What cannot be written is in memory all the same.
+            if let Err(error) = view.persist(&self.store, false) {
+                tracing::warn!("{}; the next start takes as long", with_causes(&error));
+            }
         }
         Ok(view)
     }

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use cognate_vector::VectorError;
 
+use crate::files::is_no_file;
+
 /// Why an index could not be made, changed, searched, written or read.
 ///
 /// Every error that [`Collection::open`](crate::Collection::open) gives beside an empty collection means the
@@ -131,6 +133,31 @@ pub enum IndexError {
         /// What is wrong with it.
         source: VectorError,
     },
+}
+
+impl IndexError {
+    /// Whether the files are at fault, so that the collection is to be opened anew: they are damaged, of something
+    /// else, or no files at all.
+    #[must_use]
+    pub fn calls_for_rebuild(&self) -> bool {
+        match self {
+            Self::UnknownVersion { .. }
+            | Self::OfAnotherStore { .. }
+            | Self::GenerationAhead { .. }
+            | Self::Damaged { .. }
+            | Self::FoundDamaged(_)
+            | Self::NotAUnitVector { .. } => true,
+            Self::Io { source, .. } => is_no_file(source),
+            Self::DuplicateRow { .. }
+            | Self::Dimension { .. }
+            | Self::GenerationBackwards { .. }
+            | Self::GraphParam { .. }
+            | Self::TooManyForGraph { .. }
+            | Self::ThreadPool(_)
+            | Self::NotF16 { .. }
+            | Self::ReadOnly => false,
+        }
+    }
 }
 
 /// A part of a file; see docs/format.md.

@@ -3,6 +3,8 @@
 use std::fs::{self, File};
 use std::io::{BufWriter, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use xxhash_rust::xxh3::Xxh3;
 
@@ -17,16 +19,24 @@ pub(crate) const ALIGNMENT: u64 = 64;
 #[derive(Debug, Clone)]
 pub(crate) struct Folder {
     path: PathBuf,
+    /// Whether nothing is to be written any more.
+    is_retired: Arc<AtomicBool>,
     #[cfg(test)]
     pub(crate) faults: faults::Faults,
 }
 
 impl Folder {
-    /// Makes the folder where there is none.
-    pub(crate) fn open(path: &Path) -> Result<Self, IndexError> {
-        fs::create_dir_all(path).map_err(io("make the folder", path))?;
+    /// Makes the folder where there is none and it `may_write`: also in place of something else of its name.
+    pub(crate) fn open(path: &Path, may_write: bool) -> Result<Self, IndexError> {
+        if may_write {
+            if path.symlink_metadata().is_ok() && !path.is_dir() {
+                fs::remove_file(path).map_err(io("remove what is no folder at", path))?;
+            }
+            fs::create_dir_all(path).map_err(io("make the folder", path))?;
+        }
         Ok(Self {
             path: path.to_owned(),
+            is_retired: Arc::default(),
             #[cfg(test)]
             faults: faults::Faults::default(),
         })
@@ -47,6 +57,9 @@ impl Folder {
         let path = self.path_of(name);
         let written = self.write_synced(&temporary, write).and_then(|()| {
             self.step(&temporary)?;
+            if path.is_dir() {
+                remove_any(&path).map_err(io("remove what is no file at", &path))?;
+            }
             fs::rename(&temporary, &path).map_err(io("rename to its place the file", &temporary))
         });
         if written.is_err() && !self.is_killed() {
@@ -77,7 +90,7 @@ impl Folder {
     pub(crate) fn remove(&self, name: &str) -> Result<(), IndexError> {
         let path = self.path_of(name);
         self.step(&path)?;
-        match fs::remove_file(&path) {
+        match remove_any(&path) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(io("remove", &path)(error)),
             _ => Ok(()),
         }
@@ -92,14 +105,19 @@ impl Folder {
             .map_err(io("list", &self.path))
     }
 
-    #[cfg(test)]
-    fn step(&self, path: &Path) -> Result<(), IndexError> {
-        self.faults.step().map_err(io("write (a fault of this test)", path))
+    /// From now on nothing is written or removed: another collection has the folder.
+    pub(crate) fn retire(&self) {
+        self.is_retired.store(true, Ordering::Release);
     }
 
-    #[cfg(not(test))]
-    #[allow(clippy::unused_self, clippy::unnecessary_wraps, reason = "tests inject faults here")]
-    fn step(&self, _path: &Path) -> Result<(), IndexError> {
+    /// Before each step of writing.
+    fn step(&self, path: &Path) -> Result<(), IndexError> {
+        if self.is_retired.load(Ordering::Acquire) {
+            return Err(IndexError::ReadOnly);
+        }
+        #[cfg(test)]
+        self.faults.step().map_err(io("write (a fault of this test)", path))?;
+        let _ = path;
         Ok(())
     }
 
@@ -173,6 +191,41 @@ impl Writer<'_> {
 
     pub(crate) fn len(&self) -> u64 {
         self.at
+    }
+}
+
+/// Removes a file, or a folder that is in a file's place.
+fn remove_any(path: &Path) -> std::io::Result<()> {
+    if path.symlink_metadata()?.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) }
+}
+
+/// Whether an error says that something else than a readable file is in a file's place.
+pub(crate) fn is_no_file(error: &std::io::Error) -> bool {
+    use std::io::ErrorKind as Kind;
+    /// What mapping a folder gives.
+    const NO_SUCH_DEVICE: i32 = 19;
+    let kinds = [
+        Kind::NotFound,
+        Kind::PermissionDenied,
+        Kind::IsADirectory,
+        Kind::NotADirectory,
+        Kind::UnexpectedEof,
+    ];
+    kinds.contains(&error.kind()) || error.raw_os_error() == Some(NO_SUCH_DEVICE)
+}
+
+/// What tells that a file was written to since: its length, and when that was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Stamp {
+    pub(crate) len: u64,
+    modified: Option<std::time::SystemTime>,
+}
+
+impl Stamp {
+    /// As the file is now.
+    pub(crate) fn of(file: &File) -> std::io::Result<Self> {
+        let metadata = file.metadata()?;
+        Ok(Self { len: metadata.len(), modified: metadata.modified().ok() })
     }
 }
 

@@ -8,7 +8,7 @@ use tantivy::query::FuzzyTermQuery;
 
 use crate::analysis;
 use crate::document::Field;
-use crate::error::{KeywordError, guarded, of_tantivy};
+use crate::error::KeywordError;
 use crate::query::{Correction, Query, QueryTerm};
 use crate::schema;
 use crate::snapshot::Snapshot;
@@ -29,8 +29,7 @@ impl Snapshot {
     /// # Errors
     /// As [`rank`](Self::rank).
     pub fn resolve(&self, query: &Query) -> Result<Query, KeywordError> {
-        let dir = self.dir();
-        guarded("search", dir, || self.resolved(query).map_err(of_tantivy("search", dir)))
+        self.searching(|| self.resolved(query))
     }
 
     pub(crate) fn resolved(&self, query: &Query) -> tantivy::Result<Query> {

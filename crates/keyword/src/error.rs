@@ -115,9 +115,12 @@ pub(crate) fn of_tantivy(action: &'static str, dir: &Path) -> impl Fn(TantivyErr
                 damaged(path, "a file of the index", "none".to_owned())
             }
             TantivyError::OpenReadError(OpenReadError::IoError { io_error, filepath })
-                if is_about_bytes(io_error) =>
+                if is_about_bytes(io_error) || is_no_file(io_error) =>
             {
                 damaged(filepath, "the bytes that were written", io_error.to_string())
+            }
+            TantivyError::OpenDirectoryError(OpenDirectoryError::NotADirectory(path)) => {
+                damaged(path, "a folder", "a file".to_owned())
             }
             TantivyError::OpenReadError(OpenReadError::IncompatibleIndex(found)) => {
                 damaged(Path::new(""), "files of this version", format!("{found:?}"))
@@ -145,6 +148,14 @@ fn is_about_bytes(error: &io::Error) -> bool {
         error.kind(),
         io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof | io::ErrorKind::InvalidInput
     )
+}
+
+/// Whether an error of opening a file says that there is none that can be read.
+fn is_no_file(error: &io::Error) -> bool {
+    /// What mapping a folder gives.
+    const NO_SUCH_DEVICE: i32 = 19;
+    let kinds = [io::ErrorKind::PermissionDenied, io::ErrorKind::IsADirectory, io::ErrorKind::NotADirectory];
+    kinds.contains(&error.kind()) || error.raw_os_error() == Some(NO_SUCH_DEVICE)
 }
 
 /// The shared error as one of its own that has it as its source.

@@ -4,7 +4,7 @@ use tantivy::DocSet;
 use tantivy::schema::IndexRecordOption;
 
 use crate::document::Field;
-use crate::error::{KeywordError, guarded, of_tantivy};
+use crate::error::KeywordError;
 use crate::query::Query;
 use crate::schema;
 use crate::snapshot::Snapshot;
@@ -25,8 +25,7 @@ impl Snapshot {
     /// # Errors
     /// As [`rank`](Self::rank).
     pub fn matched_terms(&self, query: &Query, row: u32) -> Result<Vec<MatchedTerm>, KeywordError> {
-        let dir = self.dir();
-        guarded("search", dir, || self.matched(query, row).map_err(of_tantivy("search", dir)))
+        self.searching(|| self.matched(query, row))
     }
 
     fn matched(&self, query: &Query, row: u32) -> tantivy::Result<Vec<MatchedTerm>> {

@@ -148,7 +148,7 @@ impl KeywordIndex {
             let snapshot = Snapshot::empty(dir);
             return Ok(Self::with_snapshot(options, snapshot));
         }
-        match fs::remove_dir_all(dir) {
+        match remove_any(dir) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
                 return Err(io("remove", dir)(error));
             }
@@ -249,6 +249,12 @@ impl KeywordIndex {
         self.reload().map(drop)
     }
 
+    /// Ends all writing: merges that are under way are cut short, and what was not committed is taken back. To be called
+    /// before another index is made in the same folder.
+    pub fn stop_writing(&self) {
+        *self.lock_writer() = None;
+    }
+
     /// How the index stands.
     #[must_use]
     pub fn status(&self) -> Status {
@@ -277,4 +283,9 @@ impl KeywordIndex {
         // Whoever panicked left a writer with changes that were not committed: `Update` drops them.
         self.writer.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Removes the folder, or whatever else has its name.
+fn remove_any(path: &std::path::Path) -> std::io::Result<()> {
+    if path.symlink_metadata()?.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) }
 }

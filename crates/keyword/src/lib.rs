@@ -43,6 +43,7 @@ mod rank;
 mod schema;
 mod scoring;
 mod snapshot;
+mod stamp;
 mod top;
 mod writer;
 

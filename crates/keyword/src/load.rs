@@ -11,6 +11,7 @@ use crate::directory::{MANAGED, META, SealedDirectory};
 use crate::error::{KeywordError, of_tantivy};
 use crate::index::KeywordOptions;
 use crate::snapshot::{Segment, Snapshot};
+use crate::stamp::Stamp;
 use crate::{analysis, schema};
 
 /// Times that a reader begins again because the writer replaced the list meanwhile.
@@ -139,6 +140,8 @@ fn segments(
         components.chain(dead).map(|component| segment.relative_path(component.clone()))
     });
     let files: Vec<_> = files.collect();
+    // Before they are checked, so that nothing is missed that is written meanwhile.
+    let stamps: Vec<Stamp> = files.iter().filter_map(|file| Stamp::of(options.dir.join(file)).ok()).collect();
     files.par_iter().try_for_each(|file| match index.directory().validate_checksum(file) {
         Ok(true) => Ok(()),
         Ok(false) => Err(KeywordError::Damaged {
@@ -159,7 +162,18 @@ fn segments(
             let reader = SegmentReader::open(&index.segment(segment.clone()));
             let opened = reader.and_then(Segment::new).map_err(of_tantivy("read", &options.dir))?;
             match opened.is_as(segment) {
-                true => Ok(Arc::new(opened)),
+                true => {
+                    let name = segment.id().uuid_string();
+                    let is_of_it = |stamp: &&Stamp| {
+                        stamp.path().file_name().is_some_and(|file| file.to_string_lossy().starts_with(&name))
+                    };
+                    let mut files: Vec<Stamp> = stamps.iter().filter(is_of_it).cloned().collect();
+                    // Those of a segment that is known, but for what was dead before.
+                    let of_known = known(segment).into_iter().flat_map(|known| known.files().to_vec());
+                    files
+                        .extend(of_known.filter(|stamp| stamp.path().extension().is_none_or(|e| e != "del")));
+                    Ok(Arc::new(opened.of_files(files)))
+                }
                 false => Err(KeywordError::Damaged {
                     path: options.dir.join(segment.id().uuid_string()),
                     expected: "as many rows as the list says",

@@ -21,7 +21,7 @@ use tantivy::schema::IndexRecordOption;
 
 use crate::analysis::Kind;
 use crate::document::Field;
-use crate::error::{KeywordError, guarded, of_tantivy};
+use crate::error::KeywordError;
 use crate::phrase;
 use crate::query::{Phrase, Query};
 use crate::schema;
@@ -60,11 +60,10 @@ impl Snapshot {
     /// [`KeywordError::Damaged`], [`KeywordError::Io`], [`KeywordError::Panicked`]: the files changed since
     /// they were opened.
     pub fn rank(self: &Arc<Self>, query: &Query) -> Result<Ranking, KeywordError> {
-        let dir = self.dir();
-        let (query, scores) = guarded("search", dir, || {
-            let resolved = self.resolved(query);
-            let scored = resolved.and_then(|query| self.scores(&query).map(|scores| (query, scores)));
-            scored.map_err(of_tantivy("search", dir))
+        let (query, scores) = self.searching(|| {
+            let query = self.resolved(query)?;
+            let scores = self.scores(&query)?;
+            Ok((query, scores))
         })?;
         let Scores { scores, bound, permitted, missing_phrases } = scores;
         let permitted = permitted.map(|permitted| self.rows_of(&permitted));
@@ -79,9 +78,7 @@ impl Snapshot {
         let words = query.terms.iter().filter(|term| term.kind == Kind::Word && !term.is_prefix);
         let required: Vec<_> = words.map(|term| vec![Phrase::of_term(term)]).collect();
         let query = Query { required, ..Query::default() };
-        let dir = self.dir();
-        let places =
-            guarded("search", dir, || phrase::permitted(self, &query).map_err(of_tantivy("search", dir)))?;
+        let places = self.searching(|| phrase::permitted(self, &query))?;
         Ok(self.rows_of(&places.unwrap_or_default()))
     }
 

@@ -10,9 +10,11 @@ use tantivy::index::SegmentId;
 use tantivy::{DocId, IndexMeta, InvertedIndexReader, SegmentMeta, SegmentReader};
 
 use crate::document::Field;
+use crate::error::{KeywordError, guarded, of_tantivy};
 use crate::index::SegmentStatus;
 use crate::schema;
 use crate::scoring::Scoring;
+use crate::stamp::Stamp;
 
 /// An index at one moment, to be searched. Cheap to hold; a file that a merge has replaced stays readable
 /// as long as a snapshot holds it.
@@ -63,6 +65,8 @@ pub(crate) struct Segment {
     taken_out: RoaringBitmap,
     /// By which tantivy merges it; `None` for a segment in files.
     handle: Option<tantivy::Segment>,
+    /// Its files, as they were checked.
+    files: Vec<Stamp>,
 }
 
 impl Segment {
@@ -83,8 +87,18 @@ impl Segment {
             lengths: (0..n_docs).map(|doc| [length(&title, doc), length(&abstract_text, doc)]).collect(),
             taken_out: RoaringBitmap::new(),
             handle: None,
+            files: Vec::new(),
             reader,
         })
+    }
+
+    /// The same, of files that were checked.
+    pub(crate) fn of_files(self, files: Vec<Stamp>) -> Self {
+        Self { files, ..self }
+    }
+
+    pub(crate) fn files(&self) -> &[Stamp] {
+        &self.files
     }
 
     /// The same, said to be in memory.
@@ -233,10 +247,6 @@ impl Snapshot {
         self.scoring
     }
 
-    pub(crate) fn dir(&self) -> &Path {
-        &self.dir
-    }
-
     /// The place of each row, in order of row.
     pub(crate) fn places(&self) -> &[u32] {
         &self.places
@@ -285,6 +295,22 @@ impl Snapshot {
         Self::new(&self.dir, generation, segments).with_scoring(self.scoring)
     }
 
+    /// Runs what reads postings: not where a file that it reads was written to since it was checked, since what tantivy
+    /// makes of such bytes may be anything, and of a file that was cut short nothing that a process survives.
+    pub(crate) fn searching<T>(&self, work: impl FnOnce() -> tantivy::Result<T>) -> Result<T, KeywordError> {
+        let files = self.segments.iter().flat_map(|segment| &segment.files);
+        files.filter(|file| is_searched(file.path())).try_for_each(Stamp::check)?;
+        guarded("search", &self.dir, || work().map_err(of_tantivy("search", &self.dir)))
+    }
+
+    /// Whether all files are as they were checked.
+    ///
+    /// # Errors
+    /// [`KeywordError::Damaged`] if one was written to since.
+    pub fn check_files(&self) -> Result<(), KeywordError> {
+        self.segments.iter().flat_map(|segment| &segment.files).try_for_each(Stamp::check)
+    }
+
     /// Rows in memory, dead ones included.
     pub(crate) fn n_in_memory(&self) -> usize {
         let in_memory = self.segments.iter().filter(|segment| segment.is_in_memory());
@@ -318,4 +344,10 @@ impl Snapshot {
         statuses.sort_by_key(|status| std::cmp::Reverse(status.n_rows));
         statuses
     }
+}
+
+/// Whether searches read a file: columns and lengths are read when it is opened, and no text is stored.
+fn is_searched(path: &Path) -> bool {
+    let extension = path.extension().and_then(std::ffi::OsStr::to_str);
+    matches!(extension, Some("term" | "idx" | "pos" | "del"))
 }

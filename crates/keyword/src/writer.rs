@@ -155,6 +155,8 @@ impl<'a> Update<'a> {
             Access::Write => {
                 // Also where the last commit could not be read back.
                 index.reload()?;
+                // tantivy reads them while it writes, on threads of which a panic would end the process.
+                index.snapshot().check_files()?;
                 guarded("write", &index.options.dir, || Writer::get(&mut writer, &index.options).map(drop))?;
                 None
             }
@@ -217,6 +219,7 @@ impl<'a> Update<'a> {
             return Ok(());
         }
         self.is_changed = true;
+        self.before.check_files()?;
         guarded("commit", &options.dir, || {
             let writer = Writer::get(&mut self.writer, options)?;
             writer.commit(Payload::new(options, generation)).map_err(of_tantivy("commit", &options.dir))

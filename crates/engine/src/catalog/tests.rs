@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::*;
 use crate::filter::{Clause, Condition, DateRange, MAX_FILTER_CLAUSES, MAX_FILTER_DEPTH, YearRange};
-use crate::store::Attributes;
+use crate::store::{Attributes, Store};
 
 fn attributes(record: serde_json::Value) -> Attributes {
     let text = |name: &str| record[name].as_str().map(str::to_owned);

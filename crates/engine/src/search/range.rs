@@ -105,7 +105,7 @@ impl Engine {
             let found = near(&moment.snapshot, &query, request);
             if let Err(error) = &found
                 && is_first
-                && self.recover(&view, error)?
+                && view.recover(&self.store, &moment.snapshot, error)?
             {
                 is_first = false;
                 continue;

@@ -17,14 +17,14 @@ use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use cognate_index::{Collection, GRAPH_FROM, Maintained, Status};
-use cognate_keyword::{KeywordError, KeywordIndex};
+use cognate_keyword::KeywordIndex;
 
 pub(crate) use keywords::examine_keyword_files;
 pub(crate) use moment::Moment;
 pub(crate) use vectors::examine_vector_files;
 
 use crate::catalog::Catalog;
-use crate::error::EngineError;
+use crate::error::{EngineError, with_causes};
 use crate::store::{Reader, Store};
 use crate::stored_model::StoredModel;
 
@@ -60,8 +60,17 @@ pub(crate) struct View {
     current: ArcSwap<Snapshot>,
     collection: ArcSwap<Collection>,
     keywords: ArcSwap<KeywordIndex>,
+    /// Set while the texts are kept in memory because their files could not be written.
+    unwritten: Mutex<Option<Unwritten>>,
     /// Held while catching up, so that two threads do not apply the same changes twice.
     writing: Mutex<Writing>,
+}
+
+/// Files that could not be written, as on a full disk.
+#[derive(Clone, Copy)]
+struct Unwritten {
+    n_failures: u32,
+    next_try: Instant,
 }
 
 /// The lock of the derived files, where this process has it.
@@ -74,10 +83,6 @@ impl Writing {
 
     fn of_vectors(&self) -> cognate_index::Access {
         if self.may_write() { cognate_index::Access::Write } else { cognate_index::Access::Read }
-    }
-
-    fn of_keywords(&self) -> cognate_keyword::Access {
-        if self.may_write() { cognate_keyword::Access::Write } else { cognate_keyword::Access::Read }
     }
 }
 
@@ -93,7 +98,7 @@ impl View {
         let latest_generation = store.reader()?.generation()?;
         let (collection, keywords) = rayon::join(
             || vectors::open(options, latest_generation),
-            || keywords::open(store, data_dir, writing.of_keywords()),
+            || keywords::open(store, data_dir, access_of_keywords(writing.may_write())),
         );
         let (collection, keywords) = (collection?, keywords?);
         let nothing = Snapshot {
@@ -108,6 +113,7 @@ impl View {
             current: ArcSwap::from_pointee(nothing),
             collection: ArcSwap::from_pointee(collection),
             keywords: ArcSwap::from_pointee(keywords),
+            unwritten: Mutex::new(None),
             writing: Mutex::new(writing),
         };
         view.catch_up(store)?;
@@ -119,13 +125,13 @@ impl View {
     /// there are so many that this takes longer than anybody would wait.
     fn settle(&self, store: &Store) -> Result<(), EngineError> {
         let started = Instant::now();
-        while self.status().verifying && started.elapsed() < MAX_SETTLING {
-            if self.recover(store)? {
-                break;
-            }
+        while self.status().verifying
+            && started.elapsed() < MAX_SETTLING
+            && !self.recover_if_damaged(store)?
+        {
             thread::sleep(Duration::from_millis(1));
         }
-        self.recover(store).map(drop)
+        self.recover_if_damaged(store).map(drop)
     }
 
     /// The model behind the vectors.
@@ -175,7 +181,7 @@ impl View {
 
     /// Catches up with the store as it is now, and gives the transaction of that moment.
     fn caught_up(&self, store: &Store, writing: &MutexGuard<'_, Writing>) -> Result<Reader, EngineError> {
-        self.or_anew(store, writing, &|keywords| keywords::reload(keywords, writing.of_keywords()))?;
+        self.or_anew(store, writing, &|keywords| keywords::reload(keywords, self.keyword_access(writing)))?;
         let reader = store.reader_as_of_now()?;
         vectors::feed(&self.collection.load(), &reader)?;
         self.or_anew(store, writing, &|keywords| keywords::feed(keywords, &reader))?;
@@ -200,7 +206,8 @@ impl View {
         self.show(Arc::clone(&self.current.load().catalog));
     }
 
-    /// Does `work` on the index of texts; once more with one begun anew, if its files are found damaged.
+    /// Does `work` on the index of texts; once more with one begun anew, if its files are found damaged, or with one in
+    /// memory, if they cannot be written: searches go on, and what is committed is found.
     fn or_anew(
         &self,
         store: &Store,
@@ -212,44 +219,103 @@ impl View {
                 self.reopen_keywords(store, writing)?;
                 work(&self.keywords.load())
             }
+            Err(EngineError::Keyword(error))
+                if self.keyword_access(writing) == cognate_keyword::Access::Write =>
+            {
+                tracing::warn!("{}; new texts stay in memory", with_causes(&error));
+                let mut unwritten = self.lock_unwritten();
+                let n_failures = unwritten.map_or(0, |before| before.n_failures) + 1;
+                let next_try = Instant::now() + patience(n_failures);
+                *unwritten = Some(Unwritten { n_failures, next_try });
+                drop(unwritten);
+                self.reopen_keywords(store, writing)?;
+                keywords::feed(&self.keywords.load(), &store.reader_as_of_now()?)?;
+                Ok(())
+            }
             done => done,
         }
     }
 
-    /// Begins the index of texts anew if `error`, which a search gave, says that its files are damaged;
-    /// says whether it does.
-    pub(crate) fn recover_keywords(&self, store: &Store, error: &KeywordError) -> Result<bool, EngineError> {
-        if !error.calls_for_rebuild() {
-            return Ok(false);
-        }
-        tracing::warn!("{error}; beginning anew from the store");
-        let writing = self.lock_writing();
-        self.reopen_keywords(store, &writing)?;
-        self.caught_up(store, &writing)?;
-        Ok(true)
-    }
-
     fn reopen_keywords(&self, store: &Store, writing: &MutexGuard<'_, Writing>) -> Result<(), EngineError> {
-        let index = keywords::open(store, &self.data_dir, writing.of_keywords())?;
+        self.keywords.load().stop_writing();
+        let index = keywords::open(store, &self.data_dir, self.keyword_access(writing))?;
         self.keywords.store(Arc::new(index));
         Ok(())
     }
 
-    /// Begins anew from the store if the files were found damaged since they were opened; says whether
-    /// they were.
-    pub(crate) fn recover(&self, store: &Store) -> Result<bool, EngineError> {
+    /// Opens the files anew if `error`, which a request on the snapshot `seen` gave, says that they are damaged: those that
+    /// are begin anew from the store. Says whether the request is to be asked again.
+    pub(crate) fn recover(
+        &self,
+        store: &Store,
+        seen: &Arc<Snapshot>,
+        error: &EngineError,
+    ) -> Result<bool, EngineError> {
+        let (of_vectors, of_keywords) = match error {
+            EngineError::Index(error) => (error.calls_for_rebuild(), false),
+            EngineError::Keyword(error) => (false, error.calls_for_rebuild()),
+            _ => (false, false),
+        };
+        if !of_vectors && !of_keywords {
+            return Ok(false);
+        }
         let writing = self.lock_writing();
-        let Some(damage) = self.collection.load().damage() else { return Ok(false) };
-        tracing::warn!("{damage}; beginning anew from the store");
-        self.reopen(store, &writing, 0)?;
-        self.caught_up(store, &writing)?;
+        if Arc::ptr_eq(&self.current.load(), seen) {
+            tracing::warn!("{error}");
+            self.reopen_damaged(store, &writing, (of_vectors, of_keywords))?;
+        }
         Ok(true)
+    }
+
+    /// The same for what was found wrong since the files were opened, by whatever reads them; says whether something
+    /// was.
+    pub(crate) fn recover_if_damaged(&self, store: &Store) -> Result<bool, EngineError> {
+        let collection = self.collection.load_full();
+        let of_vectors = collection.check_files();
+        let of_keywords = self.keywords.load().snapshot().check_files();
+        if of_vectors.is_ok() && of_keywords.is_ok() {
+            return Ok(false);
+        }
+        let writing = self.lock_writing();
+        if !Arc::ptr_eq(&self.collection.load(), &collection) {
+            return Ok(true);
+        }
+        let found: [Option<&dyn std::fmt::Display>; 2] = [
+            of_vectors.as_ref().err().map(|error| error as &dyn std::fmt::Display),
+            of_keywords.as_ref().err().map(|error| error as &dyn std::fmt::Display),
+        ];
+        found.into_iter().flatten().for_each(|error| tracing::warn!("{error}"));
+        self.reopen_damaged(store, &writing, (of_vectors.is_err(), of_keywords.is_err()))?;
+        Ok(true)
+    }
+
+    fn reopen_damaged(
+        &self,
+        store: &Store,
+        writing: &MutexGuard<'_, Writing>,
+        (vectors, keywords): (bool, bool),
+    ) -> Result<(), EngineError> {
+        if vectors {
+            self.reopen(store, writing, store.reader()?.generation()?)?;
+            // What is damaged must be found before it answers: every byte of it is checked.
+            let collection = self.collection.load_full();
+            while collection.status().verifying && collection.damage().is_none() {
+                thread::sleep(Duration::from_millis(1));
+            }
+            if collection.damage().is_some() {
+                self.reopen(store, writing, 0)?;
+            }
+        }
+        if keywords {
+            self.reopen_keywords(store, writing)?;
+        }
+        self.caught_up(store, writing).map(drop)
     }
 
     /// Does one step of what is due to the files: seals what is new, merges segments. Says whether
     /// there was something to do. Takes minutes over many papers; searches go on meanwhile.
     pub(crate) fn maintain(&self, store: &Store) -> Result<bool, EngineError> {
-        self.recover(store)?;
+        self.recover_if_damaged(store)?;
         self.become_writer(store)?;
         let has_worked = self.collection.load_full().maintain()? != Maintained::Nothing;
         if has_worked {
@@ -301,7 +367,7 @@ impl View {
     fn become_writer(&self, store: &Store) -> Result<(), EngineError> {
         let mut writing = self.lock_writing();
         if writing.may_write() {
-            return Ok(());
+            return self.write_texts_again(store, &writing);
         }
         let Some(lock) = lock(&self.data_dir)? else { return Ok(()) };
         writing.0 = Some(lock);
@@ -319,12 +385,35 @@ impl View {
         taken
     }
 
+    /// Tries again to write what could not be written.
+    fn write_texts_again(&self, store: &Store, writing: &MutexGuard<'_, Writing>) -> Result<(), EngineError> {
+        let before = *self.lock_unwritten();
+        let Some(before) = before.filter(|before| before.next_try <= Instant::now()) else { return Ok(()) };
+        *self.lock_unwritten() = None;
+        let written =
+            self.reopen_keywords(store, writing).and_then(|()| self.caught_up(store, writing).map(drop));
+        if let Some(again) = &mut *self.lock_unwritten() {
+            again.n_failures = before.n_failures + 1;
+            again.next_try = Instant::now() + patience(again.n_failures);
+        }
+        written
+    }
+
+    fn keyword_access(&self, writing: &MutexGuard<'_, Writing>) -> cognate_keyword::Access {
+        access_of_keywords(writing.may_write() && self.lock_unwritten().is_none())
+    }
+
+    fn lock_unwritten(&self) -> MutexGuard<'_, Option<Unwritten>> {
+        self.unwritten.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn reopen(
         &self,
         store: &Store,
         writing: &MutexGuard<'_, Writing>,
         latest_generation: u64,
     ) -> Result<(), EngineError> {
+        self.collection.load().retire();
         let options = vectors::options_of(store, &self.data_dir, &self.model, writing.of_vectors());
         self.collection.store(Arc::new(vectors::open(options, latest_generation)?));
         Ok(())
@@ -336,17 +425,70 @@ impl View {
     }
 }
 
-/// The lock of derived files, or `None` while another process holds it. The system lets go of it
-/// when the process ends, however it ends.
+fn access_of_keywords(may_write: bool) -> cognate_keyword::Access {
+    if may_write { cognate_keyword::Access::Write } else { cognate_keyword::Access::Read }
+}
+
+/// How long to wait after so many failures in a row: twice as long after each, up to five minutes.
+pub(crate) fn patience(n_failures: u32) -> Duration {
+    const FIRST: Duration = Duration::from_millis(200);
+    const LONGEST: Duration = Duration::from_secs(300);
+    FIRST.saturating_mul(1 << n_failures.min(16)).min(LONGEST)
+}
+
+/// The lock of derived files, or `None` while another process holds it, or where nothing can be written: then
+/// everything is kept in memory. The system lets go of it when the process ends, however it ends.
 fn lock(data_dir: &Path) -> Result<Option<File>, EngineError> {
     let folder = data_dir.join(INDEX_DIR);
     let path = folder.join(LOCK_FILE);
     let io = |source| EngineError::Io { action: "lock", path: path.clone(), source };
-    std::fs::create_dir_all(&folder).map_err(io)?;
-    let file = OpenOptions::new().create(true).truncate(false).write(true).open(&path).map_err(io)?;
+    let file = match open_lock(&folder, &path) {
+        Err(error) if cannot_write(&error) => {
+            tracing::debug!("could not write {}: {error}", path.display());
+            return Ok(None);
+        }
+        opened => opened.map_err(io)?,
+    };
     match file.try_lock() {
         Ok(()) => Ok(Some(file)),
         Err(std::fs::TryLockError::WouldBlock) => Ok(None),
         Err(std::fs::TryLockError::Error(source)) => Err(io(source)),
+    }
+}
+
+/// Opens the lock's file. What has the place of the folder or of the file makes room: all of it is derived.
+fn open_lock(folder: &Path, path: &Path) -> std::io::Result<File> {
+    if folder.symlink_metadata().is_ok() && !folder.is_dir() {
+        std::fs::remove_file(folder)?;
+    }
+    std::fs::create_dir_all(folder)?;
+    if path.is_dir() {
+        std::fs::remove_dir_all(path)?;
+    }
+    OpenOptions::new().create(true).truncate(false).write(true).open(path)
+}
+
+/// Whether the system takes no files here: the folder is read-only, or the disk full.
+fn cannot_write(error: &std::io::Error) -> bool {
+    use std::io::ErrorKind as Kind;
+    let kinds = [
+        Kind::PermissionDenied,
+        Kind::ReadOnlyFilesystem,
+        Kind::StorageFull,
+        Kind::QuotaExceeded,
+        Kind::FileTooLarge,
+    ];
+    kinds.contains(&error.kind())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patience_grows_and_has_an_end() {
+        let seconds = |n| patience(n).as_secs_f64();
+        assert_eq!([seconds(0), seconds(1), seconds(4)], [0.2, 0.4, 3.2]);
+        assert_eq!([seconds(11), seconds(12), seconds(u32::MAX)], [300.0; 3]);
     }
 }

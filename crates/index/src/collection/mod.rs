@@ -264,6 +264,20 @@ impl Collection {
         self.damage.get().cloned()
     }
 
+    /// Ends all writing, also that of a merge which is under way. To be called before another collection is opened in the
+    /// same folder; searches of this one go on.
+    pub fn retire(&self) {
+        self.folder.retire();
+    }
+
+    /// Whether the files are as they were opened: checked as before each search.
+    ///
+    /// # Errors
+    /// What was found to be damaged.
+    pub fn check_files(&self) -> Result<(), IndexError> {
+        self.snapshot().check_damage()
+    }
+
     fn lock_state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

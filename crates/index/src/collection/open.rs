@@ -25,14 +25,14 @@ impl Collection {
     ///
     /// # Errors
     /// [`IndexError::GraphParam`] for options out of range, and [`IndexError::Io`] if the folder
-    /// cannot be made or a file in it cannot be read for another reason than that it is missing.
+    /// cannot be made or the system fails to read a file that is there.
     pub fn open(options: CollectionOptions) -> Result<(Self, Option<IndexError>), IndexError> {
         options.build.check()?;
         crate::build::check_range("dim", options.dim, 1, MAX_DIM)?;
-        let folder = Folder::open(&options.dir)?;
+        let folder = Folder::open(&options.dir, options.access == Access::Write)?;
         let (found, damage) = match load(&folder, &options) {
             Ok(found) => (found, None),
-            Err(error @ IndexError::Io { .. }) if !is_missing(&error) => return Err(error),
+            Err(error @ IndexError::Io { .. }) if !error.calls_for_rebuild() => return Err(error),
             Err(error) => (None, Some(error)),
         };
         let is_used = found.is_some();
@@ -124,10 +124,6 @@ fn load(folder: &Folder, options: &CollectionOptions) -> Result<Option<Loaded>, 
         });
     }
     Ok(Some((manifest, segments)))
-}
-
-fn is_missing(error: &IndexError) -> bool {
-    matches!(error, IndexError::Io { source, .. } if source.kind() == std::io::ErrorKind::NotFound)
 }
 
 /// A number above that of every segment file in the folder.

@@ -187,7 +187,7 @@ impl Snapshot {
     pub(super) fn check_damage(&self) -> Result<(), IndexError> {
         match self.damage.get() {
             Some(found) => Err(IndexError::FoundDamaged(Arc::clone(found))),
-            None => Ok(()),
+            None => self.segments.iter().try_for_each(|live| live.segment.check_unchanged()),
         }
     }
 }

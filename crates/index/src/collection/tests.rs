@@ -322,3 +322,59 @@ fn damage_makes_a_collection_begin_empty() {
 }
 
 mod model;
+
+/// Writes over a whole file, in place: the file that a map shows.
+fn write_over(path: &Path, len: u64, byte: u8) {
+    use std::io::Write;
+    let mut file = std::fs::OpenOptions::new().write(true).open(path).unwrap();
+    file.set_len(len).unwrap();
+    file.write_all(&vec![byte; len as usize]).unwrap();
+}
+
+#[test]
+fn a_file_that_changes_under_an_open_collection_is_noticed_by_the_next_search() {
+    let vectors = clustered(5, 600, 16, 8);
+    for (len_divisor, byte) in [(1, 0), (1, 0xff), (2, 0), (7, 0x5a), (u64::MAX, 0)] {
+        let dir = tempfile::tempdir().unwrap();
+        let collection = open(dir.path(), 16, 200);
+        upsert(&collection, numbered(&vectors));
+        collection.flush().unwrap();
+        let snapshot = collection.snapshot();
+        assert_eq!(snapshot.search(&vectors[0], &SearchParams::new(3)).unwrap().hits[0].row, 0);
+        let segment = dir.path().join("segment-00000001");
+        let len = segment.metadata().unwrap().len();
+        write_over(&segment, len / len_divisor, byte);
+        let damage = snapshot.search(&vectors[0], &SearchParams::new(3)).unwrap_err();
+        assert!(damage.calls_for_rebuild(), "{damage:?}");
+        assert!(snapshot.scores_of(&vectors[0], &[1]).unwrap_err().calls_for_rebuild());
+        assert!(collection.maintain().unwrap_err().calls_for_rebuild());
+        assert!(collection.check_files().is_err());
+        drop((snapshot, collection));
+        let (collection, damage) = Collection::open(options(dir.path(), 16, 200)).unwrap();
+        assert!(damage.is_some() && collection.generation() == 0);
+    }
+}
+
+#[test]
+fn a_folder_in_the_place_of_a_file_is_damage_and_makes_room_for_the_file() {
+    let vectors = clustered(6, 300, 16, 8);
+    let dir = tempfile::tempdir().unwrap();
+    let folder = dir.path().join("vectors");
+    std::fs::write(&folder, "no folder").unwrap();
+    for name in ["manifest", "segment-00000001", "segment-00000002.tmp", "manifest.tmp"] {
+        let (collection, _) = Collection::open(options(&folder, 16, 200)).unwrap();
+        upsert(&collection, numbered(&vectors));
+        collection.flush().unwrap();
+        drop(collection);
+        let place = folder.join(name);
+        let _ = std::fs::remove_file(&place);
+        std::fs::create_dir_all(place.join("inside")).unwrap();
+        let (collection, damage) = Collection::open(options(&folder, 16, 200)).unwrap();
+        assert_eq!(damage.is_none(), name.ends_with(".tmp"), "{name}: {damage:?}");
+        upsert(&collection, numbered(&vectors));
+        collection.optimize().unwrap();
+        drop(collection);
+        assert_eq!(open(&folder, 16, 200).snapshot().len(), 300, "{name}");
+        std::fs::remove_dir_all(&folder).unwrap();
+    }
+}

@@ -24,7 +24,7 @@ use rayon::prelude::*;
 use self::format::{Header, damaged};
 pub(crate) use self::write::{Source, WriteParams, write};
 use crate::error::{IndexError, Section};
-use crate::files::{io, read_at};
+use crate::files::{Stamp, io, read_at};
 use crate::map::Map;
 use crate::quantize;
 use crate::walk::{Scratch, Terrain, Upper};
@@ -51,7 +51,7 @@ pub(crate) struct Segment {
 #[derive(Debug)]
 enum Storage {
     Memory { rows: Vec<u32>, vectors: Vec<i8>, values: Vec<f16> },
-    Mapped { map: Map, file: File, path: PathBuf, header: Box<Header> },
+    Mapped { map: Map, rows: Vec<u32>, file: File, stamp: Stamp, path: PathBuf, header: Box<Header> },
 }
 
 impl Segment {
@@ -106,8 +106,7 @@ impl Segment {
     #[inline]
     pub(crate) fn rows(&self) -> &[u32] {
         match &self.storage {
-            Storage::Memory { rows, .. } => rows,
-            Storage::Mapped { map, header, .. } => part(map, header.rows),
+            Storage::Memory { rows, .. } | Storage::Mapped { rows, .. } => rows,
         }
     }
 

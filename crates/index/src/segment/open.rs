@@ -15,7 +15,7 @@ use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 use super::format::{HEADER_LEN, Header, LINKS, check, check_links, damaged, decode_upper};
 use super::{Segment, Storage, part};
 use crate::error::{IndexError, Section as Part};
-use crate::files::{ALIGNMENT, Section, io, read_at};
+use crate::files::{ALIGNMENT, Section, Stamp, io, read_at};
 use crate::map::Map;
 use crate::quantize;
 
@@ -32,7 +32,8 @@ impl Segment {
     /// [`IndexError::Io`], and errors that name the section which is not as it was written.
     pub(crate) fn open(path: &Path, binding: &[u8; 32]) -> Result<Self, IndexError> {
         let file = File::open(path).map_err(io("open", path))?;
-        let file_len = file.metadata().map_err(io("read the length of", path))?.len();
+        let stamp = Stamp::of(&file).map_err(io("read the length of", path))?;
+        let file_len = stamp.len;
         if file_len < HEADER_LEN as u64 {
             let found = format_args!("a file of {file_len} bytes");
             return Err(damaged(path, Part::Header, &format!("{HEADER_LEN} bytes"), found));
@@ -49,8 +50,8 @@ impl Segment {
         })?;
         let map = Map::new(&file, len).map_err(io("map", path))?;
 
-        let rows: &[u32] = part(&map, header.rows);
-        check(path, Part::Rows, header.rows.xxh3, xxh3_64(bytemuck::cast_slice(rows)))?;
+        let rows: Vec<u32> = part(&map, header.rows).to_vec();
+        check(path, Part::Rows, header.rows.xxh3, xxh3_64(bytemuck::cast_slice(&rows)))?;
         if !rows.is_sorted_by(|a, b| a < b) {
             return Err(damaged(path, Part::Rows, "rows in ascending order, each once", "others"));
         }
@@ -80,7 +81,14 @@ impl Segment {
             scale: header.scale,
             residual: header.residual,
             upper: (header.slots > 0 && header.n > 0).then_some(upper),
-            storage: Storage::Mapped { map, file, path: path.to_owned(), header: Box::new(header) },
+            storage: Storage::Mapped {
+                map,
+                rows,
+                file,
+                stamp,
+                path: path.to_owned(),
+                header: Box::new(header),
+            },
             scratches: Mutex::default(),
             verified: AtomicBool::new(false),
         })
@@ -100,6 +108,22 @@ impl Segment {
         }
         self.mark_verified();
         Ok(())
+    }
+
+    /// Whether the file is as it was opened, as far as its length and time of change tell. To be asked before the map is
+    /// read: a file that something cut short cannot be read there, and what something wrote to it is not what was
+    /// checked.
+    ///
+    /// # Errors
+    /// [`IndexError::Damaged`] if it was written to.
+    pub(crate) fn check_unchanged(&self) -> Result<(), IndexError> {
+        let Storage::Mapped { file, path, stamp, .. } = &self.storage else { return Ok(()) };
+        let now = Stamp::of(file).map_err(io("read the length of", path))?;
+        if now == *stamp {
+            return Ok(());
+        }
+        let found = format_args!("one of {} bytes that was written to since", now.len);
+        Err(damaged(path, Part::Header, &format!("the file of {} bytes that was opened", stamp.len), found))
     }
 
     /// For a file that this process has just written.

@@ -28,7 +28,7 @@ fn in_memory(vectors: &[UnitVector]) -> Arc<Segment> {
 fn written(folder: &Path, vectors: &[UnitVector], graph_from: usize) -> PathBuf {
     let segment = in_memory(vectors);
     let pool = rayon::ThreadPoolBuilder::new().num_threads(2).build().unwrap();
-    let folder = Folder::open(folder).unwrap();
+    let folder = Folder::open(folder, true).unwrap();
     let params = WriteParams {
         folder: &folder,
         name: "segment-00000001",
