@@ -28,6 +28,7 @@ fn a_search_answers_alike_by_get_and_post_and_command() {
         [
             "id",
             "score",
+            "relevance",
             "scores",
             "title",
             "abstract",
@@ -41,7 +42,10 @@ fn a_search_answers_alike_by_get_and_post_and_command() {
         ]
     );
     let fields: Vec<&String> = body["meta"].as_object().unwrap().keys().collect();
-    assert_eq!(fields, ["mode", "model", "generation", "path", "took_ms"]);
+    assert_eq!(
+        fields,
+        ["mode", "model", "generation", "path", "semantic_ratio", "confidence", "fits_well", "took_ms"]
+    );
     let scores: Vec<f64> =
         body["data"].as_array().unwrap().iter().map(|hit| hit["score"].as_f64().unwrap()).collect();
     assert!(scores.is_sorted_by(|a, b| a >= b));

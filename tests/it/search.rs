@@ -55,6 +55,10 @@ fn words_phrases_and_identifiers_are_found() {
         assert_eq!((ids(&answer)[0].as_str(), ids(&answer).len()), ("hep-th/9901001", 5), "{named}");
         assert!(answer["data"][0]["score"].as_f64().unwrap() > 0.999);
     }
+    let automatic = search(&server, "q=waggle+dance&semantic_ratio=auto");
+    assert_eq!(automatic["data"], search(&server, "q=waggle+dance")["data"]);
+    assert_eq!(search(&server, "q=waggle+dance&semantic_ratio=0.3")["meta"]["semantic_ratio"], 0.3_f32);
+    assert_eq!(server.get("/v1/search?q=x&semantic_ratio=much").status, 400);
     let only_meaning = search(&server, "q=waggle+dance&semantic_ratio=1");
     let semantic = search(&server, "q=waggle+dance&mode=semantic");
     assert_eq!(ids(&only_meaning), ids(&semantic));
@@ -115,8 +119,11 @@ fn facets_order_and_explanations() {
         json!([{"value": "2019", "n_papers": 1}, {"value": "2021", "n_papers": 1}])
     );
     assert_eq!(answer["facets"]["categories"].as_array().unwrap().len(), 3);
-    let newest = search(&server, "q=insects&sort=newest");
+    let newest = search(&server, "q=insects&sort=newest&min_relevance=0");
     assert_eq!(ids(&newest), ["notitle", "dance", "bees", "lattice", "hep-th/9901001"]);
+    // The newest of what fits, and not of all.
+    let newest = search(&server, "q=waggle&sort=newest");
+    assert_eq!((ids(&newest), &newest["total"]), (vec!["dance".to_owned(), "bees".to_owned()], &json!(2)));
 
     let explained = search(&server, "q=does+the+dance+tell+where+food+is&explain=true&year=2019");
     let hit = &explained["data"][0];
@@ -125,7 +132,10 @@ fn facets_order_and_explanations() {
     assert_eq!([&why["semantic"]["rank"], &why["keyword"]["rank"]], [1, 1]);
     let (semantic, keyword) = (&why["semantic"]["scaled"], &why["keyword"]["scaled"]);
     let ratio = why["semantic_ratio"].as_f64().unwrap();
-    let fused = ratio * semantic.as_f64().unwrap() + (1.0 - ratio) * keyword.as_f64().unwrap();
+    assert_eq!(explained["meta"]["semantic_ratio"].as_f64().unwrap(), ratio);
+    let fused = ratio * semantic.as_f64().unwrap()
+        + (1.0 - ratio) * keyword.as_f64().unwrap()
+        + why["neighbours"].as_f64().unwrap();
     assert!((fused - hit["score"].as_f64().unwrap()).abs() < 1e-5);
     let sentence = &why["best_sentence"];
     let (start, end) =
@@ -208,8 +218,16 @@ fn many_searches_at_once_and_everything_above_a_score() {
 fn lists_are_exported_as_other_programs_read_them() {
     let cognate = Cognate::with_demo();
     let export = |format: &str| {
-        let output =
-            cognate.run(&["search", "machine learning for climate", "--limit", "100", "--format", format]);
+        let output = cognate.run(&[
+            "search",
+            "machine learning for climate",
+            "--limit",
+            "100",
+            "--format",
+            format,
+            "--min-relevance",
+            "0",
+        ]);
         assert!(output.status.success());
         let name = cognate.folder.path().join(format!("papers.{format}"));
         std::fs::write(&name, &output.stdout).unwrap();
@@ -273,10 +291,164 @@ fn any_text_is_a_query() {
     for text in texts {
         for mode in ["hybrid", "semantic", "keyword"] {
             for format in [None, Some("json"), Some("csv"), Some("bibtex"), Some("ris"), Some("atom")] {
-                let body = json!({"q": text, "mode": mode, "format": format, "explain": true}).to_string();
+                let body = json!({"q": text, "mode": mode, "format": format, "explain": format.is_none()});
+                let body = body.to_string();
                 let status = server.status("/v1/search", JSON, &body);
                 assert!(status == 200 || status == 400, "{text:?} {mode} {format:?}: {status}");
             }
         }
     }
+}
+
+/// The values of the answer that `ids` gives, from page after page.
+fn paged(server: &Server, body: &Value, limit: usize) -> Vec<String> {
+    let (mut found, mut offset) = (Vec::new(), 0);
+    loop {
+        let mut body = body.clone();
+        body["limit"] = json!(limit);
+        body["offset"] = json!(offset);
+        let answer = server.post("/v1/search", JSON, &body.to_string());
+        assert_eq!(answer.status, 200, "{body}: {}", answer.body);
+        let page = ids(&answer.body);
+        let total = answer.body["total"].as_u64().unwrap() as usize;
+        assert_eq!(page.len(), limit.min(total.saturating_sub(offset)), "{body}: a page is full");
+        if page.is_empty() {
+            assert_eq!(found.len(), total, "{body}");
+            return found;
+        }
+        found.extend(page);
+        offset += limit;
+    }
+}
+
+#[test]
+fn paging_gives_each_paper_once() {
+    let cognate = Cognate::with_demo();
+    let server = cognate.serve(&[]);
+    for body in [
+        json!({"q": "sleep and memory"}),
+        json!({"q": "ice", "min_score": 0.1}),
+        json!({"q": "ice shelves", "mode": "keyword"}),
+        json!({"q": "ice shelves and the sea", "mode": "keyword", "min_score": 0.2}),
+        json!({"q": "dark matter halos", "mode": "semantic", "year": "2015-"}),
+        json!({"q": "learning", "sort": "newest"}),
+        json!({"q": "learning", "sort": "newest", "min_relevance": 0}),
+        json!({"q": "learning", "min_relevance": 0.2}),
+        json!({"year": "2010-"}),
+    ] {
+        let mut found = paged(&server, &body, 7);
+        let n_found = found.len();
+        assert!(n_found > 0, "{body}");
+        found.sort();
+        found.dedup();
+        assert_eq!(found.len(), n_found, "{body}: none comes twice");
+    }
+}
+
+#[test]
+fn relevance_means_the_same_for_every_query() {
+    let cognate = Cognate::with_demo();
+    let server = cognate.serve(&[]);
+    for mode in ["hybrid", "semantic"] {
+        let inside = search(&server, &format!("q=does+sleep+help+memory&mode={mode}&limit=100"));
+        let outside = search(&server, &format!("q=best+chocolate+cake+recipe&mode={mode}&limit=100"));
+        let relevances = |answer: &Value| -> Vec<f64> {
+            let hits = answer["data"].as_array().unwrap();
+            hits.iter().map(|hit| hit["relevance"].as_f64().unwrap()).collect()
+        };
+        for answer in [&inside, &outside] {
+            let relevances = relevances(answer);
+            assert!(relevances.is_sorted_by(|a, b| a >= b), "{mode}: {relevances:?}");
+            assert_eq!(answer["meta"]["confidence"], answer["data"][0]["relevance"]);
+        }
+        assert_eq!(
+            (&inside["meta"]["fits_well"], &outside["meta"]["fits_well"]),
+            (&json!(true), &json!(false))
+        );
+        // A filter like any other.
+        let cut = relevances(&inside)[2];
+        let least = search(
+            &server,
+            &format!("q=does+sleep+help+memory&mode={mode}&min_relevance={}&facets=year", cut - 1e-6),
+        );
+        assert_eq!((&least["total"], ids(&least)), (&json!(3), ids(&inside)[..3].to_vec()), "{mode}");
+        let counted = |answer: &Value| -> u64 {
+            let years = answer["facets"]["year"].as_array().unwrap();
+            years.iter().map(|year| year["n_papers"].as_u64().unwrap()).sum()
+        };
+        assert_eq!(counted(&least), 3);
+        // Facets are of what fits, where that was not asked for.
+        let faceted = search(&server, &format!("q=does+sleep+help+memory&mode={mode}&facets=year"));
+        assert!(faceted["total_relevant"].as_u64().unwrap() < faceted["total"].as_u64().unwrap());
+        assert_eq!(counted(&faceted), faceted["total_relevant"].as_u64().unwrap());
+    }
+    assert_eq!(search(&server, "q=best+chocolate+cake+recipe&sort=newest")["total"], 0);
+    let (_, exported) = server.text("/v1/search?q=best+chocolate+cake+recipe&format=ris");
+    assert_eq!(exported.trim(), "");
+    let page = server.text("/search?q=best+chocolate+cake+recipe").1;
+    assert!(page.contains("Nothing fits well"), "{page}");
+    let said = cognate.run(&["search", "best chocolate cake recipe"]);
+    assert!(String::from_utf8(said.stdout).unwrap().contains("Nothing fits well"));
+    assert_eq!(server.get("/v1/search?q=x&min_relevance=2").status, 400);
+}
+
+#[test]
+fn what_is_wrong_is_said_before_any_work() {
+    let cognate = papers();
+    let server = cognate.serve(&[]);
+    for wrong in [
+        "q=bees&fields=nope",
+        "q=bees&format=nope",
+        "q=bees&year=2020-2010",
+        "q=bees&publication_date=2020:2019-12",
+        "q=bees&format=csv&explain=true",
+        "q=bees&format=bibtex&facets=year",
+        "q=bees&format=jsonl&fields=title",
+        "q=bees&q=wasps",
+        "q=bees&filter=%7B%22year%22%3A2010%2C%22year%22%3A2011%7D",
+        "q=bees&explain=perhaps",
+    ] {
+        let answer = server.get(&format!("/v1/search?{wrong}"));
+        assert_eq!(answer.status, 400, "{wrong}: {}", answer.body);
+        // The paper is not there, but the parameter is wrong first.
+        let similar = wrong.split_once('&').unwrap().1.replace("q=wasps", "fields=nope");
+        assert_eq!(server.get(&format!("/v1/papers/nobody/similar?{similar}")).status, 400, "{similar}");
+    }
+    for wrong in [
+        r#"{"q": "bees", "filter": {"year": "2010", "year": "2011"}}"#,
+        r#"{"q": "bees", "filter": {"must": [{"author": "a", "author": "b"}]}}"#,
+        r#"{"q": "bees", "q": "wasps"}"#,
+    ] {
+        let status = server.status("/v1/search", JSON, wrong);
+        assert!(status == 400 || status == 422, "{wrong}: {status}");
+    }
+    assert_eq!(server.status("/v1/search", JSON, r#"{"q": "bees", "year": "2020-2010"}"#), 400);
+    let twice = r#"{"name": "a", "q": "bees", "q": "wasps"}"#;
+    assert!([400, 422].contains(&server.status("/v1/saved", JSON, twice)));
+    // As other languages write yes, no and lists.
+    let explained = search(&server, "q=bees&explain=True&limit=1");
+    assert!(explained["data"][0]["explanation"].is_object());
+    let faceted = search(&server, "q=bees&facets=year&facets=venue&exact=FALSE&min_relevance=0");
+    assert_eq!(faceted["facets"].as_object().unwrap().len(), 2);
+    assert_eq!(search(&server, "q=bees&categories=hep-th&categories=hep-lat")["total"], 2);
+}
+
+#[test]
+fn explaining_a_long_abstract_is_bounded() {
+    let cognate = Cognate::new();
+    let text: String = (0..2_000)
+        .map(|i| match i {
+            1_500 => "The bees of this colony dance on the comb for food. ".to_owned(),
+            i => format!("In experiment {i} of many there was nothing to be seen at all. "),
+        })
+        .collect();
+    let record = json!({"id": "long", "title": "Bees", "abstract": text}).to_string();
+    let file = cognate.file("long.jsonl", &record);
+    cognate.json(&["index", &file]);
+    let server = cognate.serve(&[]);
+    let answer = search(&server, "q=do+bees+dance+on+the+comb&explain=true");
+    let sentence = &answer["data"][0]["explanation"]["best_sentence"];
+    let at = |name: &str| sentence[name].as_u64().unwrap() as usize;
+    let found: String = text.chars().skip(at("start")).take(at("end") - at("start")).collect();
+    assert_eq!(found, "The bees of this colony dance on the comb for food.");
 }

@@ -227,9 +227,12 @@ pub(crate) struct SearchArgs {
     /// How to rank: hybrid, semantic or keyword [default: hybrid]
     #[arg(long, value_name = "MODE")]
     pub(crate) mode: Option<String>,
-    /// Part of meaning in a hybrid score, from 0 to 1
+    /// Part of meaning in a hybrid score: auto, or from 0 to 1 [default: auto]
     #[arg(long, value_name = "RATIO")]
-    pub(crate) semantic_ratio: Option<f32>,
+    pub(crate) semantic_ratio: Option<String>,
+    /// Lowest relevance of a hit, from 0 to 1 [default: none; 0.15 with --sort newest or --format]
+    #[arg(long, value_name = "RELEVANCE")]
+    pub(crate) min_relevance: Option<f32>,
     #[command(flatten)]
     pub(crate) filters: FilterArgs,
 }
@@ -504,15 +507,21 @@ pub(crate) struct EvalArgs {
     /// How to rank: hybrid, semantic or keyword [default: all of them, compared]
     #[arg(long, value_name = "MODE")]
     pub(crate) mode: Option<String>,
-    /// Part of meaning in hybrid scores, from 0 to 1
+    /// Part of meaning in hybrid scores: auto, or from 0 to 1 [default: auto]
     #[arg(long, value_name = "RATIO")]
-    pub(crate) semantic_ratio: Option<f32>,
+    pub(crate) semantic_ratio: Option<String>,
     /// Write the rankings of the mode as a TREC run
     #[arg(long, value_name = "FILE", requires = "mode")]
     pub(crate) run: Option<PathBuf>,
     /// Write the measures of every query as CSV
     #[arg(long, value_name = "FILE")]
     pub(crate) per_query: Option<PathBuf>,
+    /// Also ask these questions, one a line, which the collection does not answer
+    #[arg(long, value_name = "FILE")]
+    pub(crate) outside: Option<PathBuf>,
+    /// Write what relevance is estimated from, a line of JSON for each query
+    #[arg(long, value_name = "FILE", requires = "mode")]
+    pub(crate) evidence: Option<PathBuf>,
     /// Compare with the rankings of a TREC run, and say whether the difference is significant
     #[arg(long, value_name = "FILE")]
     pub(crate) against: Option<PathBuf>,

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::io::{self, Write};
 
-use cognate_wire::{ErrorBody, SearchBody, TrendsBody};
+use cognate_wire::{ErrorBody, NOTHING_FITS, SearchBody, TrendsBody};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -80,6 +80,10 @@ pub(crate) fn hits(body: &SearchBody) -> String {
     if body.data.is_empty() {
         text.push_str("No papers found.");
         return text;
+    }
+    if body.meta.fits_well == Some(false) {
+        text.push_str(NOTHING_FITS);
+        text.push_str("\n\n");
     }
     for (index, hit) in body.data.iter().enumerate() {
         let score = hit.get("score").and_then(Value::as_f64).unwrap_or_default();

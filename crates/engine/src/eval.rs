@@ -16,7 +16,9 @@ use crate::error::EngineError;
 use crate::ingest::Ingestion;
 use crate::metrics::{self, Metrics, QueryMetrics};
 use crate::model::{Model, ModelChoice};
-use crate::search::{MAX_LIMIT, Mode, Page, SearchOptions, SearchRequest, SemanticRatio};
+use crate::search::{
+    MAX_LIMIT, Mode, Page, QueryEvidence, SearchOptions, SearchRequest, SearchResponse, SemanticRatio,
+};
 use crate::stored_model::StoredModel;
 
 /// What to evaluate.
@@ -29,6 +31,8 @@ pub struct EvalRequest<'a> {
     pub modes: &'a [Mode],
     /// The part of meaning in hybrid scores; `None` is the default.
     pub semantic_ratio: Option<SemanticRatio>,
+    /// Questions that the collection does not answer, to see how many are told that nothing fits.
+    pub outside: &'a [String],
     /// The user's data folder; the collection is kept below it, apart from the user's papers.
     pub data_dir: &'a FilePath,
     /// The model.
@@ -57,6 +61,22 @@ pub struct Approximation {
     pub overlap_at_10: f64,
 }
 
+/// What an answer tells of how well it fits the query.
+#[derive(Debug, Clone, PartialEq)]
+pub struct QueryFit {
+    /// The query's id; the text of one from outside.
+    pub query: String,
+    /// Whether it is from outside.
+    pub is_outside: bool,
+    /// What the best papers tell.
+    pub evidence: Option<QueryEvidence>,
+    /// The score of the best [`N_FITTED`] hits, and their grade, where they were judged.
+    pub hits: Vec<(f32, Option<i32>)>,
+}
+
+/// Hits of each query of which [`QueryFit`] tells.
+const N_FITTED: usize = 20;
+
 /// What one way to rank achieved.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ModeReport {
@@ -68,6 +88,8 @@ pub struct ModeReport {
     pub per_query: Vec<(String, QueryMetrics)>,
     /// Every ranking, queries in the order of their file.
     pub run: Vec<RunLine>,
+    /// What the answers of judged queries, and then of those from outside, tell of how well they fit.
+    pub fits: Vec<QueryFit>,
     /// `None` where no graph is used.
     pub approximation: Option<Approximation>,
     /// Wall time of all searches.
@@ -112,7 +134,22 @@ pub fn evaluate(request: EvalRequest<'_>, ingestion: Ingestion<'_>) -> Result<Ev
         })
         .collect();
     let ratio = request.semantic_ratio;
-    let modes = request.modes.iter().map(|mode| evaluate_mode(&engine, &judged, (*mode, ratio)));
+    let modes = request.modes.iter().map(|mode| {
+        let mut report = evaluate_mode(&engine, &judged, (*mode, ratio))?;
+        for text in request.outside {
+            let judgments = BTreeMap::new();
+            let options = SearchOptions {
+                mode: *mode,
+                semantic_ratio: ratio,
+                exact: true,
+                page: Page::new(Some(N_FITTED), None, None)?,
+                ..SearchOptions::default()
+            };
+            let response = engine.search(&SearchRequest::new(text, options)?)?;
+            report.fits.push(QueryFit { is_outside: true, ..fit_of(text, &response, &judgments) });
+        }
+        Ok::<_, EngineError>(report)
+    });
     Ok(EvalReport {
         collection: request
             .collection
@@ -134,14 +171,16 @@ fn evaluate_mode(
     let mut run = Vec::new();
     let mut per_query = Vec::new();
     let mut by_graph = Vec::new();
+    let mut fits = Vec::new();
     let (mut n_top, mut n_shared) = (0, 0);
     for (id, text, judgments) in queries {
         let options = |exact| SearchOptions { mode, semantic_ratio, exact, ..SearchOptions::default() };
-        let exact = ranking(engine, (id, text, judgments), options(true))?;
+        let (exact, fit) = ranking(engine, (id, text, judgments), options(true))?;
+        fits.push(fit);
         let ids: Vec<&str> = exact.iter().map(|(paper, _)| paper.as_str()).collect();
         per_query.extend(metrics::measure(&ids, judgments).map(|measures| ((*id).to_owned(), measures)));
         if mode != Mode::Keyword && engine.searches_by_graph()? {
-            let approximate = ranking(engine, (id, text, judgments), options(false))?;
+            let (approximate, _) = ranking(engine, (id, text, judgments), options(false))?;
             let found: Vec<&str> = approximate.iter().map(|(paper, _)| paper.as_str()).collect();
             by_graph.extend(metrics::measure(&found, judgments));
             let top = &ids[..ids.len().min(10)];
@@ -161,6 +200,7 @@ fn evaluate_mode(
         metrics: metrics::mean(&measures),
         per_query,
         run,
+        fits,
         approximation: (!by_graph.is_empty()).then(|| Approximation {
             ndcg_at_10: metrics::mean(&by_graph).mean.ndcg_at_10,
             overlap_at_10: n_shared as f64 / n_top.max(1) as f64,
@@ -180,18 +220,30 @@ pub fn measure_run(rankings: &BTreeMap<String, Vec<String>>, qrels: &Qrels) -> H
     measured.collect()
 }
 
-/// Ids and scores, best first.
+/// What an answer tells of how well it fits.
+fn fit_of(query: &str, response: &SearchResponse, judgments: &BTreeMap<&str, i32>) -> QueryFit {
+    let hits = response.hits.iter().take(N_FITTED);
+    QueryFit {
+        query: query.to_owned(),
+        is_outside: false,
+        evidence: response.meta.evidence,
+        hits: hits.map(|hit| (hit.score, judgments.get(hit.paper.paper.id.as_str()).copied())).collect(),
+    }
+}
+
+/// Ids and scores, best first, and what they tell of how well they fit.
 fn ranking(
     engine: &Engine,
     (id, text, judgments): (&str, &str, &BTreeMap<&str, i32>),
     options: SearchOptions,
-) -> Result<Vec<(String, f32)>, EngineError> {
+) -> Result<(Vec<(String, f32)>, QueryFit), EngineError> {
     let options = SearchOptions { page: Page::new(Some(MAX_LIMIT), None, None)?, ..options };
     let response = engine.search(&SearchRequest::new(text, options)?)?;
+    let fit = fit_of(id, &response, judgments);
     // Where queries are papers of the collection, finding oneself is no merit, unless judged so.
     let is_self = |paper: &PaperId| paper.as_str() == id && !judgments.contains_key(paper.as_str());
     let hits = response.hits.into_iter().filter(|hit| !is_self(&hit.paper.paper.id));
-    Ok(hits.map(|hit| (hit.paper.paper.id.into(), hit.score)).collect())
+    Ok((hits.map(|hit| (hit.paper.paper.id.into(), hit.score)).collect(), fit))
 }
 
 /// The engine over the collection's papers, complete.

@@ -36,6 +36,12 @@ impl FromStr for YearRange {
         range
             .filter(|range| range.first.is_some() || range.last.is_some())
             .ok_or_else(|| invalid("year", "a year or a range such as `2020-2023`, `2020-`, `-2023`", text))
+            .and_then(|range| match (range.first, range.last) {
+                (Some(first), Some(last)) if first > last => {
+                    Err(invalid("year", "a range that does not run backwards", text))
+                }
+                _ => Ok(range),
+            })
     }
 }
 
@@ -71,6 +77,12 @@ impl FromStr for DateRange {
                 let expected =
                     "a day, month or year, or a range such as `2019-03:2020-06`, `2019-03-05:`, `:2020`";
                 invalid("publication_date", expected, text)
+            })
+            .and_then(|range: Self| match (range.first, range.last) {
+                (Some(first), Some(last)) if first > last => {
+                    Err(invalid("publication_date", "a range that does not run backwards", text))
+                }
+                _ => Ok(range),
             })
     }
 }

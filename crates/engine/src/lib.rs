@@ -49,7 +49,9 @@ pub use doctor::{Check, examine};
 pub use embedding::{Embedded, Role};
 pub use engine::{Engine, EngineOptions, IndexStatus, Stats};
 pub use error::{EngineError, Fault};
-pub use eval::{Approximation, EvalReport, EvalRequest, ModeReport, RunLine, evaluate, measure_run};
+pub use eval::{
+    Approximation, EvalReport, EvalRequest, ModeReport, QueryFit, RunLine, evaluate, measure_run,
+};
 pub use filter::{Clause, Condition, DateRange, Filter, MAX_FILTER_CLAUSES, MAX_FILTER_DEPTH, YearRange};
 pub use ingest::{FileReport, IngestCounts, IngestEvent, IngestReport, Ingestion, RecordReport};
 pub use map::{MAX_MAP_GROUPS, MAX_MAP_POINTS, Map, MapGroup, MapPoint};
@@ -61,8 +63,9 @@ pub use reembed::ReembedReport;
 pub use saved::{MAX_NAME_CHARS, SavedQuestion};
 pub use search::{
     BestSentence, Explanation, Hit, MAX_EXPLAINED, MAX_LIMIT, MAX_OFFSET, MAX_QUERY_CHARS, MAX_SEEDS, Meta,
-    Mode, Page, Part, RangeHits, RangeRequest, Reading, RecommendRequest, Scores, SearchOptions,
-    SearchRequest, SearchResponse, Seed, SemanticRatio, Shown, Sort, Strategy, WithoutMarks,
+    Mode, Page, Part, QueryEvidence, RELEVANCE_CUT, RangeHits, RangeRequest, Reading, RecommendRequest,
+    Scores, SearchOptions, SearchRequest, SearchResponse, Seed, SemanticRatio, Shown, Sort, Strategy,
+    WithoutMarks,
 };
 pub use store::{
     Clash, DigestPeriod, DropRun, DroppedPaper, IngestPolicy, Label, MAX_SAVED, Outcome, RecordSource,

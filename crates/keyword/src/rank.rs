@@ -23,7 +23,7 @@ use crate::analysis::Kind;
 use crate::document::Field;
 use crate::error::KeywordError;
 use crate::phrase;
-use crate::query::{Phrase, Query};
+use crate::query::{Phrase, Query, QueryTerm};
 use crate::schema;
 use crate::scoring::idf;
 use crate::snapshot::{Segment, Snapshot};
@@ -36,6 +36,7 @@ pub struct Ranking {
     /// By place; 0 where nothing matches.
     scores: Vec<f32>,
     bound: f32,
+    n_telling_words: f32,
     /// The rows that may be answers; `None` for all.
     permitted: Option<RoaringBitmap>,
     /// The query in the words that rows have.
@@ -48,6 +49,7 @@ struct Scores {
     /// Of every place.
     scores: Vec<f32>,
     bound: f32,
+    n_telling_words: f32,
     /// The places that may be answers.
     permitted: Option<Vec<u32>>,
     missing_phrases: Vec<String>,
@@ -65,9 +67,10 @@ impl Snapshot {
             let scores = self.scores(&query)?;
             Ok((query, scores))
         })?;
-        let Scores { scores, bound, permitted, missing_phrases } = scores;
+        let Scores { scores, bound, n_telling_words, permitted, missing_phrases } = scores;
         let permitted = permitted.map(|permitted| self.rows_of(&permitted));
-        Ok(Ranking { snapshot: Arc::clone(self), scores, bound, permitted, query, missing_phrases })
+        let snapshot = Arc::clone(self);
+        Ok(Ranking { snapshot, scores, bound, n_telling_words, permitted, query, missing_phrases })
     }
 
     /// The rows that have every word of a query, in whatever fields.
@@ -134,10 +137,11 @@ impl Snapshot {
     fn scores(&self, query: &Query) -> tantivy::Result<Scores> {
         let mut scores = vec![0.0f32; self.n_places()];
         let mut bound = 0.0;
+        let mut telling = Telling::default();
         let mut missing_phrases = Vec::new();
         let permitted = phrase::permitted(self, query)?;
         if permitted.as_ref().is_some_and(Vec::is_empty) {
-            return Ok(Scores { scores, bound, permitted, missing_phrases });
+            return Ok(Scores { scores, bound, n_telling_words: 0.0, permitted, missing_phrases });
         }
         let scoring = self.scoring();
         let mut frequencies = Frequencies::new(self.n_places());
@@ -145,7 +149,9 @@ impl Snapshot {
             for term in term.alternatives() {
                 frequencies.read(self, term)?;
             }
-            let weight = scoring.weight_of_term(term) * idf(self.len(), frequencies.places.len());
+            let idf = idf(self.len(), frequencies.places.len());
+            telling.add(term, idf);
+            let weight = scoring.weight_of_term(term) * idf;
             let weight = weight * (scoring.k1 + 1.0);
             bound += weight;
             for (place, frequency) in frequencies.take() {
@@ -170,7 +176,32 @@ impl Snapshot {
             }
             scores = of_permitted;
         }
-        Ok(Scores { scores, bound, permitted, missing_phrases })
+        Ok(Scores { scores, bound, n_telling_words: telling.number(), permitted, missing_phrases })
+    }
+}
+
+/// What the words of a query tell, each by its rarity.
+#[derive(Default)]
+struct Telling<'a>(Vec<(&'a str, f32)>);
+
+impl<'a> Telling<'a> {
+    fn add(&mut self, term: &'a QueryTerm, idf: f32) {
+        // They say again what words say.
+        if matches!(term.kind, Kind::Compound | Kind::Variant) {
+            return;
+        }
+        // An acronym's stem and its capitals are one word of the query.
+        match self.0.iter_mut().find(|(surface, _)| *surface == term.surface) {
+            Some((_, known)) => *known = known.max(idf),
+            None => self.0.push((&term.surface, idf)),
+        }
+    }
+
+    /// How many words of equal rarity would tell as much: the square of the sum by the sum of squares.
+    fn number(&self) -> f32 {
+        let sum: f32 = self.0.iter().map(|(_, idf)| idf).sum();
+        let squares: f32 = self.0.iter().map(|(_, idf)| idf * idf).sum();
+        if squares > 0.0 { sum * sum / squares } else { 0.0 }
     }
 }
 
@@ -262,6 +293,22 @@ impl Ranking {
     #[must_use]
     pub fn bound(&self) -> f32 {
         self.bound
+    }
+
+    /// How many words the query has that tell something: a word counts the less, the more common it is beside the
+    /// others. From 1 for a query of one word; 0 for one of none.
+    #[must_use]
+    pub fn n_telling_words(&self) -> f32 {
+        self.n_telling_words
+    }
+
+    /// Every row that matches among `allowed`, with its score, in no particular order.
+    #[must_use]
+    pub fn matches(&self, allowed: Option<&RoaringBitmap>) -> Vec<(u32, f32)> {
+        match allowed {
+            None => self.scored_places().collect(),
+            Some(allowed) => self.scored_rows(allowed).collect(),
+        }
     }
 
     /// How many rows among `allowed` match.

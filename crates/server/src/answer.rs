@@ -16,7 +16,7 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::error::ApiError;
 use crate::routes::{App, off_thread_while_wanted};
-use cognate_wire::{FieldNames, HitBody, RangeHeadBody, SearchBody, checked_fields};
+use cognate_wire::{AnswerShape, FieldNames, Fields, HitBody, RangeHeadBody, SearchBody};
 
 /// Bytes that are gathered before they are sent.
 const PIECE_BYTES: usize = 1 << 16;
@@ -25,19 +25,14 @@ const PIECE_BYTES: usize = 1 << 16;
 pub(crate) struct List<'a> {
     /// What it is a list of: a feed's title.
     pub(crate) about: &'a str,
-    /// `None` for JSON with scores.
-    pub(crate) format: Option<ExportFormat>,
+    pub(crate) shape: AnswerShape,
 }
 
 impl List<'_> {
     /// The answer.
-    pub(crate) fn of(
-        &self,
-        response: SearchResponse,
-        fields: Option<&FieldNames>,
-    ) -> Result<Response, ApiError> {
-        match self.format {
-            None => Ok(Json(SearchBody::new(response, fields)?).into_response()),
+    pub(crate) fn of(self, response: SearchResponse) -> Result<Response, ApiError> {
+        match self.shape.format {
+            None => Ok(Json(SearchBody::new(response, self.shape.fields)).into_response()),
             Some(format) => {
                 let bytes = exported(response.hits, format, self.about).map_err(|_| ApiError::internal())?;
                 let name = format!("attachment; filename=\"papers.{}\"", format.extension());
@@ -103,7 +98,7 @@ type Piece = Result<Vec<u8>, io::Error>;
 /// A range that is given piece by piece.
 struct Pieces {
     hits: RangeHits,
-    fields: Option<Vec<String>>,
+    fields: Fields,
     cancel: Cancel,
 }
 
@@ -115,7 +110,7 @@ pub(crate) async fn stream_range(
     request: RangeRequest,
     fields: Option<FieldNames>,
 ) -> Result<Response, ApiError> {
-    let fields = checked_fields(fields.as_ref())?;
+    let fields = Fields::checked(fields.as_ref())?;
     let pieces = off_thread_while_wanted(app, move |app, cancel| {
         Ok((app.engine.range(cancel, &request)?, cancel.clone()))
     });
@@ -141,8 +136,7 @@ impl Pieces {
             match self.hits.next_portion() {
                 Ok(hits) if hits.is_empty() => break,
                 Ok(hits) => piece.extend(
-                    hits.into_iter()
-                        .flat_map(|hit| line(&HitBody::from(hit).reduced_to(self.fields.as_deref()))),
+                    hits.into_iter().flat_map(|hit| line(&HitBody::from(hit).reduced_to(&self.fields))),
                 ),
                 Err(error) => {
                     tracing::error!("a range search failed: {error}");

@@ -4,6 +4,7 @@
 //! takes: whoever stalls for some seconds is told so and loses the connection. It is decompressed only where
 //! `Content-Encoding` says so, and then within the same limit of size.
 
+use std::borrow::Cow;
 use std::io::{self, Write};
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -11,8 +12,9 @@ use std::time::{Duration, Instant};
 
 use axum::Json;
 use axum::body::{Body, Bytes, HttpBody, to_bytes};
-use axum::extract::{FromRequest, Request};
-use axum::http::{HeaderMap, header};
+use axum::extract::{FromRequest, FromRequestParts, Query, Request};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, Uri, header};
 use axum::response::Response;
 use flate2::write::MultiGzDecoder;
 use http_body_util::BodyExt;
@@ -177,6 +179,35 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for JsonBody<T> {
     async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
         let Json(value) = Json::from_bytes(&Bytes::from_request(request, state).await?)?;
         Ok(Self(value))
+    }
+}
+
+/// The parameters in the address. A list may be written with commas, or as the same name several times, as HTTP clients
+/// write lists.
+pub(crate) struct Parameters<T>(pub(crate) T);
+
+/// The parameters that are lists.
+const LISTS: [&str; 3] = ["categories", "facets", "fields"];
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Parameters<T> {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
+        let query = parts.uri.query().unwrap_or_default();
+        let mut pairs: Vec<(Cow<'_, str>, Cow<'_, str>)> = Vec::new();
+        for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+            let list = pairs.iter_mut().find(|(known, _)| *known == name && LISTS.contains(&&*name));
+            match list {
+                Some((_, values)) => *values = format!("{values},{value}").into(),
+                None => pairs.push((name, value)),
+            }
+        }
+        let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish();
+        let uri = Uri::builder().path_and_query(format!("/?{query}")).build();
+        let uri =
+            uri.map_err(|_| ApiError::bad_request("invalid_parameter", "expected shorter parameters"))?;
+        let Query(params) = Query::try_from_uri(&uri)?;
+        Ok(Self(params))
     }
 }
 

@@ -19,7 +19,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
 
 use crate::answer;
-use crate::body::{self, JsonBody};
+use crate::body::{self, JsonBody, Parameters};
 use crate::compat;
 use crate::decisions;
 use crate::error::ApiError;
@@ -169,9 +169,8 @@ where
 
 async fn search_by_get(
     State(app): State<Arc<App>>,
-    params: Result<Query<SearchParams>, QueryRejection>,
+    Parameters(params): Parameters<SearchParams>,
 ) -> Result<Response, ApiError> {
-    let Query(params) = params?;
     search(&app, params).await
 }
 
@@ -184,11 +183,10 @@ async fn search_by_post(
 
 async fn search(app: &Arc<App>, params: SearchParams) -> Result<Response, ApiError> {
     let request = params.to_request()?;
-    let format = params.export_format()?;
+    let shape = params.to_shape()?;
     off_thread_while_wanted(app, move |app, cancel| {
         let response = app.engine.search_unless(cancel, &request)?;
-        let list = answer::List { about: params.q.as_deref().unwrap_or_default(), format };
-        list.of(response, params.fields.as_ref())
+        answer::List { about: params.q.as_deref().unwrap_or_default(), shape }.of(response)
     })
     .await
 }
@@ -198,14 +196,12 @@ async fn search_batch(
     State(app): State<Arc<App>>,
     JsonBody(params): JsonBody<BatchParams>,
 ) -> Result<Json<BatchBody>, ApiError> {
-    let requests = params.to_requests()?;
+    let (requests, fields) = params.to_requests()?;
     off_thread_while_wanted(&app, move |app, cancel| {
         let responses = app.engine.search_many(cancel, &requests)?;
-        let bodies = responses
-            .into_iter()
-            .zip(&params.searches)
-            .map(|(response, search)| SearchBody::new(response, search.fields.as_ref()));
-        Ok(Json(BatchBody { results: bodies.collect::<Result<_, _>>()? }))
+        let bodies = responses.into_iter().zip(fields);
+        let bodies = bodies.map(|(response, fields)| SearchBody::new(response, fields));
+        Ok(Json(BatchBody { results: bodies.collect() }))
     })
     .await
 }
@@ -224,10 +220,10 @@ async fn recommend(
     JsonBody(params): JsonBody<RecommendParams>,
 ) -> Result<Response, ApiError> {
     let request = params.to_request()?;
-    let format = params.export_format()?;
+    let shape = params.to_shape()?;
     off_thread_while_wanted(&app, move |app, cancel| {
         let response = app.engine.recommend(cancel, &request)?;
-        answer::List { about: "recommended papers", format }.of(response, params.fields.as_ref())
+        answer::List { about: "recommended papers", shape }.of(response)
     })
     .await
 }
@@ -237,7 +233,7 @@ async fn paper(
     State(app): State<Arc<App>>,
     uri: Uri,
     method: Method,
-    params: Result<Query<SimilarParams>, QueryRejection>,
+    params: Result<Parameters<SimilarParams>, ApiError>,
 ) -> Result<Response, ApiError> {
     // Split before decoding: an id that itself ends in "/similar" is reached by encoding its slash.
     let path = uri.path().strip_prefix("/v1/papers/").unwrap_or_default();
@@ -251,12 +247,12 @@ async fn paper(
     }
     match (method, wants_similar) {
         (Method::GET | Method::HEAD, true) => {
-            let Query(params) = params?;
+            let Parameters(params) = params?;
             let options = params.to_options()?;
-            let format = params.export_format()?;
+            let shape = params.to_shape()?;
             off_thread_while_wanted(&app, move |app, cancel| {
                 let response = app.engine.similar(cancel, &key, &options)?;
-                answer::List { about: &key, format }.of(response, params.fields.as_ref())
+                answer::List { about: &key, shape }.of(response)
             })
             .await
         }

@@ -14,13 +14,14 @@ use cognate_corpus::export::{ExportFormat, FeedMeta, link};
 use cognate_engine::{Hit, SavedQuery};
 use jiff::Timestamp;
 use serde::Serialize;
-use serde_json::{Map, Value};
 
 use crate::answer::{exported_with, last_indexed};
 use crate::error::ApiError;
 use crate::manners;
 use crate::routes::{App, off_thread};
-use cognate_wire::{SavedBody, SavedListBody, SavedRequest, SearchBody, saved_question};
+use cognate_wire::{
+    Fields, SavedBody, SavedListBody, SavedRequest, SearchBody, UniqueObject, saved_question,
+};
 
 pub(crate) fn routes() -> Router<Arc<App>> {
     Router::new()
@@ -40,7 +41,7 @@ async fn add(
     State(app): State<Arc<App>>,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<(StatusCode, Json<SavedBody>), ApiError> {
-    let Json(body) = Json::<Map<String, Value>>::from_bytes(&body?).map_err(|error: JsonRejection| error)?;
+    let Json(body) = Json::<UniqueObject>::from_bytes(&body?).map_err(|error: JsonRejection| error)?;
     let SavedRequest { name, request } = SavedRequest::read(body)?;
     let saved = off_thread(&app, move |app| Ok(app.engine.save_query(&name, &request)?)).await?;
     Ok((StatusCode::CREATED, Json(saved.into())))
@@ -71,7 +72,7 @@ async fn new(
         if method == Method::POST {
             app.engine.mark_looked(&id, period)?;
         }
-        Ok(Json(SearchBody::new(found, None)?))
+        Ok(Json(SearchBody::new(found, Fields::default())))
     })
     .await
 }

@@ -6,6 +6,8 @@ use cognate_engine::{Clause, Condition, EngineError, Filter};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+use crate::lenient::Unique;
+
 /// One text with commas, or a list.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(untagged)]
@@ -111,7 +113,9 @@ pub fn filter_of(value: &Value) -> Result<Filter, EngineError> {
     let parsed;
     let value = match value {
         Value::String(text) => {
-            parsed = serde_json::from_str(text).map_err(|error| invalid("JSON", &error.to_string()))?;
+            let Unique(value) =
+                serde_json::from_str(text).map_err(|error| invalid("JSON", &error.to_string()))?;
+            parsed = value;
             &parsed
         }
         value => value,
@@ -265,6 +269,9 @@ mod tests {
         check(json!("{"), "JSON");
         check(json!([1]), "an object");
         check(json!({}), "empty object");
+        check(json!(r#"{"year": 2020, "year": 2021}"#), "stands twice");
+        check(json!({"year": "2021-2020"}), "backwards");
+        check(json!({"publication_date": "2021-03:2021-02-28"}), "backwards");
         check(json!({"must": [], "year": 2020}), "beside one another");
         check(json!({"must": [5]}), "an object");
         check(json!({"colour": "red"}), "`year`");

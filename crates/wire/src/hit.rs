@@ -16,6 +16,9 @@ use crate::filter::OneOrMany;
 pub struct SearchBody {
     /// Papers that match; see docs/http.md.
     pub total: u64,
+    /// Of these, the papers that fit well, where the facets are of them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub total_relevant: Option<u64>,
     /// Hits skipped.
     pub offset: usize,
     /// The page: objects of the shape of [`HitBody`], reduced to the fields asked for.
@@ -32,7 +35,7 @@ pub struct SearchBody {
 #[derive(Debug, Clone)]
 pub struct HitsBody {
     hits: Vec<HitBody>,
-    fields: Option<Vec<String>>,
+    fields: Fields,
 }
 
 impl HitsBody {
@@ -44,13 +47,13 @@ impl HitsBody {
 
     /// Each hit, reduced to the fields asked for.
     pub fn iter(&self) -> impl Iterator<Item = Map<String, Value>> {
-        self.hits.iter().map(|hit| hit.reduced_to(self.fields.as_deref()))
+        self.hits.iter().map(|hit| hit.reduced_to(&self.fields))
     }
 }
 
 impl Serialize for HitsBody {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self.fields {
+        match self.fields.0 {
             None => self.hits.serialize(serializer),
             Some(_) => serializer.collect_seq(self.iter()),
         }
@@ -68,6 +71,15 @@ pub struct MetaBody {
     pub generation: u64,
     /// `exact` or `hnsw`.
     pub path: &'static str,
+    /// The part of meaning in hybrid scores; absent in the other modes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub semantic_ratio: Option<f32>,
+    /// The relevance of the best paper; absent where no text was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub confidence: Option<f32>,
+    /// Whether it is enough to say that something fits well; absent where no text was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fits_well: Option<bool>,
     /// Milliseconds from request to answer.
     pub took_ms: f64,
     /// How the query was read; absent where it was read as it stands.
@@ -143,6 +155,9 @@ impl ReadingBody {
     }
 }
 
+/// What to tell where nothing fits well, though papers are listed.
+pub const NOTHING_FITS: &str = "Nothing fits well; these are the nearest papers.";
+
 /// Answer of `POST /v1/search/batch`.
 #[derive(Debug, Clone, Serialize)]
 pub struct BatchBody {
@@ -165,6 +180,7 @@ pub type FieldNames = OneOrMany;
 pub struct HitBody {
     id: String,
     score: f32,
+    relevance: Option<f32>,
     scores: ScoresBody,
     title: Option<String>,
     #[serde(rename = "abstract")]
@@ -200,6 +216,7 @@ struct ExplanationBody {
     semantic: Option<PartBody>,
     keyword: Option<PartBody>,
     semantic_ratio: Option<f32>,
+    neighbours: Option<f32>,
     best_sentence: Option<SentenceBody>,
     matched_terms: Vec<MatchedTermBody>,
 }
@@ -225,9 +242,10 @@ struct MatchedTermBody {
 }
 
 /// The names that `fields` may hold, in the order of [`HitBody`].
-pub const HIT_FIELDS: [&str; 12] = [
+pub const HIT_FIELDS: [&str; 13] = [
     "id",
     "score",
+    "relevance",
     "scores",
     "title",
     "abstract",
@@ -242,19 +260,17 @@ pub const HIT_FIELDS: [&str; 12] = [
 
 impl SearchBody {
     /// The body of `response`, each hit reduced to `fields` and its id.
-    ///
-    /// # Errors
-    /// [`EngineError::InvalidRequest`] naming a field that hits do not have.
-    pub fn new(response: SearchResponse, fields: Option<&FieldNames>) -> Result<Self, EngineError> {
-        let fields = checked_fields(fields)?;
+    #[must_use]
+    pub fn new(response: SearchResponse, fields: Fields) -> Self {
         let facets: Map<String, Value> = response
             .facets
             .iter()
             .map(|facet| (facet.field.to_string(), facet.counts.iter().map(count_body).collect()))
             .collect();
         let data = HitsBody { hits: response.hits.into_iter().map(HitBody::from).collect(), fields };
-        Ok(Self {
+        Self {
             total: response.total,
+            total_relevant: response.total_relevant,
             offset: response.offset,
             data,
             facets: (!facets.is_empty()).then_some(facets),
@@ -263,10 +279,13 @@ impl SearchBody {
                 model: response.meta.model,
                 generation: response.meta.generation,
                 path: path_name(response.meta.path),
+                semantic_ratio: response.meta.semantic_ratio,
+                confidence: response.meta.evidence.map(|evidence| evidence.confidence()),
+                fits_well: response.meta.evidence.map(|evidence| evidence.fits_well()),
                 took_ms: (response.meta.took.as_secs_f64() * 1e6).round() / 1e3,
                 query: ReadingBody::of(response.meta.reading),
             },
-        })
+        }
     }
 }
 
@@ -274,19 +293,25 @@ fn count_body(count: &FacetCount) -> Value {
     serde_json::json!({ "value": count.value, "n_papers": count.n_papers })
 }
 
-/// The names of `fields`, all of which hits have.
-///
-/// # Errors
-/// [`EngineError::InvalidRequest`] naming one that hits do not have.
-pub fn checked_fields(fields: Option<&FieldNames>) -> Result<Option<Vec<String>>, EngineError> {
-    let Some(names) = fields.map(OneOrMany::parts) else { return Ok(None) };
-    match names.iter().find(|name| !HIT_FIELDS.contains(&name.as_str())) {
-        Some(unknown) => Err(EngineError::InvalidRequest {
-            parameter: "fields",
-            expected: HIT_FIELDS.join(", "),
-            found: format!("{unknown:?}"),
-        }),
-        None => Ok(Some(names)),
+/// What is told of each hit: all of it, or its id and fields that hits have.
+#[derive(Debug, Clone, Default)]
+pub struct Fields(Option<Vec<String>>);
+
+impl Fields {
+    /// The fields of these names; all if there are none.
+    ///
+    /// # Errors
+    /// [`EngineError::InvalidRequest`] naming one that hits do not have.
+    pub fn checked(names: Option<&FieldNames>) -> Result<Self, EngineError> {
+        let Some(names) = names.map(OneOrMany::parts) else { return Ok(Self(None)) };
+        match names.iter().find(|name| !HIT_FIELDS.contains(&name.as_str())) {
+            Some(unknown) => Err(EngineError::InvalidRequest {
+                parameter: "fields",
+                expected: HIT_FIELDS.join(", "),
+                found: format!("{unknown:?}"),
+            }),
+            None => Ok(Self(Some(names))),
+        }
     }
 }
 
@@ -296,6 +321,7 @@ impl From<Hit> for HitBody {
         Self {
             id: paper.id.into(),
             score: hit.score,
+            relevance: hit.relevance,
             scores: ScoresBody { semantic: hit.scores.semantic, keyword: hit.scores.keyword },
             title: paper.title,
             abstract_text: paper.abstract_text,
@@ -315,9 +341,9 @@ impl From<Hit> for HitBody {
 impl HitBody {
     /// The hit with its id, what was asked for beside the paper, and of the paper only `fields`.
     #[must_use]
-    pub fn reduced_to(&self, fields: Option<&[String]>) -> Map<String, Value> {
+    pub fn reduced_to(&self, fields: &Fields) -> Map<String, Value> {
         let Ok(Value::Object(mut object)) = serde_json::to_value(self) else { return Map::new() };
-        if let Some(fields) = fields {
+        if let Some(fields) = &fields.0 {
             object.retain(|name, _| {
                 name == "id" || fields.contains(name) || !HIT_FIELDS.contains(&name.as_str())
             });
@@ -333,6 +359,7 @@ impl From<Explanation> for ExplanationBody {
             semantic: explanation.semantic.map(part),
             keyword: explanation.keyword.map(part),
             semantic_ratio: explanation.semantic_ratio,
+            neighbours: explanation.neighbours,
             best_sentence: explanation.best_sentence.map(|sentence| SentenceBody {
                 start: sentence.chars.start,
                 end: sentence.chars.end,

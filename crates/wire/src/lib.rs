@@ -5,6 +5,7 @@ mod decisions;
 mod dedup;
 mod filter;
 mod hit;
+mod lenient;
 mod papers;
 mod saved;
 mod search;
@@ -25,16 +26,18 @@ pub use dedup::{
 };
 pub use filter::{OneOrMany, filter_of, filter_text};
 pub use hit::{
-    BatchBody, FieldNames, HIT_FIELDS, HitBody, HitsBody, RangeHeadBody, ReadingBody, SearchBody,
-    checked_fields,
+    BatchBody, FieldNames, Fields, HIT_FIELDS, HitBody, HitsBody, NOTHING_FITS, RangeHeadBody, ReadingBody,
+    SearchBody,
 };
+pub use lenient::UniqueObject;
 pub use papers::{
     CountsOfRecords, FileBody, IngestBody, PaperBody, RecordErrorBody, RecordErrors, UpsertParams,
     asks_to_restore, fault_in_words,
 };
 pub use saved::{SavedBody, SavedListBody, SavedRequest, saved_question};
 pub use search::{
-    BatchParams, MAX_BATCH, RangeParams, RecommendParams, SavedParams, SearchParams, SeedParam, SimilarParams,
+    AnswerShape, BatchParams, MAX_BATCH, RangeParams, RatioParam, RecommendParams, SavedParams, SearchParams,
+    SeedParam, SimilarParams,
 };
 pub use stats::{LimitsBody, StatsBody};
 pub use tasks::{TaskBody, TaskState, TasksBody};

@@ -4,6 +4,7 @@ use cognate_engine::{EngineError, RecommendRequest, SavedQuery, SavedQuestion, S
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+use crate::lenient::UniqueObject;
 use crate::search::SavedParams;
 
 /// Papers of a look or a digest when the saved query does not say.
@@ -24,7 +25,7 @@ impl SavedRequest {
     ///
     /// # Errors
     /// [`EngineError::InvalidRequest`] naming what is wrong.
-    pub fn read(mut body: Map<String, Value>) -> Result<Self, EngineError> {
+    pub fn read(UniqueObject(mut body): UniqueObject) -> Result<Self, EngineError> {
         let name = body.remove("name").filter(|name| !name.is_null());
         let query = body.get("q").and_then(Value::as_str);
         let name = match name {
@@ -33,10 +34,45 @@ impl SavedRequest {
             None => query.map_or_else(|| "Papers like some".to_owned(), short),
         };
         body.retain(|_, value| !value.is_null());
+        // Nobody but this module writes it.
+        if body.contains_key(RATIO_SCALE) {
+            return Err(invalid(
+                "saved",
+                "the parameters of a search, and `seeds`",
+                format!("`{RATIO_SCALE}`"),
+            ));
+        }
         question_of(&body)?;
+        if body.contains_key(RATIO) {
+            body.insert(RATIO_SCALE.to_owned(), Value::from(2));
+        }
         Ok(Self { name, request: Value::Object(body).to_string() })
     }
 }
+
+/// The part of meaning in hybrid scores.
+const RATIO: &str = "semantic_ratio";
+/// Which scale it is of; absent before there was a second.
+const RATIO_SCALE: &str = "ratio_scale";
+
+/// A stored request as this release asks it, without the mark of the ratio's scale. On the first scale, cosine and BM25
+/// went from 0, for the thousandth of their ranking, to 1; on this one they go from the least that there can be. So a
+/// difference in cosine was a part of the sum that is [`STRETCH`] times as large as now, and the ratio that has its
+/// effect is larger.
+fn of_this_release(mut request: Map<String, Value>) -> Map<String, Value> {
+    let scale = request.remove(RATIO_SCALE);
+    if scale.is_none()
+        && let Some(ratio) = request.get(RATIO).and_then(Value::as_f64)
+    {
+        let ratio = STRETCH * ratio / (STRETCH * ratio + 1.0 - ratio);
+        request.insert(RATIO.to_owned(), Value::from((ratio * 1e4).round() / 1e4));
+    }
+    request
+}
+
+/// How many times as large the range of cosines is from −1 as from that of the thousandth paper, beside the range of
+/// BM25: 0.4 of the first scale is 0.73 of this one, which are about the best of each.
+const STRETCH: f64 = 4.0;
 
 /// The first words of a query, as a name.
 fn short(query: &str) -> String {
@@ -55,9 +91,9 @@ fn short(query: &str) -> String {
 /// [`EngineError::InvalidRequest`] if it is not one of this release.
 pub fn saved_question(saved: &SavedQuery) -> Result<SavedQuestion, EngineError> {
     let request = serde_json::from_str(&saved.request);
-    question_of(
-        &request.map_err(|error| invalid("saved", "a saved query of this release", error.to_string()))?,
-    )
+    let request =
+        request.map_err(|error| invalid("saved", "a saved query of this release", error.to_string()))?;
+    question_of(&of_this_release(request))
 }
 
 fn question_of(request: &Map<String, Value>) -> Result<SavedQuestion, EngineError> {
@@ -115,7 +151,41 @@ pub struct SavedListBody {
 
 impl From<SavedQuery> for SavedBody {
     fn from(saved: SavedQuery) -> Self {
-        let request = serde_json::from_str(&saved.request).unwrap_or(Value::Null);
+        let request = serde_json::from_str(&saved.request).map(of_this_release);
+        let request = request.map_or(Value::Null, Value::Object);
         Self { id: saved.id, name: saved.name, created: saved.created, request }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn saved(request: String) -> SavedQuery {
+        SavedQuery {
+            id: "bats".to_owned(),
+            name: "Bats".to_owned(),
+            request,
+            created: String::new(),
+            looked: 0,
+            digested: 0,
+        }
+    }
+
+    #[test]
+    fn a_ratio_keeps_its_effect() {
+        let ratio = |request: &str| SavedBody::from(saved(request.to_owned())).request[RATIO].clone();
+        // As the first release wrote them.
+        assert_eq!(ratio(r#"{"q":"bats","semantic_ratio":0.4}"#), 0.7273);
+        assert_eq!(ratio(r#"{"q":"bats","semantic_ratio":0.0}"#), 0.0);
+        assert_eq!(ratio(r#"{"q":"bats","semantic_ratio":1}"#), 1.0);
+        assert_eq!(ratio(r#"{"q":"bats"}"#), Value::Null);
+        let body = serde_json::from_str(r#"{"q": "bats", "semantic_ratio": 0.4}"#);
+        let now = SavedRequest::read(body.unwrap()).unwrap().request;
+        assert_eq!(ratio(&now), 0.4);
+        assert_eq!(SavedBody::from(saved(now.clone())).request.get(RATIO_SCALE), None);
+        assert!(saved_question(&saved(now)).is_ok());
+        let forged = serde_json::from_str(r#"{"q": "bats", "ratio_scale": 1}"#).unwrap();
+        assert!(SavedRequest::read(forged).is_err());
     }
 }

@@ -1,16 +1,19 @@
 //! Parameters of searches. Each set is the query string of a `GET`, the body of a `POST`, and what the
 //! command line's flags become.
 
+use std::str::FromStr;
+
 use cognate_corpus::export::{ExportFormat, UnknownExportFormat};
 use cognate_engine::{
-    EngineError, Filter, Page, RangeRequest, RecommendRequest, SearchOptions, SearchRequest, Seed,
-    SemanticRatio,
+    EngineError, Filter, Page, RELEVANCE_CUT, RangeRequest, RecommendRequest, SearchOptions, SearchRequest,
+    Seed, SemanticRatio, Sort,
 };
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
 use crate::filter::{Conditions, OneOrMany};
-use crate::hit::FieldNames;
+use crate::hit::{FieldNames, Fields};
+use crate::lenient::{flag, optional_flag, optional_unique};
 
 /// Most searches in one batch.
 pub const MAX_BATCH: usize = 100;
@@ -35,7 +38,7 @@ macro_rules! searches {
             /// Lowest cosine of a hit.
             pub min_score: Option<f32>,
             /// Whether to compare every paper, so that nothing is missed.
-            #[serde(default)]
+            #[serde(default, deserialize_with = "flag")]
             pub exact: bool,
             /// `relevance` or `newest`.
             pub sort: Option<String>,
@@ -52,8 +55,10 @@ macro_rules! searches {
             /// A venue's name, or words of it.
             pub venue: Option<String>,
             /// Whether there must be an abstract, or none.
+            #[serde(default, deserialize_with = "optional_flag")]
             pub has_abstract: Option<bool>,
             /// A filter in JSON; see [`filter_of`](crate::filter_of).
+            #[serde(default, deserialize_with = "optional_unique")]
             pub filter: Option<Value>,
             /// What to count the matching papers by: `year`, `categories`, `venue`.
             pub facets: Option<OneOrMany>,
@@ -90,25 +95,43 @@ macro_rules! searches {
                 }
                 .to_filter()
             }
-
-            /// The form of the answer; `None` for the usual one.
-            ///
-            /// # Errors
-            /// [`EngineError::InvalidRequest`] for a form that there is not.
-            pub fn export_format(&self) -> Result<Option<ExportFormat>, EngineError> {
-                let parse = |name: &String| {
-                    name.parse().map_err(|error: UnknownExportFormat| {
-                        EngineError::InvalidRequest {
-                            parameter: "format",
-                            expected: ExportFormat::ALL.map(ExportFormat::name).join(", "),
-                            found: format!("{:?}", error.found),
-                        }
-                    })
-                };
-                self.format.as_ref().map(parse).transpose()
-            }
         }
     )*};
+}
+
+/// What is told of an answer, and in which form: of `format`, what is left out by it, and `fields`.
+fn shape_of(
+    format: Option<&str>,
+    (has_facets, is_explained): (bool, bool),
+    fields: Option<&FieldNames>,
+) -> Result<AnswerShape, EngineError> {
+    let checked = Fields::checked(fields)?;
+    let Some(name) = format else { return Ok(AnswerShape { fields: checked, format: None }) };
+    let format = name.parse().map_err(|error: UnknownExportFormat| {
+        let expected = ExportFormat::ALL.map(ExportFormat::name).join(", ");
+        invalid("format", expected, format!("{:?}", error.found))
+    })?;
+    // Such lists are of whole papers, and of nothing else.
+    let left_out = [("fields", fields.is_some()), ("facets", has_facets), ("explain", is_explained)];
+    match left_out.into_iter().find(|(_, is_given)| *is_given) {
+        Some((parameter, _)) => {
+            Err(invalid(parameter, format!("none with `format={name}`"), "some".to_owned()))
+        }
+        None => Ok(AnswerShape { fields: checked, format: Some(format) }),
+    }
+}
+
+fn invalid(parameter: &'static str, expected: String, found: String) -> EngineError {
+    EngineError::InvalidRequest { parameter, expected, found }
+}
+
+/// What is told of an answer, and in which form. Checked.
+#[derive(Debug, Clone, Default)]
+pub struct AnswerShape {
+    /// What is told of each hit.
+    pub fields: Fields,
+    /// `None` for JSON with scores.
+    pub format: Option<ExportFormat>,
 }
 
 searches! {
@@ -118,17 +141,19 @@ searches! {
         q: Option<String>,
         /// `hybrid`, `semantic` or `keyword`.
         mode: Option<String>,
-        /// The part of meaning in a hybrid score, from 0 to 1.
-        semantic_ratio: Option<f32>,
+        /// The part of meaning in a hybrid score: `auto`, or from 0 to 1.
+        semantic_ratio: Option<RatioParam>,
+        /// Lowest relevance of a hit, from 0 to 1.
+        min_relevance: Option<f32>,
         /// Whether to say why each hit is one.
-        #[serde(default)]
+        #[serde(default, deserialize_with = "flag")]
         explain: bool,
     }
 
     /// Parameters of `GET /v1/papers/{id}/similar`.
     struct SimilarParams {
         /// Whether to say why each hit is one.
-        #[serde(default)]
+        #[serde(default, deserialize_with = "flag")]
         explain: bool,
     }
 
@@ -138,8 +163,10 @@ searches! {
         q: Option<String>,
         /// `hybrid`, `semantic` or `keyword`.
         mode: Option<String>,
-        /// The part of meaning in a hybrid score, from 0 to 1.
-        semantic_ratio: Option<f32>,
+        /// The part of meaning in a hybrid score: `auto`, or from 0 to 1.
+        semantic_ratio: Option<RatioParam>,
+        /// Lowest relevance of a hit, from 0 to 1.
+        min_relevance: Option<f32>,
         /// More like these.
         #[serde(default)]
         seeds: Vec<SeedParam>,
@@ -160,6 +187,58 @@ searches! {
         /// Ids that are no answer.
         #[serde(default)]
         exclude: Vec<String>,
+    }
+}
+
+/// The part of meaning in a hybrid score.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum RatioParam {
+    /// As it suits the query.
+    Auto,
+    /// From 0 to 1.
+    Ratio(f32),
+}
+
+impl RatioParam {
+    /// The engine's ratio; `None` for [`RatioParam::Auto`].
+    ///
+    /// # Errors
+    /// [`EngineError::InvalidRequest`] if it is outside of 0 to 1.
+    pub fn to_ratio(self) -> Result<Option<SemanticRatio>, EngineError> {
+        match self {
+            Self::Auto => Ok(None),
+            Self::Ratio(ratio) => SemanticRatio::new(ratio).map(Some),
+        }
+    }
+}
+
+impl FromStr for RatioParam {
+    type Err = EngineError;
+
+    fn from_str(text: &str) -> Result<Self, EngineError> {
+        if text == "auto" {
+            return Ok(Self::Auto);
+        }
+        text.parse().map(Self::Ratio).map_err(|_| EngineError::InvalidRequest {
+            parameter: "semantic_ratio",
+            expected: "`auto`, or a number from 0 to 1".to_owned(),
+            found: format!("{text:?}"),
+        })
+    }
+}
+
+impl<'de> Deserialize<'de> for RatioParam {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(untagged)]
+        enum Written {
+            Number(f32),
+            Text(String),
+        }
+        match Written::deserialize(deserializer)? {
+            Written::Number(ratio) => Ok(Self::Ratio(ratio)),
+            Written::Text(text) => text.parse().map_err(serde::de::Error::custom),
+        }
     }
 }
 
@@ -204,13 +283,25 @@ impl SearchParams {
     /// # Errors
     /// [`EngineError::InvalidRequest`] naming the parameter that is missing or out of bounds.
     pub fn to_request(&self) -> Result<SearchRequest, EngineError> {
+        let shared = self.shared_options()?;
+        // Where what comes first is not the best, or nobody looks on, what does not fit is left out.
+        let is_cut = shared.sort == Sort::Newest || self.format.is_some();
         let options = SearchOptions {
+            min_relevance: self.min_relevance.or(is_cut.then_some(RELEVANCE_CUT)),
             mode: self.mode.as_deref().map(str::parse).transpose()?.unwrap_or_default(),
-            semantic_ratio: self.semantic_ratio.map(SemanticRatio::new).transpose()?,
+            semantic_ratio: self.semantic_ratio.map(RatioParam::to_ratio).transpose()?.flatten(),
             explain: self.explain,
-            ..self.shared_options()?
+            ..shared
         };
         SearchRequest::new(self.q.as_deref().unwrap_or_default(), options)
+    }
+
+    /// The shape of the answer.
+    ///
+    /// # Errors
+    /// [`EngineError::InvalidRequest`] for fields and forms that there are not, or that leave out what is asked for.
+    pub fn to_shape(&self) -> Result<AnswerShape, EngineError> {
+        shape_of(self.format.as_deref(), (self.facets.is_some(), self.explain), self.fields.as_ref())
     }
 }
 
@@ -221,6 +312,14 @@ impl SimilarParams {
     /// [`EngineError::InvalidRequest`] naming the parameter that is out of bounds.
     pub fn to_options(&self) -> Result<SearchOptions, EngineError> {
         Ok(SearchOptions { explain: self.explain, ..self.shared_options()? })
+    }
+
+    /// The shape of the answer.
+    ///
+    /// # Errors
+    /// As [`SearchParams::to_shape`].
+    pub fn to_shape(&self) -> Result<AnswerShape, EngineError> {
+        shape_of(self.format.as_deref(), (self.facets.is_some(), self.explain), self.fields.as_ref())
     }
 }
 
@@ -238,8 +337,9 @@ impl SavedParams {
     pub(crate) fn to_options(&self, default_limit: usize) -> Result<SearchOptions, EngineError> {
         Ok(SearchOptions {
             mode: self.mode.as_deref().map(str::parse).transpose()?.unwrap_or_default(),
-            semantic_ratio: self.semantic_ratio.map(SemanticRatio::new).transpose()?,
+            semantic_ratio: self.semantic_ratio.map(RatioParam::to_ratio).transpose()?.flatten(),
             page: Page::new(Some(self.limit.unwrap_or(default_limit)), None, self.min_score)?,
+            min_relevance: Some(self.min_relevance.unwrap_or(RELEVANCE_CUT)),
             ..self.shared_options()?
         })
     }
@@ -260,6 +360,14 @@ impl RecommendParams {
             options: self.shared_options()?,
         })
     }
+
+    /// The shape of the answer.
+    ///
+    /// # Errors
+    /// As [`SearchParams::to_shape`].
+    pub fn to_shape(&self) -> Result<AnswerShape, EngineError> {
+        shape_of(self.format.as_deref(), (self.facets.is_some(), false), self.fields.as_ref())
+    }
 }
 
 /// Body of `POST /v1/search/batch`.
@@ -271,11 +379,11 @@ pub struct BatchParams {
 }
 
 impl BatchParams {
-    /// The engine's requests.
+    /// The engine's requests, and what is told of the hits of each.
     ///
     /// # Errors
     /// [`EngineError::InvalidRequest`] for too many, or of the first that is wrong.
-    pub fn to_requests(&self) -> Result<Vec<SearchRequest>, EngineError> {
+    pub fn to_requests(&self) -> Result<(Vec<SearchRequest>, Vec<Fields>), EngineError> {
         if self.searches.is_empty() || self.searches.len() > MAX_BATCH {
             return Err(EngineError::InvalidRequest {
                 parameter: "searches",
@@ -302,7 +410,9 @@ impl BatchParams {
                 found: n_hits.to_string(),
             });
         }
-        self.searches.iter().map(SearchParams::to_request).collect()
+        let requests = self.searches.iter().map(SearchParams::to_request);
+        let fields = self.searches.iter().map(|search| Fields::checked(search.fields.as_ref()));
+        Ok((requests.collect::<Result<_, _>>()?, fields.collect::<Result<_, _>>()?))
     }
 }
 
@@ -325,8 +435,10 @@ pub struct RangeParams {
     /// As for a search.
     pub venue: Option<String>,
     /// As for a search.
+    #[serde(default, deserialize_with = "optional_flag")]
     pub has_abstract: Option<bool>,
     /// As for a search.
+    #[serde(default, deserialize_with = "optional_unique")]
     pub filter: Option<Value>,
     /// Fields of each hit to give; all, if absent.
     pub fields: Option<FieldNames>,

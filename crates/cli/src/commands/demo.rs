@@ -7,7 +7,7 @@ use cognate_engine::{
     Engine, EngineOptions, IngestEvent, IngestPolicy, Ingestion, Page, RecordSource, SearchOptions,
     SearchRequest,
 };
-use cognate_wire::{IngestBody, SearchBody};
+use cognate_wire::{Fields, IngestBody, SearchBody};
 use serde_json::json;
 
 use super::stop_flag;
@@ -71,7 +71,7 @@ pub(crate) fn run(config: &Config, output: &Output) -> anyhow::Result<()> {
             question,
             SearchOptions { page: Page::new(Some(3), None, None)?, ..SearchOptions::default() },
         )?;
-        answers.push(SearchBody::new(engine.search(&request)?, None)?);
+        answers.push(SearchBody::new(engine.search(&request)?, Fields::default()));
     }
     let index = IngestBody { seconds: Some(seconds), ..IngestBody::new(&report) };
     let body = json!({ "index": index, "searches": answers });

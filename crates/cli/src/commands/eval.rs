@@ -8,8 +8,9 @@ use anyhow::Context;
 use cognate_corpus::beir::BeirFolder;
 use cognate_engine::{
     EvalReport, EvalRequest, IngestEvent, IngestPolicy, Ingestion, Mode, ModeReport, QueryMetrics,
-    SemanticRatio, bootstrap_p_value, evaluate, measure_run,
+    bootstrap_p_value, evaluate, measure_run,
 };
+use cognate_wire::RatioParam;
 use serde::Serialize;
 
 use super::{InvalidInput, stop_flag};
@@ -67,6 +68,15 @@ struct DifferenceBody {
 pub(crate) fn run(config: &Config, output: &Output, args: &EvalArgs) -> anyhow::Result<()> {
     let mode: Option<Mode> = args.mode.as_deref().map(str::parse).transpose()?;
     let modes = mode.map_or_else(|| ALL_MODES.to_vec(), |mode| vec![mode]);
+    let ratio = args.semantic_ratio.as_deref().map(str::parse::<RatioParam>).transpose()?;
+    let outside = match &args.outside {
+        Some(path) => {
+            let text = std::fs::read_to_string(path)
+                .with_context(|| format!("could not read `{}`", path.display()))?;
+            text.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect()
+        }
+        None => Vec::new(),
+    };
     let stop = stop_flag()?;
     let mut progress = Progress::start("embed the collection", None);
     let report = evaluate(
@@ -74,7 +84,8 @@ pub(crate) fn run(config: &Config, output: &Output, args: &EvalArgs) -> anyhow::
             collection: &args.collection,
             split: &args.split,
             modes: &modes,
-            semantic_ratio: args.semantic_ratio.map(SemanticRatio::new).transpose()?,
+            semantic_ratio: ratio.map(RatioParam::to_ratio).transpose()?.flatten(),
+            outside: &outside,
             data_dir: &config.data_dir,
             model: config.model.clone(),
         },
@@ -108,6 +119,9 @@ pub(crate) fn run(config: &Config, output: &Output, args: &EvalArgs) -> anyhow::
     if let Some(path) = &args.run {
         write(path, &run_file(first)?)?;
     }
+    if let Some(path) = &args.evidence {
+        write(path, &evidence_file(first)?)?;
+    }
     if let Some(path) = &args.per_query {
         write(path, &per_query_file(&report)?)?;
     }
@@ -137,6 +151,43 @@ fn run_file(report: &ModeReport) -> anyhow::Result<Vec<u8>> {
     for line in &report.run {
         let tag = format!("cognate-{}", report.mode);
         writeln!(file, "{} Q0 {} {} {:.7} {tag}", line.query, line.paper, line.rank, line.score)?;
+    }
+    Ok(file)
+}
+
+#[derive(Serialize)]
+struct FitBody<'a> {
+    query: &'a str,
+    outside: bool,
+    semantic_ratio: f32,
+    best_cosine: f32,
+    mean_cosine: f32,
+    best_keyword: f32,
+    bound: f32,
+    n_words: f32,
+    confidence: f32,
+    /// Score and grade of the best hits; the grade is null where there is no judgment.
+    hits: &'a [(f32, Option<i32>)],
+}
+
+fn evidence_file(report: &ModeReport) -> anyhow::Result<Vec<u8>> {
+    let mut file = Vec::new();
+    for fit in &report.fits {
+        let Some(evidence) = fit.evidence else { continue };
+        let body = FitBody {
+            query: &fit.query,
+            outside: fit.is_outside,
+            semantic_ratio: evidence.ratio,
+            best_cosine: evidence.best_cosine,
+            mean_cosine: evidence.mean_cosine,
+            best_keyword: evidence.best_keyword,
+            bound: evidence.bound,
+            n_words: evidence.n_words,
+            confidence: evidence.confidence(),
+            hits: &fit.hits,
+        };
+        serde_json::to_writer(&mut file, &body)?;
+        file.push(b'\n');
     }
     Ok(file)
 }

@@ -20,7 +20,8 @@ use cognate_corpus::export::ExportFormat;
 use cognate_engine::{Cancel, Engine, IndexStatus, SearchPath, SearchResponse, examine};
 use cognate_server::exported;
 use cognate_wire::{
-    OneOrMany, PaperBody, SearchBody, SearchParams, SimilarParams, StatsBody, TrendParams, TrendsBody,
+    AnswerShape, Fields, OneOrMany, PaperBody, SearchBody, SearchParams, SimilarParams, StatsBody,
+    TrendParams, TrendsBody,
 };
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -94,12 +95,13 @@ fn tell_of_stop() {
 }
 
 fn run_search(config: &Config, output: &Output, args: SearchArgs) -> anyhow::Result<()> {
-    let SearchArgs { query, page, mode, semantic_ratio, filters } = args;
+    let SearchArgs { query, page, mode, semantic_ratio, min_relevance, filters } = args;
     let words: Vec<String> = query.into_iter().map(without_mark).collect();
     let params = SearchParams {
         q: Some(words.join(" ")),
         mode,
-        semantic_ratio,
+        min_relevance,
+        semantic_ratio: semantic_ratio.as_deref().map(str::parse).transpose()?,
         explain: page.explain,
         limit: page.limit,
         offset: page.offset,
@@ -119,9 +121,9 @@ fn run_search(config: &Config, output: &Output, args: SearchArgs) -> anyhow::Res
         fields: None,
     };
     let request = params.to_request()?;
-    let format = params.export_format()?;
+    let AnswerShape { fields, format } = params.to_shape()?;
     let response = Engine::open(config.engine_options())?.search(&request)?;
-    print_list(output, response, format, params.q.as_deref().unwrap_or_default())
+    print_list(output, response, (fields, format), params.q.as_deref().unwrap_or_default())
 }
 
 fn run_similar(config: &Config, output: &Output, args: SimilarArgs) -> anyhow::Result<()> {
@@ -146,20 +148,20 @@ fn run_similar(config: &Config, output: &Output, args: SimilarArgs) -> anyhow::R
         fields: None,
     };
     let options = params.to_options()?;
-    let format = params.export_format()?;
+    let AnswerShape { fields, format } = params.to_shape()?;
     let response = Engine::open(config.engine_options())?.similar(&Cancel::default(), &id, &options)?;
-    print_list(output, response, format, &id)
+    print_list(output, response, (fields, format), &id)
 }
 
 /// Prints a page of hits: as the body of an answer, or in a format that other programs read.
 fn print_list(
     output: &Output,
     response: SearchResponse,
-    format: Option<ExportFormat>,
+    (fields, format): (Fields, Option<ExportFormat>),
     about: &str,
 ) -> anyhow::Result<()> {
     match format {
-        None => output.print(&SearchBody::new(response, None)?, output::hits),
+        None => output.print(&SearchBody::new(response, fields), output::hits),
         Some(format) => {
             let bytes = exported(response.hits, format, about)?;
             output.line(String::from_utf8_lossy(&bytes).trim_end())

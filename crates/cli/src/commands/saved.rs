@@ -1,8 +1,8 @@
 //! `cognate saved`: queries that are kept, and what is new for them.
 
 use cognate_engine::{Engine, SavedQuery};
-use cognate_wire::{SavedBody, SavedListBody, SavedRequest, SearchBody, saved_question};
-use serde_json::{Map, Value, json};
+use cognate_wire::{Fields, SavedBody, SavedListBody, SavedRequest, SearchBody, saved_question};
+use serde_json::json;
 
 use crate::args::{SavedAddArgs, SavedCommand, SavedNewArgs};
 use crate::config::Config;
@@ -42,8 +42,7 @@ fn add(config: &Config, output: &Output, args: SavedAddArgs) -> anyhow::Result<(
         "filter": filters.filter,
         "facets": filters.facets,
     });
-    let body: Map<String, Value> = serde_json::from_value(body)?;
-    let SavedRequest { name, request } = SavedRequest::read(body)?;
+    let SavedRequest { name, request } = SavedRequest::read(serde_json::from_value(body)?)?;
     let saved = Engine::open(config.engine_options())?.save_query(&name, &request)?;
     output.print(&SavedBody::from(saved), |saved| format!("saved as {}", saved.id))
 }
@@ -61,7 +60,7 @@ fn new(config: &Config, output: &Output, args: &SavedNewArgs) -> anyhow::Result<
     let saved: SavedQuery = engine.saved_query(&args.id)?;
     let period = engine.period_after(saved.looked)?;
     let found = engine.answer_within(period, &saved_question(&saved)?)?;
-    output.print(&SearchBody::new(found, None)?, output::hits)?;
+    output.print(&SearchBody::new(found, Fields::default()), output::hits)?;
     if !args.peek {
         engine.mark_looked(&saved.id, period)?;
     }

@@ -1,17 +1,24 @@
 //! Why a paper is a hit.
 
+use std::cmp::Reverse;
+use std::collections::HashSet;
+
+use unicode_segmentation::UnicodeSegmentation;
+
 use super::Ranked;
-use super::fusion::{self, DEPTH};
+use super::fusion::DEPTH;
 use super::rank::{Candidate, Question};
-use super::request::Mode;
 use super::response::{BestSentence, Explanation, Hit, Part};
-use super::sentences::sentences;
+use super::sentences::{Sentence, sentences};
 use crate::engine::Engine;
 use crate::error::EngineError;
 
 /// Hits whose sentences are embedded together: enough for a full pass through the model, few enough that
 /// an answer which is no longer wanted soon ends.
 const HITS_AT_A_TIME: usize = 4;
+
+/// Sentences of one abstract that the model reads at the most: nearly all abstracts have fewer.
+const MAX_SENTENCES: usize = 24;
 
 impl Engine {
     /// Explains the hits of a page.
@@ -38,11 +45,11 @@ impl Engine {
                 let rank = 1 + ranked.ranking.candidates.iter().filter(is_better).count();
                 Some(Part { rank: (rank <= DEPTH).then_some(rank), score: own, scaled })
             };
-            let ratio = question.options.semantic_ratio.map_or(fusion::SEMANTIC_RATIO, |ratio| ratio.get());
             hit.explanation = Some(Explanation {
                 semantic: part(|candidate| candidate.semantic, candidate.scaled.0),
                 keyword: part(|candidate| candidate.keyword, candidate.scaled.1),
-                semantic_ratio: (question.mode == Mode::Hybrid).then_some(ratio),
+                semantic_ratio: ranked.ranking.ratio,
+                neighbours: ranked.ranking.ratio.map(|_| candidate.neighbours),
                 best_sentence,
                 matched_terms,
             });
@@ -63,7 +70,7 @@ impl Engine {
             question.cancel.check()?;
             let of_hits: Vec<_> = hits
                 .iter()
-                .map(|hit| sentences(hit.paper.paper.abstract_text.as_deref().unwrap_or("")))
+                .map(|hit| most_alike(question.text, hit.paper.paper.abstract_text.as_deref().unwrap_or("")))
                 .collect();
             let texts: Vec<&str> = of_hits.iter().flatten().map(|sentence| sentence.text).collect();
             let mut vectors = model.encoder.embed_passages(&texts)?.into_iter();
@@ -76,5 +83,42 @@ impl Engine {
             }));
         }
         Ok(nearest)
+    }
+}
+
+/// The sentences of a text in their order; of many, those that have most words of the question, and then the first.
+fn most_alike<'t>(question: &str, text: &'t str) -> Vec<Sentence<'t>> {
+    let mut sentences = sentences(text);
+    if sentences.len() <= MAX_SENTENCES {
+        return sentences;
+    }
+    let words: HashSet<String> = question.unicode_words().map(str::to_lowercase).collect();
+    let n_common = |sentence: &Sentence<'_>| {
+        let own: HashSet<String> = sentence.text.unicode_words().map(str::to_lowercase).collect();
+        own.intersection(&words).count()
+    };
+    sentences.sort_by_cached_key(|sentence| Reverse(n_common(sentence)));
+    sentences.truncate(MAX_SENTENCES);
+    sentences.sort_unstable_by_key(|sentence| sentence.chars.start);
+    sentences
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_many_sentences_those_most_alike_are_looked_at() {
+        let sentence = |at: usize| match at {
+            700 => "The bees of this colony dance on the comb for long. ".to_owned(),
+            at => format!("In experiment {at} nothing was to be seen at all. "),
+        };
+        let text: String = (0..1_000).map(sentence).collect();
+        let found = most_alike("Why do bees dance on a comb?", &text);
+        assert_eq!(found.len(), MAX_SENTENCES);
+        assert!(found.iter().any(|sentence| sentence.text.contains("bees")), "{found:?}");
+        assert!(found.is_sorted_by_key(|sentence| sentence.chars.start));
+        let short: String = (0..MAX_SENTENCES).map(sentence).collect();
+        assert_eq!(most_alike("bees", &short).len(), MAX_SENTENCES);
     }
 }

@@ -9,9 +9,12 @@ mod fusion;
 mod range;
 mod rank;
 mod recommend;
+mod relevance;
 mod request;
 mod response;
 mod sentences;
+#[cfg(test)]
+mod tests;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -22,6 +25,7 @@ use cognate_index::SearchPath;
 
 pub use range::{RangeHits, RangeRequest};
 pub use recommend::{MAX_SEEDS, RecommendRequest, Seed, Strategy};
+pub use relevance::{QueryEvidence, RELEVANCE_CUT};
 pub use request::{
     MAX_EXPLAINED, MAX_LIMIT, MAX_OFFSET, MAX_QUERY_CHARS, Mode, Page, SearchOptions, SearchRequest,
     SemanticRatio, Shown, Sort,
@@ -240,16 +244,23 @@ fn read_page(
     let facets = ranking.matching.as_ref().map_or_else(Vec::new, |matching| {
         options.facets.iter().map(|field| snapshot.catalog.count(*field, matching)).collect()
     });
+    let mut hits = read_hits(moment, &candidates)?;
+    if let Some(evidence) = &ranking.evidence {
+        hits.iter_mut().for_each(|hit| hit.relevance = Some(evidence.relevance(hit.score)));
+    }
     let response = SearchResponse {
         total: ranking.total,
+        total_relevant: ranking.total_relevant,
         offset: page.offset,
-        hits: read_hits(moment, &candidates)?,
+        hits,
         facets,
         meta: Meta {
             mode: Mode::Semantic,
             model: moment.read(|reader| reader.model())?.map(|model| model.name),
             generation: snapshot.generation,
             path: ranking.path,
+            semantic_ratio: ranking.ratio,
+            evidence: ranking.evidence,
             took: Duration::ZERO,
             reading: ranking.reading.clone(),
         },
@@ -267,6 +278,7 @@ struct Ranked {
 fn empty_answer(options: &SearchOptions, started: Instant) -> SearchResponse {
     SearchResponse {
         total: 0,
+        total_relevant: None,
         offset: options.page.offset,
         hits: Vec::new(),
         facets: Vec::new(),
@@ -275,6 +287,8 @@ fn empty_answer(options: &SearchOptions, started: Instant) -> SearchResponse {
             model: None,
             generation: 0,
             path: SearchPath::Exact,
+            semantic_ratio: None,
+            evidence: None,
             took: started.elapsed(),
             reading: Reading::default(),
         },
@@ -304,6 +318,7 @@ fn read_hits(moment: &Moment<'_>, page: &[Candidate]) -> Result<Vec<Hit>, Engine
             score: candidate.score,
             scores: Scores { semantic: candidate.semantic, keyword: candidate.keyword },
             paper: papers.remove(&candidate.row)?,
+            relevance: None,
             explanation: None,
             nearest_seed: None,
         })

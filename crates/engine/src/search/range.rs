@@ -73,6 +73,7 @@ impl RangeHits {
                     score: hit.score,
                     scores: Scores { semantic: Some(hit.score), keyword: None },
                     paper: papers.remove(&hit.row)?,
+                    relevance: None,
                     explanation: None,
                     nearest_seed: None,
                 })

@@ -6,13 +6,15 @@ use std::sync::Arc;
 
 use cognate_index::{SearchParams, SearchPath};
 use cognate_keyword::Query;
-use cognate_vector::UnitVector;
+use cognate_vector::{Scored, UnitVector};
 use roaring::RoaringBitmap;
 
-use super::fusion::{self, DEPTH, Scale};
-use super::request::{Mode, SearchOptions, Sort};
+use super::fusion::{self, Fusion};
+use super::relevance::{QueryEvidence, RELEVANCE_CUT};
+use super::request::{Mode, N_SORTED, SearchOptions, SemanticRatio, Sort};
 use super::response::{Reading, WithoutMarks};
 use crate::cancel::Cancel;
+use crate::catalog::Catalog;
 use crate::error::EngineError;
 use crate::query_batcher::PendingVector;
 use crate::store::DigestPeriod;
@@ -62,7 +64,9 @@ impl Question<'_> {
 }
 
 /// The place of a row that is ranked by its score.
-const UNPLACED: u32 = u32::MAX;
+pub(super) const UNPLACED: u32 = u32::MAX;
+/// The place of a row that is ranked by its date.
+const SORTED: u32 = UNPLACED - 1;
 
 /// A row that may be a hit.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -76,10 +80,12 @@ pub(super) struct Candidate {
     pub(super) keyword: Option<f32>,
     /// Cosine and BM25 as they went into a hybrid score.
     pub(super) scaled: (f32, f32),
+    /// What near rows added to a hybrid score.
+    pub(super) neighbours: f32,
     /// Lower places come first, whatever the scores.
     pub(super) place: u32,
     /// Days from 1970-01-01, where the order is by date.
-    published: Option<i32>,
+    pub(super) published: Option<i32>,
 }
 
 impl Candidate {
@@ -90,6 +96,7 @@ impl Candidate {
             semantic: None,
             keyword: None,
             scaled: (0.0, 0.0),
+            neighbours: 0.0,
             place: UNPLACED,
             published: None,
         }
@@ -109,11 +116,15 @@ pub(super) struct Ranking {
     pub(super) candidates: Vec<Candidate>,
     /// All rows that match.
     pub(super) total: u64,
-    /// The rows that pass filter and phrases; `None` for all.
-    pub(super) allowed: Option<RoaringBitmap>,
+    /// Of these, those that are relevant, where facets are of them alone.
+    pub(super) total_relevant: Option<u64>,
     /// The rows that match as a set, where facets are asked for.
     pub(super) matching: Option<RoaringBitmap>,
     pub(super) path: SearchPath,
+    /// The part of meaning in hybrid scores.
+    pub(super) ratio: Option<f32>,
+    /// How well the best rows fit a query; `None` where no text was asked for.
+    pub(super) evidence: Option<QueryEvidence>,
     /// How the query was read.
     pub(super) reading: Reading,
 }
@@ -131,14 +142,7 @@ pub(super) fn rank(
         }
         _ => None,
     };
-    let mut allowed =
-        if options.filter.is_empty() { None } else { Some(snapshot.catalog.matching(&options.filter)) };
-    if let Some(DigestPeriod { after, until }) = options.within {
-        let mut rows = RoaringBitmap::new();
-        rows.insert_range(after.saturating_add(1)..=until);
-        let live: RoaringBitmap = snapshot.vectors.rows().into_iter().collect();
-        allowed = Some(allowed.unwrap_or(live) & rows);
-    }
+    let mut allowed = passing(snapshot, options);
     let mut reading = words.as_ref().map_or_else(Reading::default, |words| Reading {
         corrections: words.query().corrections().to_vec(),
         missing_phrases: words.missing_phrases().to_vec(),
@@ -154,45 +158,135 @@ pub(super) fn rank(
         allowed = Some(both);
     }
     let vector = question.vector()?;
+    if let (Some(min_score), Some(vector)) = (options.page.min_score, vector) {
+        // Before anything is ranked, so that pages are full.
+        let near = snapshot.vectors.at_least(vector, min_score, allowed.as_ref())?;
+        allowed = Some(near.map(|hit| hit.row).collect());
+    }
     if let Some(works) = works {
         // Of those that match, so that a publication which does not is not preferred to one that does.
-        let matching =
-            Context { snapshot, question, vector, words: words.as_ref(), allowed: allowed.as_ref() }
-                .matching()?;
+        let context =
+            Context { snapshot, question, vector, words: words.as_ref(), allowed: allowed.as_ref() };
+        let matching = context.matching();
         allowed = Some(works.one_of_each(matching));
     }
     let context = Context { snapshot, question, vector, words: words.as_ref(), allowed: allowed.as_ref() };
 
-    let (mut candidates, path) = context.candidates()?;
-    candidates.retain(|candidate| question.exclude.binary_search(&candidate.row).is_err());
-    if let Some(min_score) = options.page.min_score {
-        context.add_cosines(&mut candidates)?;
-        candidates.retain(|candidate| candidate.semantic.is_some_and(|score| score >= min_score));
-    }
-    if options.sort == Sort::Newest {
-        let catalog = &snapshot.catalog;
-        candidates.iter_mut().for_each(|candidate| candidate.published = catalog.published(candidate.row));
-    }
-    candidates.sort_unstable_by(|a, b| a.order(b).then(a.row.cmp(&b.row)));
-
-    let matching = if options.facets.is_empty() { None } else { Some(context.matching()?) };
-    let total = match &matching {
-        Some(matching) => matching.len(),
-        None => context.count()?,
+    let mut candidates = context.candidates()?;
+    let evidence = context.evidence(&candidates);
+    // The papers that are relevant enough, where that is asked.
+    let wants_cut = options.min_relevance.is_some() || !options.facets.is_empty();
+    let relevant = match &evidence {
+        Some(evidence) if wants_cut => {
+            let cut = options.min_relevance.unwrap_or(RELEVANCE_CUT);
+            Some(context.scoring(&candidates, evidence.score_for(cut))?)
+        }
+        _ => None,
     };
-    Ok(Ranking { candidates, total, allowed, matching, path, reading })
+    if let (Some(relevant), Some(_)) = (&relevant, options.min_relevance) {
+        if options.sort == Sort::Newest {
+            candidates.rows = context.scored(&candidates, relevant)?;
+        }
+        candidates.rows.retain(|candidate| relevant.contains(candidate.row));
+    }
+    let Candidates { mut rows, path, fusion, .. } = candidates;
+    rows.retain(|candidate| question.exclude.binary_search(&candidate.row).is_err());
+    if let (Mode::Keyword, Some(_), Some(vector)) = (question.mode, options.page.min_score, vector) {
+        let numbers: Vec<u32> = rows.iter().map(|candidate| candidate.row).collect();
+        let cosines = snapshot.vectors.scores_of(vector, &numbers)?;
+        rows.iter_mut().zip(cosines).for_each(|(candidate, cosine)| candidate.semantic = cosine);
+    }
+    rows.sort_unstable_by(|a, b| a.order(b).then(a.row.cmp(&b.row)));
+    if options.sort == Sort::Newest {
+        let sorts_all = question.browses || (relevant.is_some() && options.min_relevance.is_some());
+        sort_by_date(&mut rows, if sorts_all { usize::MAX } else { N_SORTED }, &snapshot.catalog);
+    }
+
+    let (total, total_relevant) = match (&relevant, options.min_relevance) {
+        (Some(relevant), Some(_)) => (relevant.len(), None),
+        (relevant, _) => (context.count(), relevant.as_ref().map(RoaringBitmap::len)),
+    };
+    let matching = (!options.facets.is_empty()).then(|| relevant.unwrap_or_else(|| context.matching()));
+    Ok(Ranking {
+        candidates: rows,
+        total,
+        total_relevant,
+        matching,
+        path,
+        ratio: fusion.map(|fusion| fusion.ratio),
+        evidence,
+        reading,
+    })
 }
 
-/// How `depth` rows are found of which those before `end` may be on the page. A walk is as wide as the page
-/// needs, so that it has the right ones; of the others it may miss some, since they only tell where the scale of
-/// scores begins.
-pub(super) fn nearest<'a>(
-    options: &SearchOptions,
-    allowed: Option<&'a RoaringBitmap>,
-    (end, depth): (usize, usize),
-) -> SearchParams<'a> {
-    let ef = (depth > end).then_some(2 * end);
-    SearchParams { top_k: depth, exact: options.exact, allowed, ef }
+/// Sorts the first rows, which stand in their order, by date; the others stay behind them.
+pub(super) fn sort_by_date(rows: &mut [Candidate], n_sorted: usize, catalog: &Catalog) {
+    for candidate in rows.iter_mut().take(n_sorted).filter(|candidate| candidate.place == UNPLACED) {
+        candidate.place = SORTED;
+        candidate.published = catalog.published(candidate.row);
+    }
+    rows.sort_unstable_by(|a, b| a.order(b).then(a.row.cmp(&b.row)));
+}
+
+/// The rows that pass filter and period; `None` for all.
+pub(super) fn passing(snapshot: &Snapshot, options: &SearchOptions) -> Option<RoaringBitmap> {
+    let mut allowed =
+        if options.filter.is_empty() { None } else { Some(snapshot.catalog.matching(&options.filter)) };
+    if let Some(DigestPeriod { after, until }) = options.within {
+        let mut rows = RoaringBitmap::new();
+        rows.insert_range(after.saturating_add(1)..=until);
+        allowed = Some(allowed.unwrap_or_else(|| all_rows(snapshot)) & rows);
+    }
+    allowed
+}
+
+/// Every row that lives.
+pub(super) fn all_rows(snapshot: &Snapshot) -> RoaringBitmap {
+    snapshot.vectors.rows().into_iter().collect()
+}
+
+/// Rows that may be on the page.
+struct Candidates {
+    rows: Vec<Candidate>,
+    path: SearchPath,
+    /// What was found by meaning, where that counts.
+    found: Option<Nearest>,
+    /// How hybrid scores are made.
+    fusion: Option<Fusion>,
+}
+
+impl Candidates {
+    fn new(rows: Vec<Candidate>, path: SearchPath) -> Self {
+        Self { rows, path, found: None, fusion: None }
+    }
+}
+
+/// What was found by meaning. A walk can miss a row; that row counts as no nearer than the last that was found,
+/// whatever finds it later, so that it comes on no page but one.
+struct Nearest {
+    /// Best first: the best [`fusion::DEPTH`] rows, or all.
+    hits: Vec<Scored>,
+    rows: RoaringBitmap,
+    best: f32,
+    least: f32,
+    /// Whether there are no more rows that may be answers.
+    is_all: bool,
+    path: SearchPath,
+}
+
+impl Nearest {
+    /// What the cosine of a row counts for at the most: behind every row that was found, also where it ties with the
+    /// last of them.
+    fn most(&self, row: u32) -> f32 {
+        if self.rows.contains(row) { f32::INFINITY } else { self.least.next_down() }
+    }
+}
+
+/// The score of the `n`th best candidate, if there are so many.
+fn nth_best(candidates: &[Candidate], n: usize) -> Option<f32> {
+    let mut scores: Vec<f32> = candidates.iter().map(|candidate| candidate.score).collect();
+    let at = n.checked_sub(1).filter(|at| *at < scores.len())?;
+    Some(*scores.select_nth_unstable_by(at, |a, b| b.total_cmp(a)).1)
 }
 
 /// What ranking works on.
@@ -206,117 +300,252 @@ struct Context<'a> {
 }
 
 impl Context<'_> {
-    /// The rows that may be on the page, each with its score.
-    fn candidates(&self) -> Result<(Vec<Candidate>, SearchPath), EngineError> {
+    /// The rows that may be on the page, each with its score. What they are depends on nothing but snapshot and
+    /// question, and so does their order: pages of one ranking have each row once.
+    fn candidates(&self) -> Result<Candidates, EngineError> {
         let Question { mode, options, .. } = self.question;
         if self.question.browses {
-            let rows = self.matching()?;
-            return Ok((rows.iter().map(Candidate::new).collect(), SearchPath::Exact));
+            let rows = self.matching();
+            return Ok(Candidates::new(rows.iter().map(Candidate::new).collect(), SearchPath::Exact));
         }
-        let end = options.page.end() + self.question.exclude.len();
-        let depth =
-            if *mode == Mode::Hybrid || options.sort != Sort::Relevance { end.max(DEPTH) } else { end };
-        let semantic = match self.vector {
-            Some(vector) if *mode != Mode::Keyword => {
-                let params = nearest(options, self.allowed, (end, depth));
-                Some(self.snapshot.vectors.search(vector, &params)?)
-            }
-            _ => None,
-        };
-        let path = semantic.as_ref().map_or(SearchPath::Exact, |found| found.path);
-        let keyword = match self.words {
-            Some(words) if *mode != Mode::Semantic => top_with_ties(words, depth, self.allowed),
-            _ => Vec::new(),
-        };
-
-        let semantic_hits = semantic.map_or_else(Vec::new, |found| found.hits);
-        let mut candidates: HashMap<u32, Candidate> = HashMap::new();
-        for hit in &semantic_hits {
-            let candidate =
-                Candidate { semantic: Some(hit.score), score: hit.score, ..Candidate::new(hit.row) };
-            candidates.insert(hit.row, candidate);
+        let end = options.reach() + self.question.exclude.len();
+        match (mode, self.vector) {
+            (Mode::Hybrid, Some(vector)) => self.by_both(vector, end),
+            (Mode::Semantic, Some(vector)) => self.by_meaning(vector, end),
+            _ => Ok(Candidates::new(self.by_words(end), SearchPath::Exact)),
         }
-        for &(row, score) in &keyword {
-            let candidate = candidates.entry(row).or_insert_with(|| Candidate::new(row));
-            candidate.keyword = Some(score);
-            candidate.score = score;
-        }
-        for &row in &self.question.pinned {
-            if self.allowed.is_none_or(|allowed| allowed.contains(row)) && self.snapshot.vectors.contains(row)
-            {
-                candidates.entry(row).or_insert_with(|| Candidate::new(row)).place = 0;
-            }
-        }
-        let mut candidates: Vec<Candidate> = candidates.into_values().collect();
-        if *mode != Mode::Keyword {
-            self.add_cosines(&mut candidates)?;
-        }
-        if *mode == Mode::Semantic {
-            candidates.iter_mut().for_each(|candidate| candidate.score = candidate.semantic.unwrap_or(-1.0));
-        }
-        if *mode == Mode::Hybrid {
-            if let Some(words) = self.words {
-                candidates
-                    .iter_mut()
-                    .for_each(|candidate| candidate.keyword = Some(words.score(candidate.row)));
-            }
-            let words_bound = self.words.map_or(0.0, cognate_keyword::Ranking::bound);
-            let scales = (
-                Scale::of(semantic_hits.iter().map(|hit| hit.score)),
-                Scale::of(keyword.iter().map(|(_, score)| *score)).reaching(fusion::WEAK * words_bound),
-            );
-            let ratio = options.semantic_ratio.map_or(fusion::SEMANTIC_RATIO, |ratio| ratio.get());
-            fusion::fuse(&mut candidates, scales, ratio);
-        }
-        Ok((candidates, path))
     }
 
-    /// Gives each candidate its cosine.
-    fn add_cosines(&self, candidates: &mut [Candidate]) -> Result<(), EngineError> {
-        let Some(vector) = self.vector else { return Ok(()) };
-        let mut without: Vec<&mut Candidate> =
-            candidates.iter_mut().filter(|candidate| candidate.semantic.is_none()).collect();
-        let rows: Vec<u32> = without.iter().map(|candidate| candidate.row).collect();
-        let scores = self.snapshot.vectors.scores_of(vector, &rows)?;
-        without.iter_mut().zip(scores).for_each(|(candidate, score)| candidate.semantic = score);
-        Ok(())
+    /// The first `end` rows by words, and those that tie with the last.
+    fn by_words(&self, end: usize) -> Vec<Candidate> {
+        let Some(words) = self.words else { return Vec::new() };
+        let best = top_with_ties(words, end, self.allowed);
+        let candidate = |(row, score)| Candidate { keyword: Some(score), score, ..Candidate::new(row) };
+        best.into_iter().map(candidate).collect()
+    }
+
+    /// The first `end` rows by meaning, and those that tie with the last.
+    fn by_meaning(&self, vector: &UnitVector, end: usize) -> Result<Candidates, EngineError> {
+        let found = self.nearest(vector)?;
+        let mut candidates: HashMap<u32, Candidate> = HashMap::new();
+        for hit in &found.hits {
+            let own = Candidate { semantic: Some(hit.score), score: hit.score, ..Candidate::new(hit.row) };
+            candidates.insert(hit.row, own);
+        }
+        if end > found.hits.len() && !found.is_all {
+            let params = SearchParams { top_k: end, exact: true, allowed: self.allowed, ef: None };
+            for hit in self.snapshot.vectors.search(vector, &params)?.hits {
+                let own = self.candidate(&found, None, (hit.row, Some(hit.score)));
+                candidates.entry(hit.row).or_insert(own);
+            }
+        }
+        for &row in &self.question.pinned {
+            if self.allowed.is_none_or(|allowed| allowed.contains(row))
+                && let Some(score) = self.snapshot.vectors.score(vector, row)?
+            {
+                let own = Candidate { semantic: Some(score), score, ..Candidate::new(row) };
+                candidates.entry(row).or_insert(own).place = 0;
+            }
+        }
+        let rows = candidates.into_values().collect();
+        Ok(Candidates { rows, path: found.path, found: Some(found), fusion: None })
+    }
+
+    /// The first `end` rows by meaning and words, and those that tie with the last.
+    fn by_both(&self, vector: &UnitVector, end: usize) -> Result<Candidates, EngineError> {
+        let found = self.nearest(vector)?;
+        let keyword =
+            self.words.map_or_else(Vec::new, |words| top_with_ties(words, fusion::DEPTH, self.allowed));
+        let fusion = self.fusion(found.best, keyword.first().map_or(0.0, |(_, score)| *score));
+        let mut candidates: Vec<Candidate> = Vec::new();
+        let mut known = RoaringBitmap::new();
+        let mut add = |candidates: &mut Vec<Candidate>, rows: Vec<u32>| -> Result<(), EngineError> {
+            let rows: Vec<u32> = rows.into_iter().filter(|row| known.insert(*row)).collect();
+            let cosines = self.snapshot.vectors.scores_of(vector, &rows)?;
+            let scored = rows.into_iter().zip(cosines).filter(|(_, cosine)| cosine.is_some());
+            candidates.extend(scored.map(|scored| self.candidate(&found, Some(fusion), scored)));
+            Ok(())
+        };
+        let rows = found.hits.iter().map(|hit| hit.row).chain(keyword.iter().map(|(row, _)| *row));
+        add(&mut candidates, rows.collect())?;
+        if !found.is_all {
+            // What was not found by meaning is no nearer than the last that was.
+            let wanted = end.max(fusion::N_NEIGHBOURS);
+            let bar = nth_best(&candidates, wanted).filter(|bar| *bar > fusion.score(found.least, 0.0));
+            let rows = match (bar, self.words) {
+                (Some(bar), Some(words)) => {
+                    let mut matches = words.matches(self.allowed);
+                    matches.retain(|(_, keyword)| fusion.score(found.least, *keyword) >= bar);
+                    matches.into_iter().map(|(row, _)| row).collect()
+                }
+                (Some(_), None) => Vec::new(),
+                (None, _) => self.all_rows(),
+            };
+            self.question.cancel.check()?;
+            add(&mut candidates, rows)?;
+        }
+        // Ties go by row, so that which rows are the best does not depend on how they were found.
+        candidates.sort_unstable_by(|a, b| a.order(b).then(a.row.cmp(&b.row)));
+        if self.question.options.semantic_ratio.is_none() {
+            let n_best = candidates.len().min(fusion::N_NEIGHBOURS);
+            let best = &mut candidates[..n_best];
+            let vectors = best.iter().map(|candidate| self.snapshot.vectors.vector(candidate.row));
+            let vectors = vectors.collect::<Result<Vec<_>, _>>()?;
+            fusion::add_neighbours(best, &vectors, fusion.ratio);
+        }
+        Ok(Candidates { rows: candidates, path: found.path, found: Some(found), fusion: Some(fusion) })
+    }
+
+    /// What the best rows tell of how well they fit; `None` where no text was asked for.
+    fn evidence(&self, candidates: &Candidates) -> Option<QueryEvidence> {
+        if self.question.words.is_none() || self.question.browses {
+            return None;
+        }
+        let best = candidates.found.as_ref().map_or(&[][..], |found| &found.hits[..found.hits.len().min(10)]);
+        let best_keyword =
+            self.words.and_then(|words| words.top(1, self.allowed).first().map(|(_, score)| *score));
+        Some(QueryEvidence {
+            mode: self.question.mode,
+            ratio: candidates.fusion.map_or(0.0, |fusion| fusion.ratio),
+            best_score: candidates.rows.iter().map(|own| own.score).fold(f32::NEG_INFINITY, f32::max),
+            best_cosine: best.first().map_or(-1.0, |hit| hit.score),
+            mean_cosine: best.iter().map(|hit| hit.score).sum::<f32>() / best.len().max(1) as f32,
+            best_keyword: best_keyword.unwrap_or(0.0),
+            bound: self.words.map_or(0.0, cognate_keyword::Ranking::bound),
+            n_words: self.words.map_or(0.0, cognate_keyword::Ranking::n_telling_words),
+        })
+    }
+
+    /// The rows whose score is at least this: the first of the ranking.
+    fn scoring(&self, candidates: &Candidates, least: f32) -> Result<RoaringBitmap, EngineError> {
+        let vectors = &self.snapshot.vectors;
+        let mut rows: RoaringBitmap = match (&candidates.found, self.vector) {
+            (Some(found), Some(vector)) => {
+                let Some(fusion) = candidates.fusion else {
+                    let least =
+                        |row| if found.least < least && !found.rows.contains(row) { 2.0 } else { least };
+                    return Ok(vectors.rows_at_least(vector, &least, self.allowed)?);
+                };
+                let mut keyword: Vec<f32> = Vec::new();
+                for (row, score) in self.words.map_or_else(Vec::new, |words| words.matches(self.allowed)) {
+                    let row = row as usize;
+                    if row >= keyword.len() {
+                        keyword.resize(row + 1, 0.0);
+                    }
+                    keyword[row] = score;
+                }
+                let least = |row: u32| {
+                    let keyword = keyword.get(row as usize).copied().unwrap_or(0.0);
+                    // No cosine is enough for a row that no walk found, if the last that was found has none.
+                    let is_out = !found.rows.contains(row) && fusion.score(found.least, keyword) < least;
+                    if is_out { 2.0 } else { fusion.cosine_for(least, keyword) }
+                };
+                vectors.rows_at_least(vector, &least, self.allowed)?
+            }
+            _ => {
+                let matches = self.words.map_or_else(Vec::new, |words| words.matches(self.allowed));
+                return Ok(matches
+                    .iter()
+                    .filter(|(_, score)| *score >= least)
+                    .map(|(row, _)| *row)
+                    .collect());
+            }
+        };
+        // Those that gained from what is near them.
+        rows.extend(candidates.rows.iter().filter(|own| own.score >= least).map(|own| own.row));
+        Ok(rows)
+    }
+
+    /// How the scores of this question become one.
+    fn fusion(&self, best_cosine: f32, best_keyword: f32) -> Fusion {
+        let n_words = self.words.map_or(0.0, cognate_keyword::Ranking::n_telling_words);
+        let automatic = || if n_words > 0.0 { fusion::automatic_ratio(n_words) } else { 1.0 };
+        let ratio = self.question.options.semantic_ratio.map_or_else(automatic, SemanticRatio::get);
+        let bound = self.words.map_or(0.0, cognate_keyword::Ranking::bound);
+        Fusion::new(ratio, best_cosine, (best_keyword, bound))
+    }
+
+    /// The rows nearest to what is looked for, to a depth that is the same for every page.
+    fn nearest(&self, vector: &UnitVector) -> Result<Nearest, EngineError> {
+        let exact = self.question.options.exact;
+        let params = SearchParams { top_k: fusion::DEPTH, exact, allowed: self.allowed, ef: None };
+        let found = self.snapshot.vectors.search(vector, &params)?;
+        Ok(Nearest {
+            best: found.hits.first().map_or(-1.0, |hit| hit.score),
+            least: found.hits.last().map_or(-1.0, |hit| hit.score),
+            is_all: found.hits.len() < fusion::DEPTH,
+            rows: found.hits.iter().map(|hit| hit.row).collect(),
+            hits: found.hits,
+            path: found.path,
+        })
+    }
+
+    /// Every row that passes filter and phrases, ascending.
+    fn all_rows(&self) -> Vec<u32> {
+        self.allowed.map_or_else(|| self.snapshot.vectors.rows(), |allowed| allowed.iter().collect())
+    }
+
+    /// Rows with the scores that the ranking gives them.
+    fn scored(&self, candidates: &Candidates, rows: &RoaringBitmap) -> Result<Vec<Candidate>, EngineError> {
+        let mut scored = candidates.rows.clone();
+        scored.retain(|own| rows.contains(own.row));
+        let known: RoaringBitmap = scored.iter().map(|own| own.row).collect();
+        let others: Vec<u32> = (rows - known).iter().collect();
+        match (&candidates.found, self.vector) {
+            (Some(found), Some(vector)) => {
+                let cosines = self.snapshot.vectors.scores_of(vector, &others)?;
+                let others = others.into_iter().zip(cosines);
+                scored.extend(
+                    others.map(|(row, cosine)| self.candidate(found, candidates.fusion, (row, cosine))),
+                );
+            }
+            _ => scored.extend(others.into_iter().map(|row| {
+                let score = self.words.map_or(0.0, |words| words.score(row));
+                Candidate { keyword: Some(score), score, ..Candidate::new(row) }
+            })),
+        }
+        Ok(scored)
+    }
+
+    /// A row with its cosine and what follows from it.
+    fn candidate(
+        &self,
+        found: &Nearest,
+        fusion: Option<Fusion>,
+        (row, cosine): (u32, Option<f32>),
+    ) -> Candidate {
+        let mut own = Candidate { semantic: cosine, ..Candidate::new(row) };
+        match fusion {
+            Some(fusion) => {
+                own.keyword = Some(self.words.map_or(0.0, |words| words.score(row)));
+                fusion.fuse(&mut own, found.most(row));
+            }
+            None => own.score = cosine.unwrap_or(-1.0).min(found.most(row)),
+        }
+        own
     }
 
     /// How many rows match.
-    fn count(&self) -> Result<u64, EngineError> {
-        let Question { mode, options, exclude, .. } = self.question;
+    fn count(&self) -> u64 {
+        let Question { mode, exclude, .. } = self.question;
         let vectors = &self.snapshot.vectors;
         let is_allowed = |row: u32| self.allowed.is_none_or(|allowed| allowed.contains(row));
         let excluded = exclude.iter().copied().filter(|row| is_allowed(*row));
-        match (mode, options.page.min_score, self.vector) {
-            (Mode::Keyword, Some(_), _) => Ok(self.matching()?.len()),
-            (Mode::Keyword, None, _) => {
-                let Some(words) = self.words else { return Ok(0) };
-                let n_excluded = excluded.filter(|row| words.score(*row) > 0.0).count();
-                Ok(words.count(self.allowed) - n_excluded as u64)
-            }
-            (_, Some(min_score), Some(vector)) => {
-                let n_passing = vectors.count_at_least(vector, min_score, self.allowed)?;
-                let mut n_excluded = 0;
-                for row in excluded {
-                    n_excluded += usize::from(vectors.score(vector, row)?.is_some_and(|s| s >= min_score));
-                }
-                Ok((n_passing - n_excluded) as u64)
-            }
-            _ => {
-                let n = self.allowed.map_or(vectors.len() as u64, RoaringBitmap::len);
-                Ok(n - excluded.filter(|row| vectors.contains(*row)).count() as u64)
-            }
+        if *mode == Mode::Keyword {
+            let Some(words) = self.words else { return 0 };
+            let n_excluded = excluded.filter(|row| words.score(*row) > 0.0).count();
+            return words.count(self.allowed) - n_excluded as u64;
         }
+        let n = self.allowed.map_or(vectors.len() as u64, RoaringBitmap::len);
+        n - excluded.filter(|row| vectors.contains(*row)).count() as u64
     }
 
     /// The rows that match.
-    fn matching(&self) -> Result<RoaringBitmap, EngineError> {
-        let Question { mode, options, exclude, .. } = self.question;
-        let vectors = &self.snapshot.vectors;
+    fn matching(&self) -> RoaringBitmap {
+        let Question { mode, exclude, .. } = self.question;
         let mut rows = match self.allowed {
             Some(allowed) => allowed.clone(),
-            None => vectors.rows().into_iter().collect(),
+            None => all_rows(self.snapshot),
         };
         exclude.iter().for_each(|row| {
             rows.remove(*row);
@@ -324,11 +553,7 @@ impl Context<'_> {
         if *mode == Mode::Keyword {
             rows &= self.words.map_or_else(RoaringBitmap::new, cognate_keyword::Ranking::matching);
         }
-        if let (Some(min_score), Some(vector)) = (options.page.min_score, self.vector) {
-            let near = vectors.at_least(vector, min_score, Some(&rows))?;
-            rows = near.map(|hit| hit.row).collect();
-        }
-        Ok(rows)
+        rows
     }
 }
 

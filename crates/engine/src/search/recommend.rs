@@ -4,25 +4,27 @@ use std::collections::HashMap;
 use std::time::Instant;
 
 use cognate_corpus::identifier;
+use cognate_index::{SearchParams, SearchPath};
 use cognate_vector::UnitVector;
 use roaring::RoaringBitmap;
 
 use super::fusion::DEPTH;
 use super::rank::{self, Candidate, Question, Ranking, Target};
-use super::request::{Mode, SearchOptions, check_query, invalid};
+use super::request::{Mode, N_SORTED, SearchOptions, Sort, check_query, invalid};
 use super::response::{Reading, SearchResponse};
 use crate::cancel::Cancel;
 use crate::engine::Engine;
 use crate::error::EngineError;
 use crate::papers::paper_of_key;
 use crate::view::{Moment, Snapshot};
+use crate::works::Works;
 
 /// Most seeds, positive and negative together.
 pub const MAX_SEEDS: usize = 100;
 /// Most ids to leave out.
 const MAX_EXCLUDED: usize = 10_000;
-/// Candidates for each hit that is chosen for diversity.
-const POOL: usize = 5;
+/// Rows that are scored by all seeds before it is asked whether the answer is still wanted.
+const ROWS_AT_A_TIME: usize = 4_096;
 
 /// Something to begin from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,7 +75,7 @@ pub struct RecommendRequest {
     /// How seeds are combined.
     pub strategy: Strategy,
     /// From 0, by score alone, to 1, as unlike one another as possible: maximal marginal relevance, after
-    /// Carbonell and Goldstein (1998).
+    /// Carbonell and Goldstein (1998), among the best two hundred; the others come behind these.
     pub diversity: f32,
     /// Ids of papers that are no answer, such as those seen already; what is not there is ignored. Seeds
     /// never are an answer.
@@ -147,10 +149,11 @@ impl Engine {
         let texts = self.embedded_seeds(cancel, request)?;
         self.at_one_moment(&view, &mut |moment| {
             let seeds = seeds(moment, request, &texts)?;
-            let mut pool = options.clone();
+            let mut reaching = options.clone();
             if request.diversity > 0.0 {
-                pool.page.limit = options.page.end() * POOL;
-                pool.page.offset = 0;
+                // All that may be chosen, whatever the page.
+                reaching.page.limit = options.page.end().max(DEPTH);
+                reaching.page.offset = 0;
             }
             let question = Question {
                 words: None,
@@ -160,15 +163,15 @@ impl Engine {
                 mode: Mode::Semantic,
                 pinned: Vec::new(),
                 exclude: seeds.exclude.clone(),
-                options: &pool,
+                options: &reaching,
                 cancel: cancel.clone(),
             };
             let snapshot = &moment.snapshot;
             let works = self.works_for(moment, options)?;
-            let mut ranking = rank::rank(snapshot, works.as_deref(), &question)?;
-            if request.strategy != Strategy::AverageVector {
-                ranking = by_seeds(snapshot, &seeds, (request.strategy, &question), ranking)?;
-            }
+            let mut ranking = match request.strategy {
+                Strategy::AverageVector => rank::rank(snapshot, works.as_deref(), &question)?,
+                strategy => by_seeds(snapshot, works.as_deref(), &seeds, (strategy, &question))?,
+            };
             if request.diversity > 0.0 {
                 diversify(&question, snapshot, &mut ranking, (options.page.end(), request.diversity))?;
             }
@@ -266,94 +269,126 @@ fn cosines(snapshot: &Snapshot, seeds: &[UnitVector], row: u32) -> Result<Vec<f3
     seeds.iter().map(|seed| Ok(vectors.score(seed, row)?.unwrap_or(-1.0))).collect()
 }
 
-/// The candidates near any positive seed, scored by all seeds. `by_average` gives what else an answer says.
+/// All rows scored by all seeds: first the best of those near a seed, to a depth that is the same for every page, then,
+/// where the page reaches there, the others.
 fn by_seeds(
     snapshot: &Snapshot,
+    works: Option<&Works>,
     seeds: &Seeds,
     (strategy, question): (Strategy, &Question<'_>),
-    by_average: Ranking,
 ) -> Result<Ranking, EngineError> {
     let options = question.options;
-    let end = options.page.end() + seeds.exclude.len();
-    let depth = end.max(DEPTH);
-    let mut candidates: HashMap<u32, Candidate> = by_average
-        .candidates
-        .iter()
-        .map(|candidate| (candidate.row, Candidate::new(candidate.row)))
-        .collect();
-    let allowed = by_average.allowed.as_ref();
-    for seed in &seeds.positive {
-        question.cancel.check()?;
-        for hit in snapshot.vectors.search(seed, &rank::nearest(options, allowed, (end, depth)))?.hits {
-            candidates.entry(hit.row).or_insert_with(|| Candidate::new(hit.row));
-        }
-    }
-    let mut candidates: Vec<Candidate> = candidates
-        .into_values()
-        .filter(|candidate| seeds.exclude.binary_search(&candidate.row).is_err())
-        .collect();
-    for candidate in &mut candidates {
-        question.cancel.check()?;
-        let positive = cosines(snapshot, &seeds.positive, candidate.row)?;
-        let negative = cosines(snapshot, &seeds.negative, candidate.row)?;
-        let best = |cosines: &[f32]| cosines.iter().copied().fold(-1.0, f32::max);
-        let (best_positive, best_negative) = (best(&positive), best(&negative));
-        candidate.semantic = Some(best_positive);
-        candidate.score = match strategy {
-            Strategy::SumScores => positive.iter().sum::<f32>() - negative.iter().sum::<f32>(),
-            _ if negative.is_empty() || best_positive > best_negative => best_positive,
-            _ => -best_negative.abs(),
-        };
-    }
-    let Ranking { mut total, mut matching, .. } = by_average;
+    let mut allowed = rank::passing(snapshot, options).unwrap_or_else(|| rank::all_rows(snapshot));
+    seeds.exclude.iter().for_each(|row| {
+        allowed.remove(*row);
+    });
     if let Some(min_score) = options.page.min_score {
-        candidates.retain(|candidate| candidate.semantic.is_some_and(|score| score >= min_score));
         let mut near = RoaringBitmap::new();
         for seed in &seeds.positive {
             question.cancel.check()?;
-            near.extend(snapshot.vectors.at_least(seed, min_score, allowed)?.map(|hit| hit.row));
+            near.extend(snapshot.vectors.at_least(seed, min_score, Some(&allowed))?.map(|hit| hit.row));
         }
-        seeds.exclude.iter().for_each(|row| {
-            near.remove(*row);
-        });
-        total = near.len();
-        matching = matching.map(|_| near);
+        allowed = near;
     }
+    if let Some(works) = works {
+        allowed = works.one_of_each(allowed);
+    }
+    let mut near = RoaringBitmap::new();
+    let mut path = SearchPath::Exact;
+    let params = SearchParams { top_k: DEPTH, exact: options.exact, allowed: Some(&allowed), ef: None };
+    for seed in question.vector()?.into_iter().chain(&seeds.positive) {
+        question.cancel.check()?;
+        let found = snapshot.vectors.search(seed, &params)?;
+        near.extend(found.hits.iter().map(|hit| hit.row));
+        path = found.path;
+    }
+    let mut candidates = scored_by_seeds(snapshot, seeds, (strategy, question), &near)?;
     candidates.sort_unstable_by(|a, b| a.order(b).then(a.row.cmp(&b.row)));
+    candidates.truncate(DEPTH);
+    if options.reach() > DEPTH && allowed.len() > candidates.len() as u64 {
+        let last = candidates.last().map_or(f32::INFINITY, |candidate| candidate.score.next_down());
+        let first: RoaringBitmap = candidates.iter().map(|candidate| candidate.row).collect();
+        let mut others = scored_by_seeds(snapshot, seeds, (strategy, question), &(&allowed - first))?;
+        others.iter_mut().for_each(|candidate| candidate.score = candidate.score.min(last));
+        candidates.append(&mut others);
+        candidates.sort_unstable_by(|a, b| a.order(b).then(a.row.cmp(&b.row)));
+    }
+    if options.sort == Sort::Newest {
+        rank::sort_by_date(&mut candidates, N_SORTED, &snapshot.catalog);
+    }
     Ok(Ranking {
         candidates,
-        total,
-        matching,
-        allowed: by_average.allowed,
-        path: by_average.path,
+        total: allowed.len(),
+        total_relevant: None,
+        matching: (!options.facets.is_empty()).then(|| allowed.clone()),
+        path,
+        ratio: None,
+        evidence: None,
         reading: Reading::default(),
     })
 }
 
-/// Gives the first `n_chosen` places to candidates that score high and are unlike those before them.
+/// Each row with its score by all seeds.
+fn scored_by_seeds(
+    snapshot: &Snapshot,
+    seeds: &Seeds,
+    (strategy, question): (Strategy, &Question<'_>),
+    rows: &RoaringBitmap,
+) -> Result<Vec<Candidate>, EngineError> {
+    let rows: Vec<u32> = rows.iter().collect();
+    let mut candidates = Vec::with_capacity(rows.len());
+    for rows in rows.chunks(ROWS_AT_A_TIME) {
+        // By row: the best and the sum of the cosines to positive and negative seeds.
+        let mut positive = vec![(-1.0_f32, 0.0_f32); rows.len()];
+        let mut negative = positive.clone();
+        for (side, of_side) in [(&seeds.positive, &mut positive), (&seeds.negative, &mut negative)] {
+            for seed in side {
+                question.cancel.check()?;
+                let cosines = snapshot.vectors.scores_of(seed, rows)?;
+                for ((best, sum), cosine) in of_side.iter_mut().zip(cosines) {
+                    let cosine = cosine.unwrap_or(-1.0);
+                    (*best, *sum) = (best.max(cosine), *sum + cosine);
+                }
+            }
+        }
+        for (&row, (positive, negative)) in rows.iter().zip(positive.into_iter().zip(negative)) {
+            let score = match strategy {
+                Strategy::SumScores => positive.1 - negative.1,
+                _ if seeds.negative.is_empty() || positive.0 > negative.0 => positive.0,
+                _ => -negative.0.abs(),
+            };
+            candidates.push(Candidate { semantic: Some(positive.0), score, ..Candidate::new(row) });
+        }
+    }
+    Ok(candidates)
+}
+
+/// Gives the first places to candidates that score high and are unlike those before them. They are chosen among the
+/// best [`DEPTH`], whatever the page.
 fn diversify(
     question: &Question<'_>,
     snapshot: &Snapshot,
     ranking: &mut Ranking,
-    (n_chosen, diversity): (usize, f32),
+    (end, diversity): (usize, f32),
 ) -> Result<(), EngineError> {
-    ranking.candidates.truncate(n_chosen * POOL);
-    let mut vectors = Vec::with_capacity(ranking.candidates.len());
-    for candidate in &ranking.candidates {
-        vectors.push(snapshot.vectors.vector(candidate.row)?);
-    }
-    let scores = || ranking.candidates.iter().map(|candidate| candidate.score);
-    let scale = super::fusion::Scale::of(scores());
-    let relevance: Vec<f32> = scores().map(|score| scale.scaled(score)).collect();
-    let mut likeness = vec![0.0_f32; vectors.len()];
-    let mut is_chosen = vec![false; vectors.len()];
-    for place in 0..n_chosen.min(vectors.len()) {
+    let n_pool = ranking.candidates.len().min(DEPTH);
+    let pool = &mut ranking.candidates[..n_pool];
+    let vectors = pool.iter().map(|candidate| snapshot.vectors.vector(candidate.row));
+    let vectors = vectors.collect::<Result<Vec<_>, _>>()?;
+    let (low, high) = pool.iter().fold((f32::INFINITY, f32::NEG_INFINITY), |(low, high), candidate| {
+        (low.min(candidate.score), high.max(candidate.score))
+    });
+    let scale = |score: f32| if high > low { (score - low) / (high - low) } else { 1.0 };
+    let relevance: Vec<f32> = pool.iter().map(|candidate| scale(candidate.score)).collect();
+    let mut likeness = vec![0.0_f32; n_pool];
+    let mut is_chosen = vec![false; n_pool];
+    for place in 0..end.min(n_pool) {
         question.cancel.check()?;
         let value = |at: usize| (1.0 - diversity) * relevance[at] - diversity * likeness[at];
-        let left = (0..vectors.len()).filter(|at| !is_chosen[*at]);
+        let left = (0..n_pool).filter(|at| !is_chosen[*at]);
         let Some(chosen) = left.max_by(|a, b| value(*a).total_cmp(&value(*b)).then(b.cmp(a))) else { break };
         is_chosen[chosen] = true;
-        ranking.candidates[chosen].place = place as u32;
+        pool[chosen].place = place as u32;
         if let Some(vector) = &vectors[chosen] {
             for (likeness, other) in likeness.iter_mut().zip(&vectors) {
                 *likeness = likeness.max(other.as_ref().map_or(0.0, |other| vector.cosine(other)));

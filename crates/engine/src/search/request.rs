@@ -18,6 +18,9 @@ const DEFAULT_LIMIT: usize = 10;
 /// Most hits on a page whose best sentences are looked for: each costs the model some ten sentences.
 pub const MAX_EXPLAINED: usize = 50;
 
+/// Of how many of the best papers the newest come first.
+pub(super) const N_SORTED: usize = 1_000;
+
 /// How papers are ranked.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Mode {
@@ -61,7 +64,8 @@ pub enum Sort {
     /// The best first.
     #[default]
     Relevance,
-    /// Of the thousand best (or of as many as the page reaches), the newest first; those without a date last.
+    /// The newest first, those without a date last: of all papers that are relevant enough, where that is asked, else of
+    /// the thousand best, and then the others, the best first.
     Newest,
 }
 
@@ -161,6 +165,9 @@ pub struct SearchOptions {
     pub semantic_ratio: Option<SemanticRatio>,
     /// Which part of the ranking.
     pub page: Page,
+    /// Lowest relevance of a hit of a query, from 0 to 1. `None` for no bound on hits, with facets of the papers from
+    /// [`RELEVANCE_CUT`](super::RELEVANCE_CUT) on. Nothing where there is no query.
+    pub min_relevance: Option<f32>,
     /// Which papers may be hits.
     pub filter: Filter,
     /// What to count the matching papers by.
@@ -188,7 +195,20 @@ impl SearchOptions {
         Ok(options)
     }
 
+    /// How far into the ranking the page reaches.
+    pub(super) fn reach(&self) -> usize {
+        match self.sort {
+            Sort::Relevance => self.page.end(),
+            Sort::Newest => self.page.end().max(N_SORTED),
+        }
+    }
+
     pub(super) fn check(&self) -> Result<(), EngineError> {
+        if let Some(relevance) = self.min_relevance
+            && !(0.0..=1.0).contains(&relevance)
+        {
+            return Err(invalid("min_relevance", "a number from 0 to 1".to_owned(), relevance));
+        }
         if self.explain && self.page.limit > MAX_EXPLAINED {
             let expected = format!("1 to {MAX_EXPLAINED} with `explain`");
             return Err(invalid("limit", expected, self.page.limit));

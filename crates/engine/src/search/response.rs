@@ -6,6 +6,7 @@ use std::time::Duration;
 use cognate_index::SearchPath;
 use cognate_keyword::{Correction, MatchedTerm};
 
+use super::relevance::QueryEvidence;
 use super::request::Mode;
 use crate::catalog::Facet;
 use crate::store::StoredPaper;
@@ -46,9 +47,11 @@ pub struct Explanation {
     pub semantic: Option<Part>,
     /// By words, where it was ranked so.
     pub keyword: Option<Part>,
-    /// The part of meaning in the score: it is `ratio · semantic.scaled + (1 − ratio) · keyword.scaled`.
-    /// `None` but in [`Mode::Hybrid`].
+    /// The part of meaning in the score, which is
+    /// `ratio · semantic.scaled + (1 − ratio) · keyword.scaled + neighbours`. `None` but in [`Mode::Hybrid`].
     pub semantic_ratio: Option<f32>,
+    /// What the hits near it added to the score, from 0. `None` but in [`Mode::Hybrid`].
+    pub neighbours: Option<f32>,
     /// The sentence of the abstract that comes nearest to the query.
     pub best_sentence: Option<BestSentence>,
     /// The query's words that the paper has.
@@ -61,6 +64,9 @@ pub struct Hit {
     /// What the ranking is by, higher is better: in [`Mode::Semantic`] the cosine, in [`Mode::Keyword`]
     /// BM25, in [`Mode::Hybrid`] a number from 0 to 1.
     pub score: f32,
+    /// How likely it is that the paper is what was asked for, from 0 to 1; falls with the rank. `None` where no text was
+    /// asked for.
+    pub relevance: Option<f32>,
     /// Every score computed.
     pub scores: Scores,
     /// The paper.
@@ -102,6 +108,10 @@ pub struct Meta {
     pub generation: u64,
     /// Exact scan or graph.
     pub path: SearchPath,
+    /// The part of meaning in hybrid scores, asked for or found for the query; `None` but in [`Mode::Hybrid`].
+    pub semantic_ratio: Option<f32>,
+    /// How well the best papers fit the query; `None` where no text was asked for.
+    pub evidence: Option<QueryEvidence>,
     /// Time from request to answer.
     pub took: Duration,
     /// How the query was read.
@@ -114,11 +124,14 @@ pub struct SearchResponse {
     /// Papers that pass the filter and `min_score`, and have every phrase of the query; in
     /// [`Mode::Keyword`], of these the papers with a word of the query.
     pub total: u64,
+    /// Of these, the papers whose relevance is [`RELEVANCE_CUT`](super::RELEVANCE_CUT) or more, where `facets` are of
+    /// them alone.
+    pub total_relevant: Option<u64>,
     /// Hits skipped before this page.
     pub offset: usize,
     /// The page.
     pub hits: Vec<Hit>,
-    /// The papers of `total`, counted.
+    /// The papers of `total_relevant`, or of `total` where that is `None`, counted.
     pub facets: Vec<Facet>,
     /// How it came about.
     pub meta: Meta,

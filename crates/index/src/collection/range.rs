@@ -77,7 +77,7 @@ impl Snapshot {
         allowed: Option<&RoaringBitmap>,
     ) -> Result<AtLeast, IndexError> {
         self.check(query)?;
-        let (surely, perhaps) = self.split_at(query, min_score, allowed);
+        let (surely, perhaps) = self.split_at(query, &|_| min_score, allowed);
         let candidates = [surely, perhaps].concat();
         let mut hits = self.scores(query, &candidates)?;
         hits.retain(|hit| hit.score >= min_score);
@@ -97,22 +97,41 @@ impl Snapshot {
         allowed: Option<&RoaringBitmap>,
     ) -> Result<usize, IndexError> {
         self.check(query)?;
-        let (surely, perhaps) = self.split_at(query, min_score, allowed);
+        let (surely, perhaps) = self.split_at(query, &|_| min_score, allowed);
         let hits = self.scores(query, &perhaps)?;
         Ok(surely.len() + hits.iter().filter(|hit| hit.score >= min_score).count())
+    }
+
+    /// The rows, of those allowed, whose score for the query is at least what `min_score` says of the row. Scores only
+    /// those whose bounds lie on both sides of it.
+    ///
+    /// # Errors
+    /// As for [`at_least`](Self::at_least).
+    pub fn rows_at_least(
+        &self,
+        query: &UnitVector,
+        min_score: &(dyn Fn(u32) -> f32 + Sync),
+        allowed: Option<&RoaringBitmap>,
+    ) -> Result<RoaringBitmap, IndexError> {
+        self.check(query)?;
+        let (surely, perhaps) = self.split_at(query, min_score, allowed);
+        let surely = surely.iter().map(|candidate| self.row_of(candidate));
+        let hits = self.scores(query, &perhaps)?;
+        let perhaps = hits.iter().filter(|hit| hit.score >= min_score(hit.row)).map(|hit| hit.row);
+        Ok(surely.chain(perhaps).collect())
+    }
+
+    fn row_of(&self, candidate: &Candidate) -> u32 {
+        self.segments()[candidate.segment as usize].segment.rows()[candidate.position as usize]
     }
 
     /// Rows whose score is surely at least `min_score`, and those of which it may be.
     fn split_at(
         &self,
         query: &UnitVector,
-        min_score: f32,
+        min_score: &(dyn Fn(u32) -> f32 + Sync),
         allowed: Option<&RoaringBitmap>,
     ) -> (Vec<Candidate>, Vec<Candidate>) {
-        let is_allowed = |candidate: &Candidate| {
-            let rows = self.segments()[candidate.segment as usize].segment.rows();
-            allowed.is_none_or(|allowed| allowed.contains(rows[candidate.position as usize]))
-        };
         self.fold_rows(
             &[Query::new(query.as_slice())],
             (&|| (Vec::new(), Vec::new()), &|left: &mut (Vec<Candidate>, Vec<Candidate>), right| {
@@ -121,7 +140,9 @@ impl Snapshot {
             }),
             &|(surely, perhaps), _, (about, error), (segment, position)| {
                 let candidate = Candidate { upper: about + error, segment, position };
-                if candidate.upper < min_score || !is_allowed(&candidate) {
+                let row = self.row_of(&candidate);
+                let min_score = min_score(row);
+                if candidate.upper < min_score || !allowed.is_none_or(|allowed| allowed.contains(row)) {
                     return;
                 }
                 if about - error >= min_score {

@@ -18,7 +18,7 @@ use super::item::{Item, Link};
 use super::{Frame, PageError, page};
 use crate::error::ApiError;
 use crate::routes::{App, off_thread_while_wanted};
-use cognate_wire::{OneOrMany, ReadingBody, SearchParams, SimilarParams, filter_text};
+use cognate_wire::{NOTHING_FITS, OneOrMany, ReadingBody, SearchParams, SimilarParams, filter_text};
 
 /// Hits on a page.
 const LIMIT: usize = 20;
@@ -210,7 +210,7 @@ fn find(app: &App, cancel: &Cancel, params: &Params) -> Result<List, ApiError> {
 
 fn list_of(params: &Params, like: Option<Link>, response: SearchResponse) -> List {
     let n_hits = response.hits.len();
-    let SearchResponse { total, offset, hits, facets, meta } = response;
+    let SearchResponse { total, offset, hits, facets, meta, .. } = response;
     let page_at = |offset: usize| params.address().with("offset", offset.to_string()).into_text();
     let active = params.filters().into_iter().filter(|(_, _, value)| !value.trim().is_empty());
     let mut items: Vec<Item> = hits.into_iter().map(Item::of_hit).collect();
@@ -237,7 +237,10 @@ fn list_of(params: &Params, like: Option<Link>, response: SearchResponse) -> Lis
         }
     };
     let like_is_none = like.is_none();
-    let notes = ReadingBody::of(meta.reading).map_or_else(Vec::new, |reading| reading.sentences());
+    let mut notes = ReadingBody::of(meta.reading).map_or_else(Vec::new, |reading| reading.sentences());
+    if n_hits > 0 && meta.evidence.is_some_and(|evidence| !evidence.fits_well()) {
+        notes.push(NOTHING_FITS.to_owned());
+    }
     List {
         problem: None,
         like,
