@@ -10,6 +10,7 @@ use crate::literal;
 use crate::markup::text_of;
 use crate::person::Person;
 use crate::reading::{Reading, describe, scalar_text};
+use crate::record::MAX_AUTHORS;
 use crate::tex;
 use crate::text::{fold, is_filler};
 
@@ -75,6 +76,8 @@ fn name_of(members: &Map<String, Value>) -> Option<String> {
             let text = match value {
                 // Middle names.
                 Value::Array(words) => words.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(" "),
+                // With attributes, as XML becomes when it is made JSON.
+                Value::Object(inner) => scalar_text(inner.get("#text")?)?,
                 other => scalar_text(other)?,
             };
             (!text.trim().is_empty()).then(|| fold(&text))
@@ -223,7 +226,7 @@ fn split_names(text: &str) -> Vec<String> {
         [';', '|', '\n'].into_iter().find(|&separator| split_outside_braces(&text, separator).len() > 1);
     let names: Vec<String> = match separator {
         Some(separator) => split_outside_braces(&text, separator),
-        None => split_at_and(&text).into_iter().flat_map(split_at_commas).collect(),
+        None => split_at_and(&text).into_iter().flat_map(split_at_commas).take(MAX_AUTHORS + 1).collect(),
     };
     // A sentence of names with bare initials ends in a full stop: "Smith A, Doe BC.", "Doe BC."
     let ends_sentence =
@@ -331,6 +334,10 @@ fn split_outside_braces(text: &str, separator: char) -> Vec<String> {
     let mut depth = 0_usize;
     let mut previous = ' ';
     for c in text.chars() {
+        // One more than a record may have is enough to have it refused.
+        if parts.len() > 2 * MAX_AUTHORS {
+            break;
+        }
         match c {
             '{' => depth += 1,
             '}' => depth = depth.saturating_sub(1),

@@ -188,9 +188,11 @@ pub(crate) fn labelled(text: &str) -> Option<(To, String)> {
 /// The types of records: BibTeX's and BibLaTeX's name, EndNote's, CSL's, and RIS's. Of several names in another
 /// format the first is written; of several rows with one name the first is read.
 #[rustfmt::skip]
-const TYPES: [Type; 34] = [
+const TYPES: [Type; 35] = [
     Type("article", "Journal Article", "article-journal", &["JOUR", "EJOUR", "JFULL", "ABST", "MGZN", "NEWS", "INPR"]),
     Type("inproceedings", "Conference Paper", "paper-conference", &["CONF", "CPAPER"]),
+    // EndNote's word for a paper in them.
+    Type("inproceedings", "Conference Proceedings", "paper-conference", &["CONF"]),
     Type("conference", "Conference Paper", "paper-conference", &["CONF"]),
     Type("proceedings", "Conference Proceedings", "book", &["CONF"]),
     Type("book", "Book", "book", &["BOOK", "EBOOK", "EDBOOK"]),

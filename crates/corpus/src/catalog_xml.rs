@@ -5,6 +5,7 @@
 
 use serde_json::{Map, Value};
 
+use crate::bibliography::ENTRY_TYPE;
 use crate::doi;
 use crate::error::{Place, RecordError};
 use crate::fields::fold_name;
@@ -56,10 +57,17 @@ pub(crate) fn read(element: Element, place: &Place) -> Option<Result<Record, Rec
     match kind.as_str() {
         "dc" => dublin_core(&mut record),
         "arXiv" | "arXivRaw" => arxiv(&mut record),
-        "result" | "info" | "resource" => {}
-        kind => {
-            record.insert("type".to_owned(), Value::from(kind));
+        "result" | "info" => {}
+        "resource" | "oai_datacite" => {
+            // The record's own DOI, and no other database's name for it.
+            let is_doi = |identifier: &Value| identifier["@identifierType"] == "DOI";
+            if let Some(Value::Object(mut identifier)) =
+                record.get_mut("identifier").filter(|id| is_doi(id)).map(Value::take)
+            {
+                record.insert("doi".to_owned(), identifier.shift_remove("#text").unwrap_or_default());
+            }
         }
+        kind => dblp(&mut record, kind),
     }
     for name in ["identifier", "datestamp", "setSpec"] {
         if let Some(text) = header.and_then(|header| header.child(name)) {
@@ -72,9 +80,8 @@ pub(crate) fn read(element: Element, place: &Place) -> Option<Result<Record, Rec
 /// An element as JSON: text, or an object of what is in it, lists where a name stands several times. What only wraps
 /// a list is the list, and attributes are members whose names begin with `@`.
 fn to_json(element: &Element) -> Value {
-    let attributes = element.attributes().filter(|(name, _)| !matches!(*name, "xmlns" | "schemaLocation"));
     let mut members: Map<String, Value> =
-        attributes.map(|(name, value)| (format!("@{name}"), Value::from(value))).collect();
+        element.attributes().map(|(name, value)| (format!("@{name}"), Value::from(value))).collect();
     if element.has_text() || element.children().next().is_none() {
         let text = Value::from(element.text().trim());
         if members.is_empty() {
@@ -151,6 +158,26 @@ fn dublin_core(record: &mut Map<String, Value>) {
         record.insert("date".to_owned(), first.into());
     }
     set(record, "other_dates", dates.collect());
+}
+
+/// DBLP's types are BibTeX's; its addresses are of pages on its own site, and the article's is the electronic edition.
+fn dblp(record: &mut Map<String, Value>, kind: &str) {
+    record.insert(ENTRY_TYPE.to_owned(), Value::from(kind));
+    for (name, own) in [("url", "dblp_url"), ("@key", "dblp_key"), ("@mdate", "dblp_mdate")] {
+        if let Some(value) = record.shift_remove(name) {
+            record.insert(own.to_owned(), value);
+        }
+    }
+    let Some(editions) = record.shift_remove("ee") else { return };
+    let text = |value: &Value| value.as_str().or_else(|| value.get("#text")?.as_str()).map(str::to_owned);
+    let editions: Vec<String> = match &editions {
+        Value::Array(editions) => editions.iter().filter_map(text).collect(),
+        one => text(one).into_iter().collect(),
+    };
+    if let Some(doi) = editions.iter().find(|edition| doi::is_doi(edition)) {
+        record.insert("doi".to_owned(), Value::from(doi.as_str()));
+    }
+    record.insert("url".to_owned(), editions.into());
 }
 
 fn arxiv(record: &mut Map<String, Value>) {

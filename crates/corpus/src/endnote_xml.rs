@@ -73,7 +73,7 @@ pub(crate) fn draft(mut record: Element) -> Draft {
     record.take(&["source-app"]);
     let is_medline = draft.reference.text("source").is_some_and(|source| {
         let source = source.to_lowercase();
-        ["medline", "pubmed"].iter().any(|name| source.contains(name))
+        ["medline", "pubmed", "nlm"].iter().any(|name| source.contains(name))
     });
     for name in ["accession-num", "custom1", "custom2", "custom3", "custom4", "custom5", "custom6", "custom7"]
     {

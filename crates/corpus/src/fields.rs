@@ -8,7 +8,7 @@
 #[rustfmt::skip]
 pub(crate) const TITLE: &[&str] = &[
     "title", "articletitle", "documenttitle", "primarytitle", "papertitle", "titles", "maintitle", "booktitletext", "displayname",
-    "shorttitle", "originaltitle",
+    "shorttitle", "originaltitle", "itemtitle",
 ];
 #[rustfmt::skip]
 pub(crate) const ABSTRACT: &[&str] = &[
@@ -26,12 +26,12 @@ pub(crate) const EDITORS: &[&str] = &["editors", "editor", "bookeditors", "edito
 #[rustfmt::skip]
 pub(crate) const YEAR: &[&str] = &[
     "year", "publicationyear", "pubyear", "publishedyear", "publishyear", "yearofpublication", "journalinfo.yearofpublication",
-    "yearpublished", "yearpub",
+    "yearpublished", "yearpub", "publicationinfo.year",
 ];
 #[rustfmt::skip]
 pub(crate) const DATE: &[&str] = &[
     "publicationdate", "published", "date", "issued", "datepublished", "publisheddate", "firstpublicationdate", "publishtime",
-    "dateofpublication", "coverdate", "publishedonline", "publishedprint", "pubdate", "publishedat", "publicationdateonline", "dates",
+    "dateofpublication", "coverdate", "publishedonline", "publishedprint", "pubdate", "publishedat", "publicationdateonline", "dates", "earliestdate",
 ];
 #[rustfmt::skip]
 pub(crate) const VENUE: &[&str] = &[
@@ -39,36 +39,44 @@ pub(crate) const VENUE: &[&str] = &[
     "journalbook", "fulljournalname", "journalinfo.journal.title", "primarylocation.source.displayname", "hostvenue.displayname",
     "venue.raw", "proceedingstitle", "conferencename", "conferencetitle", "secondarytitle", "publicationname", "pub", "journals",
     "anthologytitle", "eventtitle", "alternatetitle", "journalabbreviation", "journalisoabbreviation", "journalabbr", "periodical",
-    "container", "publication", "server",
+    "container", "publication", "publicationinfo.journaltitle", "server",
 ];
 /// In some tables the venue has the name that databases have elsewhere; their other columns tell which.
 pub(crate) const SOURCE_IS_VENUE: &[&str] =
     &["gsrank", "citesurl", "workid", "plink", "coverdate", "emtreedrugindextermsmajorfocus"];
 #[rustfmt::skip]
-pub(crate) const VOLUME: &[&str] = &["volume", "vol", "journalvolume", "biblio.volume", "journalinfo.volume", "journal.volume"];
+pub(crate) const VOLUME: &[&str] = &["volume", "vol", "journalvolume", "biblio.volume", "journalinfo.volume", "journal.volume", "publicationinfo.journalvolume"];
 #[rustfmt::skip]
-pub(crate) const ISSUE: &[&str] = &["issue", "number", "issuenumber", "biblio.issue", "journalinfo.issue", "journal.issue", "journalissue.issue"];
+pub(crate) const ISSUE: &[&str] = &["issue", "number", "issuenumber", "biblio.issue", "journalinfo.issue", "journal.issue", "journalissue.issue", "publicationinfo.journalissue"];
 #[rustfmt::skip]
 pub(crate) const PAGES: &[&str] = &["pages", "page", "pagination", "pageinfo", "pagerange", "journal.pages"];
-pub(crate) const FIRST_PAGE: &[&str] =
-    &["pagestart", "startpage", "firstpage", "biblio.firstpage", "beginningpage"];
-pub(crate) const LAST_PAGE: &[&str] = &["pageend", "endpage", "lastpage", "biblio.lastpage", "endingpage"];
-pub(crate) const ARTICLE_NUMBER: &[&str] = &["artno", "articlenumber", "elocationid", "artnumber"];
+pub(crate) const FIRST_PAGE: &[&str] = &[
+    "pagestart",
+    "startpage",
+    "firstpage",
+    "biblio.firstpage",
+    "beginningpage",
+    "publicationinfo.pagestart",
+];
+pub(crate) const LAST_PAGE: &[&str] =
+    &["pageend", "endpage", "lastpage", "biblio.lastpage", "endingpage", "publicationinfo.pageend"];
+pub(crate) const ARTICLE_NUMBER: &[&str] =
+    &["artno", "articlenumber", "elocationid", "artnumber", "publicationinfo.artid"];
 #[rustfmt::skip]
 pub(crate) const PUBLISHER: &[&str] = &["publisher", "publishername", "bookpublisher", "primarylocation.source.hostorganizationname"];
 #[rustfmt::skip]
-pub(crate) const ISSN: &[&str] = &["issn", "issns", "eissn", "issnprint", "issnelectronic", "journalinfo.journal.issn", "primarylocation.source.issn"];
+pub(crate) const ISSN: &[&str] = &["issn", "issns", "eissn", "issnprint", "issnelectronic", "journalinfo.journal.issn", "journalinfo.journal.essn", "journalinfo.journal.eissn", "primarylocation.source.issn"];
 pub(crate) const ISBN: &[&str] = &["isbn", "isbns", "eisbn", "isbnprint"];
 pub(crate) const LANGUAGE: &[&str] = &["language", "lang", "languages", "languageoforiginaldocument"];
 #[rustfmt::skip]
 pub(crate) const KIND: &[&str] = &[
     "type", "entrytype", "itemtype", "documenttype", "doctype", "publicationtype", "publicationtypes", "typeofreference",
-    "pubtypelist.pubtype", "pubtype", "types.resourcetypegeneral", "doctypes",
+    "pubtypelist.pubtype", "pubtypelist", "pubtype", "types.resourcetypegeneral", "resourcetype.@resourcetypegeneral", "doctypes",
 ];
 #[rustfmt::skip]
 pub(crate) const CATEGORIES: &[&str] = &[
-    "categories", "authorkeywords", "keywords", "keyword", "keywordlist.keyword", "manualtags", "tags", "subjects", "subject", "meshterms",
-    "meshheadinglist.meshheading", "indexkeywords", "keywordsplus", "automatictags", "ieeeterms", "category", "fieldsofstudy",
+    "categories", "authorkeywords", "keywords", "keyword", "keywordlist.keyword", "keywordlist", "manualtags", "tags", "subjects", "subject", "meshterms",
+    "meshheadinglist.meshheading", "meshheadinglist", "indexkeywords", "keywordsplus", "automatictags", "ieeeterms", "category", "fieldsofstudy",
     "s2fieldsofstudy", "fos", "concepts", "topics", "aikeywords",
 ];
 #[rustfmt::skip]
@@ -85,8 +93,13 @@ pub(crate) const DAY: &[&str] = &["day", "pubday"];
 pub(crate) fn fold_name(name: &str) -> String {
     let name = name.trim();
     let start = name.chars().next().filter(|c| matches!(c, '_' | '@' | '#' | '$'));
-    let rest = name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase);
-    let folded: String = start.into_iter().chain(rest).collect();
+    let mut folded = String::with_capacity(name.len());
+    folded.extend(start);
+    if name.is_ascii() {
+        folded.extend(name.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()));
+    } else {
+        folded.extend(name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase));
+    }
     // `#` alone counts rows.
     if folded.is_empty() { name.to_owned() } else { folded }
 }

@@ -242,7 +242,9 @@ fn is_month(digits: &str) -> bool {
 fn canonical_pmid(text: &str) -> Option<String> {
     /// The `.0` comes from tables that hold ids as floating-point numbers.
     static PMID: LazyLock<Regex> = LazyLock::new(|| {
-        pattern(r"^(?:(?i:pubmed|medline|pmid|med):? *)?0*([1-9][0-9]{0,8})(\.0)?(?i: ?\[pmid\])?$")
+        pattern(
+            r"^(?:(?i:pubmed|medline|pmid|med):? *)?(?i:nlm)?0*([1-9][0-9]{0,8})(\.0)?(?i: ?\[pmid\])?\.?$",
+        )
     });
 
     let text = if let Some(path) = url_path(text, &["pubmed.ncbi.nlm.nih.gov", "pubmed.gov"]) {

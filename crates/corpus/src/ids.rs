@@ -103,16 +103,19 @@ pub(crate) fn arxiv_id_of_doi(value: &Value) -> Option<String> {
 
 /// Identifiers by the names of their kinds, of an object or of a list of `{"type": "doi", "value": …}`.
 pub(crate) fn identifier_members(value: Value) -> Result<Vec<(String, Value)>, Value> {
+    let pair = |element: &Value| {
+        let members = element.as_object()?;
+        let text = |names: &[&str]| names.iter().find_map(|name| member(members, name));
+        let kinds = ["type", "idtype", "identifiertype", "@identifiertype", "source", "scheme"];
+        let id = text(&["value", "id", "identifier", "#text"])?;
+        Some((text(&kinds)?.as_str()?.to_owned(), id.clone()))
+    };
+    if let Some(pair) = pair(&value) {
+        return Ok(vec![pair]);
+    }
     match value {
         Value::Object(members) => Ok(members.into_iter().collect()),
         Value::Array(list) if list.iter().all(Value::is_object) => {
-            let pair = |element: &Value| {
-                let members = element.as_object()?;
-                let text = |names: &[&str]| names.iter().find_map(|name| member(members, name));
-                let kind = text(&["type", "idtype", "identifiertype", "source", "scheme"])?.as_str()?;
-                let id = text(&["value", "id", "identifier"])?;
-                Some((kind.to_owned(), id.clone()))
-            };
             let pairs: Option<Vec<_>> = list.iter().map(pair).collect();
             pairs.ok_or(Value::Array(list))
         }

@@ -10,9 +10,10 @@ use std::io::{BufReader, Cursor, Read};
 
 use crate::error::{Place, ReadError, RecordError};
 use crate::input::Input;
+use crate::jsonl::MAX_VALUES;
 use crate::reader::{FormatReader, MAX_RECORD_BYTES};
 use crate::record::{Record, paper_from_json_text};
-use crate::structure::{begins_record, records_in, records_within, repair};
+use crate::structure::{begins_record, has_more_values, records_in, records_within, repair};
 
 /// Deepest nesting of values that are too large to be held at once.
 const MAX_FRAMES: usize = 64;
@@ -136,7 +137,7 @@ impl JsonDocument {
                 return Ok(Step::Nothing);
             }
         }
-        if self.scanner.object()? {
+        if self.scanner.object()? && !has_more_values(&self.scanner.raw, MAX_VALUES) {
             let text = String::from_utf8_lossy(&self.scanner.raw);
             let is_valid = serde_json::from_str::<serde::de::IgnoredAny>(&text).is_ok();
             let text = if is_valid { text } else { repair(&text).into() };

@@ -9,7 +9,10 @@ use crate::input::Input;
 use crate::lines::{Line, Lines};
 use crate::reader::FormatReader;
 use crate::record::{Record, paper_from_json_text};
-use crate::structure::{records_in, repair};
+use crate::structure::{has_more_values, records_in, repair};
+
+/// Most values in a line that may hold several records.
+pub(crate) const MAX_VALUES: usize = 2_000_000;
 
 /// The records of a JSON Lines text. Blank lines are none; a line that is not JSON is a bad record and
 /// the next is read as if it were not there.
@@ -41,6 +44,10 @@ impl FormatReader for JsonLines {
             let line = line.strip_suffix(b",").unwrap_or(line);
             if line.is_empty() {
                 continue;
+            }
+            if has_more_values(line, MAX_VALUES) {
+                let message = format!("expected at most {MAX_VALUES} values in a line, found more");
+                return Ok(Some(Err(RecordError::whole(&place, message))));
             }
             let text = String::from_utf8_lossy(line);
             let is_valid = serde_json::from_str::<serde::de::IgnoredAny>(&text).is_ok();

@@ -80,6 +80,18 @@ impl PublicationKind {
         }
     }
 
+    /// The kind that several words of a source mean together: the first that says more than "article".
+    #[must_use]
+    pub fn of_words<'a>(words: impl IntoIterator<Item = &'a str>) -> Option<Self> {
+        let mut kinds = words.into_iter().filter_map(Self::from_word);
+        let first = kinds.next()?;
+        if first == Self::Article {
+            kinds.find(|kind| *kind != Self::Article).or(Some(first))
+        } else {
+            Some(first)
+        }
+    }
+
     /// The kind that a source's word means: names of BibTeX's, RIS's and databases' types, in any case and
     /// with spaces, dashes and underscores counting as nothing. `None` for words that are not known.
     #[must_use]
@@ -87,8 +99,8 @@ impl PublicationKind {
         let word: String =
             word.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect();
         Some(match word.as_str() {
-            "article" | "articlejournal" | "journalarticle" | "journalarticles" | "researcharticle"
-            | "journal" | "jour" | "ejour" => Self::Article,
+            "article" | "articlejournal" | "datapaper" | "electronicarticle" | "journalarticle"
+            | "journalarticles" | "researcharticle" | "journal" | "jour" | "ejour" => Self::Article,
             "conferencepaper"
             | "inproceedings"
             | "conference"
@@ -100,6 +112,7 @@ impl PublicationKind {
             | "conferenceabstract"
             | "conferenceandworkshoppapers"
             | "conferenceproceedingsarticle"
+            | "conferenceproceedings"
             | "meetingabstract" => Self::ConferencePaper,
             "book" | "ebook" | "monograph" | "mvbook" => Self::Book,
             "chapter" | "bookchapter" | "booksection" | "incollection" | "inbook" | "chap" | "echap" => {

@@ -36,6 +36,7 @@ mod lookup;
 pub mod markup;
 pub mod matching;
 mod nbib;
+mod ovid;
 mod paper;
 mod person;
 mod pubmed;
@@ -63,5 +64,7 @@ pub use identity::{Identity, Numbers};
 pub use kind::{PublicationKind, UnknownKind};
 pub use paper::{MAX_ID_BYTES, Paper, PaperId};
 pub use reader::{Format, MAX_RECORD_BYTES, ReadOptions, Records, UnknownFormatName};
-pub use record::{MAX_ABSTRACT_BYTES, MAX_AUTHORS, MAX_FIELDS, MAX_TITLE_BYTES, Record, paper_from_json};
+pub use record::{
+    MAX_ABSTRACT_BYTES, MAX_AUTHORS, MAX_CATEGORIES, MAX_FIELDS, MAX_TITLE_BYTES, Record, paper_from_json,
+};
 pub use source::Source;

@@ -52,7 +52,7 @@ impl Lines {
                     return Ok(None);
                 }
             }
-            let end = available.iter().position(|byte| matches!(byte, b'\n' | b'\r'));
+            let end = memchr::memchr2(b'\n', b'\r', available);
             let part = &available[..end.unwrap_or(available.len())];
             self.ended_in_return = end.is_some_and(|end| available[end] == b'\r');
             let n_taken = part.len() + usize::from(end.is_some());

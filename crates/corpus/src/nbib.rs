@@ -11,6 +11,7 @@ use crate::text::fold;
 pub(crate) fn draft(fields: &[Field]) -> Draft {
     let mut draft = Draft::default();
     // The authors' own keywords stand before the headings that the library gives.
+    let has_title = fields.iter().any(|field| field.tag == "TI");
     let is_heading = |field: &&Field| field.tag == "MH";
     let own = fields.iter().filter(|field| !is_heading(field));
     for Field { tag, value } in own.chain(fields.iter().filter(is_heading)) {
@@ -26,7 +27,10 @@ pub(crate) fn draft(fields: &[Field]) -> Draft {
                 }
                 None => To::Field("medline_aid"),
             },
-            "TI" | "BTI" => To::Title,
+            "TI" => To::Title,
+            // The book that a chapter is in, or itself.
+            "BTI" if has_title => To::Venue(3, "booktitle"),
+            "BTI" => To::Title,
             "AB" => To::Abstract,
             "FAU" | "CN" => {
                 draft.add_author(&value);
@@ -58,10 +62,8 @@ pub(crate) fn draft(fields: &[Field]) -> Draft {
         };
         draft.add(to, &value);
     }
-    let types = || fields.iter().filter(|field| field.tag == "PT").map(|field| field.value.as_str());
-    // Most articles have several; the first that says more than "article" is what it is.
-    let telling = types().find(|kind| *kind != "Journal Article").or(types().next());
-    if let Some(kind) = telling.and_then(PublicationKind::from_word) {
+    let types = fields.iter().filter(|field| field.tag == "PT").map(|field| field.value.as_str());
+    if let Some(kind) = PublicationKind::of_words(types) {
         draft.reference.add("type", kind.name());
     }
     draft

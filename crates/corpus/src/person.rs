@@ -36,7 +36,10 @@ impl Person {
                 }
                 _ => None,
             },
-            [family, given] => Some(named(family, given, None)),
+            [family, given] => {
+                let (given, suffix) = without_suffix(given);
+                Some(named(family, given, suffix))
+            }
             [family, suffix, given] | [family, given, suffix] if is_suffix(suffix) => {
                 Some(named(family, given, Some(suffix)))
             }
@@ -68,7 +71,8 @@ impl Person {
         match parts.as_slice() {
             [whole] if is_braced(raw) => Self::Whole(whole.clone()),
             [family, given] if !is_suffix(given) && !family.is_empty() && !given.is_empty() => {
-                named(family, given, None)
+                let (given, suffix) = without_suffix(given);
+                named(family, given, suffix)
             }
             [family, suffix, given] if is_suffix(suffix) && !family.is_empty() && !given.is_empty() => {
                 named(family, given, Some(suffix))
@@ -129,11 +133,22 @@ fn from_inverted(text: &str) -> Option<Person> {
     }
     match text.split(", ").collect::<Vec<_>>().as_slice() {
         [_, last] if is_suffix(last) => None,
-        [family, given] => Some(named(family, given, None)),
+        [family, given] => {
+            let (given, suffix) = without_suffix(given);
+            Some(named(family, given, suffix))
+        }
         [family, suffix, given] | [family, given, suffix] if is_suffix(suffix) => {
             Some(named(family, given, Some(suffix)))
         }
         _ => None,
+    }
+}
+
+/// Given names and the suffix behind them, as PubMed has it: "Hans Jr".
+fn without_suffix(given: &str) -> (&str, Option<&str>) {
+    match given.rsplit_once(' ') {
+        Some((given, last)) if is_suffix(last) => (given.trim_end(), Some(last)),
+        _ => (given, None),
     }
 }
 
@@ -156,10 +171,12 @@ fn from_natural(text: &str) -> Option<Person> {
 }
 
 fn is_initials(word: &str) -> bool {
-    let letters = word.chars().filter(|c| !matches!(c, '.' | '-'));
-    word.chars().count() <= 4
+    let n_letters = word.chars().filter(|c| !matches!(c, '.' | '-')).count();
+    // Without full stops they are two at the most, as PubMed has them.
+    let max_letters = if word.contains('.') { 4 } else { 2 };
+    (1..=max_letters).contains(&n_letters)
+        && word.chars().count() <= 3 * n_letters
         && word.chars().all(|c| c.is_uppercase() || matches!(c, '.' | '-'))
-        && (1..=2).contains(&letters.count())
 }
 
 fn is_suffix(part: &str) -> bool {
@@ -177,7 +194,7 @@ fn is_organisation(name: &str) -> bool {
         "organization", "project", "society", "team", "university",
     ];
     let mut words = name.split(|c: char| !c.is_alphanumeric());
-    words.any(|word| WORDS.contains(&word.to_lowercase().as_str()))
+    words.any(|word| WORDS.iter().any(|known| word.eq_ignore_ascii_case(known)))
         || name.contains(|c: char| c.is_ascii_digit() || "{}\"&/@:;()[]<>\\".contains(c))
 }
 
@@ -209,6 +226,10 @@ mod tests {
         check("Martin Luther King Jr.", "King, Martin Luther, Jr.", "King, Jr., Martin Luther");
         check("King, Jr., Martin Luther", "King, Martin Luther, Jr.", "King, Jr., Martin Luther");
         check("Smith JP", "Smith, JP", "Smith, JP");
+        check("van den Berg J.-P.", "van den Berg, J.-P.", "van den Berg, J.-P.");
+        check("Roe A.B.C.", "Roe, A.B.C.", "Roe, A.B.C.");
+        check("van der Berg, Hans Jr", "van der Berg, Hans, Jr", "van der Berg, Jr, Hans");
+        check("Kim LEE", "LEE, Kim", "LEE, Kim");
         check("Plato", "Plato", "Plato");
         check("ATLAS Collaboration", "ATLAS Collaboration", "{ATLAS Collaboration}");
         check("Press and Sons, Inc.", "Press and Sons, Inc.", "{Press and Sons, Inc.}");

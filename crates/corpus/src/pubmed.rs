@@ -96,9 +96,7 @@ pub(crate) fn draft(mut record: Element) -> Draft {
         draft.add(To::Keywords, &words.join("/").replace(';', ","));
     }
     let types = record.take_texts(&in_article(&["PublicationTypeList", "PublicationType"]));
-    // Most articles have several; the first that says more than "article" is what it is.
-    let telling = types.iter().find(|kind| *kind != "Journal Article").or(types.first());
-    if let Some(kind) = telling.and_then(|kind| PublicationKind::from_word(kind)) {
+    if let Some(kind) = PublicationKind::of_words(types.iter().map(String::as_str)) {
         draft.reference.add("type", kind.name());
     }
     draft.reference.add(ENTRY_TYPE, if is_book { "incollection" } else { "article" });

@@ -26,6 +26,7 @@ use crate::input::Input;
 use crate::json::{self, JsonDocument};
 use crate::jsonl::JsonLines;
 use crate::nbib;
+use crate::ovid;
 use crate::pubmed;
 use crate::pubmed_text::{self, PubMedText};
 use crate::record::Record;
@@ -78,13 +79,15 @@ pub enum Format {
     PubmedText,
     /// Atom, as arXiv and we write it.
     Atom,
+    /// Ovid's text.
+    Ovid,
     /// XML of catalogues and repositories: OAI-PMH, DBLP, Europe PMC, DataCite.
     Xml,
 }
 
 impl Format {
     /// Every format.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::Auto,
         Self::Jsonl,
         Self::Json,
@@ -102,6 +105,7 @@ impl Format {
         Self::PubmedXml,
         Self::PubmedText,
         Self::Atom,
+        Self::Ovid,
         Self::Xml,
     ];
 
@@ -126,6 +130,7 @@ impl Format {
             Self::PubmedXml => "pubmed-xml",
             Self::PubmedText => "pubmed-text",
             Self::Atom => "atom",
+            Self::Ovid => "ovid",
             Self::Xml => "xml",
         }
     }
@@ -281,13 +286,14 @@ fn detect(head: &[u8]) -> Option<Format> {
         Some(_) if bibtex::begins_with_block(head) => Some(Format::Bibtex),
         Some(_) if tagged::has_record(head, Layout::Ris) => Some(Format::Ris),
         Some(_) if tagged::has_record(head, Layout::Medline) => Some(Format::Nbib),
+        Some(_) if catalog_xml::records(head).is_some() => Some(Format::Xml),
         Some(_) if pubmed::is_pubmed(head) => Some(Format::PubmedXml),
         Some(_) if endnote_xml::is_endnote(head) => Some(Format::EndnoteXml),
         Some(_) if atom::is_atom(head) => Some(Format::Atom),
-        Some(_) if catalog_xml::records(head).is_some() => Some(Format::Xml),
         Some(_) if tagged::has_record(head, Layout::WebOfScience) => Some(Format::Ciw),
         Some(_) if tagged::has_record(head, Layout::Refer) => Some(Format::Enw),
         Some(_) if tagged::has_record(head, Layout::RefWorks) => Some(Format::RefWorks),
+        Some(_) if tagged::has_record(head, Layout::Ovid) => Some(Format::Ovid),
         Some(_) if pubmed_text::is_pubmed_text(head) => Some(Format::PubmedText),
         Some(_) => match csv::detect(head).map(|dialect| dialect.separator) {
             Some(b'\t') => Some(Format::Tsv),
@@ -329,6 +335,7 @@ fn open_format(
         Format::Atom => Box::new(XmlRecords::new(input, atom::RECORDS, |element, place| {
             Some(atom::draft(element).finish().into_paper(place))
         })),
+        Format::Ovid => Box::new(Tagged::new(input, Layout::Ovid, ovid::draft)),
         Format::Xml => match catalog_xml::records(&input.head) {
             Some(records) => Box::new(XmlRecords::new(input, records, catalog_xml::read)),
             None => {

@@ -21,9 +21,10 @@ use crate::identity::{self, Identity, Named};
 use crate::kind::PublicationKind;
 use crate::paper::{Paper, PaperId};
 use crate::reading::{Reading, describe, scalar_text};
-use crate::structure::repair;
+use crate::structure::{has_more_values, repair};
 use crate::values::{
-    read_abstract, read_categories, read_count, read_isbn, read_issn, read_text, read_title, read_url,
+    joined_title, read_abstract, read_categories, read_count, read_isbn, read_issn, read_text, read_title,
+    read_url,
 };
 use entries::Fields;
 use identifiers::Identifiers;
@@ -34,6 +35,13 @@ pub const MAX_TITLE_BYTES: usize = 10_000;
 pub const MAX_ABSTRACT_BYTES: usize = 1_000_000;
 /// Most authors accepted for one paper; the largest collaborations have about 5,000.
 pub const MAX_AUTHORS: usize = 10_000;
+
+/// Most categories accepted for one paper.
+pub const MAX_CATEGORIES: usize = 10_000;
+
+/// Most values (texts, numbers) accepted in one record in JSON: a paper with thousands of authors and references has
+/// less.
+const MAX_VALUES: usize = 500_000;
 
 /// Most fields accepted in one record.
 pub const MAX_FIELDS: usize = 2_000;
@@ -94,7 +102,7 @@ impl Record {
 /// # Errors
 /// [`RecordError`] if `record` is not an object, says nothing by which a paper could be told (filler such as "N/A"
 /// counts as nothing), has an id that is not a valid [`PaperId`], or is beyond [`MAX_TITLE_BYTES`],
-/// [`MAX_ABSTRACT_BYTES`], [`MAX_AUTHORS`] or [`MAX_FIELDS`].
+/// [`MAX_ABSTRACT_BYTES`], [`MAX_AUTHORS`], [`MAX_CATEGORIES`] or [`MAX_FIELDS`].
 pub fn paper_from_json(record: Value, place: &Place) -> Result<Record, RecordError> {
     let Value::Object(record) = record else {
         return Err(RecordError::whole(
@@ -110,7 +118,7 @@ pub fn paper_from_json(record: Value, place: &Place) -> Result<Record, RecordErr
     let legacy_id = fields.legacy_id();
     let mut claims = fields.claims()?;
 
-    let title = fields.first(fields::TITLE, read_title);
+    let title = fields.title();
     let abstract_text = fields.first(fields::ABSTRACT, read_abstract);
     fields.check_size("title", title.as_deref().map_or(0, str::len), (MAX_TITLE_BYTES, "bytes"))?;
     fields.check_size(
@@ -132,6 +140,8 @@ pub fn paper_from_json(record: Value, place: &Place) -> Result<Record, RecordErr
 
     // Stands in until all is known that the content's id is made of.
     let blank = PaperId::of_digest(&[]);
+    let categories = fields.first(fields::CATEGORIES, read_categories).unwrap_or_default();
+    fields.check_size("categories", categories.len(), (MAX_CATEGORIES, "texts"))?;
     let mut paper = Paper {
         title,
         abstract_text,
@@ -145,10 +155,10 @@ pub fn paper_from_json(record: Value, place: &Place) -> Result<Record, RecordErr
         issue: fields.first(fields::ISSUE, read_text),
         pages: fields.pages(),
         publisher: fields.first(fields::PUBLISHER, read_text),
-        issn: fields.first(fields::ISSN, read_issn).unwrap_or_default(),
-        isbn: fields.first(fields::ISBN, read_isbn).unwrap_or_default(),
+        issn: fields.every(fields::ISSN, read_issn),
+        isbn: fields.every(fields::ISBN, read_isbn),
         language: fields.first(fields::LANGUAGE, read_text),
-        categories: fields.first(fields::CATEGORIES, read_categories).unwrap_or_default(),
+        categories,
         external_ids,
         url: fields.first(fields::URL, read_url),
         source: fields.first(fields::SOURCE, read_text),
@@ -184,6 +194,10 @@ fn says_nothing(paper: &Paper) -> bool {
 
 /// Reads one record from its JSON text. What other programs write and JSON does not allow (`NaN`) is made right.
 pub(crate) fn paper_from_json_text(text: &[u8], place: &Place) -> Result<Record, RecordError> {
+    if has_more_values(text, MAX_VALUES) {
+        let message = format!("expected at most {MAX_VALUES} values in a record, found more");
+        return Err(RecordError::whole(place, message));
+    }
     let record = serde_json::from_slice(text).or_else(|error| {
         // Only what was read as text can be repaired; the first error is the one that says where.
         let repaired = std::str::from_utf8(text).map(repair).unwrap_or_default();
@@ -206,7 +220,8 @@ impl Fields<'_> {
     fn kind(&mut self) -> Option<PublicationKind> {
         let kind_of = |value: &Value| match value {
             Value::Array(words) => {
-                words.iter().filter_map(scalar_text).find_map(|word| PublicationKind::from_word(&word))
+                let words: Vec<String> = words.iter().filter_map(scalar_text).collect();
+                PublicationKind::of_words(words.iter().map(String::as_str))
             }
             value => scalar_text(value).and_then(|word| PublicationKind::from_word(&word)),
         };
@@ -228,6 +243,17 @@ impl Fields<'_> {
         }
         // Where our own output keeps it.
         self.extra.get(ENTRY_TYPE).and_then(kind_of)
+    }
+
+    /// The title, with a subtitle that has a field of its own.
+    fn title(&mut self) -> Option<String> {
+        let title = self.first(fields::TITLE, read_title)?;
+        let subtitle =
+            self.first(&["subtitle"], read_title).filter(|subtitle| !title.contains(subtitle.as_str()));
+        Some(match subtitle {
+            Some(subtitle) => joined_title(title, &subtitle),
+            None => title,
+        })
     }
 
     fn authors(&mut self) -> Vec<String> {

@@ -48,7 +48,7 @@ pub(crate) fn draft(fields: &[Field]) -> Draft {
 }
 
 /// What tags hold whatever else a record says.
-const TAGS: [(&str, To); 37] = [
+const TAGS: [(&str, To); 40] = [
     ("TI", To::Title),
     ("T1", To::Title),
     ("CT", To::Title),
@@ -65,6 +65,8 @@ const TAGS: [(&str, To); 37] = [
     ("JF", To::Venue(0, "journal_full")),
     ("T2", To::Venue(1, "secondary_title")),
     ("JO", To::Venue(2, "journal_name")),
+    // Cochrane's.
+    ("SO", To::Venue(2, "journal_name")),
     ("JA", To::Venue(5, "journal_abbreviation")),
     ("J2", To::Venue(6, "journal_abbreviation")),
     ("J1", To::Venue(7, "journal_abbreviation")),
@@ -79,7 +81,9 @@ const TAGS: [(&str, To); 37] = [
     ("DI", To::Doi),
     ("UR", To::Url),
     ("LK", To::Url),
+    ("US", To::Url),
     ("VL", To::Field("volume")),
+    ("VO", To::Field("volume")),
     ("IS", To::Field("issue")),
     ("PB", To::Field("publisher")),
     ("DB", To::Field("source")),
@@ -97,11 +101,22 @@ fn other(tag: &str, value: &str, draft: &mut Draft) {
         "ID" => draft.reference.set_key(value),
         "C3" if !is_accession(value) => draft.add(To::Venue(4, "ris_c3"), value),
         "N1" => draft.add(To::Lines("note"), value),
+        // A number is Cochrane's issue, other texts are notes.
+        "NO" if is_short_number(value) => draft.add(To::Field("issue"), value),
+        "NO" => draft.add(To::Lines("note"), value),
+        "PT" => draft.add(To::Field("type"), value),
         "M3" => draft.add(To::Field("type"), value),
         "AD" => draft.add(To::Lines("affiliation"), value),
         "ST" => draft.add(To::Field("shorttitle"), value),
         tag => draft.reference.add(&format!("ris_{}", tag.to_lowercase()), fold(value)),
     }
+}
+
+/// Whether a value is the number of an issue: `4`, `Suppl 2`.
+fn is_short_number(value: &str) -> bool {
+    value.len() <= 16
+        && value.ends_with(|c: char| c.is_ascii_digit())
+        && value.split_whitespace().count() <= 2
 }
 
 /// Whether a value is the number of a record in some databases (`PubMed 31234567,EMBASE 2001234567`).

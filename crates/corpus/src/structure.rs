@@ -15,6 +15,32 @@ use crate::fields::{TITLE, VENUE, fold_name, names_detail, names_text, names_tex
 /// Deepest nesting of lists and answers around a record.
 const MAX_DEPTH: usize = 12;
 
+/// Whether a JSON text has more than `limit` values: each takes far more memory than the file. Commas in strings
+/// are no values, which only a text with many commas is looked through for.
+pub(crate) fn has_more_values(text: &[u8], limit: usize) -> bool {
+    if memchr::memchr_iter(b',', text).take(limit + 1).count() <= limit {
+        return false;
+    }
+    let (mut n_values, mut at) = (0, 0);
+    while let Some(found) = memchr::memchr2(b',', b'"', &text[at..]) {
+        at += found + 1;
+        if text[at - 1] == b',' {
+            n_values += 1;
+            continue;
+        }
+        // To the end of the string.
+        loop {
+            let Some(found) = memchr::memchr2(b'"', b'\\', &text[at..]) else { return n_values > limit };
+            at += found + 1;
+            if text[at - 1] == b'"' {
+                break;
+            }
+            at = (at + 1).min(text.len());
+        }
+    }
+    n_values > limit
+}
+
 /// The records in a JSON value, each as its text; where there is none but the value is no empty answer
 /// either, the value itself, so that it is told what it lacks.
 pub(crate) fn records_in(value: &str) -> Vec<&str> {
@@ -343,6 +369,16 @@ mod tests {
         check(r#"{"data":[{"title":"A"},{"year":2020}]}"#, &[r#"{"title":"A"}"#, r#"{"year":2020}"#]);
         let deep = format!("{}{}", "{\"a\":".repeat(50), "1") + &"}".repeat(50);
         check(&deep, &[&deep]);
+    }
+
+    #[test]
+    fn values_are_counted_outside_strings() {
+        for (text, n_values) in
+            [(r#"[1,2,3]"#, 2), (r#"{"a":",,\",,","b":[1,2]}"#, 2), (r#"["a,"#, 0), (r#"[",\"#, 0), ("", 0)]
+        {
+            assert!(!has_more_values(text.as_bytes(), n_values), "{text}");
+            assert_eq!(has_more_values(text.as_bytes(), n_values.saturating_sub(1)), n_values > 0, "{text}");
+        }
     }
 
     #[test]

@@ -8,6 +8,7 @@ use crate::dates;
 use crate::error::{Place, RecordError};
 use crate::fields::{AUTHORS, YEAR, fold_name, is_known, names_text};
 use crate::identifier::IdentifierKind;
+use crate::record::MAX_FIELDS;
 use crate::text::is_filler;
 
 /// How many rows from the start may stand before the header: titles of reports, `sep=;`, blank ones.
@@ -28,6 +29,9 @@ const WOS_TAGS: [(&str, &str); 34] = [
 pub(crate) fn header_score<'a>(cells: impl Iterator<Item = &'a str> + Clone) -> usize {
     if has_tags(cells.clone()) {
         return cells.filter(|cell| WOS_TAGS.iter().any(|(tag, _)| tag == cell)).count();
+    }
+    if cells.clone().nth(MAX_FIELDS).is_some() {
+        return 0;
     }
     let names: Vec<String> = cells.map(fold_name).collect();
     // A sentence in a row of text is no name.

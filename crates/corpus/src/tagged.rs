@@ -1,5 +1,5 @@
 //! Records as lines of a tag and a value: RIS (`TY  - JOUR`), MEDLINE (`PMID- 31715818`), Web of Science
-//! (`PT J`), RefWorks (`RT Journal Article`) and EndNote's refer (`%0 Journal Article`).
+//! (`PT J`), RefWorks (`RT Journal Article`), EndNote's refer (`%0 Journal Article`) and Ovid's text.
 //!
 //! Files are read as people have them: lines of other kinds may stand between records, a record may lack
 //! its last line, and a value may go on over lines. A line that is read as nothing is told once, with a
@@ -47,6 +47,8 @@ pub(crate) enum Layout {
     RefWorks,
     /// A percent sign and one character: from `%0 `, or a blank line, to the next.
     Refer,
+    /// A label in a line of its own, its value indented below: from `<1>` to the next.
+    Ovid,
 }
 
 impl Layout {
@@ -58,6 +60,7 @@ impl Layout {
             Self::WebOfScience => "PT",
             Self::RefWorks => "RT",
             Self::Refer => "%0",
+            Self::Ovid => "<>",
         }
     }
 
@@ -367,7 +370,7 @@ impl Open {
     /// Whether a line without a tag belongs to the record.
     fn goes_on(&self, line: &[u8], layout: Layout) -> bool {
         let is_indented = line.first().is_some_and(u8::is_ascii_whitespace);
-        let indents = matches!(layout, Layout::Medline | Layout::WebOfScience);
+        let indents = matches!(layout, Layout::Medline | Layout::WebOfScience | Layout::Ovid);
         !self.is_closed && (is_indented || !indents || !self.was_blank)
     }
 
@@ -423,6 +426,7 @@ impl RawField<'_> {
             Layout::WebOfScience => value.len() == 1,
             Layout::RefWorks => value.first().is_some_and(u8::is_ascii_uppercase),
             Layout::Refer => true,
+            Layout::Ovid => !value.is_empty(),
         }
     }
 }
@@ -469,6 +473,16 @@ fn parse_line(line: &[u8], layout: Layout, is_narrow: bool) -> Option<RawField<'
             (is_known && (value.is_empty() || value.starts_with(b" ")))
                 .then(|| field(tag, value, false))
                 .flatten()
+        }
+        Layout::Ovid => {
+            let number = line.strip_prefix(b"<").and_then(|line| line.trim_ascii_end().strip_suffix(b">"));
+            if let Some(number) = number.filter(|number| number.iter().all(u8::is_ascii_digit)) {
+                return field(b"<>", number, false);
+            }
+            let is_label = line.first().is_some_and(u8::is_ascii_uppercase)
+                && line.len() <= 60
+                && line.iter().all(|byte| byte.is_ascii_alphanumeric() || b" -/():.&".contains(byte));
+            is_label.then(|| field(line.trim_ascii_end(), b"", false)).flatten()
         }
         Layout::Refer => {
             let (tag, value) = line.split_at_checked(2)?;

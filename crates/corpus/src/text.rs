@@ -17,8 +17,30 @@ pub fn normalize(text: &str) -> String {
 
 /// A text on one line: every run of white space and control characters is one space, none at the ends.
 pub(crate) fn fold(text: &str) -> String {
-    let words = text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty());
-    words.collect::<Vec<_>>().join(" ")
+    if is_folded(text) {
+        return text.to_owned();
+    }
+    let mut folded = String::with_capacity(text.len());
+    for word in text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty()) {
+        if !folded.is_empty() {
+            folded.push(' ');
+        }
+        folded.push_str(word);
+    }
+    folded
+}
+
+/// Whether a text is surely one that [`fold`] leaves as it is: most are.
+fn is_folded(text: &str) -> bool {
+    let mut previous = b' ';
+    for byte in text.bytes() {
+        let is_plain = byte.is_ascii_graphic() || (byte == b' ' && previous != b' ');
+        if !is_plain {
+            return false;
+        }
+        previous = byte;
+    }
+    previous != b' ' || text.is_empty()
 }
 
 /// Whether a text says only that there is none: `N/A`, `[no abstract available]`, `-`, `TBD`.
@@ -42,7 +64,7 @@ pub fn is_filler(text: &str) -> bool {
     if text.len() > MAX_FILLER_BYTES {
         return false;
     }
-    let text = normalize(text).to_lowercase();
+    let text = if text.is_ascii() { fold(text).to_ascii_lowercase() } else { normalize(text).to_lowercase() };
     let is_outer = |c: char| c.is_whitespace() || c.is_ascii_punctuation() || "–—…“”‘’".contains(c);
     FILLER.contains(&text.trim_matches(is_outer))
 }
@@ -55,4 +77,25 @@ pub(crate) fn excerpt(text: &str) -> String {
         start.push('…');
     }
     format!("\"{start}\"")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn white_space_is_folded() {
+        for (text, expected) in [
+            ("", ""),
+            (" ", ""),
+            ("a b", "a b"),
+            ("a  b", "a b"),
+            (" a", "a"),
+            ("a ", "a"),
+            ("a\tb\r\nc\u{0}d\u{a0}é\u{2028}f", "a b c d é f"),
+            ("\u{7f}a", "a"),
+        ] {
+            assert_eq!(fold(text), expected, "{text:?}");
+        }
+    }
 }

@@ -10,6 +10,7 @@ use crate::identifier::is_arxiv_category;
 use crate::literal;
 use crate::markup::text_of;
 use crate::reading::{Reading, scalar_text};
+use crate::record::MAX_CATEGORIES;
 use crate::text::{fold, is_filler};
 
 /// Deepest nesting in a field's value.
@@ -76,23 +77,34 @@ pub(crate) fn member<'a>(members: &'a Map<String, Value>, folded: &str) -> Optio
 
 /// A title. Of several parts the second is a subtitle.
 pub(crate) fn read_title(value: &Value) -> Reading<String> {
-    let parts = match value {
-        Value::Array(parts) => {
-            parts.iter().filter_map(|part| first_text(part, 1)).filter(|part| !is_filler(part)).collect()
-        }
-        _ => Vec::new(),
+    // Others that a database has for the same work: in another language, from another source.
+    let is_other = |part: &Value| {
+        let kind = ["titleType", "@titleType"].iter().find_map(|name| part.get(name)).and_then(Value::as_str);
+        kind.is_some_and(|kind| kind != "Subtitle") || part.get("source").is_some()
     };
-    match parts.as_slice() {
-        [] | [_] => read_text(value),
-        [first, rest @ ..] => {
-            let mut title = first.clone();
-            for part in rest.iter().filter(|part| *part != first) {
-                title.push_str(if title.ends_with([':', '?', '!', '.', ';']) { " " } else { ": " });
-                title.push_str(part);
-            }
-            Reading::whole(title)
+    let (mut parts, mut has_others) = (Vec::new(), false);
+    for part in value.as_array().into_iter().flatten() {
+        if !parts.is_empty() && is_other(part) {
+            has_others = true;
+        } else {
+            parts.extend(first_text(part, 1).filter(|part| !is_filler(part)));
         }
     }
+    match parts.as_slice() {
+        [] => read_text(value),
+        [_] if !has_others => read_text(value),
+        [first, rest @ ..] => {
+            let rest = rest.iter().filter(|part| *part != first);
+            let title = rest.fold(first.clone(), |title, part| joined_title(title, part));
+            if has_others { Reading::part(title) } else { Reading::whole(title) }
+        }
+    }
+}
+
+/// A title with a subtitle behind it.
+pub(crate) fn joined_title(title: String, subtitle: &str) -> String {
+    let separator = if title.ends_with([':', '?', '!', '.', ';']) { " " } else { ": " };
+    title + separator + subtitle
 }
 
 /// An abstract: text, its parts with or without headings, OpenAlex's index of its words.
@@ -114,10 +126,16 @@ fn prose(value: &Value, depth: usize) -> Option<String> {
     match value {
         Value::Array(parts) => {
             // DataCite's descriptions are of several kinds.
-            let is_abstract =
-                |part: &&Value| part.get("descriptionType").is_none_or(|kind| kind == "Abstract");
-            let parts: Vec<String> =
-                parts.iter().filter(is_abstract).filter_map(|part| prose(part, depth + 1)).collect();
+            let is_abstract = |part: &&Value| {
+                let kind = ["descriptionType", "@descriptionType"].iter().find_map(|name| part.get(name));
+                kind.is_none_or(|kind| kind == "Abstract")
+            };
+            let mut abstracts = parts.iter().filter(is_abstract);
+            // The same from several sources.
+            let is_again = parts.len() > 1 && parts.iter().all(|part| part.get("source").is_some());
+            let first = abstracts.next().into_iter();
+            let rest = abstracts.filter(|_| !is_again);
+            let parts: Vec<String> = first.chain(rest).filter_map(|part| prose(part, depth + 1)).collect();
             (!parts.is_empty()).then(|| parts.join("\n"))
         }
         Value::Object(members) => {
@@ -323,7 +341,9 @@ pub(crate) fn read_categories(value: &Value) -> Reading<Vec<String>> {
             let found =
                 separators.into_iter().find(|&(separator, counts)| counts && text.contains(separator));
             let separator = found.map_or(';', |(separator, _)| separator);
-            texts.extend(text.split(separator).map(str::to_owned));
+            // One more than a record may have is enough to have it refused.
+            let texts_of = text.split(separator).filter(|text| !text.trim().is_empty());
+            texts.extend(texts_of.take(MAX_CATEGORIES + 1).map(str::to_owned));
         }
         Value::Array(elements) => {
             for element in elements {
@@ -414,6 +434,12 @@ mod tests {
         check(json!(["Tides", "A subtitle"]), "Tides: A subtitle");
         check(json!(["Why tides?", "Because"]), "Why tides? Because");
         check(json!(["Tides"]), "Tides");
+        check(json!([{"title": "Tides"}, {"title": "Gezeiten", "titleType": "TranslatedTitle"}]), "Tides");
+        check(
+            json!([{"title": "Tides"}, {"title": "A subtitle", "titleType": "Subtitle"}]),
+            "Tides: A subtitle",
+        );
+        check(json!([{"title": "Tides", "source": "APS"}, {"title": "tides", "source": "arXiv"}]), "Tides");
         check(json!([{"title": "Tides"}]), "Tides");
         check(json!({"#text": "Tides &amp; <i>trade</i>"}), "Tides & trade");
     }

@@ -27,10 +27,13 @@ pub(crate) fn draft(fields: &[Field]) -> Draft {
             "TI" => To::Title,
             "AB" => To::Abstract,
             "AF" | "CA" => To::Author,
+            "BA" | "BF" if !has("AU") => To::Author,
             "AU" => To::ShortAuthor,
             "BE" | "ED" => To::Editor,
             "PY" => To::Year,
             "PD" => To::Date,
+            // Articles that are in no issue yet.
+            "EA" if !has("PY") => To::Year,
             "SO" => To::Venue(0, "journal_full"),
             "SE" => To::Venue(1, "series"),
             "J9" => To::Venue(2, "journal_abbreviation"),

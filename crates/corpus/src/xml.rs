@@ -417,11 +417,15 @@ fn parse(bytes: &[u8], place: &Place) -> Result<Element, RecordError> {
 fn element(start: &BytesStart<'_>, max_attributes: usize) -> Element {
     // Whether a name stands twice does not matter, and takes long to find out.
     let mut attributes = start.attributes();
-    let attributes =
-        attributes.with_checks(false).filter_map(Result::ok).take(max_attributes).map(|attribute| {
-            let value = fold(&decode_references(&attribute.value));
-            (attribute.key.local_name().as_ref().to_owned(), value)
-        });
+    // Namespaces and schemas say nothing of the record.
+    let attributes = attributes.with_checks(false).filter_map(Result::ok).filter(|attribute| {
+        let key: &str = attribute.key.as_ref();
+        !(key.starts_with("xmlns") || key.ends_with(":schemaLocation"))
+    });
+    let attributes = attributes.take(max_attributes).map(|attribute| {
+        let value = fold(&decode_references(&attribute.value));
+        (attribute.key.local_name().as_ref().to_owned(), value)
+    });
     Element {
         name: start.local_name().as_ref().to_owned(),
         attributes: attributes.collect(),

@@ -12,6 +12,7 @@ use crate::dates;
 use crate::doi;
 use crate::identifier::IdentifierKind;
 use crate::person::Person;
+use crate::record::{MAX_AUTHORS, MAX_CATEGORIES};
 use crate::text::fold;
 use crate::xml::Element;
 
@@ -80,14 +81,16 @@ impl Draft {
         match to {
             To::Title => self.titles.push(text),
             To::Abstract => self.abstracts.push(text),
-            To::Author => self.authors.extend(value.lines().flat_map(names::in_line)),
-            To::ShortAuthor => self.short_authors.extend(value.lines().flat_map(names::in_line)),
-            To::Editor => self.editors.extend(value.lines().flat_map(names::in_line)),
+            To::Author => add_names(&mut self.authors, value),
+            To::ShortAuthor => add_names(&mut self.short_authors, value),
+            To::Editor => add_names(&mut self.editors, value),
             To::Year => self.years.push(text),
             To::Date => self.dates.push(text),
             To::Venue(rank, name) => self.venues.push((rank, name, text)),
             To::Keywords => {
-                self.keywords.extend(value.lines().flat_map(|line| line.split(';').map(fold)));
+                let n_more = (MAX_CATEGORIES + 1).saturating_sub(self.keywords.len());
+                let keywords = value.lines().flat_map(|line| line.split(';')).map(fold);
+                self.keywords.extend(keywords.filter(|keyword| !keyword.is_empty()).take(n_more));
             }
             To::FirstPage if self.first_page.is_none() => self.first_page = Some(text),
             To::LastPage if self.last_page.is_none() => self.last_page = Some(text),
@@ -295,6 +298,12 @@ impl Draft {
             }
         }
     }
+}
+
+/// Adds the names in a value; one more than a record may have is enough to have it refused.
+fn add_names(names: &mut Vec<String>, value: &str) {
+    let n_more = (MAX_AUTHORS + 1).saturating_sub(names.len());
+    names.extend(value.lines().flat_map(names::in_line).take(n_more));
 }
 
 fn displayed(names: &[String]) -> Vec<Value> {

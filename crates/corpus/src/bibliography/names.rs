@@ -4,6 +4,7 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
+use crate::record::MAX_AUTHORS;
 use crate::text::fold;
 
 /// The names of a line. It is taken for one name unless it is surely several: names between semicolons,
@@ -11,7 +12,8 @@ use crate::text::fold;
 pub(crate) fn in_line(line: &str) -> Vec<String> {
     let line = fold(line);
     let parts = if line.contains(';') {
-        line.split(';').map(fold).collect()
+        // One more than a record may have is enough to have it refused.
+        line.split(';').map(fold).take(MAX_AUTHORS + 1).collect()
     } else {
         joined_by_and(&line).or_else(|| between_commas(&line)).unwrap_or_else(|| vec![line])
     };

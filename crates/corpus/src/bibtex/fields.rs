@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use crate::bibliography::{ENTRY_TYPE, OWN_ID, Reference, distinct};
 use crate::identifier::IdentifierKind;
+use crate::record::MAX_CATEGORIES;
 use crate::tex::{self, decode, decode_verbatim, split_outside_braces};
 
 /// The record of an entry's fields: names in lower case, values as TeX.
@@ -22,7 +23,9 @@ pub(super) fn reference(kind: &str, fields: Vec<(String, String)>) -> Reference 
     reference.add("editors", raw.take("editor").map(|tex| names(&tex)).unwrap_or_default());
     dates(&mut raw, &mut reference);
     for name in ["journal", "journaltitle", "booktitle"] {
-        reference.add("venue", raw.text(name).unwrap_or_default());
+        let venue = raw.text(name).unwrap_or_default();
+        let journal = venue.strip_prefix('\\').and_then(aas_journal);
+        reference.add("venue", journal.map_or(venue, str::to_owned));
     }
     identifiers(&mut raw, &mut reference);
     if let Some(language) = raw.text("language").or_else(|| raw.text("langid")) {
@@ -37,6 +40,27 @@ pub(super) fn reference(kind: &str, fields: Vec<(String, String)>) -> Reference 
         reference.add(&name, decode(&tex));
     }
     reference
+}
+
+/// The journal that a macro of the American Astronomical Society's stands for, by which NASA ADS names journals.
+fn aas_journal(name: &str) -> Option<&'static str> {
+    #[rustfmt::skip]
+    const JOURNALS: [(&str, &str); 36] = [
+        ("aap", "Astronomy and Astrophysics"), ("aapr", "Astronomy and Astrophysics Reviews"),
+        ("aaps", "Astronomy and Astrophysics Supplement Series"), ("actaa", "Acta Astronomica"), ("aj", "The Astronomical Journal"),
+        ("ao", "Applied Optics"), ("apj", "The Astrophysical Journal"), ("apjl", "The Astrophysical Journal Letters"),
+        ("apjs", "The Astrophysical Journal Supplement Series"), ("aplett", "Astrophysics Letters"), ("apspr", "Astrophysics Space Physics Research"),
+        ("apss", "Astrophysics and Space Science"), ("araa", "Annual Review of Astronomy and Astrophysics"),
+        ("azh", "Astronomicheskii Zhurnal"), ("baas", "Bulletin of the American Astronomical Society"), ("grl", "Geophysical Research Letters"),
+        ("gca", "Geochimica et Cosmochimica Acta"), ("icarus", "Icarus"), ("jcap", "Journal of Cosmology and Astroparticle Physics"),
+        ("jcp", "Journal of Chemical Physics"), ("jgr", "Journal of Geophysical Research"), ("jqsrt", "Journal of Quantitative Spectroscopy and Radiative Transfer"),
+        ("mnras", "Monthly Notices of the Royal Astronomical Society"), ("na", "New Astronomy"), ("nat", "Nature"),
+        ("nar", "New Astronomy Reviews"), ("pasa", "Publications of the Astronomical Society of Australia"),
+        ("pasj", "Publications of the Astronomical Society of Japan"), ("pasp", "Publications of the Astronomical Society of the Pacific"),
+        ("physrep", "Physics Reports"), ("planss", "Planetary and Space Science"), ("pra", "Physical Review A"),
+        ("prd", "Physical Review D"), ("prl", "Physical Review Letters"), ("solphys", "Solar Physics"), ("ssr", "Space Science Reviews"),
+    ];
+    JOURNALS.iter().find(|(known, _)| *known == name).map(|(_, journal)| *journal)
 }
 
 /// The name in `extra` of a field that no field of the paper holds: its own, but for names that mean
@@ -167,6 +191,7 @@ fn categories(raw: &mut Raw) -> Vec<Value> {
     if parts.len() == 1 {
         parts = split_outside_braces(listed, ",");
     }
-    let keywords = parts.into_iter().map(decode);
+    // One more than a record may have is enough to have it refused.
+    let keywords = parts.into_iter().take(MAX_CATEGORIES + 1).map(decode);
     distinct(class.into_iter().chain(keywords)).into_iter().map(Value::from).collect()
 }

@@ -1,6 +1,7 @@
 //! The names of `A and B and others`, in BibTeX's syntax and in BibLaTeX's extended one.
 
 use crate::person::Person;
+use crate::record::MAX_AUTHORS;
 use crate::tex::{decode, split_outside_braces};
 
 /// The names in a field, as papers have them. "others" is nobody.
@@ -9,7 +10,8 @@ pub(super) fn names(tex: &str) -> Vec<String> {
     let raw = raw.into_iter().map(str::trim).filter(|name| !name.eq_ignore_ascii_case("others"));
     let names =
         raw.map(|name| extended(name).unwrap_or_else(|| Person::from_bibtex(without_number(name))).display());
-    names.filter(|name| !name.is_empty()).collect()
+    // One more than a record may have is enough to have it refused.
+    names.filter(|name| !name.is_empty()).take(MAX_AUTHORS + 1).collect()
 }
 
 /// Without the number by which DBLP tells persons of one name apart: `Bo Doe 0002`.

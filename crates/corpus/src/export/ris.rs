@@ -43,22 +43,22 @@ impl Manner for Ris {
 
     fn aspect(tag: &str) -> Aspect {
         match tag {
-            "TY" | "U2" | "M3" => Aspect::Kind,
+            "TY" | "U2" | "M3" | "PT" => Aspect::Kind,
             "TI" | "T1" | "CT" => Aspect::Title,
             "AB" | "N2" => Aspect::Abstract,
             "AU" | "A1" => Aspect::Authors,
             "ED" | "A2" | "A3" => Aspect::Editors,
             "PY" | "Y1" | "YR" | "DA" => Aspect::Date,
-            "JF" | "T2" | "JO" | "JA" => Aspect::Venue,
-            "VL" => Aspect::Volume,
-            "IS" => Aspect::Issue,
+            "JF" | "T2" | "JO" | "JA" | "SO" => Aspect::Venue,
+            "VL" | "VO" => Aspect::Volume,
+            "IS" | "NO" => Aspect::Issue,
             "SP" | "EP" | "AR" => Aspect::Pages,
             "PB" => Aspect::Publisher,
             "SN" => Aspect::Serials,
             "LA" => Aspect::Language,
             "KW" => Aspect::Categories,
             "DO" | "DI" => Aspect::Id(IdentifierKind::Doi),
-            "UR" | "LK" => Aspect::Url,
+            "UR" | "LK" | "US" => Aspect::Url,
             "DB" => Aspect::Source,
             "CY" | "PP" => Aspect::Extra("address".to_owned()),
             "ET" => Aspect::Extra("edition".to_owned()),
@@ -154,8 +154,8 @@ fn values(paper: &Paper, tag: &str) -> Vec<String> {
             paper.year.or(date.map(|date| date.year())).map(|year| year.to_string()).into_iter().collect()
         }
         "DA" => date.map(|date| date.strftime("%Y/%m/%d").to_string()).into_iter().collect(),
-        "JF" | "T2" | "JO" | "JA" => text(&paper.venue),
-        "VL" => text(&paper.volume),
+        "JF" | "T2" | "JO" | "JA" | "SO" => text(&paper.venue),
+        "VL" | "VO" => text(&paper.volume),
         "IS" => text(&paper.issue),
         "SP" | "AR" => vec![first_page.to_owned()],
         "EP" => vec![last_page.to_owned()],

@@ -75,6 +75,23 @@ impl<'a> Fields<'a> {
         None
     }
 
+    /// The different values of all fields among `aliases`, each of which has several.
+    pub(super) fn every(
+        &mut self,
+        aliases: &[&str],
+        read: impl Fn(&Value) -> Reading<Vec<String>>,
+    ) -> Vec<String> {
+        let mut values = Vec::new();
+        for alias in aliases {
+            for value in self.first(&[alias], &read).unwrap_or_default() {
+                if !values.contains(&value) {
+                    values.push(value);
+                }
+            }
+        }
+        values
+    }
+
     /// What no field of the paper holds, and the warnings.
     pub(super) fn finish(mut self) -> (Map<String, Value>, Vec<FieldIssue>) {
         for Entry { name, value, .. } in std::mem::take(&mut self.entries) {

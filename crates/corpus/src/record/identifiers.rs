@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 
 use super::entries::{Entry, Fields};
+use crate::doi;
 use crate::error::{FieldIssue, RecordError};
 use crate::fields::fold_name;
-use crate::identifier::{ExternalId, IdentifierKind, sniff_record_id};
+use crate::identifier::{ExternalId, IdentifierKind, sniff_record_id, strip_label};
 use crate::identity::Claims;
 use crate::ids::{arxiv_id_of_doi, expected_ids, identifier_members, read_identifier};
 use crate::paper::PaperId;
@@ -106,6 +107,7 @@ impl Fields<'_> {
         if let Some(id) = arxiv_doi {
             external_ids.entry(IdentifierKind::Arxiv).or_insert(id);
         }
+        self.labelled_ids(&mut external_ids);
         let mut own = external_ids.clone();
         for alias in [
             "externalids",
@@ -138,6 +140,23 @@ impl Fields<'_> {
             is_second || read_identifier(IdentifierKind::Doi, &entry.value).value.is_some()
         });
         found
+    }
+
+    /// Identifiers in lines of their own, each with its label, in notes: where Zotero has no field for them.
+    fn labelled_ids(&self, external_ids: &mut BTreeMap<IdentifierKind, String>) {
+        let notes =
+            self.entries.iter().filter(|entry| matches!(entry.key.as_str(), "note" | "notes" | "extra"));
+        for line in notes.filter_map(|entry| entry.value.as_str()).flat_map(str::lines) {
+            let labelled =
+                IdentifierKind::ALL.into_iter().find(|kind| strip_label(line, kind.name()).is_some());
+            let found = labelled.and_then(|kind| Some((kind, kind.canonical(line)?))).or_else(|| {
+                let id = doi::arxiv_id(line).filter(|_| labelled == Some(IdentifierKind::Doi))?;
+                Some((IdentifierKind::Arxiv, IdentifierKind::Arxiv.canonical(&id)?))
+            });
+            if let Some((kind, id)) = found {
+                external_ids.entry(kind).or_insert(id);
+            }
+        }
     }
 
     /// What other databases call the paper, by their names.
@@ -205,9 +224,9 @@ impl Fields<'_> {
 fn names_of(kind: IdentifierKind) -> &'static [&'static str] {
     match kind {
         IdentifierKind::Acl => &["aclid", "acl"],
-        IdentifierKind::Arxiv => &["arxivid", "arxiv"],
+        IdentifierKind::Arxiv => &["arxivid", "arxiv", "arxiveprints"],
         IdentifierKind::CorpusId => &["corpusid", "s2corpusid", "s2id"],
-        IdentifierKind::Doi => &["doi", "dois", "articledoi"],
+        IdentifierKind::Doi => &["doi", "dois", "articledoi", "itemdoi"],
         IdentifierKind::Pmid => &["pmid", "pubmed", "pubmedid", "medlinepmid"],
         IdentifierKind::OpenAlex => &["openalex", "openalexid", "workid"],
         IdentifierKind::Pmcid => &["pmcid", "pubmedcentral", "pmc"],

@@ -24,6 +24,9 @@ const MAX_ARGUMENT_BYTES: usize = 200;
 /// before no digit (so that "$5 or $6" are prices), with balanced braces and no comment in it. Maths that
 /// would be read as a sign is written between `\(` and `\)`, which say the same.
 pub(crate) fn encode(text: &str) -> String {
+    if !text.contains(['\\', '{', '}', '^', '~', '$', '&', '%', '#', '_', '`']) && !has_pair(text) {
+        return text.to_owned();
+    }
     let mut tex = String::with_capacity(text.len() + text.len() / 8);
     let has_pairs = is_balanced(text);
     let mut ends = Ends::new(text);
@@ -94,6 +97,9 @@ pub(crate) fn encode_title(text: &str) -> String {
 /// TeX as text: accents and commands for characters decoded, commands for looks and braces dropped,
 /// maths kept, unknown commands kept as they are written, white space folded.
 pub(crate) fn decode(tex: &str) -> String {
+    if !tex.contains(['\\', '{', '}', '~', '$', '`']) && !has_pair(tex) {
+        return fold(tex);
+    }
     let mut text = String::with_capacity(tex.len());
     let mut ends = Ends::new(tex);
     let mut at = 0;
@@ -136,6 +142,11 @@ pub(crate) fn decode(tex: &str) -> String {
     fold(&text)
 }
 
+/// Whether two signs stand in a row that TeX joins to one.
+fn has_pair(text: &str) -> bool {
+    ["--", "''"].iter().any(|pair| memchr::memmem::find(text.as_bytes(), pair.as_bytes()).is_some())
+}
+
 /// Signs that TeX joins to one, the longer first.
 const LIGATURES: [(&str, char); 6] =
     [("---", '—'), ("--", '–'), ("?`", '¿'), ("!`", '¡'), ("``", '“'), ("''", '”')];
@@ -143,6 +154,9 @@ const LIGATURES: [(&str, char); 6] =
 /// A text with TeX's accents (`\"{o}`, `{\'e}`) as characters and all else as it is: arXiv writes its
 /// titles and names so.
 pub(crate) fn decode_accents(text: &str) -> String {
+    if !text.contains('\\') {
+        return text.to_owned();
+    }
     let mut decoded = String::with_capacity(text.len());
     let mut ends = Ends::new(text);
     let mut at = 0;

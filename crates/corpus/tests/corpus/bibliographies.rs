@@ -108,13 +108,13 @@ fn check_faulty(text: impl Into<Vec<u8>>, titles: &[&str], bad: &[&str]) {
 #[test]
 fn a_malformed_entry_is_told_and_the_next_is_read() {
     check_faulty(
-        "@article{a, title = {A},\n  abstract = {open\n\n@article{b, title = {B}}\n@article{c, title = {C} junk}\n@article{d, title = }\n@article{e, year = {2020}}\n@misc{f, title = {F}}",
+        "@article{a, title = {A},\n  abstract = {open\n\n@article{b, title = {B}}\n@article{c, title = {C} junk}\n@article{d, title = }\n@article{e, note = {2020}}\n@misc{f, title = {F}}",
         &["B", "F"],
         &[
             "test:1: expected a } that closes @article, found none",
             "test:5: title: expected a field's name and = behind it, found \"junk\"",
             "test:6: title: expected a value, found none",
-            "test:7: title: expected a title, an abstract, authors or an identifier, found none of them",
+            "test:7: title: expected a title, an abstract, authors, an identifier or where it was published, found none",
         ],
     );
     check_faulty(
@@ -265,7 +265,7 @@ fn ris_of_zotero_endnote_scopus_and_web_of_science() {
 #[test]
 fn ris_faults_are_told_with_line_and_tag() {
     check_faulty(
-        b"TY  - JOUR\nTI  - A\nTY  - JOUR\nTI  - B\nAU  - M\xfcller, A.\nER  - \nTI  - stray\nER  - \nTY  - JOUR\nPY  - 2020\nER  - \nTY  - JOUR\nTI  - C".to_vec(),
+        b"TY  - JOUR\nTI  - A\nTY  - JOUR\nTI  - B\nAU  - M\xfcller, A.\nER  - \nTI  - stray\nER  - \nTY  - JOUR\nCN  - 2020\nER  - \nTY  - JOUR\nTI  - C".to_vec(),
         // A record without its first line is one.
         &["A", "B", "stray", "C"],
         &[

@@ -162,13 +162,21 @@ fn deep_nesting_is_an_error() {
 
 #[test]
 fn long_fields_are_held_one_at_a_time() {
-    const N_RECORDS: usize = 30;
+    const N_RECORDS: usize = 300;
     let folder = folder();
     let field = "tides and trade ".repeat(12 << 16);
     for (name, header, before, after) in [
         ("long.jsonl", "", "{\"title\": \"A\", \"note\": \"", "\"}\n"),
         ("long.json", "{\"results\": [{\"title\": \"0\"}", ",{\"title\": \"A\", \"note\": \"", "\"}"),
         ("long.csv", "title,note\n", "A,\"", "\"\n"),
+        ("long.bib", "", "@misc{a, title={A}, note={", "}}\n"),
+        ("long.ris", "", "TY  - JOUR\nTI  - A\nN1  - ", "\nER  - \n"),
+        (
+            "long.xml",
+            "<xml><records>",
+            "<record><titles><title>A</title></titles><notes>",
+            "</notes></record>\n",
+        ),
     ] {
         let path = folder.path().join(name);
         // Packed: as a text the records take 3.6 GB.
@@ -198,6 +206,15 @@ fn many_small_parts_of_a_record_are_bounded() {
         ("attributes.xml", "<xml><records><record><titles/><x ", "a=\"\" ", "/></record></records></xml>"),
         ("values.xml", "<xml><records><record><titles/><x a=\"", ">", "\"/></record></records></xml>"),
         ("pairs.xml", "<xml><records><record><titles/>", "<a>b</a>", "</record></records></xml>"),
+        ("tags.ris", "TY  - JOUR\n", "KW  -\n", "ER  - \n"),
+        ("names.ris", "TY  - JOUR\nAU  - ", "a;", "\nER  - \n"),
+        ("fields.bib", "@misc{a", ",a=1", "}"),
+        ("names.bib", "@misc{a, author={a", " and b", "}}"),
+        ("list.json", "{\"title\": \"A\", \"keywords\": [0", ",0", "]}"),
+        ("members.json", "{\"title\": \"A\", \"x\": {\"a\": 0", ",\"a\":0", "}}"),
+        ("cells.csv", "title,", "a,", "b\nA\n"),
+        ("markup.jsonl", "{\"title\": \"A\", \"abstract\": \"", "<math><a:b>", "\"}"),
+        ("comments.jsonl", "{\"title\": \"A\", \"abstract\": \"", "<!-- ", "\"}"),
     ] {
         let path = folder.path().join(name);
         let text = format!("{before}{}{after}", part.repeat(N_BYTES / part.len()));

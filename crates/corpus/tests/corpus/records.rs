@@ -97,7 +97,11 @@ fn filler_is_no_text() {
 fn what_is_not_a_record_is_an_error() {
     check_error(json!([1]), None, "expected a JSON object, found a list");
     check_error(json!("x"), None, "found \"x\"");
-    check_error(json!({"id": "a"}), Some("title"), "expected a title, an abstract, authors or an identifier");
+    check_error(
+        json!({"id": "a"}),
+        Some("title"),
+        "expected a title, an abstract, authors, an identifier or where",
+    );
     check_error(json!({"title": {"x": []}}), Some("title"), "expected a title, an abstract");
     check_error(json!({"title": "x".repeat(10_001)}), Some("title"), "at most 10000 bytes, found 10001");
     check_error(json!({"abstract": "x".repeat(1_000_001)}), Some("abstract"), "at most 1000000 bytes");
