@@ -20,6 +20,7 @@ mod documents;
 mod eval;
 mod harness;
 mod http;
+mod import;
 mod layers;
 mod one_box;
 mod page;

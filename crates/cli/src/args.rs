@@ -85,8 +85,10 @@ pub(crate) enum Command {
     Embed(EmbedArgs),
     /// Index a small corpus that comes along, and ask it three questions
     Demo,
+    /// Write every paper that fits, for other programs
+    Export(ExportArgs),
     /// Say how many papers there are, and how they are searched
-    Stats,
+    Stats(StatsArgs),
     /// Say what is wrong with the data folder, and the mend
     Doctor,
     /// Make the index one segment, which is the fastest to search
@@ -135,6 +137,9 @@ pub(crate) struct IndexArgs {
     /// Let newer records of a source take back titles, authors and abstracts too
     #[arg(long)]
     pub(crate) replace: bool,
+    /// Remove records that the source's newest file no longer has, and papers with their last record
+    #[arg(long)]
+    pub(crate) prune: bool,
     /// Write what became of each record to this CSV file
     #[arg(long, value_name = "FILE.csv")]
     pub(crate) report: Option<PathBuf>,
@@ -180,10 +185,21 @@ pub(crate) struct PageArgs {
     pub(crate) format: Option<String>,
 }
 
-/// Which papers may be hits.
+/// Which papers may be hits, and what is counted of them.
 #[derive(Debug, ClapArgs)]
 #[command(next_help_heading = "Filters")]
 pub(crate) struct FilterArgs {
+    #[command(flatten)]
+    pub(crate) conditions: ConditionArgs,
+    /// Count the matching papers by year, categories or venue
+    #[arg(long, value_name = "FIELDS")]
+    pub(crate) facets: Option<String>,
+}
+
+/// Which papers fit.
+#[derive(Debug, ClapArgs)]
+#[command(next_help_heading = "Filters")]
+pub(crate) struct ConditionArgs {
     /// Years, such as 2020, 2020-2023, 2020- or -2023
     #[arg(long, value_name = "YEARS", allow_hyphen_values = true)]
     pub(crate) year: Option<String>,
@@ -205,9 +221,6 @@ pub(crate) struct FilterArgs {
     /// A filter in JSON: {"must": […], "should": […], "must_not": […]}
     #[arg(long, value_name = "JSON")]
     pub(crate) filter: Option<String>,
-    /// Count the matching papers by year, categories or venue
-    #[arg(long, value_name = "FIELDS")]
-    pub(crate) facets: Option<String>,
 }
 
 #[derive(Debug, ClapArgs)]
@@ -235,6 +248,29 @@ pub(crate) struct SearchArgs {
     pub(crate) min_relevance: Option<f32>,
     #[command(flatten)]
     pub(crate) filters: FilterArgs,
+}
+
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "\
+Examples:
+  cognate export --format bibtex > papers.bib              the whole store
+  cognate export --format ris --year 2020- > recent.ris    what passes filters
+  cognate export '\"dark matter\" -halo' --format csv       what has these words, all of it")]
+pub(crate) struct ExportArgs {
+    /// Words and operators that papers must fit; without them, all papers
+    pub(crate) query: Vec<String>,
+    /// json, jsonl, csv, bibtex, ris, endnote-xml, csl or atom
+    #[arg(long, value_name = "FORMAT")]
+    pub(crate) format: String,
+    #[command(flatten)]
+    pub(crate) filters: ConditionArgs,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct StatsArgs {
+    /// Count records, papers, abstracts and identifiers for each source
+    #[arg(long, value_name = "source", value_parser = ["source"])]
+    pub(crate) by: Option<String>,
 }
 
 #[derive(Debug, ClapArgs)]
@@ -443,6 +479,9 @@ pub(crate) struct CheckArgs {
     /// The format, where it cannot be detected
     #[arg(long, value_parser = format_name(), default_value_t = Format::Auto)]
     pub(crate) format: Format,
+    /// Write the records that are not in the store to this file, in the format that they came in
+    #[arg(long, value_name = "FILE")]
+    pub(crate) new: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) judging: JudgingArgs,
 }
@@ -578,7 +617,7 @@ pub(crate) struct PullArgs {
 /// Stands for the hyphen of a word of a query.
 const MARK: char = '\u{2010}';
 
-/// The command line, with a mark for the hyphen before a word of `search`: `-halo` leaves a word out and `-omics` is one,
+/// The command line, with a mark for the hyphen before a word of `search` or `export`: `-halo` leaves a word out and `-omics` is one,
 /// while clap would take both for options. Options themselves have two hyphens, or one and a single letter.
 pub(crate) fn with_marked_words(args: impl Iterator<Item = OsString>) -> Vec<OsString> {
     let mut is_search = false;
@@ -587,7 +626,7 @@ pub(crate) fn with_marked_words(args: impl Iterator<Item = OsString>) -> Vec<OsS
         let marked = word
             .filter(|word| word.starts_with(char::is_alphabetic) && word.chars().nth(1).is_some())
             .map(|word| format!("{MARK}{word}").into());
-        is_search |= arg == "search";
+        is_search |= arg == "search" || arg == "export";
         marked.unwrap_or(arg)
     };
     args.map(mark).collect()

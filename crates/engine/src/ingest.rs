@@ -14,7 +14,7 @@ use crate::engine::Engine;
 use crate::error::EngineError;
 use crate::model::Model;
 use crate::store::{
-    Clash, Committed, Fate, Incoming, IngestPolicy, Outcome, Session, TextHash, Vectors, text_hash,
+    Clash, Committed, Fate, Incoming, IngestPolicy, Outcome, Pruned, Session, TextHash, Vectors, text_hash,
 };
 
 /// A batch is committed when its papers to embed reach this many tokens: at most so much is computed
@@ -94,6 +94,8 @@ pub struct IngestReport {
     pub embedded: u64,
     /// Time spent in the model; the rest is committing, and waiting for what is read.
     pub encoding: Duration,
+    /// What was removed; `None` where that was not asked for, or refused.
+    pub pruned: Option<Pruned>,
 }
 
 impl IngestReport {
@@ -199,6 +201,9 @@ impl Engine {
             };
             let fault = run.read(records)?;
             run.finish()?;
+            if run.may_prune() && fault.is_none() {
+                run.prune()?;
+            }
             fault.map_or(Ok(run.report), Err)
         })
     }
@@ -299,6 +304,34 @@ impl Run<'_, '_> {
     /// Commits the batch that is being embedded, if one is.
     fn finish(&mut self) -> Result<(), EngineError> {
         self.hand_over(Batch::default())
+    }
+
+    /// Whether what sources have no more may be removed: it was asked for, and all of them was read.
+    fn may_prune(&self) -> bool {
+        self.ingestion.policy.prune
+            && self.report.counts.skipped == 0
+            && self.report.is_complete()
+            && !self.ingestion.stop.load(Ordering::Relaxed)
+    }
+
+    fn prune(&mut self) -> Result<(), EngineError> {
+        let mut vectors = Vectors::new();
+        let mut pruned = Pruned::default();
+        loop {
+            let (some, texts) = self.engine.store.prune(&self.model.identity, &mut self.session, &vectors)?;
+            pruned.n_records += some.n_records;
+            pruned.n_papers += some.n_papers;
+            if texts.is_empty() {
+                break;
+            }
+            let texts = texts.into_iter().map(|text| (text_hash(&text), text)).collect();
+            let embedded = embed(self.model, texts)?;
+            self.report.embedded += embedded.vectors.len() as u64;
+            self.report.encoding += embedded.encoding;
+            vectors = embedded.vectors;
+        }
+        self.report.pruned = Some(pruned);
+        self.engine.catch_up()
     }
 
     /// Puts a batch on disk. Gives the records that wait for a vector that was not made: their paper was another when

@@ -14,6 +14,7 @@ mod embedding;
 mod engine;
 mod error;
 mod eval;
+mod export;
 mod filter;
 mod ingest;
 mod kept;
@@ -52,6 +53,7 @@ pub use error::{EngineError, Fault};
 pub use eval::{
     Approximation, EvalReport, EvalRequest, ModeReport, QueryFit, RunLine, evaluate, measure_run,
 };
+pub use export::{ExportPapers, ExportRequest};
 pub use filter::{Clause, Condition, DateRange, Filter, MAX_FILTER_CLAUSES, MAX_FILTER_DEPTH, YearRange};
 pub use ingest::{FileReport, IngestCounts, IngestEvent, IngestReport, Ingestion, RecordReport};
 pub use map::{MAX_MAP_GROUPS, MAX_MAP_POINTS, Map, MapGroup, MapPoint};
@@ -68,8 +70,8 @@ pub use search::{
     WithoutMarks,
 };
 pub use store::{
-    Clash, DigestPeriod, DropRun, DroppedPaper, IngestPolicy, Label, MAX_SAVED, Outcome, RecordSource,
-    STORE_FILE, SavedQuery, StoredPaper,
+    Clash, DigestPeriod, DropRun, DroppedPaper, IngestPolicy, Label, MAX_SAVED, Outcome, Pruned,
+    RecordSource, STORE_FILE, SavedQuery, SourceCounts, StoredPaper,
 };
 pub use stored_model::StoredModel;
 pub use trends::{

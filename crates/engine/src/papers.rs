@@ -1,13 +1,15 @@
 //! Papers by name: their ids, identifiers and rows.
 
-use cognate_corpus::{PaperId, identifier};
+use std::cmp::Reverse;
+
+use cognate_corpus::{Paper, PaperId, identifier};
 
 use crate::engine::Engine;
 use crate::error::EngineError;
-use crate::store::{DroppedPaper, Reader, StoredPaper};
+use crate::store::{DroppedPaper, Reader, SourceCounts, StoredPaper};
 
 impl Engine {
-    /// The papers meant by `key`, in order of id: the one whose id it is, else all that carry the
+    /// The papers meant by `key`, the fullest first, ties by id: the one whose id it is, else all that carry the
     /// DOI, arXiv id, PMID, PMCID or ACL id that it names (with prefix, bare, or as a URL).
     ///
     /// # Errors
@@ -17,10 +19,10 @@ impl Engine {
         papers_of_key(&self.store.reader()?, key)
     }
 
-    /// The one paper meant by `key`, as for [`Engine::papers`].
+    /// The fullest of the papers meant by `key`, as for [`Engine::papers`]: papers that share an identifier are common.
     ///
     /// # Errors
-    /// As [`Engine::papers`], or [`EngineError::AmbiguousPaper`] if there are several.
+    /// As [`Engine::papers`].
     pub fn paper(&self, key: &str) -> Result<StoredPaper, EngineError> {
         paper_of_key(&self.store.reader()?, key)
     }
@@ -29,14 +31,38 @@ impl Engine {
     /// is on disk and no later search finds the paper. Papers that were dropped in its favour come back.
     ///
     /// # Errors
-    /// As [`Engine::paper`].
+    /// As [`Engine::paper`], or [`EngineError::AmbiguousPaper`] if `key` means several.
     pub fn delete(&self, key: &str) -> Result<PaperId, EngineError> {
+        let mut ids: Vec<String> = match self.papers(key) {
+            Err(EngineError::PaperDropped { .. }) => Vec::new(),
+            papers => papers?.into_iter().map(|stored| stored.paper.id.into()).collect(),
+        };
+        if ids.len() > 1 {
+            ids.sort_unstable();
+            return Err(EngineError::AmbiguousPaper { key: key.to_owned(), ids });
+        }
         let id = self.id_of(key)?;
         if !self.store.delete(&id)? {
             return Err(EngineError::PaperNotFound { key: key.to_owned() });
         }
         self.catch_up()?;
         Ok(id)
+    }
+
+    /// How many papers share an identifier or a title with another.
+    ///
+    /// # Errors
+    /// [`EngineError`] if the store cannot be read.
+    pub fn n_that_share(&self) -> Result<u64, EngineError> {
+        self.store.reader()?.n_that_share()
+    }
+
+    /// What each source brought: see [`SourceCounts`].
+    ///
+    /// # Errors
+    /// [`EngineError`] if the store cannot be read.
+    pub fn sources(&self) -> Result<Vec<SourceCounts>, EngineError> {
+        self.store.reader()?.sources()
     }
 
     /// The id of the one paper that `key` names, dropped or not.
@@ -61,18 +87,15 @@ impl Engine {
 
 /// As [`Engine::papers`], as `reader` sees the store.
 fn papers_of_key(reader: &Reader, key: &str) -> Result<Vec<StoredPaper>, EngineError> {
-    let papers = reader.look_up(&identifier::lookup(key))?;
+    let mut papers = reader.look_up(&identifier::lookup(key))?;
+    // Stable, so that ties stay in order of id.
+    papers.sort_by_key(|stored| Reverse(fullness(&stored.paper)));
     if papers.is_empty() { Err(not_found(reader, key)?) } else { Ok(papers) }
 }
 
 /// As [`Engine::paper`], as `reader` sees the store.
 pub(crate) fn paper_of_key(reader: &Reader, key: &str) -> Result<StoredPaper, EngineError> {
-    let mut papers = papers_of_key(reader, key)?;
-    if papers.len() > 1 {
-        let ids = papers.iter().map(|stored| stored.paper.id.to_string()).collect();
-        return Err(EngineError::AmbiguousPaper { key: key.to_owned(), ids });
-    }
-    Ok(papers.remove(0))
+    Ok(papers_of_key(reader, key)?.remove(0))
 }
 
 /// Why no paper is found by `key`: there is none, or it is dropped.
@@ -81,4 +104,25 @@ fn not_found(reader: &Reader, key: &str) -> Result<EngineError, EngineError> {
         Some(DroppedPaper { id, kept, .. }) => EngineError::PaperDropped { key: key.to_owned(), id, kept },
         None => EngineError::PaperNotFound { key: key.to_owned() },
     })
+}
+
+/// How much is known of a paper: an abstract counts most, then how many fields say something.
+fn fullness(paper: &Paper) -> (bool, usize) {
+    let texts = [
+        &paper.title,
+        &paper.venue,
+        &paper.volume,
+        &paper.issue,
+        &paper.pages,
+        &paper.publisher,
+        &paper.language,
+        &paper.url,
+    ];
+    let lists = [&paper.authors, &paper.editors, &paper.issn, &paper.isbn, &paper.categories];
+    let n_fields = texts.into_iter().filter(|text| text.is_some()).count()
+        + lists.into_iter().filter(|list| !list.is_empty()).count()
+        + usize::from(paper.year.is_some())
+        + usize::from(paper.publication_date.is_some())
+        + paper.external_ids.len();
+    (paper.abstract_text.is_some(), n_fields)
 }

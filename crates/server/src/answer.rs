@@ -8,8 +8,8 @@ use axum::body::Body;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use cognate_corpus::Paper;
-use cognate_corpus::export::{ExportFormat, Exported, FeedMeta, export};
-use cognate_engine::{Cancel, Hit, RangeHits, RangeRequest, SearchResponse};
+use cognate_corpus::export::{ExportFormat, Exported, Exporter, FeedMeta, export};
+use cognate_engine::{Cancel, ExportPapers, ExportRequest, Hit, RangeHits, RangeRequest, SearchResponse};
 use futures_util::{StreamExt, stream};
 use jiff::Timestamp;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
@@ -35,15 +35,16 @@ impl List<'_> {
             None => Ok(Json(SearchBody::new(response, self.shape.fields)).into_response()),
             Some(format) => {
                 let bytes = exported(response.hits, format, self.about).map_err(|_| ApiError::internal())?;
-                let name = format!("attachment; filename=\"papers.{}\"", format.extension());
-                let headers = [
-                    (header::CONTENT_TYPE, format.media_type().to_owned()),
-                    (header::CONTENT_DISPOSITION, name),
-                ];
-                Ok((headers, bytes).into_response())
+                Ok((file_headers(format), bytes).into_response())
             }
         }
     }
+}
+
+/// What says that an answer is a file.
+fn file_headers(format: ExportFormat) -> [(header::HeaderName, String); 2] {
+    let name = format!("attachment; filename=\"papers.{}\"", format.extension());
+    [(header::CONTENT_TYPE, format.media_type().to_owned()), (header::CONTENT_DISPOSITION, name)]
 }
 
 /// The papers of hits in a format that other programs read. `about` is the title of a feed.
@@ -145,6 +146,68 @@ impl Pieces {
             }
         }
         (!piece.is_empty()).then_some((Ok(piece), Some(self)))
+    }
+}
+
+/// Papers that are exported piece by piece.
+struct ExportPieces {
+    app: Arc<App>,
+    papers: ExportPapers,
+    /// `None` once the end is written.
+    exporter: Option<Exporter<Vec<u8>>>,
+    cancel: Cancel,
+}
+
+/// Every paper that fits, as a file. As for [`stream_range`], a failure breaks the connection off.
+pub(crate) async fn stream_export(
+    app: &Arc<App>,
+    request: ExportRequest,
+    (format, about): (ExportFormat, String),
+) -> Result<Response, ApiError> {
+    let found = off_thread_while_wanted(app, move |app, cancel| {
+        Ok((app.engine.export(cancel, &request)?, cancel.clone()))
+    });
+    let (papers, cancel) = found.await?;
+    let meta = feed_meta(&about, None);
+    let exporter = Exporter::new(format, Vec::new(), &meta).map_err(|_| ApiError::internal())?;
+    let rest = ExportPieces { app: Arc::clone(app), papers, exporter: Some(exporter), cancel };
+    let pieces = stream::unfold(Some(rest), |rest| async {
+        let piece = tokio::task::spawn_blocking(move || rest.and_then(ExportPieces::next)).await;
+        piece.unwrap_or_else(|_| Some((Err(unreadable()), None)))
+    });
+    Ok((file_headers(format), Body::from_stream(pieces.fuse())).into_response())
+}
+
+impl ExportPieces {
+    /// The next piece of the file, and what is left.
+    fn next(mut self) -> Option<(Piece, Option<Self>)> {
+        if self.cancel.is_cancelled() {
+            return None;
+        }
+        let mut exporter = self.exporter.take()?;
+        loop {
+            let papers = match self.papers.next_portion(&self.app.engine) {
+                Ok(papers) => papers,
+                Err(error) => {
+                    tracing::error!("an export failed: {error}");
+                    return Some((Err(unreadable()), None));
+                }
+            };
+            // Memory takes everything that is written.
+            if papers.is_empty() {
+                return exporter.finish().ok().map(|bytes| (Ok(bytes), None));
+            }
+            for stored in papers {
+                if let Err(error) = exporter.write(&stored.paper, None) {
+                    return Some((Err(error), None));
+                }
+            }
+            if exporter.output().len() >= PIECE_BYTES {
+                let piece = std::mem::take(exporter.output());
+                self.exporter = Some(exporter);
+                return Some((Ok(piece), Some(self)));
+            }
+        }
     }
 }
 

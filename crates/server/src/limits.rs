@@ -58,7 +58,7 @@ impl Class {
         match path {
             "/health" | "/ready" => Self::Open,
             _ if path.starts_with("/assets/") => Self::Open,
-            "/v1/search/range" => Self::Stream,
+            "/v1/search/range" | "/v1/export" => Self::Stream,
             "/v1/search/batch" | "/v1/embeddings" | "/embed" | "/similarity" | "/tokenize" | "/v1/trends"
             | "/map" | "/map/points" => Self::Batch,
             "/v1/papers"

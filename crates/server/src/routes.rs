@@ -31,8 +31,8 @@ use crate::saved;
 use crate::serve::ServeOptions;
 use crate::tasks::{self, Tasks};
 use cognate_wire::{
-    BatchBody, BatchParams, CheckBody, CheckParams, CheckedBody, DedupBody, DedupParams, HealthBody,
-    IngestBody, PaperBody, RangeParams, RecommendParams, RecordErrors, SearchBody, SearchParams,
+    BatchBody, BatchParams, CheckBody, CheckParams, CheckedBody, DedupBody, DedupParams, ExportParams,
+    HealthBody, IngestBody, PaperBody, RangeParams, RecommendParams, RecordErrors, SearchBody, SearchParams,
     SimilarParams, StatsBody, TrendParams, TrendsBody, UpsertParams, asks_to_restore, to_judging,
 };
 
@@ -68,6 +68,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/v1/search/batch", post(search_batch))
         .route("/v1/search/range", post(search_range))
         .route("/v1/recommend", post(recommend))
+        .route("/v1/export", get(export_by_get).post(export_by_post))
         .route("/v1/papers", post(upsert))
         // Ids hold slashes, so everything below this path is one id, taken raw or percent-encoded.
         .route("/v1/papers/{*key}", any(paper).layer(middleware::from_fn(manners::tag)))
@@ -213,6 +214,27 @@ async fn search_range(
 ) -> Result<Response, ApiError> {
     let request = params.to_request()?;
     answer::stream_range(&app, request, params.fields).await
+}
+
+async fn export_by_get(
+    State(app): State<Arc<App>>,
+    params: Result<Query<ExportParams>, QueryRejection>,
+) -> Result<Response, ApiError> {
+    let Query(params) = params?;
+    export(&app, params).await
+}
+
+async fn export_by_post(
+    State(app): State<Arc<App>>,
+    JsonBody(params): JsonBody<ExportParams>,
+) -> Result<Response, ApiError> {
+    export(&app, params).await
+}
+
+/// `GET|POST /v1/export`: every paper that fits, in a format that other programs read.
+async fn export(app: &Arc<App>, params: ExportParams) -> Result<Response, ApiError> {
+    let (request, format) = params.to_request()?;
+    answer::stream_export(app, request, (format, params.q.unwrap_or_default())).await
 }
 
 async fn recommend(

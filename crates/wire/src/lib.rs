@@ -31,15 +31,15 @@ pub use hit::{
 };
 pub use lenient::UniqueObject;
 pub use papers::{
-    CountsOfRecords, FileBody, IngestBody, PaperBody, RecordErrorBody, RecordErrors, UpsertParams,
-    asks_to_restore, fault_in_words,
+    CountsOfRecords, FileBody, IngestBody, PaperBody, PrunedBody, RecordErrorBody, RecordErrors,
+    UpsertParams, asks_to_restore, fault_in_words,
 };
 pub use saved::{SavedBody, SavedListBody, SavedRequest, saved_question};
 pub use search::{
-    AnswerShape, BatchParams, MAX_BATCH, RangeParams, RatioParam, RecommendParams, SavedParams, SearchParams,
-    SeedParam, SimilarParams,
+    AnswerShape, BatchParams, ExportParams, MAX_BATCH, RangeParams, RatioParam, RecommendParams, SavedParams,
+    SearchParams, SeedParam, SimilarParams,
 };
-pub use stats::{LimitsBody, StatsBody};
+pub use stats::{LimitsBody, SourceBody, SourcesBody, StatsBody};
 pub use tasks::{TaskBody, TaskState, TasksBody};
 pub use threshold::{
     BinBody, CountsBody, HistogramBody, HistogramParams, PairPaperBody, PairToLabelBody, PairsBody,

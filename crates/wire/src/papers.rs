@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use cognate_corpus::{Paper, ReadError, RecordError};
-use cognate_engine::{Found, IngestCounts, IngestPolicy, IngestReport, RecordSource, Relation, StoredPaper};
+use cognate_engine::{
+    Found, IngestCounts, IngestPolicy, IngestReport, Pruned, RecordSource, Relation, StoredPaper,
+};
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -29,7 +31,7 @@ pub struct PaperBody {
     upvotes: Option<i64>,
     first_indexed: String,
     extra: Map<String, Value>,
-    /// All papers that carry the identifier asked for, in order of id, where there are several.
+    /// All papers that carry the identifier asked for, the fullest first, where there are several.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     matches: Vec<PaperBody>,
     /// Papers that are this publication, or may be; of one paper asked for.
@@ -203,6 +205,15 @@ pub struct FileBody {
     pub error: Option<String>,
 }
 
+/// What was removed since its source has it no more.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct PrunedBody {
+    /// Records.
+    pub records: u64,
+    /// Papers, with their last record.
+    pub papers: u64,
+}
+
 /// Counts of an ingestion, as `cognate index` prints them; over HTTP, with the bad records.
 #[derive(Debug, Clone, Serialize)]
 pub struct IngestBody {
@@ -212,6 +223,12 @@ pub struct IngestBody {
     /// Wall time; on the command line only.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub seconds: Option<f64>,
+    /// Papers of the whole store that share an identifier or a title with another; on the command line only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub shared: Option<u64>,
+    /// What `--prune` removed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pruned: Option<PrunedBody>,
     /// What became of each file; on the command line only.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub files: Vec<FileBody>,
@@ -228,7 +245,18 @@ impl IngestBody {
     #[must_use]
     pub fn new(report: &IngestReport) -> Self {
         let counts = report.counts.into();
-        Self { counts, seconds: None, files: Vec::new(), errors: None, errors_left_out: None }
+        let pruned = report
+            .pruned
+            .map(|Pruned { n_records, n_papers }| PrunedBody { records: n_records, papers: n_papers });
+        Self {
+            counts,
+            seconds: None,
+            shared: None,
+            pruned,
+            files: Vec::new(),
+            errors: None,
+            errors_left_out: None,
+        }
     }
 
     /// The same, with what became of each file, and the time that it took.

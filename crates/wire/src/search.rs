@@ -5,8 +5,8 @@ use std::str::FromStr;
 
 use cognate_corpus::export::{ExportFormat, UnknownExportFormat};
 use cognate_engine::{
-    EngineError, Filter, Page, RELEVANCE_CUT, RangeRequest, RecommendRequest, SearchOptions, SearchRequest,
-    Seed, SemanticRatio, Sort,
+    EngineError, ExportRequest, Filter, Page, RELEVANCE_CUT, RangeRequest, RecommendRequest, SearchOptions,
+    SearchRequest, Seed, SemanticRatio, Sort,
 };
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
@@ -460,5 +460,56 @@ impl RangeParams {
             filter: self.filter.as_ref(),
         };
         RangeRequest::new(self.q.as_deref().unwrap_or_default(), self.min_score, conditions.to_filter()?)
+    }
+}
+
+/// Parameters of an export: which papers, and how they are written.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ExportParams {
+    /// Words and operators that papers must fit; all papers, if absent.
+    pub q: Option<String>,
+    /// `json`, `jsonl`, `csv`, `bibtex`, `ris`, `endnote-xml`, `csl` or `atom`; `jsonl` if absent.
+    pub format: Option<String>,
+    /// As for a search.
+    pub year: Option<String>,
+    /// As for a search.
+    pub publication_date: Option<String>,
+    /// As for a search.
+    pub categories: Option<OneOrMany>,
+    /// As for a search.
+    pub author: Option<String>,
+    /// As for a search.
+    pub venue: Option<String>,
+    /// As for a search.
+    pub has_abstract: Option<bool>,
+    /// As for a search.
+    pub filter: Option<Value>,
+}
+
+impl ExportParams {
+    /// The engine's request, and the form of the answer.
+    ///
+    /// # Errors
+    /// [`EngineError::InvalidRequest`] naming the parameter that is out of bounds.
+    pub fn to_request(&self) -> Result<(ExportRequest, ExportFormat), EngineError> {
+        let conditions = Conditions {
+            year: self.year.as_deref(),
+            publication_date: self.publication_date.as_deref(),
+            categories: self.categories.as_ref(),
+            author: self.author.as_deref(),
+            venue: self.venue.as_deref(),
+            has_abstract: self.has_abstract,
+            filter: self.filter.as_ref(),
+        };
+        let format = match &self.format {
+            None => ExportFormat::Jsonl,
+            Some(name) => name.parse().map_err(|error: UnknownExportFormat| EngineError::InvalidRequest {
+                parameter: "format",
+                expected: ExportFormat::ALL.map(ExportFormat::name).join(", "),
+                found: format!("{:?}", error.found),
+            })?,
+        };
+        Ok((ExportRequest::new(self.q.clone().unwrap_or_default(), conditions.to_filter()?)?, format))
     }
 }

@@ -1,6 +1,8 @@
 //! How a data folder stands.
 
-use cognate_engine::{KeywordStatus, SegmentStatus, Stats};
+use std::collections::BTreeMap;
+
+use cognate_engine::{KeywordStatus, SegmentStatus, SourceCounts, Stats};
 use serde::Serialize;
 
 use crate::hit::path_name;
@@ -16,6 +18,41 @@ pub struct StatsBody {
     /// Over HTTP only.
     #[serde(skip_serializing_if = "Option::is_none")]
     limits: Option<LimitsBody>,
+}
+
+/// Answer of `stats --by source`.
+#[derive(Debug, Clone, Serialize)]
+pub struct SourcesBody {
+    /// Those with most records first.
+    pub sources: Vec<SourceBody>,
+}
+
+/// What one source brought.
+#[derive(Debug, Clone, Serialize)]
+pub struct SourceBody {
+    /// The database that records name, else the source that was named, else the file; null where nobody says.
+    pub source: Option<String>,
+    /// Records, exact repeats too.
+    pub records: u64,
+    /// Papers that these are of.
+    pub papers: u64,
+    /// Records with an abstract.
+    pub abstracts: u64,
+    /// Records with an identifier, by its kind.
+    pub identifiers: BTreeMap<&'static str, u64>,
+}
+
+impl From<Vec<SourceCounts>> for SourcesBody {
+    fn from(counts: Vec<SourceCounts>) -> Self {
+        let body = |counts: SourceCounts| SourceBody {
+            source: counts.name,
+            records: counts.n_records,
+            papers: counts.n_papers,
+            abstracts: counts.n_abstracts,
+            identifiers: counts.n_identifiers.into_iter().map(|(kind, n)| (kind.name(), n)).collect(),
+        };
+        Self { sources: counts.into_iter().map(body).collect() }
+    }
 }
 
 impl StatsBody {

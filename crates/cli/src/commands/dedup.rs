@@ -8,12 +8,13 @@ use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use anyhow::Context;
-use cognate_corpus::export::{ExportFormat, UnknownExportFormat};
-use cognate_corpus::{Paper, Place, ReadOptions, paper_from_json};
+use cognate_corpus::export::{ExportFormat, Exporter, UnknownExportFormat};
+use cognate_corpus::{Format, Paper, Place, ReadOptions, paper_from_json};
 use cognate_engine::{
-    Application, DedupReport, DedupRequest, Engine, EngineError, Match, Member, PairJudge, Relation,
+    Application, DedupReport, DedupRequest, Engine, EngineError, Match, Member, PairJudge, Relation, Verdict,
     named_features,
 };
+use cognate_server::feed_meta;
 use cognate_wire::{
     ApplyBody, CheckedBody, DedupBody, DedupParams, FlowBody, PairBody, ScoredPairBody, recorded_parameters,
     to_judging,
@@ -187,6 +188,7 @@ fn check(config: &Config, output: &Output, args: CheckArgs) -> anyhow::Result<()
     let mut n_by_verdict: BTreeMap<&str, usize> =
         ["duplicate", "review", "nothing"].map(|name| (name, 0)).into();
     let mut records = Files::new(&args.files, options);
+    let mut new: Option<Exporter<BufWriter<File>>> = None;
     loop {
         let mut papers = Vec::with_capacity(WINDOW_RECORDS);
         for record in records.by_ref() {
@@ -204,8 +206,15 @@ fn check(config: &Config, output: &Output, args: CheckArgs) -> anyhow::Result<()
         if papers.is_empty() {
             break;
         }
-        for checked in engine.check(&papers, &judging)? {
+        for (paper, checked) in papers.iter().zip(engine.check(&papers, &judging)?) {
             *n_by_verdict.entry(checked.verdict.name()).or_default() += 1;
+            if let (Some(path), Verdict::Distinct) = (&args.new, checked.verdict) {
+                let new = match &mut new {
+                    Some(new) => new,
+                    None => new.insert(new_records(path, records.format())?),
+                };
+                new.write(paper, None).with_context(|| format!("could not write `{}`", path.display()))?;
+            }
             output.print(&CheckedBody::from(checked), CheckedBody::in_words)?;
         }
         if stop.load(Ordering::Relaxed) {
@@ -213,6 +222,13 @@ fn check(config: &Config, output: &Output, args: CheckArgs) -> anyhow::Result<()
         }
     }
     progress.finish();
+    if let Some(path) = &args.new {
+        let new = match new {
+            Some(new) => new,
+            None => new_records(path, records.format())?,
+        };
+        new.finish().with_context(|| format!("could not write `{}`", path.display()))?;
+    }
     let n_checked: usize = n_by_verdict.values().sum();
     if n_checked == 0 {
         return Err(InvalidInput("no record could be read; see the messages above".to_owned()).into());
@@ -225,6 +241,23 @@ fn check(config: &Config, output: &Output, args: CheckArgs) -> anyhow::Result<()
             n_by_verdict["duplicate"], n_by_verdict["review"], n_by_verdict["nothing"]
         )
     })
+}
+
+/// Begins the file of the records that are not in the store, in the format that they came in; what cognate reads and does
+/// not write becomes RIS, which reference managers read.
+fn new_records(path: &Path, format: Option<Format>) -> anyhow::Result<Exporter<BufWriter<File>>> {
+    let format = match format {
+        Some(Format::Bibtex) => ExportFormat::Bibtex,
+        Some(Format::Json) => ExportFormat::Json,
+        Some(Format::Jsonl | Format::DailyPapers) => ExportFormat::Jsonl,
+        Some(Format::Csv | Format::Tsv | Format::Xlsx) => ExportFormat::Csv,
+        Some(Format::EndnoteXml) => ExportFormat::EndnoteXml,
+        Some(Format::Atom) => ExportFormat::Atom,
+        _ => ExportFormat::Ris,
+    };
+    let file = File::create(path)
+        .map_err(|error| InvalidInput(format!("--new: could not write `{}`: {error}", path.display())))?;
+    Ok(Exporter::new(format, BufWriter::new(file), &feed_meta("new records", None))?)
 }
 
 /// A line of the file.

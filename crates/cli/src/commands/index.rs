@@ -10,8 +10,8 @@ use std::time::Duration;
 use anyhow::Context;
 use cognate_corpus::{Format, ReadError, ReadOptions, Record, RecordError, Records, Source};
 use cognate_engine::{
-    Engine, EngineError, IngestCounts, IngestEvent, IngestPolicy, IngestReport, Ingestion, RecordReport,
-    RecordSource,
+    Engine, EngineError, IngestCounts, IngestEvent, IngestPolicy, IngestReport, Ingestion, Pruned,
+    RecordReport, RecordSource,
 };
 use cognate_wire::{IngestBody, fault_in_words};
 
@@ -92,8 +92,10 @@ pub(crate) fn run(config: &Config, output: &Output, args: &IndexArgs) -> anyhow:
     // What is searched is part of the work: the first question should not wait for it.
     engine.persist_index()?;
 
+    let n_shared = engine.n_that_share()?;
     let body = IngestBody::new(&report).with_files(&report, elapsed.as_secs_f64());
-    output.print(&body, |_| report_in_words(&report, elapsed))?;
+    let body = IngestBody { shared: Some(n_shared), ..body };
+    output.print(&body, |_| report_in_words(&report, elapsed) + &shared_in_words(n_shared))?;
     if let Some(error) = failure {
         return Err(error).context("the papers are indexed, but not all of the report is written");
     }
@@ -105,12 +107,18 @@ pub(crate) fn run(config: &Config, output: &Output, args: &IndexArgs) -> anyhow:
     }
     let n_broken = report.files.iter().filter(|file| file.error.is_some()).count();
     if n_broken > 0 {
-        let message = format!("{n_broken} of {} files could not be read to the end", report.files.len());
+        let pruned = if args.prune { "; nothing was removed" } else { "" };
+        let message =
+            format!("{n_broken} of {} files could not be read to the end{pruned}", report.files.len());
         return Err(Answered(message).into());
     }
     let IngestCounts { read, skipped, .. } = report.counts;
     if read > 0 && skipped == read {
         return Err(InvalidInput("no record could be read; see the messages above".to_owned()).into());
+    }
+    if args.prune && report.pruned.is_none() {
+        let message = format!("--prune: nothing was removed, since {skipped} records were skipped");
+        return Err(Answered(message).into());
     }
     Ok(())
 }
@@ -121,8 +129,12 @@ fn policy(args: &IndexArgs) -> anyhow::Result<IngestPolicy> {
         Some("") => return Err(InvalidInput("--source: expected a name, found none".to_owned()).into()),
         Some(name) => RecordSource::Named(name.to_owned()),
     };
-    let IndexArgs { strict, restore, replace, .. } = *args;
-    Ok(IngestPolicy { source, strict, restore, replace, ..IngestPolicy::default() })
+    let IndexArgs { strict, restore, replace, prune, .. } = *args;
+    if prune && source == RecordSource::File && args.files.iter().any(|path| path == Path::new("-")) {
+        let message = "--prune: expected --source with standard input, which has no name".to_owned();
+        return Err(InvalidInput(message).into());
+    }
+    Ok(IngestPolicy { source, strict, restore, replace, prune, ..IngestPolicy::default() })
 }
 
 /// Why a path cannot be read, as far as that can be told before it is.
@@ -240,6 +252,16 @@ fn report_in_words(report: &IngestReport, elapsed: Duration) -> String {
     text + &counts_in_words(report, elapsed)
 }
 
+/// How many papers may be duplicates, and the command that shows them.
+fn shared_in_words(n_shared: u64) -> String {
+    if n_shared == 0 {
+        return String::new();
+    }
+    format!(
+        "\n{n_shared} papers share an identifier or a title with another; `cognate dedup` says which are the same"
+    )
+}
+
 fn counts(counts: &IngestCounts) -> String {
     let IngestCounts { read, added, updated, unchanged, repeated, skipped } = counts;
     let mut words = format!("{read} read, {added} added, {updated} updated, {unchanged} unchanged");
@@ -255,7 +277,10 @@ fn counts_in_words(report: &IngestReport, elapsed: Duration) -> String {
     let IngestReport { embedded, encoding, .. } = report;
     let rate = *embedded as f64 / elapsed.as_secs_f64().max(1e-3);
     let share = 100.0 * encoding.as_secs_f64() / elapsed.as_secs_f64().max(1e-3);
-    let words = counts(&report.counts);
+    let mut words = counts(&report.counts);
+    if let Some(Pruned { n_records, n_papers }) = report.pruned {
+        words.push_str(&format!(", {n_records} pruned, {n_papers} papers with them"));
+    }
     format!("{words}; {embedded} embedded at {rate:.1}/s, {share:.0} % of the time in the model")
 }
 
@@ -273,6 +298,8 @@ pub(super) struct Files {
     position: Rc<Cell<u64>>,
     /// A line for each file that was not UTF-8.
     encodings: Rc<RefCell<Vec<String>>>,
+    /// That of the first file.
+    format: Option<Format>,
 }
 
 struct OpenFile {
@@ -292,7 +319,13 @@ impl Files {
             n_done_bytes: 0,
             position: Rc::new(Cell::new(0)),
             encodings: Rc::default(),
+            format: None,
         }
+    }
+
+    /// The format of the first file, once it is open.
+    pub(super) fn format(&self) -> Option<Format> {
+        self.format
     }
 
     /// Opens the next file if none is open; says whether there is one.
@@ -301,6 +334,7 @@ impl Files {
             if let Some(source) = self.sources.next() {
                 let name = source.name().to_owned();
                 let records = source.records(&self.options)?;
+                self.format.get_or_insert(records.format());
                 self.current = Some(OpenFile { name, records, has_records: false });
             } else if let Some(path) = self.waiting.next() {
                 self.sources = Source::open_all(&path)?.into_iter();

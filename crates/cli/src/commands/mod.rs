@@ -6,6 +6,7 @@ mod demo;
 mod digest;
 mod embed;
 mod eval;
+mod export;
 mod index;
 mod model;
 mod reembed;
@@ -20,13 +21,13 @@ use cognate_corpus::export::ExportFormat;
 use cognate_engine::{Cancel, Engine, IndexStatus, SearchPath, SearchResponse, examine};
 use cognate_server::exported;
 use cognate_wire::{
-    AnswerShape, Fields, OneOrMany, PaperBody, SearchBody, SearchParams, SimilarParams, StatsBody,
-    TrendParams, TrendsBody,
+    AnswerShape, Fields, OneOrMany, PaperBody, SearchBody, SearchParams, SimilarParams, SourceBody,
+    SourcesBody, StatsBody, TrendParams, TrendsBody,
 };
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::args::{Args, Command, PaperArgs, SearchArgs, SimilarArgs, TrendsArgs, without_mark};
+use crate::args::{Args, Command, PaperArgs, SearchArgs, SimilarArgs, StatsArgs, TrendsArgs, without_mark};
 use crate::config::Config;
 use crate::output::{self, Output};
 
@@ -61,7 +62,8 @@ pub(crate) fn run(args: Args, output: &Output) -> anyhow::Result<()> {
         Command::Eval(eval) => eval::run(&config, output, &eval),
         Command::Embed(embed) => embed::run(&config, output, &embed),
         Command::Demo => demo::run(&config, output),
-        Command::Stats => stats(&config, output),
+        Command::Export(args) => export::run(&config, args),
+        Command::Stats(args) => stats(&config, output, &args),
         Command::Doctor => doctor(&config, output),
         Command::Optimize => optimize(&config, output),
         Command::Reembed => reembed::run(&config, output),
@@ -110,13 +112,13 @@ fn run_search(config: &Config, output: &Output, args: SearchArgs) -> anyhow::Res
         versions: page.versions,
         sort: page.sort,
         format: page.format,
-        year: filters.year,
-        publication_date: filters.date,
-        categories: filters.categories.map(OneOrMany::Commas),
-        author: filters.author,
-        venue: filters.venue,
-        has_abstract: filters.has_abstract,
-        filter: filters.filter.map(Value::String),
+        year: filters.conditions.year,
+        publication_date: filters.conditions.date,
+        categories: filters.conditions.categories.map(OneOrMany::Commas),
+        author: filters.conditions.author,
+        venue: filters.conditions.venue,
+        has_abstract: filters.conditions.has_abstract,
+        filter: filters.conditions.filter.map(Value::String),
         facets: filters.facets.map(OneOrMany::Commas),
         fields: None,
     };
@@ -137,13 +139,13 @@ fn run_similar(config: &Config, output: &Output, args: SimilarArgs) -> anyhow::R
         versions: page.versions,
         sort: page.sort,
         format: page.format,
-        year: filters.year,
-        publication_date: filters.date,
-        categories: filters.categories.map(OneOrMany::Commas),
-        author: filters.author,
-        venue: filters.venue,
-        has_abstract: filters.has_abstract,
-        filter: filters.filter.map(Value::String),
+        year: filters.conditions.year,
+        publication_date: filters.conditions.date,
+        categories: filters.conditions.categories.map(OneOrMany::Commas),
+        author: filters.conditions.author,
+        venue: filters.conditions.venue,
+        has_abstract: filters.conditions.has_abstract,
+        filter: filters.conditions.filter.map(Value::String),
         facets: filters.facets.map(OneOrMany::Commas),
         fields: None,
     };
@@ -187,8 +189,11 @@ fn trends(config: &Config, output: &Output, args: TrendsArgs) -> anyhow::Result<
     output.print(&TrendsBody::from(report), output::trends)
 }
 
-fn stats(config: &Config, output: &Output) -> anyhow::Result<()> {
+fn stats(config: &Config, output: &Output, args: &StatsArgs) -> anyhow::Result<()> {
     let engine = Engine::open(config.engine_options())?;
+    if args.by.is_some() {
+        return output.print(&SourcesBody::from(engine.sources()?), sources_in_words);
+    }
     engine.load_vectors()?;
     let stats = engine.stats()?;
     let text = format!(
@@ -199,6 +204,19 @@ fn stats(config: &Config, output: &Output) -> anyhow::Result<()> {
         stats.index.as_ref().map_or_else(|| "none yet".to_owned(), in_words),
     );
     output.print(&StatsBody::from(stats), |_| text)
+}
+
+/// A line for each source.
+fn sources_in_words(body: &SourcesBody) -> String {
+    let mut text = format!("{:>8} {:>8} {:>9}  source (identifiers)\n", "records", "papers", "abstracts");
+    for source in &body.sources {
+        let SourceBody { source, records, papers, abstracts, identifiers } = source;
+        let name = output::one_line(source.as_deref().unwrap_or("(no source known)"));
+        let kinds: Vec<String> = identifiers.iter().map(|(kind, n)| format!("{n} {kind}")).collect();
+        let kinds = if kinds.is_empty() { String::new() } else { format!(" ({})", kinds.join(", ")) };
+        text.push_str(&format!("{records:>8} {papers:>8} {abstracts:>9}  {name}{kinds}\n"));
+    }
+    text
 }
 
 fn optimize(config: &Config, output: &Output) -> anyhow::Result<()> {

@@ -242,6 +242,11 @@ impl<W: Write> Exporter<W> {
         }
     }
 
+    /// The output, for whoever passes on what was written so far.
+    pub fn output(&mut self) -> &mut W {
+        &mut self.out
+    }
+
     /// Writes what stands behind the last paper, flushes, and gives the output back.
     ///
     /// # Errors

@@ -73,7 +73,8 @@ impl Engine {
         let moment = view.exact_moment(&self.store)?;
         let containers = moment.read(|reader| containers(reader, records))?;
         let check = |(record, vector): (&Paper, &UnitVector)| {
-            check_one(record, &vector.rounded_to_f16(), (&moment, &containers, judging, true))
+            let vector = record.has_text().then(|| vector.rounded_to_f16());
+            check_one(record, vector.as_ref(), (&moment, &containers, judging, true))
         };
         records.par_iter().zip(&vectors).map(check).collect()
     }
@@ -85,19 +86,19 @@ impl Engine {
     pub fn duplicates_of(&self, stored: &StoredPaper, judging: &Judging) -> Result<Vec<Found>, EngineError> {
         let Some(view) = self.view()? else { return Ok(Vec::new()) };
         let mut found = self.at_one_moment(&view, &mut |moment| {
-            let Some(vector) = moment.vector(stored.row)? else { return Ok(Vec::new()) };
+            let vector = moment.vector(stored.row)?;
             let containers = moment.read(|reader| containers(reader, std::slice::from_ref(&stored.paper)))?;
-            Ok(check_one(&stored.paper, &vector, (moment, &containers, judging, false))?.matches)
+            Ok(check_one(&stored.paper, vector.as_ref(), (moment, &containers, judging, false))?.matches)
         })?;
         found.retain(|found| found.id != stored.paper.id);
         Ok(found)
     }
 }
 
-/// `exact`: whether every vector is scored, so that nothing near is missed.
+/// `exact`: whether every vector is scored, so that nothing near is missed. A record without a text has no vector.
 fn check_one(
     record: &Paper,
-    vector: &UnitVector,
+    vector: Option<&UnitVector>,
     (moment, containers, judging, exact): (&Moment<'_>, &Containers, &Judging, bool),
 ) -> Result<CheckedRecord, EngineError> {
     let snapshot = &moment.snapshot;
@@ -111,8 +112,10 @@ fn check_one(
         candidates.insert(stored.paper.id.clone(), (stored.row, stored.paper));
     }
     let params = SearchParams { exact, ..SearchParams::new(N_NEAREST) };
-    let nearest = snapshot.vectors.search(vector, &params)?;
-    let mut rows: Vec<u32> = nearest.hits.iter().map(|hit| hit.row).collect();
+    let mut rows: Vec<u32> = Vec::new();
+    if let Some(vector) = vector {
+        rows.extend(snapshot.vectors.search(vector, &params)?.hits.iter().map(|hit| hit.row));
+    }
     if let Some(title) = &record.title {
         // Without quotation marks, which would make phrases.
         let query = Query::parse(&title.replace(['"', '“', '”'], " "));
@@ -128,14 +131,17 @@ fn check_one(
     let profile = Profile::new(record).without(containers);
     let mut matches = Vec::new();
     for (id, (row, paper)) in candidates {
-        let Some(score) = snapshot.vectors.score(vector, row)? else { continue };
+        let score = match vector {
+            Some(vector) => snapshot.vectors.score(vector, row)?,
+            None => None,
+        };
         let other = Profile::new(&paper).without(containers);
         // What a person said goes before everything else.
         let label = moment.read(|reader| reader.label(&record.id, &id))?;
         if label == Some(false) {
             continue;
         }
-        let mut judgment = Judgment::new(Evidence::new(&profile, &other, Some(score)), judging);
+        let mut judgment = Judgment::new(Evidence::new(&profile, &other, score), judging);
         if label == Some(true) {
             (judgment.verdict, judgment.probability) = (Verdict::Duplicate, 1.0);
         }
@@ -144,7 +150,7 @@ fn check_one(
         if judgment.verdict != Verdict::Distinct || is_told {
             let reason = reason(&judgment.evidence, (&profile, &other));
             let Judgment { verdict, probability, kind, relation, .. } = judgment;
-            let title = paper.title;
+            let (title, score) = (paper.title, score.unwrap_or(0.0));
             matches.push(Found { id, title, verdict, score, probability, kind, relation, reason });
         }
     }

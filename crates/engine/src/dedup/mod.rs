@@ -245,15 +245,13 @@ fn judge(
             .par_iter()
             .map(|&Candidate { rows: (a, b), has_key }| {
                 let Some((first, second)) = profiles.get(&a).zip(profiles.get(&b)) else { return Ok(None) };
-                let Some((a_vector, b_vector)) = vectors.vector(a)?.zip(vectors.vector(b)?) else {
-                    return Ok(None);
-                };
                 // Not the index's score, which is rounded differently one way and the other: which row came first
-                // must change nothing.
-                let score = a_vector.cosine(&b_vector);
-                let evidence = Evidence::new(first, second, Some(score));
+                // must change nothing. A paper without a text has no vector.
+                let score = vectors.vector(a)?.zip(vectors.vector(b)?).map(|(a, b)| a.cosine(&b));
+                let evidence = Evidence::new(first, second, score);
                 let probability = probability(&evidence);
                 let (kind, relation) = (kind(&evidence, probability), relation(&evidence, probability));
+                let score = score.unwrap_or(0.0);
                 let is_kept = probability.same_work >= SURELY_DISTINCT || score >= candidates::WITHOUT_AUTHOR;
                 Ok(is_kept.then_some(RowPair { rows: (a, b), score, probability, kind, relation, has_key }))
             })
@@ -309,11 +307,11 @@ fn with_labels(
     for (rows, is_duplicate) in labels {
         let papers = reader.papers(&[rows.0, rows.1])?;
         let Some((a, b)) = papers.get(&rows.0).zip(papers.get(&rows.1)) else { continue };
-        let Some((a_vector, b_vector)) = reader.vector(rows.0)?.zip(reader.vector(rows.1)?) else { continue };
-        let score = a_vector.cosine(&b_vector);
-        let evidence = Evidence::new(&Profile::new(&a.paper), &Profile::new(&b.paper), Some(score));
+        let score = reader.vector(rows.0)?.zip(reader.vector(rows.1)?).map(|(a, b)| a.cosine(&b));
+        let evidence = Evidence::new(&Profile::new(&a.paper), &Profile::new(&b.paper), score);
         let probability = probability(&evidence);
         let (kind, relation) = (kind(&evidence, probability), relation(&evidence, probability));
+        let score = score.unwrap_or(0.0);
         let pair = RowPair { rows, score, probability, kind, relation, has_key: false };
         all.push(judged(&pair, Some(is_duplicate)));
     }

@@ -139,7 +139,7 @@ impl Engine {
     /// The papers nearest to the one that `key` names (see [`Engine::paper`]), without that paper.
     ///
     /// # Errors
-    /// [`EngineError::Superseded`] if it was cancelled, [`EngineError::PaperNotFound`], [`EngineError::AmbiguousPaper`], [`EngineError::InvalidRequest`], or
+    /// [`EngineError::Superseded`] if it was cancelled, [`EngineError::PaperNotFound`], [`EngineError::InvalidRequest`], or
     /// a failure of the store.
     pub fn similar(
         &self,
@@ -155,8 +155,8 @@ impl Engine {
         };
         self.at_one_moment(&view, &mut |moment| {
             let row = moment.read(|reader| paper_of_key(reader, key))?.row;
-            let vector = moment.vector(row)?;
-            let vector = vector.ok_or_else(|| EngineError::PaperNotFound { key: key.to_owned() })?;
+            // Nothing is near to a paper without a text.
+            let Some(vector) = moment.vector(row)? else { return Ok(empty_answer(options, started)) };
             let question = Question {
                 words: None,
                 target: Some(Target::Known(vector)),

@@ -127,7 +127,7 @@ impl Engine {
     /// # Errors
     /// [`EngineError::Superseded`] if it was cancelled, [`EngineError::InvalidRequest`] for numbers out of bounds or
     /// seeds that cancel out,
-    /// [`EngineError::PaperNotFound`] and [`EngineError::AmbiguousPaper`] for a seed, or a failure of model
+    /// [`EngineError::PaperNotFound`] for a seed, or a failure of model
     /// or store.
     pub fn recommend(
         &self,

@@ -186,7 +186,7 @@ pub struct SearchOptions {
 
 impl SearchOptions {
     /// With the filter of a query's operators.
-    pub(super) fn narrowed(&self, filter: Filter) -> Result<Self, EngineError> {
+    pub(crate) fn narrowed(&self, filter: Filter) -> Result<Self, EngineError> {
         let mut options = self.clone();
         if !filter.is_empty() {
             options.filter.must.push(Clause::Filter(filter));

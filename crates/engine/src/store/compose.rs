@@ -117,19 +117,29 @@ pub(super) fn are_clearly_two(a: &Paper, b: &Paper) -> bool {
 /// Whether two titles are at least half alike: of the pairs of characters in their words, half are in both. A title
 /// is like the same one with a subtitle.
 pub(super) fn are_half_alike(a: &str, b: &str) -> bool {
+    likeness(a, b) >= 0.5
+}
+
+/// Whether two titles may be the same one: three quarters are in both.
+pub(super) fn are_nearly_alike(a: &str, b: &str) -> bool {
+    likeness(a, b) >= 0.75
+}
+
+/// Which part of the pairs of characters is in both, from 0 to 1.
+fn likeness(a: &str, b: &str) -> f64 {
     if a == b {
-        return true;
+        return 1.0;
     }
     let (a, b) = (matching::words(a), matching::words(b));
     let n_common = a.iter().zip(&b).take_while(|(a, b)| a == b).count();
     if n_common == a.len().min(b.len()) {
         // Titles of signs alone have no words to differ in.
-        return true;
+        return 1.0;
     }
     let (mut a, mut b) = (pairs(&a), pairs(&b));
     a.sort_unstable();
     b.sort_unstable();
-    let (mut i, mut j, mut n_shared) = (0, 0, 0);
+    let (mut i, mut j, mut n_shared) = (0, 0, 0_u32);
     while i < a.len() && j < b.len() {
         match a[i].cmp(&b[j]) {
             std::cmp::Ordering::Less => i += 1,
@@ -137,7 +147,7 @@ pub(super) fn are_half_alike(a: &str, b: &str) -> bool {
             std::cmp::Ordering::Equal => (i, j, n_shared) = (i + 1, j + 1, n_shared + 1),
         }
     }
-    4 * n_shared >= a.len() + b.len()
+    2.0 * f64::from(n_shared) / (a.len() + b.len()) as f64
 }
 
 /// The pairs of neighbouring characters in each word; a word of one character is a pair with nothing.

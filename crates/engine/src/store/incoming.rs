@@ -9,7 +9,7 @@
 //! 4. it is what a row of a store before version 3 was made of;
 //! 5. it is a new paper.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
 use cognate_corpus::{Identity, Paper, PaperId, Place, Record, identity, paper_from_json};
@@ -17,7 +17,7 @@ use rusqlite::Connection;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use super::compose::{are_clearly_two, are_half_alike, compose, corrected, fill};
+use super::compose::{are_clearly_two, are_nearly_alike, compose, corrected, fill};
 use super::records::{self, HASH_BYTES, Held, Numbers, SourceName};
 use super::{DELETED, Store};
 use crate::error::EngineError;
@@ -62,6 +62,9 @@ pub struct IngestPolicy {
     pub restore: bool,
     /// A source's newer record may take back title, authors and abstract too.
     pub replace: bool,
+    /// Remove the records that a source has no more, and papers with their last record. Nothing is removed where a
+    /// record was skipped or a file was not read to its end.
+    pub prune: bool,
     /// A record with an id of its own is all that its paper says from then on, whatever others said.
     pub whole: bool,
 }
@@ -72,6 +75,8 @@ pub(crate) struct Session {
     pub(crate) policy: IngestPolicy,
     /// Numbers of the records that came in it.
     pub(super) seen: HashSet<i64>,
+    /// Numbers of the sources of these.
+    pub(super) sources: BTreeSet<i64>,
     pub(super) numbers: Numbers,
     /// Whether there may be papers of stores before version 3.
     pub(super) has_legacy: bool,
@@ -80,7 +85,8 @@ pub(crate) struct Session {
 impl Session {
     pub(crate) fn new(policy: IngestPolicy, store: &Store) -> Result<Self, EngineError> {
         let has_legacy = records::has_papers_without(&*store.reader()?)?;
-        Ok(Self { policy, seen: HashSet::new(), numbers: Numbers::default(), has_legacy })
+        let (seen, sources, numbers) = (HashSet::new(), BTreeSet::new(), Numbers::default());
+        Ok(Self { policy, seen, sources, numbers, has_legacy })
     }
 }
 
@@ -519,7 +525,7 @@ fn legacy_row(connection: &Connection, record: &Record) -> Result<Option<u32>, E
     // Such stores had chapters under their book's DOI, each in the place of the one before.
     let before = stored(connection, row)?;
     let is_same = match (&before.title, &record.paper.title) {
-        (Some(before), Some(now)) => are_half_alike(before, now),
+        (Some(before), Some(now)) => are_nearly_alike(before, now),
         _ => true,
     };
     Ok(is_same.then_some(row))
@@ -553,5 +559,7 @@ fn free_id(connection: &Connection, id: &PaperId) -> Result<PaperId, EngineError
     Ok(free)
 }
 
+#[cfg(test)]
+mod properties;
 #[cfg(test)]
 mod tests;

@@ -16,6 +16,7 @@ mod read;
 mod records;
 mod saved;
 mod schema;
+mod sources;
 #[cfg(test)]
 pub(crate) mod testing;
 #[cfg(test)]
@@ -38,8 +39,9 @@ pub(crate) use read::Reader;
 pub use read::StoredPaper;
 pub use saved::{DigestPeriod, MAX_SAVED, SavedQuery};
 pub(crate) use schema::SCHEMA_VERSION;
-pub use write::Outcome;
+pub use sources::SourceCounts;
 pub(crate) use write::{Committed, Fate, TextHash, Vectors, rfc3339, text_hash};
+pub use write::{Outcome, Pruned};
 
 use crate::error::EngineError;
 

@@ -200,6 +200,20 @@ impl Reader {
             .map_err(|source| EngineError::DamagedVector { row, source })
     }
 
+    /// Up to `limit` papers of rows after `row`, in order of row.
+    pub(crate) fn papers_after(&self, row: u32, limit: usize) -> Result<Vec<StoredPaper>, EngineError> {
+        let sql = format!(
+            "SELECT {PAPER_COLUMNS} FROM papers WHERE deleted = 0 AND row > ?1 ORDER BY row LIMIT ?2"
+        );
+        let mut statement = self.prepare_cached(&sql)?;
+        let mut rows = statement.query((row, limit))?;
+        let mut papers = Vec::new();
+        while let Some(row) = rows.next()? {
+            papers.push(paper_of(row)?);
+        }
+        Ok(papers)
+    }
+
     /// Calls `visit` with every paper, in order of row.
     pub(crate) fn for_each_paper<E: From<EngineError>>(
         &self,

@@ -90,6 +90,19 @@ pub(super) fn of_row(connection: &Connection, row: u32) -> Result<Vec<Held>, Eng
     Ok(held)
 }
 
+/// All records of a source, by number and row.
+pub(super) fn of_source(connection: &Connection, source: i64) -> Result<Vec<(i64, u32)>, EngineError> {
+    let mut statement =
+        connection.prepare_cached("SELECT record, row FROM records WHERE source = ?1 ORDER BY record")?;
+    Ok(statement.query_map([source], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Result<_, _>>()?)
+}
+
+/// Forgets a record.
+pub(super) fn delete(transaction: &Transaction<'_>, record: i64) -> Result<(), EngineError> {
+    transaction.prepare_cached("DELETE FROM records WHERE record = ?1")?.execute([record])?;
+    Ok(())
+}
+
 /// What a record says; `None` where it is the only one of its paper, which has its fields then.
 pub(super) fn fields(connection: &Connection, record: i64) -> Result<Option<Paper>, EngineError> {
     let json: Option<String> = connection

@@ -1,14 +1,15 @@
 //! Writing the store: one transaction and one generation per batch.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use cognate_corpus::{Paper, PaperId, PublicationKind};
 use cognate_vector::UnitVector;
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 use sha2::{Digest, Sha256};
 
+use super::compose::compose;
 use super::drops::{self, BringBack};
-use super::incoming::{Clash, Incoming, Meant, Prepared, Session, prepare};
+use super::incoming::{Clash, Incoming, Meant, Prepared, Session, prepare, said_of};
 use super::records::{self, NewRecord};
 use super::{DELETED, DROPPED, Store, StoredPaper, model, read};
 use crate::error::EngineError;
@@ -39,6 +40,15 @@ impl Outcome {
             Self::Repeated => "repeated",
         }
     }
+}
+
+/// What was removed since its source has it no more.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Pruned {
+    /// Records.
+    pub n_records: u64,
+    /// Papers, with their last record.
+    pub n_papers: u64,
 }
 
 /// What became of a record, and why.
@@ -151,6 +161,59 @@ impl Store {
         }
         transaction.commit()?;
         Ok(committed)
+    }
+
+    /// Removes the records that the sources of a session have no more, and papers with their last record, in one
+    /// transaction. Where what is left of papers needs vectors that are not there, these papers wait, and the texts are
+    /// given, some hundred at a time: prune again with them.
+    ///
+    /// # Errors
+    /// As for [`Store::commit`].
+    pub(crate) fn prune(
+        &self,
+        model: &StoredModel,
+        session: &mut Session,
+        vectors: &Vectors,
+    ) -> Result<(Pruned, Vec<String>), EngineError> {
+        const MAX_TEXTS: usize = 512;
+        let mut connection = self.writer();
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        require_model(&transaction, model)?;
+        let mut gone: BTreeMap<u32, Vec<i64>> = BTreeMap::new();
+        for source in &session.sources {
+            for (record, row) in records::of_source(&transaction, *source)? {
+                if !session.seen.contains(&record) {
+                    gone.entry(row).or_default().push(record);
+                }
+            }
+        }
+        let mut commit = Commit {
+            stamp: Stamp::next(&transaction)?,
+            transaction: &transaction,
+            session,
+            vectors: &[vectors],
+            waiting: HashSet::new(),
+            has_changed: false,
+        };
+        let (mut pruned, mut texts) = (Pruned::default(), Vec::new());
+        for (row, gone) in gone {
+            match commit.remove(row, &gone)? {
+                Ok(has_gone) => {
+                    pruned.n_records += gone.len() as u64;
+                    pruned.n_papers += u64::from(has_gone);
+                }
+                Err(text) => texts.push(text),
+            }
+            if texts.len() == MAX_TEXTS {
+                break;
+            }
+        }
+        let (generation, has_changed) = (commit.stamp.generation, commit.has_changed);
+        if has_changed {
+            set_generation(&transaction, generation)?;
+        }
+        transaction.commit()?;
+        Ok((pruned, texts))
     }
 
     /// Deletes a paper: its content and vector go, a stamped row stays. Papers that were dropped in its favour
@@ -267,6 +330,30 @@ impl Commit<'_> {
         Ok(Committed::Done(Fate { outcome, id: id.into(), with, clash }))
     }
 
+    /// Removes records of a paper; says whether it has gone with them. `Err` is the text whose vector is missing, with
+    /// nothing removed.
+    fn remove(&mut self, row: u32, gone: &[i64]) -> Result<Result<bool, String>, EngineError> {
+        let transaction = self.transaction;
+        let Some(paper) = records::paper(transaction, row)? else { return Ok(Ok(false)) };
+        let mut left = said_of(transaction, row, &paper)?;
+        left.retain(|(held, _)| !gone.contains(&held.record));
+        if left.is_empty() {
+            delete_paper(transaction, &self.stamp, row)?;
+            self.has_changed = true;
+            return Ok(Ok(true));
+        }
+        let next = compose(&paper.id, left.iter().map(|(_, said)| said));
+        let before = state(transaction, row)?;
+        match self.write(&next, Some(row), &before)? {
+            Ok(written) => self.has_changed |= written.is_changed,
+            Err(text) => return Ok(Err(text)),
+        }
+        for record in gone {
+            records::delete(transaction, *record)?;
+        }
+        Ok(Ok(false))
+    }
+
     /// Keeps the record beside its paper.
     fn note(
         &mut self,
@@ -282,12 +369,15 @@ impl Commit<'_> {
                 records::set_place(transaction, held.record, (file, place.line))?;
             }
             self.session.seen.insert(held.record);
+            self.session.sources.insert(held.source);
             return Ok(());
         }
+        let source = self.session.numbers.add_source(transaction, incoming.source())?;
+        self.session.sources.insert(source);
         let record = NewRecord {
             row,
             rank: prepared.rank,
-            source: self.session.numbers.add_source(transaction, incoming.source())?,
+            source,
             file,
             line: place.line,
             key: prepared.key.as_deref(),

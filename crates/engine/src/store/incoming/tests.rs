@@ -8,25 +8,25 @@ use cognate_corpus::{Format, Paper, PaperId, ReadOptions, Record, Source};
 use serde_json::{Map, Value, json};
 use tempfile::TempDir;
 
-use super::super::testing::{client, put, take_in};
+use super::super::testing::{client, model, put, take_in, vector_of};
 use super::super::write::Fate;
-use super::super::{Outcome, Store};
+use super::super::{Outcome, Store, Vectors, text_hash};
 use super::{IngestPolicy, RecordSource, Session};
 
 /// A store, and what was put into it.
-struct Library {
+pub(super) struct Library {
     _folder: TempDir,
-    store: Store,
+    pub(super) store: Store,
 }
 
 impl Library {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::create(folder.path()).unwrap();
         Self { _folder: folder, store }
     }
 
-    fn index_with(&self, policy: &IngestPolicy, files: &[(&str, &str)]) -> Vec<Fate> {
+    pub(super) fn index_with(&self, policy: &IngestPolicy, files: &[(&str, &str)]) -> Vec<Fate> {
         let mut session = Session::new(policy.clone(), &self.store).unwrap();
         let mut fates = Vec::new();
         for (name, text) in files {
@@ -50,7 +50,7 @@ impl Library {
         outcomes(&self.index_with(&policy, &[file]))
     }
 
-    fn papers(&self) -> BTreeMap<String, Paper> {
+    pub(super) fn papers(&self) -> BTreeMap<String, Paper> {
         let mut papers = BTreeMap::new();
         let reader = self.store.reader().unwrap();
         reader
@@ -440,4 +440,70 @@ fn every_record_of_a_real_review_is_there() {
             assert_eq!(outcomes(&again), vec![Unchanged; expected], "{name}");
         }
     }
+}
+
+#[test]
+fn what_a_source_has_no_more_goes_with_prune() {
+    let library = Library::new();
+    let entry =
+        |key: &str, title: &str| format!("@article{{{key}, title={{{title}}}, author={{Ada Smith}}}}\n");
+    let whole = entry("a", "Tides") + &entry("b", "Locks of the north") + &entry("c", "Quays");
+    library.index(&[("lib.bib", &whole)]);
+    let other = "title,authors,venue,abstract\nQuays,Ada Smith,,\n";
+    assert_eq!(library.index(&[("other.csv", other)]), [Repeated]);
+    let dump = json!({"id": "PMID:77", "title": "Tides", "authors": ["Ada Smith"], "abstract": "On tides."});
+    library.index_of("pubmed", ("dump.jsonl", &dump.to_string()));
+    let more = json!({"id": "PMID:77", "title": "TIDES", "volume": "3"});
+    library.index_of("scopus", ("scopus.jsonl", &more.to_string()));
+    let n_papers = library.papers().len();
+
+    let prune = |policy: IngestPolicy, file: (&str, &str)| {
+        let mut session = Session::new(policy, &library.store).unwrap();
+        take_in(&library.store, &mut session, records_of(file.0, file.1));
+        let mut pruned = Vec::new();
+        let mut vectors = Vectors::new();
+        loop {
+            let (some, texts) = library.store.prune(&model(), &mut session, &vectors).unwrap();
+            pruned.push((some.n_records, some.n_papers));
+            if texts.is_empty() {
+                return pruned;
+            }
+            vectors = texts.iter().map(|text| (text_hash(text), vector_of(text))).collect();
+        }
+    };
+    // The other file still has the one, and nobody the other.
+    assert_eq!(prune(IngestPolicy::default(), ("lib.bib", &entry("a", "Tides"))), [(2, 1)]);
+    assert_eq!(library.papers().len(), n_papers - 1);
+    assert_eq!(prune(IngestPolicy::default(), ("lib.bib", &entry("a", "Tides"))), [(0, 0)]);
+    // What is left of a paper is what the others say; its text is another, and is embedded first.
+    let named = IngestPolicy { source: RecordSource::Named("pubmed".to_owned()), ..IngestPolicy::default() };
+    let empty = json!({"id": "PMID:78", "title": "Other things"}).to_string();
+    assert_eq!(prune(named, ("dump.jsonl", &empty)), [(0, 0), (1, 0)]);
+    let left = &library.papers()["PMID:77"];
+    assert_eq!((left.title.as_deref(), left.abstract_text.as_deref()), (Some("TIDES"), None));
+    assert_eq!(left.volume.as_deref(), Some("3"));
+}
+
+#[test]
+fn sources_are_counted_as_a_flow_chart_begins() {
+    let library = Library::new();
+    let bib = "@article{a, title={Tides}, author={Ada Smith}, doi={10.5555/1}, abstract={On tides.}}\n\
+               @article{b, title={Tides}, author={Ada Smith}, doi={10.5555/1}, abstract={On tides.}}\n";
+    library.index(&[("lib.bib", bib)]);
+    library.index_of("scopus", ("x.jsonl", &json!({"title": "Locks", "pmid": 77}).to_string()));
+    library.index_of("scopus", ("y.jsonl", &json!({"title": "Quays", "source": "Embase"}).to_string()));
+    let counts = library.store.reader().unwrap().sources().unwrap();
+    let told: Vec<_> = counts
+        .iter()
+        .map(|of| {
+            (of.name.as_deref().unwrap(), of.n_records, of.n_papers, of.n_abstracts, of.n_identifiers.len())
+        })
+        .collect();
+    assert_eq!(told, [("lib.bib", 2, 1, 2, 1), ("Embase", 1, 1, 0, 0), ("scopus", 1, 1, 0, 1)]);
+    assert_eq!(library.store.reader().unwrap().n_that_share().unwrap(), 0);
+    library.index(&[(
+        "other.bib",
+        "@book{c, title={TIDES!}, author={Bo Doe}}\n@book{d, title={Dikes}, doi={10.5555/1}}",
+    )]);
+    assert_eq!(library.store.reader().unwrap().n_that_share().unwrap(), 3);
 }
