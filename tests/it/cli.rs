@@ -212,7 +212,8 @@ fn identifiers_look_papers_up() {
     let matched: Vec<&str> =
         both["matches"].as_array().unwrap().iter().map(|paper| paper["id"].as_str().unwrap()).collect();
     assert_eq!(matched, ["a", "b"]);
-    let message = cognate.failure(&["similar", "DOI:10.5555/X"], 2);
+    assert!(!ids(&cognate.json(&["similar", "DOI:10.5555/X"])).contains(&"a".to_owned()));
+    let message = cognate.failure(&["delete", "DOI:10.5555/X"], 2);
     assert!(message.contains("a, b"), "{message}");
     assert!(cognate.failure(&["get", "nowhere"], 3).contains("nowhere"));
 }
