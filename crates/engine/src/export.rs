@@ -9,7 +9,8 @@ use crate::error::EngineError;
 use crate::filter::Filter;
 use crate::query_language::{self, Understood};
 use crate::search::{MAX_QUERY_CHARS, SearchOptions};
-use crate::store::StoredPaper;
+use crate::store::{Reader, StoredPaper};
+use crate::view::Moment;
 
 /// Papers read from the store at a time.
 const PORTION: usize = 256;
@@ -41,9 +42,9 @@ impl ExportRequest {
     }
 }
 
-/// Papers to be exported, in the order in which they were first indexed. A paper that is deleted while they are read is
-/// left out.
+/// Papers to be exported, as the store was when they were asked for, in the order in which they were first indexed.
 pub struct ExportPapers {
+    reader: Reader,
     which: Which,
 }
 
@@ -58,11 +59,10 @@ impl ExportPapers {
     ///
     /// # Errors
     /// [`EngineError`] if the store cannot be read.
-    pub fn next_portion(&mut self, engine: &Engine) -> Result<Vec<StoredPaper>, EngineError> {
-        let reader = engine.store.reader()?;
+    pub fn next_portion(&mut self) -> Result<Vec<StoredPaper>, EngineError> {
         match &mut self.which {
             Which::After(last) => {
-                let papers = reader.papers_after(*last, PORTION)?;
+                let papers = self.reader.papers_after(*last, PORTION)?;
                 if let Some(paper) = papers.last() {
                     *last = paper.row;
                 }
@@ -70,9 +70,8 @@ impl ExportPapers {
             }
             Which::Rows(rows) => loop {
                 let portion: Vec<u32> = rows.by_ref().take(PORTION).collect();
-                let mut papers: Vec<StoredPaper> = reader.papers(&portion)?.into_values().collect();
+                let mut papers: Vec<StoredPaper> = self.reader.papers(&portion)?.into_values().collect();
                 papers.sort_by_key(|stored| stored.row);
-                // A portion of which every paper was deleted meanwhile is not the end.
                 if !papers.is_empty() || portion.is_empty() {
                     return Ok(papers);
                 }
@@ -83,42 +82,54 @@ impl ExportPapers {
 
 impl Engine {
     /// Every paper that passes the filter and fits the query: it has a word of it, and what its operators ask for.
-    /// A query that is the id or an identifier of papers means these. Without a query, all papers fit; without a filter
-    /// too, those with no text are among them.
+    /// A query that is the id or an identifier of papers means these. Without a query, all papers fit, those with no text
+    /// too.
     ///
     /// # Errors
     /// [`EngineError::Superseded`] if it was cancelled; [`EngineError`] if the store cannot be read.
     pub fn export(&self, cancel: &Cancel, request: &ExportRequest) -> Result<ExportPapers, EngineError> {
         cancel.check()?;
-        let rows = |rows: RoaringBitmap| ExportPapers { which: Which::Rows(rows.into_iter()) };
         let query = request.query.trim();
+        let all = || Ok(ExportPapers { reader: self.store.reader_as_of_now()?, which: Which::After(0) });
         if query.is_empty() && request.filter.is_empty() {
-            return Ok(ExportPapers { which: Which::After(0) });
+            return all();
         }
+        // Without papers there is none that fits.
+        let Some(view) = self.view()? else { return all() };
+        let moment = view.exact_moment(&self.store)?;
+        let rows = self.fitting(&moment, query, &request.filter)?;
+        let reader = moment.into_reader().map_or_else(|| self.store.reader_as_of_now(), Ok)?;
+        Ok(match rows {
+            Some(rows) => ExportPapers { reader, which: Which::Rows(rows.into_iter()) },
+            None => ExportPapers { reader, which: Which::After(0) },
+        })
+    }
+
+    /// The rows of the papers that fit; `None` for all.
+    fn fitting(
+        &self,
+        moment: &Moment<'_>,
+        query: &str,
+        filter: &Filter,
+    ) -> Result<Option<RoaringBitmap>, EngineError> {
+        let catalog = &moment.snapshot.catalog;
         let mut lookup = identifier::lookup(query);
         lookup.ids.retain(|id| !id.as_str().contains(char::is_whitespace));
-        let named: RoaringBitmap = if lookup.is_empty() {
-            RoaringBitmap::new()
-        } else {
-            self.store.reader()?.look_up(&lookup)?.iter().map(|stored| stored.row).collect()
-        };
-        if !named.is_empty() {
-            let passing = self.catalog()?.matching(&request.filter);
-            return Ok(rows(if request.filter.is_empty() { named } else { named & passing }));
+        if !lookup.is_empty() {
+            let papers = moment.read(|reader| reader.look_up(&lookup))?;
+            let named: RoaringBitmap = papers.iter().map(|stored| stored.row).collect();
+            if !named.is_empty() {
+                return Ok(Some(if filter.is_empty() { named } else { named & catalog.matching(filter) }));
+            }
         }
-        let Understood { text, words, filter } = query_language::understand(query);
-        let options = SearchOptions { filter: request.filter.clone(), ..SearchOptions::default() };
-        let filter = options.narrowed(filter)?.filter;
-        let mut found = None;
-        if !filter.is_empty() {
-            found = Some(self.catalog()?.matching(&filter));
-        }
+        let Understood { text, words, filter: of_query } = query_language::understand(query);
+        let options = SearchOptions { filter: filter.clone(), ..SearchOptions::default() };
+        let filter = options.narrowed(of_query)?.filter;
+        let mut found = if filter.is_empty() { None } else { Some(catalog.matching(&filter)) };
         if !text.is_empty() || words.is_restricted() {
-            let Some(view) = self.view()? else { return Ok(rows(RoaringBitmap::new())) };
-            view.catch_up(&self.store)?;
-            let ranking = view.snapshot().keywords.rank(&words)?;
-            let mut fitting = match (text.is_empty(), ranking.permitted()) {
-                (true, Some(permitted)) => permitted.clone(),
+            let ranking = moment.snapshot.keywords.rank(&words)?;
+            let mut fitting = match ranking.permitted() {
+                Some(permitted) if text.is_empty() => permitted.clone(),
                 _ => ranking.matching(),
             };
             if let Some(permitted) = ranking.permitted() {
@@ -126,6 +137,6 @@ impl Engine {
             }
             found = Some(found.map_or_else(|| fitting.clone(), |found| found & &fitting));
         }
-        Ok(found.map_or(ExportPapers { which: Which::After(0) }, rows))
+        Ok(found)
     }
 }

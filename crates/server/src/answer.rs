@@ -151,7 +151,6 @@ impl Pieces {
 
 /// Papers that are exported piece by piece.
 struct ExportPieces {
-    app: Arc<App>,
     papers: ExportPapers,
     /// `None` once the end is written.
     exporter: Option<Exporter<Vec<u8>>>,
@@ -170,7 +169,7 @@ pub(crate) async fn stream_export(
     let (papers, cancel) = found.await?;
     let meta = feed_meta(&about, None);
     let exporter = Exporter::new(format, Vec::new(), &meta).map_err(|_| ApiError::internal())?;
-    let rest = ExportPieces { app: Arc::clone(app), papers, exporter: Some(exporter), cancel };
+    let rest = ExportPieces { papers, exporter: Some(exporter), cancel };
     let pieces = stream::unfold(Some(rest), |rest| async {
         let piece = tokio::task::spawn_blocking(move || rest.and_then(ExportPieces::next)).await;
         piece.unwrap_or_else(|_| Some((Err(unreadable()), None)))
@@ -186,7 +185,7 @@ impl ExportPieces {
         }
         let mut exporter = self.exporter.take()?;
         loop {
-            let papers = match self.papers.next_portion(&self.app.engine) {
+            let papers = match self.papers.next_portion() {
                 Ok(papers) => papers,
                 Err(error) => {
                     tracing::error!("an export failed: {error}");

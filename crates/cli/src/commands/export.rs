@@ -33,7 +33,7 @@ pub(crate) fn run(config: &Config, args: ExportArgs) -> anyhow::Result<()> {
         let mut exporter =
             Exporter::new(format, BufWriter::new(io::stdout().lock()), &feed_meta(&query, None))?;
         loop {
-            let portion = papers.next_portion(&engine)?;
+            let portion = papers.next_portion()?;
             if portion.is_empty() {
                 break;
             }
