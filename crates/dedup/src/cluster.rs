@@ -43,7 +43,8 @@ pub struct Group {
     pub others: Vec<Place>,
 }
 
-/// Groups of at least two, in order of the kept record. Every record is in one group at most.
+/// Groups of at least two, in order of the kept record. Every record is dropped or asked about in one group at most;
+/// the kept record of one group may be asked about in another.
 #[must_use]
 pub fn groups(n_records: usize, links: &[Link], mode: ClusterMode) -> Vec<Group> {
     let mut links = links.to_vec();
@@ -53,22 +54,24 @@ pub fn groups(n_records: usize, links: &[Link], mode: ClusterMode) -> Vec<Group>
     links.retain(|link| !link.is_forbidden);
     let duplicates: Vec<Link> = links.iter().copied().filter(|l| l.verdict == Verdict::Duplicate).collect();
     let matched_to = match mode {
-        ClusterMode::Complete => stars(vec![Vec::new(); n_records], &duplicates, |_| false, &forbidden),
-        ClusterMode::Connected => chains(n_records, &duplicates, &forbidden),
+        ClusterMode::Complete => stars(n_records, &duplicates, &forbidden),
+        ClusterMode::Connected => {
+            let alone = (0..n_records).map(|place| vec![place]).collect();
+            chains(alone, &duplicates, &forbidden)
+        }
     };
     let mut groups: BTreeMap<usize, Vec<Place>> = BTreeMap::new();
     add(&mut groups, &matched_to, Verdict::Duplicate);
 
-    // What stays may still be like something else that stays: for a person to decide.
-    let mut heads = vec![false; n_records];
-    matched_to.iter().flatten().for_each(|&to| heads[to] = true);
+    // What stays may still be like something else that stays: for a person to decide, about the surest pairs that link
+    // all of them. Around one record alone some would not be asked about, and never the kept records of two groups.
     let stays = |place: usize| matched_to[place].is_none();
     let reviews: Vec<Link> = links.into_iter().filter(|link| stays(link.a) && stays(link.b)).collect();
-    let mut members = vec![Vec::new(); n_records];
+    let mut members: Vec<Vec<usize>> = (0..n_records).map(|place| vec![place]).collect();
     for (&keep, others) in &groups {
         members[keep].extend(others.iter().map(|other| other.place));
     }
-    let to_review = stars(members, &reviews, |place| heads[place], &forbidden);
+    let to_review = chains(members, &reviews, &forbidden);
     add(&mut groups, &to_review, Verdict::Review);
     groups.into_iter().map(|(keep, others)| Group { keep, others }).collect()
 }
@@ -85,26 +88,20 @@ fn add(groups: &mut BTreeMap<usize, Vec<Place>>, matched_to: &[Option<usize>], v
     }
 }
 
-/// For each record the one that it is matched to, directly; `None` for those that stay. Records that `must_stay`
-/// come first, then by preference; each stays unless it is linked to one that stays already, and those that do not
-/// stay go to the one of greatest probability. `members` has for each record those that are in its group already.
-fn stars(
-    mut members: Vec<Vec<usize>>,
-    links: &[Link],
-    must_stay: impl Fn(usize) -> bool,
-    forbidden: &HashSet<(usize, usize)>,
-) -> Vec<Option<usize>> {
-    let n_records = members.len();
+/// For each record the one that it is matched to, directly; `None` for those that stay. In order of preference each
+/// stays unless it is linked to one that stays already, and those that do not stay go to the one of greatest
+/// probability.
+fn stars(n_records: usize, links: &[Link], forbidden: &HashSet<(usize, usize)>) -> Vec<Option<usize>> {
+    let mut members: Vec<Vec<usize>> = vec![Vec::new(); n_records];
     let mut neighbours: Vec<Vec<usize>> = vec![Vec::new(); n_records];
     for link in links {
         neighbours[link.a].push(link.b);
         neighbours[link.b].push(link.a);
     }
-    let mut order: Vec<usize> = (0..n_records).filter(|&place| !neighbours[place].is_empty()).collect();
-    order.sort_by_key(|&place| (!must_stay(place), place));
+    let order: Vec<usize> = (0..n_records).filter(|&place| !neighbours[place].is_empty()).collect();
     let mut stays = vec![false; n_records];
     for &place in &order {
-        stays[place] = must_stay(place) || !neighbours[place].iter().any(|&other| stays[other]);
+        stays[place] = !neighbours[place].iter().any(|&other| stays[other]);
     }
     let mut matched_to: Vec<Option<usize>> = vec![None; n_records];
     for &place in order.iter().filter(|&&place| !stays[place]) {
@@ -121,9 +118,14 @@ fn stars(
 
 /// For each record the one before it in a tree of the surest links to the preferred record of its component; `None`
 /// for that one. Components are joined by the surest links first, unless that would bring a forbidden pair together.
-fn chains(n_records: usize, links: &[Link], forbidden: &HashSet<(usize, usize)>) -> Vec<Option<usize>> {
+/// `members` has for each record itself and those that are in its group already.
+fn chains(
+    mut members: Vec<Vec<usize>>,
+    links: &[Link],
+    forbidden: &HashSet<(usize, usize)>,
+) -> Vec<Option<usize>> {
+    let n_records = members.len();
     let mut component: Vec<usize> = (0..n_records).collect();
-    let mut members: Vec<Vec<usize>> = (0..n_records).map(|place| vec![place]).collect();
     let mut neighbours: Vec<Vec<usize>> = vec![Vec::new(); n_records];
     for link in links {
         let (x, y) = (component[link.a], component[link.b]);
@@ -200,6 +202,24 @@ mod tests {
     }
 
     #[test]
+    fn every_record_that_stays_and_may_be_another_is_asked_about() {
+        // 0 and 1 each stay for another record, and may be one; 5 may be 4, which may be 1.
+        let links = [link(0, 2, 0.95), link(1, 3, 0.95), link(0, 1, 0.5), link(1, 4, 0.4), link(4, 5, 0.6)];
+        let found = groups(6, &links, ClusterMode::Complete);
+        let members = |group: &Group| -> Vec<(usize, usize, Verdict)> {
+            group.others.iter().map(|other| (other.place, other.matched_to, other.verdict)).collect()
+        };
+        let expected = [
+            (2, 0, Verdict::Duplicate),
+            (1, 0, Verdict::Review),
+            (4, 1, Verdict::Review),
+            (5, 4, Verdict::Review),
+        ];
+        assert_eq!((found[0].keep, members(&found[0])), (0, expected.to_vec()));
+        assert_eq!((found[1].keep, members(&found[1])), (1, vec![(3, 1, Verdict::Duplicate)]));
+    }
+
+    #[test]
     fn what_a_person_said_is_kept_apart() {
         let forbidden = Link { is_forbidden: true, ..link(0, 2, 0.99) };
         for mode in [ClusterMode::Complete, ClusterMode::Connected] {
@@ -232,15 +252,15 @@ mod tests {
             for group in &found {
                 prop_assert!(!group.others.is_empty());
                 let members: Vec<usize> = group.others.iter().map(|p| p.place).chain([group.keep]).collect();
-                for &member in &members {
-                    prop_assert!(in_groups.insert(member), "in two groups: {}", member);
+                for other in &group.others {
+                    prop_assert!(in_groups.insert(other.place), "in two groups: {}", other.place);
                 }
                 for other in &group.others {
                     prop_assert!(members.contains(&other.matched_to));
                     let is_link = |l: &&Link| (l.a, l.b) == (other.place.min(other.matched_to), other.place.max(other.matched_to));
                     let link = links.iter().find(is_link);
                     prop_assert!(link.is_some_and(|link| !link.is_forbidden));
-                    if mode == ClusterMode::Complete {
+                    if other.verdict == Verdict::Duplicate && mode == ClusterMode::Complete {
                         prop_assert_eq!(other.matched_to, group.keep);
                     }
                 }
