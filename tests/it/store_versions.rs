@@ -22,6 +22,58 @@ fn a_store_of_every_version_opens() {
     }
 }
 
+/// A store of version 2, with the papers that version made of a `.bib`: named by DOI, citation key, and a hash of title
+/// and abstract.
+#[test]
+fn a_store_of_version_2_and_its_own_files_add_nothing() {
+    let cognate = Cognate::new();
+    std::fs::create_dir(cognate.data()).unwrap();
+    std::fs::copy(root().join("tests/fixtures/store-v2.sqlite3"), cognate.store()).unwrap();
+    let connection = rusqlite::Connection::open(cognate.store()).unwrap();
+    for (row, id, title, abstract_text, extra) in [
+        (10, "10.5555/locks", "Locks of the North", None, r#"{"citation_key": "doe2019", "volume": "4"}"#),
+        (
+            11,
+            "smith2020",
+            "Tides and Trade",
+            Some("On tides."),
+            r#"{"citation_key": "smith2020", "number": "2"}"#,
+        ),
+        (12, "p-c8970c0bf4a02f8c", "Dikes of the South", Some("On dikes."), "{}"),
+    ] {
+        connection
+            .execute(
+                "INSERT INTO papers (row, id, generation, first_indexed, title, abstract, authors, categories, \
+                 external_ids, extra, content_hash, text_hash) \
+                 VALUES (?1, ?2, 1, '2026-01-01T00:00:00Z', ?3, ?4, '[]', '[]', '{}', ?5, x'00', x'00')",
+                rusqlite::params![row, id, title, abstract_text, extra],
+            )
+            .unwrap();
+        connection
+            .execute("INSERT INTO vectors (row, generation, vector) SELECT ?1, 1, vector FROM vectors WHERE row = 1", [row])
+            .unwrap();
+    }
+    drop(connection);
+    let bib = cognate.file(
+        "library.bib",
+        "@article{doe2019, title = {Locks of the North}, author = {Doe, Bo}, volume = {4}, doi = {10.5555/LOCKS}}\n\
+         @article{smith2020, title = {Tides and Trade}, author = {Smith, Ada}, number = {2}, abstract = {On tides.}}\n",
+    );
+    let csv = cognate.file("table.csv", "title,abstract\nDikes of the South,On dikes.\n");
+    let lines = cognate
+        .file("lines.jsonl", "{\"id\": \"sleep-2\", \"title\": \"Sleep and memory\", \"year\": 2021}\n");
+    let model = root().join("crates/embed/tests/fixtures/tiny-mean");
+    let index = || cognate.json(&["--model", model.to_str().unwrap(), "index", &bib, &csv, &lines]);
+    let report = index();
+    assert_eq!([&report["read"], &report["added"], &report["updated"]], [4, 0, 4], "{report}");
+    let report = index();
+    assert_eq!([&report["added"], &report["unchanged"]], [0, 4], "{report}");
+    let tides = cognate.json(&["get", "smith2020"]);
+    assert_eq!(tides["authors"][0]["name"], "Ada Smith");
+    assert_eq!(tides["extra"]["number"], serde_json::Value::Null, "what is a field now is one");
+    assert_eq!(cognate.json(&["get", "doi:10.5555/locks"])["id"], "10.5555/locks");
+}
+
 #[test]
 fn what_cannot_be_opened_is_named() {
     let cognate = Cognate::with_demo();

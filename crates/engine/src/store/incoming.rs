@@ -9,19 +9,21 @@
 //! 4. it is what a row of a store before version 3 was made of;
 //! 5. it is a new paper.
 
-use std::collections::{BTreeSet, HashSet};
+mod resolve;
+
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
-use cognate_corpus::{Identity, Paper, PaperId, Place, Record, identity, paper_from_json};
+use cognate_corpus::{Identity, Paper, PaperId, Place, Record};
 use rusqlite::Connection;
-use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use super::compose::{are_clearly_two, are_nearly_alike, compose, corrected, fill};
+use super::Store;
+use super::compose::{compose, corrected, fill};
 use super::records::{self, HASH_BYTES, Held, Numbers, SourceName};
-use super::{DELETED, Store};
 use crate::error::EngineError;
 use crate::recipe;
+use resolve::{Found, free_id, read_again, resolve};
 
 /// A record on its way into the store.
 #[derive(Debug)]
@@ -75,6 +77,8 @@ pub(crate) struct Session {
     pub(crate) policy: IngestPolicy,
     /// Numbers of the records that came in it.
     pub(super) seen: HashSet<i64>,
+    /// Of records that a source repeats, the last that came.
+    pub(super) reached: HashMap<(i64, [u8; HASH_BYTES]), i64>,
     /// Numbers of the sources of these.
     pub(super) sources: BTreeSet<i64>,
     pub(super) numbers: Numbers,
@@ -85,8 +89,14 @@ pub(crate) struct Session {
 impl Session {
     pub(crate) fn new(policy: IngestPolicy, store: &Store) -> Result<Self, EngineError> {
         let has_legacy = records::has_papers_without(&*store.reader()?)?;
-        let (seen, sources, numbers) = (HashSet::new(), BTreeSet::new(), Numbers::default());
-        Ok(Self { policy, seen, sources, numbers, has_legacy })
+        Ok(Self {
+            policy,
+            seen: HashSet::new(),
+            reached: HashMap::new(),
+            sources: BTreeSet::new(),
+            numbers: Numbers::default(),
+            has_legacy,
+        })
     }
 }
 
@@ -201,9 +211,13 @@ pub(super) struct Prepared {
     pub(super) next: Option<Paper>,
     /// What is kept as said by the record.
     pub(super) said: Paper,
-    /// The records that the paper has now, with what each says.
-    pub(super) others: Vec<(Held, Paper)>,
+    /// The first of the other records that the paper has.
+    pub(super) first: Option<Held>,
+    /// The only other one, with what it says: the paper alone has kept that.
+    pub(super) alone: Option<(i64, Paper)>,
     pub(super) rank: i64,
+    /// Whether the source has several records that say exactly this.
+    pub(super) is_one_of_many: bool,
     pub(super) clash: Option<Clash>,
 }
 
@@ -230,7 +244,7 @@ pub(super) fn prepare(
     incoming: &Incoming,
 ) -> Result<Prepared, EngineError> {
     let found = resolve(connection, session, incoming)?;
-    let Found { meant, record_id, clash } = found;
+    let Found { meant, record_id, clash, is_one_of_many } = found;
     let paper = incoming.paper();
     let key = incoming.own_key().map(str::to_owned).or_else(|| {
         // Found again by the id that it shares with another paper.
@@ -242,8 +256,10 @@ pub(super) fn prepare(
         key,
         next: None,
         said: paper.clone(),
-        others: Vec::new(),
+        first: None,
+        alone: None,
         rank: 0,
+        is_one_of_many,
         clash,
         meant: Meant::New,
     };
@@ -268,9 +284,9 @@ pub(super) fn prepare(
         Meant::Own(held) => {
             let before = stored(connection, held.row)?;
             prepared.id = before.id.clone();
-            prepared.others = said_of(connection, held.row, &before)?;
-            let at = prepared.others.iter().position(|(other, _)| other.record == held.record);
-            let (_, said_before) = at.map(|at| prepared.others.remove(at)).ok_or_else(|| gone(held.row))?;
+            let mut others = said_of(connection, held.row, &before)?;
+            let at = others.iter().position(|(other, _)| other.record == held.record);
+            let (_, said_before) = at.map(|at| others.remove(at)).ok_or_else(|| gone(held.row))?;
             if !session.policy.replace {
                 prepared.said = corrected(paper, &said_before);
             }
@@ -282,32 +298,45 @@ pub(super) fn prepare(
             } else {
                 Standing::Last
             };
-            let first = prepared.others.first().map(|(other, _)| other.rank);
+            let first = others.first().map(|(other, _)| other.rank);
             prepared.rank = match first {
                 Some(first) if standing == Standing::First && first <= held.rank => first - 1,
                 _ => held.rank,
             };
-            prepared.compose_with(held.record);
+            let is_before = |other: &Held| (other.rank, other.record) < (prepared.rank, held.record);
+            let (before, behind): (Vec<_>, Vec<_>) = others.iter().partition(|(other, _)| is_before(other));
+            let before = before.into_iter().map(|(_, said)| said);
+            let said = before.chain([&prepared.said]).chain(behind.into_iter().map(|(_, said)| said));
+            prepared.next = Some(compose(&prepared.id, said));
+            prepared.first = others.into_iter().next().map(|(other, _)| other);
         }
         Meant::Repeat(held) => {
             let before = stored(connection, held.row)?;
             prepared.id = before.id.clone();
-            prepared.others = said_of(connection, held.row, &before)?;
-            prepared.rank = prepared.others.last().map_or(0, |(other, _)| other.rank + 1);
+            prepared.stands(connection, (held.row, before), Standing::Last)?;
         }
         Meant::Joins { row, .. } => {
             let before = stored(connection, *row)?;
             prepared.id = before.id.clone();
-            prepared.others = said_of(connection, *row, &before)?;
-            let source = session.numbers.source(connection, incoming.source())?;
-            let is_own = prepared.others.iter().any(|(other, _)| Some(other.source) == source);
+            let is_own = match session.numbers.source(connection, incoming.source())? {
+                Some(source) => !records::of_row_and_source(connection, *row, source)?.is_empty(),
+                None => false,
+            };
             let updates = incoming.record.identity == Identity::Named
                 && prepared.clash.is_none()
                 && (is_own || !matches!(session.policy.source, RecordSource::Named(_)));
-            let ranks = prepared.others.first().zip(prepared.others.last());
-            prepared.rank =
-                ranks.map_or(0, |(first, last)| if updates { first.0.rank - 1 } else { last.0.rank + 1 });
-            prepared.compose_with(i64::MAX);
+            prepared.next = Some(if updates {
+                // A file may repeat an id without end: what is behind so many is as good as never said.
+                let others = with_fields(connection, records::first_of_row(connection, *row)?, &before)?;
+                compose(&before.id, [paper].into_iter().chain(others.iter().map(|(_, said)| said)))
+            } else {
+                // The same as composing all records anew, without reading them.
+                let mut filled = before.clone();
+                fill(&mut filled, paper);
+                filled
+            });
+            let standing = if updates { Standing::First } else { Standing::Last };
+            prepared.stands(connection, (*row, before), standing)?;
         }
     }
     prepared.meant = meant;
@@ -315,17 +344,18 @@ pub(super) fn prepare(
 }
 
 impl Prepared {
-    /// Composes the paper of the others and of the record, whose number is `record`.
-    fn compose_with(&mut self, record: i64) {
-        let at = self.others.iter().position(|(other, _)| (other.rank, other.record) > (self.rank, record));
-        let at = at.unwrap_or(self.others.len());
-        let (before, behind) = self.others.split_at(at);
-        let said = before
-            .iter()
-            .map(|(_, said)| said)
-            .chain([&self.said])
-            .chain(behind.iter().map(|(_, said)| said));
-        self.next = Some(compose(&self.id, said));
+    /// Gives the record its place among those that a paper has.
+    fn stands(
+        &mut self,
+        connection: &Connection,
+        (row, paper): (u32, Paper),
+        standing: Standing,
+    ) -> Result<(), EngineError> {
+        let Some((first, last)) = records::ends(connection, row)? else { return Ok(()) };
+        self.rank = if standing == Standing::First { first.rank - 1 } else { last.rank + 1 };
+        self.alone = (first.record == last.record).then_some((first.record, paper));
+        self.first = Some(first);
+        Ok(())
     }
 }
 
@@ -335,7 +365,15 @@ pub(super) fn said_of(
     row: u32,
     paper: &Paper,
 ) -> Result<Vec<(Held, Paper)>, EngineError> {
-    let held = records::of_row(connection, row)?;
+    with_fields(connection, records::of_row(connection, row)?, paper)
+}
+
+/// The records with what each says.
+fn with_fields(
+    connection: &Connection,
+    held: Vec<Held>,
+    paper: &Paper,
+) -> Result<Vec<(Held, Paper)>, EngineError> {
     let said = held.into_iter().map(|held| {
         let fields = records::fields(connection, held.record)?;
         Ok((held, fields.unwrap_or_else(|| paper.clone())))
@@ -355,208 +393,6 @@ fn id_of(connection: &Connection, row: u32) -> Result<PaperId, EngineError> {
 fn gone(row: u32) -> EngineError {
     let source = serde::de::Error::custom("a record names a paper that is not there");
     EngineError::DamagedRow { place: format!("papers row {row}"), source }
-}
-
-/// What is found of a record in the store.
-struct Found {
-    meant: Meant,
-    record_id: PaperId,
-    clash: Option<Clash>,
-}
-
-fn resolve(
-    connection: &Connection,
-    session: &mut Session,
-    incoming: &Incoming,
-) -> Result<Found, EngineError> {
-    let Record { paper, identity, .. } = &incoming.record;
-    let found = |meant, record_id: &PaperId, clash| Ok(Found { meant, record_id: record_id.clone(), clash });
-    let is_whole = session.policy.whole && *identity == Identity::Named;
-    if is_whole {
-        return match named_row(connection, &paper.id)? {
-            Some(row) => found(Meant::Replaces { row }, &paper.id, None),
-            None => found(Meant::New, &paper.id, None),
-        };
-    }
-    let source = session.numbers.source(connection, incoming.source())?;
-    if let Some(source) = source {
-        let mut same = records::by_hash(connection, source, incoming.hash())?;
-        if let Some(at) = same.iter().position(|held| !session.seen.contains(&held.record)) {
-            return found(Meant::Same(same.swap_remove(at)), &paper.id, None);
-        }
-        if !same.is_empty() {
-            return found(Meant::Repeat(same.swap_remove(0)), &paper.id, None);
-        }
-    }
-
-    let mut record_id = paper.id.clone();
-    let mut clash = None;
-    let mut is_named = *identity == Identity::Named;
-    if is_named && let Some(row) = named_row(connection, &record_id)? {
-        let held = records::of_row(connection, row)?;
-        if let Some(own) = own_of(session, &held, (connection, row, source, &record_id))? {
-            return found(Meant::Own(own), &record_id, None);
-        }
-        let before = stored(connection, row)?;
-        if !are_clearly_two(&before, paper) {
-            let meant =
-                if held.is_empty() { Meant::Takes { row } } else { Meant::Joins { row, is_repeat: false } };
-            return found(meant, &record_id, None);
-        }
-        let other = match held.first() {
-            Some(first) => records::place(connection, first)?,
-            None => (String::new(), 0),
-        };
-        clash = Some(Clash { id: record_id.to_string(), other: (other.0.into(), other.1) });
-        record_id = identity::content_id(paper);
-        is_named = false;
-    }
-
-    let by_content = if is_named { None } else { content_row(connection, &record_id)? };
-    if let Some(row) = by_content {
-        let held = records::of_row(connection, row)?;
-        if let Some(own) = own_of(session, &held, (connection, row, source, &record_id))? {
-            return found(Meant::Own(own), &record_id, clash);
-        }
-    }
-    let key = incoming.own_key().or(clash.as_ref().map(|clash| clash.id.as_str()));
-    if let (Some(source), Some(key)) = (source, key) {
-        let own = own_by_key(connection, session, (incoming, is_named, source, key))?;
-        if let Some(own) = own {
-            return found(Meant::Own(own), &record_id, clash);
-        }
-    }
-    if let Some(row) = by_content {
-        return found(Meant::Joins { row, is_repeat: true }, &record_id, clash);
-    }
-    if session.has_legacy
-        && clash.is_none()
-        && let Some(row) = legacy_row(connection, &incoming.record)?
-    {
-        return found(Meant::Takes { row }, &record_id, None);
-    }
-    found(Meant::New, &record_id, clash)
-}
-
-/// The paper that an id names.
-fn named_row(connection: &Connection, id: &PaperId) -> Result<Option<u32>, EngineError> {
-    if let Some((row, deleted)) = records::row_of(connection, id.as_str())?
-        && deleted != DELETED
-    {
-        return Ok(Some(row));
-    }
-    Ok(records::by_id(connection, id)?.first().map(|held| held.row))
-}
-
-/// The paper of which a record has this content. A paper whose id is that of a content which none of its records has any
-/// more is another one.
-fn content_row(connection: &Connection, id: &PaperId) -> Result<Option<u32>, EngineError> {
-    if let Some((row, deleted)) = records::row_of(connection, id.as_str())?
-        && deleted != DELETED
-    {
-        let held = records::of_row(connection, row)?;
-        if held.is_empty() || held.iter().any(|held| held.id.is_none()) {
-            return Ok(Some(row));
-        }
-    }
-    Ok(records::by_id(connection, id)?.first().map(|held| held.row))
-}
-
-/// The record of a source among those of a paper that the same id names, if it did not come yet.
-fn own_of(
-    session: &Session,
-    held: &[Held],
-    (connection, row, source, id): (&Connection, u32, Option<i64>, &PaperId),
-) -> Result<Option<Held>, EngineError> {
-    let mut own = held
-        .iter()
-        .filter(|held| Some(held.source) == source && !session.seen.contains(&held.record))
-        .peekable();
-    if own.peek().is_none() {
-        return Ok(None);
-    }
-    let paper_id = id_of(connection, row)?;
-    let is_named_so = |held: &&Held| held.id.as_deref().unwrap_or(paper_id.as_str()) == id.as_str();
-    Ok(own.find(is_named_so).cloned())
-}
-
-/// The record of a source that has this key, if it did not come yet and may be of the same paper.
-fn own_by_key(
-    connection: &Connection,
-    session: &Session,
-    (incoming, is_named, source, key): (&Incoming, bool, i64, &str),
-) -> Result<Option<Held>, EngineError> {
-    let mut candidates = records::by_key(connection, source, key)?;
-    candidates.retain(|held| !session.seen.contains(&held.record));
-    let file = incoming.place().file.as_ref();
-    let mut best = None;
-    for held in candidates {
-        let paper = stored(connection, held.row)?;
-        // Two ids are two papers.
-        if is_named && !is_content_id(held.id.as_deref().unwrap_or(paper.id.as_str())) {
-            continue;
-        }
-        let said = records::fields(connection, held.record)?.unwrap_or(paper);
-        if are_clearly_two(&said, incoming.paper()) {
-            continue;
-        }
-        if records::place(connection, &held)?.0 == file {
-            return Ok(Some(held));
-        }
-        best = best.or(Some(held));
-    }
-    Ok(best)
-}
-
-/// Whether an id is that of a content.
-fn is_content_id(id: &str) -> bool {
-    id.strip_prefix("p-")
-        .is_some_and(|hex| hex.len() == 16 && hex.bytes().all(|byte| byte.is_ascii_hexdigit()))
-}
-
-/// The row of a store before version 3 that the record made.
-fn legacy_row(connection: &Connection, record: &Record) -> Result<Option<u32>, EngineError> {
-    let Some((row, deleted)) = records::row_of(connection, record.legacy_id().as_str())? else {
-        return Ok(None);
-    };
-    if deleted == DELETED || !records::of_row(connection, row)?.is_empty() {
-        return Ok(None);
-    }
-    // Such stores had chapters under their book's DOI, each in the place of the one before.
-    let before = stored(connection, row)?;
-    let is_same = match (&before.title, &record.paper.title) {
-        (Some(before), Some(now)) => are_nearly_alike(before, now),
-        _ => true,
-    };
-    Ok(is_same.then_some(row))
-}
-
-/// A paper of an earlier store as it would be read today: much of what is a field now was in `extra` then.
-fn read_again(paper: Paper) -> Paper {
-    let id = paper.id.clone();
-    let place = Place { file: "the store".into(), line: 0 };
-    let Ok(Value::Object(mut record)) = serde_json::to_value(&paper) else { return paper };
-    record.retain(|_, value| !value.is_null() && value.as_array().is_none_or(|list| !list.is_empty()));
-    if let Some(Value::Object(extra)) = record.remove("extra") {
-        for (name, value) in extra {
-            record.entry(name).or_insert(value);
-        }
-    }
-    paper_from_json(Value::Object(record), &place).map_or(paper, |read| Paper { id, ..read.paper })
-}
-
-/// The id itself, or where a paper has it that says something else by now, the next that is free.
-fn free_id(connection: &Connection, id: &PaperId) -> Result<PaperId, EngineError> {
-    let is_free = |id: &PaperId| -> Result<bool, EngineError> {
-        Ok(records::row_of(connection, id.as_str())?.is_none_or(|(_, deleted)| deleted == DELETED))
-    };
-    let mut free = id.clone();
-    let mut n = 1_u64;
-    while !is_free(&free)? {
-        free = identity::numbered_id(id, n);
-        n += 1;
-    }
-    Ok(free)
 }
 
 #[cfg(test)]

@@ -54,40 +54,61 @@ fn held_of(row: &Row<'_>) -> Result<Held, rusqlite::Error> {
     })
 }
 
+/// `condition` may say in which order they come, and how many.
 fn held_where(
     connection: &Connection,
     condition: &str,
     params: impl rusqlite::Params,
 ) -> Result<Vec<Held>, EngineError> {
-    let sql = format!("SELECT {HELD_COLUMNS} FROM records WHERE {condition} ORDER BY record");
+    let sql = format!("SELECT {HELD_COLUMNS} FROM records WHERE {condition}");
     let mut statement = connection.prepare_cached(&sql)?;
     Ok(statement.query_map(params, held_of)?.collect::<Result<_, _>>()?)
 }
 
-/// The records of a source that say exactly the same.
+/// The first two records after number `after` of a source that say exactly the same: a file may repeat one without end.
 pub(super) fn by_hash(
     connection: &Connection,
-    source: i64,
-    hash: &[u8; HASH_BYTES],
+    (source, hash): (i64, &[u8; HASH_BYTES]),
+    after: i64,
 ) -> Result<Vec<Held>, EngineError> {
-    held_where(connection, "hash = ?1 AND source = ?2", params![hash.as_slice(), source])
+    let condition = "hash = ?1 AND source = ?2 AND record > ?3 ORDER BY record LIMIT 2";
+    held_where(connection, condition, params![hash.as_slice(), source, after])
 }
 
-/// The records of a source that have a key.
+/// The records of a source that have a key, some dozen of them: what more have is no key.
 pub(super) fn by_key(connection: &Connection, source: i64, key: &str) -> Result<Vec<Held>, EngineError> {
-    held_where(connection, "source = ?1 AND key = ?2", params![source, key])
+    held_where(connection, "source = ?1 AND key = ?2 ORDER BY record LIMIT 64", params![source, key])
 }
 
-/// The records that an id names other than by their paper's id.
+/// The records of a source that a paper has, some dozen of them.
+pub(super) fn of_row_and_source(
+    connection: &Connection,
+    row: u32,
+    source: i64,
+) -> Result<Vec<Held>, EngineError> {
+    held_where(connection, "row = ?1 AND source = ?2 ORDER BY rank, record LIMIT 64", params![row, source])
+}
+
+/// The first and the last of a paper's records, in the order in which it is composed of them; `None` if it has none.
+pub(super) fn ends(connection: &Connection, row: u32) -> Result<Option<(Held, Held)>, EngineError> {
+    let first = held_where(connection, "row = ?1 ORDER BY rank, record LIMIT 1", [row])?.pop();
+    let last = held_where(connection, "row = ?1 ORDER BY rank DESC, record DESC LIMIT 1", [row])?.pop();
+    Ok(first.zip(last))
+}
+
+/// The first record that an id names other than by its paper's id.
 pub(super) fn by_id(connection: &Connection, id: &PaperId) -> Result<Vec<Held>, EngineError> {
-    held_where(connection, "id = ?1", params![id.as_str()])
+    held_where(connection, "id = ?1 ORDER BY record LIMIT 1", params![id.as_str()])
 }
 
 /// The records of a paper, in the order in which it is composed of them.
 pub(super) fn of_row(connection: &Connection, row: u32) -> Result<Vec<Held>, EngineError> {
-    let mut held = held_where(connection, "row = ?1", [row])?;
-    held.sort_by_key(|held| (held.rank, held.record));
-    Ok(held)
+    held_where(connection, "row = ?1 ORDER BY rank, record", [row])
+}
+
+/// The first of them, some dozen.
+pub(super) fn first_of_row(connection: &Connection, row: u32) -> Result<Vec<Held>, EngineError> {
+    held_where(connection, "row = ?1 ORDER BY rank, record LIMIT 64", [row])
 }
 
 /// All records of a source, by number and row.
@@ -101,6 +122,12 @@ pub(super) fn of_source(connection: &Connection, source: i64) -> Result<Vec<(i64
 pub(super) fn delete(transaction: &Transaction<'_>, record: i64) -> Result<(), EngineError> {
     transaction.prepare_cached("DELETE FROM records WHERE record = ?1")?.execute([record])?;
     Ok(())
+}
+
+/// Whether a record of a paper is named by the paper's id.
+pub(super) fn has_own_id(connection: &Connection, row: u32) -> Result<bool, EngineError> {
+    let sql = "SELECT EXISTS (SELECT 1 FROM records WHERE row = ?1 AND id IS NULL)";
+    Ok(connection.prepare_cached(sql)?.query_row([row], |row| row.get(0))?)
 }
 
 /// What a record says; `None` where it is the only one of its paper, which has its fields then.
@@ -236,10 +263,9 @@ pub(super) fn place(connection: &Connection, held: &Held) -> Result<(String, u64
     Ok((file, held.line))
 }
 
-/// Whether any paper has no record: those of stores before version 3.
+/// Whether there may be papers without a record: those of a store before version 3.
 pub(super) fn has_papers_without(connection: &Connection) -> Result<bool, EngineError> {
-    let sql = "SELECT EXISTS (SELECT 1 FROM papers WHERE deleted != 1 \
-               AND NOT EXISTS (SELECT 1 FROM records WHERE records.row = papers.row))";
+    let sql = "SELECT EXISTS (SELECT 1 FROM meta WHERE key = 'has_papers_without_records')";
     Ok(connection.query_row(sql, [], |row| row.get(0))?)
 }
 

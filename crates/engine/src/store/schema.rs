@@ -131,10 +131,13 @@ const VERSION_3: &str = "
         hash   BLOB    NOT NULL,
         fields TEXT
     ) STRICT;
-    CREATE INDEX records_by_row ON records (row);
+    CREATE INDEX records_by_row ON records (row, rank);
     CREATE INDEX records_by_hash ON records (hash);
     CREATE INDEX records_by_key ON records (source, key) WHERE key IS NOT NULL;
     CREATE INDEX records_by_id ON records (id) WHERE id IS NOT NULL;
+
+    INSERT INTO meta (key, value)
+        SELECT 'has_papers_without_records', '1' WHERE EXISTS (SELECT 1 FROM papers WHERE deleted != 1);
 
     ALTER TABLE papers ADD COLUMN editors TEXT NOT NULL DEFAULT '[]';
     ALTER TABLE papers ADD COLUMN kind TEXT;

@@ -315,8 +315,8 @@ impl Commit<'_> {
         }
         self.has_changed |= is_changed || is_restored;
         let Some(row) = written.map(|written| written.row).or(row) else { return Ok(Committed::Waits(None)) };
-        let with = match prepared.others.first() {
-            Some((other, _)) => Some(records::place(self.transaction, other)?),
+        let with = match &prepared.first {
+            Some(other) => Some(records::place(self.transaction, other)?),
             None => None,
         };
         self.note(incoming, &prepared, (row, is_changed))?;
@@ -370,6 +370,9 @@ impl Commit<'_> {
             }
             self.session.seen.insert(held.record);
             self.session.sources.insert(held.source);
+            if prepared.is_one_of_many {
+                self.session.reached.insert((held.source, *incoming.hash()), held.record);
+            }
             return Ok(());
         }
         let source = self.session.numbers.add_source(transaction, incoming.source())?;
@@ -384,7 +387,7 @@ impl Commit<'_> {
             id: Some(prepared.record_id.as_str()).filter(|id| *id != prepared.id.as_str()),
             hash: incoming.hash(),
             // A paper with a single record has its fields itself.
-            fields: Some(&prepared.said).filter(|_| !prepared.others.is_empty()),
+            fields: Some(&prepared.said).filter(|_| prepared.first.is_some()),
         };
         let number = match &prepared.meant {
             Meant::Own(held) => {
@@ -401,13 +404,16 @@ impl Commit<'_> {
                 }
             },
             _ => {
-                if let [(other, said)] = prepared.others.as_slice() {
-                    records::keep_fields(transaction, other.record, said)?;
+                if let Some((other, said)) = &prepared.alone {
+                    records::keep_fields(transaction, *other, said)?;
                 }
                 records::insert(transaction, &record)?
             }
         };
         self.session.seen.insert(number);
+        if prepared.is_one_of_many {
+            self.session.reached.insert((source, *incoming.hash()), number);
+        }
         Ok(())
     }
 

@@ -293,7 +293,10 @@ fn rows_of_an_earlier_store_are_taken_over() {
         json!({"volume": "3", "citation_key": "smith2020", "entry_type": "article"}),
     );
     old("31234567", "Quays", json!({}));
-    rusqlite::Connection::open(library.store.path()).unwrap().execute("DELETE FROM records", []).unwrap();
+    rusqlite::Connection::open(library.store.path())
+        .unwrap()
+        .execute_batch("DELETE FROM records; INSERT INTO meta VALUES ('has_papers_without_records', '1')")
+        .unwrap();
     let before: BTreeSet<String> = library.papers().into_keys().collect();
     let bib = "@incollection{c1, title={Chapter one: the rise of the city}, author={Ada Smith}, doi={10.5555/1}}\n\
                @incollection{c3, title={Chapter three: locks of the north}, author={Ada Smith}, doi={10.5555/1}}\n\
@@ -506,4 +509,25 @@ fn sources_are_counted_as_a_flow_chart_begins() {
         "@book{c, title={TIDES!}, author={Bo Doe}}\n@book{d, title={Dikes}, doi={10.5555/1}}",
     )]);
     assert_eq!(library.store.reader().unwrap().n_that_share().unwrap(), 3);
+}
+
+#[test]
+fn a_record_that_is_repeated_without_end_costs_no_more_each_time() {
+    let library = Library::new();
+    // The same line again and again, and one whose key alone differs.
+    let same = json!({"title": "Tides", "authors": ["Ada Smith"]}).to_string() + "\n";
+    let keys: String = (0..1_000)
+        .map(|n| {
+            json!({"title": "Tides", "authors": ["Ada Smith"], "citation_key": format!("k{n}")}).to_string()
+                + "\n"
+        })
+        .collect();
+    let text = same.repeat(1_000) + &keys;
+    let expected = |first: Outcome, rest: Outcome| [vec![first], vec![rest; 1_999]].concat();
+    assert_eq!(library.index(&[("lines.jsonl", &text)]), expected(Added, Repeated));
+    assert_eq!(library.index(&[("lines.jsonl", &text)]), vec![Unchanged; 2_000]);
+    assert_eq!(library.count("SELECT count(*) FROM records"), 2_000);
+    // One more of them is one more.
+    let more = library.index(&[("lines.jsonl", &(same.clone() + &text))]);
+    assert_eq!(more.iter().filter(|outcome| **outcome == Repeated).count(), 1);
 }

@@ -1,0 +1,220 @@
+//! Which record or paper of the store a record on its way in is about.
+
+use cognate_corpus::{Identity, Paper, PaperId, Place, Record, identity, paper_from_json};
+use rusqlite::Connection;
+use serde_json::Value;
+
+use super::super::DELETED;
+use super::super::compose::{are_clearly_two, are_nearly_alike};
+use super::super::records::{self, Held};
+use super::{Clash, Incoming, Meant, Session, id_of, stored};
+use crate::error::EngineError;
+
+/// What is found of a record in the store.
+pub(super) struct Found {
+    pub(super) meant: Meant,
+    pub(super) record_id: PaperId,
+    pub(super) clash: Option<Clash>,
+    pub(super) is_one_of_many: bool,
+}
+
+/// Finds what a record is to the store.
+pub(super) fn resolve(
+    connection: &Connection,
+    session: &mut Session,
+    incoming: &Incoming,
+) -> Result<Found, EngineError> {
+    let Record { paper, identity, .. } = &incoming.record;
+    let found = |meant, record_id: &PaperId, clash| {
+        Ok(Found { meant, record_id: record_id.clone(), clash, is_one_of_many: false })
+    };
+    let is_whole = session.policy.whole && *identity == Identity::Named;
+    if is_whole {
+        return match named_row(connection, &paper.id)? {
+            Some(row) => found(Meant::Replaces { row }, &paper.id, None),
+            None => found(Meant::New, &paper.id, None),
+        };
+    }
+    let source = session.numbers.source(connection, incoming.source())?;
+    if let Some(source) = source {
+        let which = (source, incoming.hash());
+        let first = records::by_hash(connection, which, 0)?;
+        let is_one_of_many = first.len() > 1;
+        let later = match session.reached.get(&(source, *incoming.hash())) {
+            Some(reached) => records::by_hash(connection, which, *reached)?,
+            None => first.clone(),
+        };
+        let mut later = later.into_iter().filter(|held| !session.seen.contains(&held.record));
+        if let Some(same) = later.next() {
+            return Ok(Found { is_one_of_many, ..found(Meant::Same(same), &paper.id, None)? });
+        }
+        if let Some(repeated) = first.into_iter().next() {
+            return Ok(Found { is_one_of_many: true, ..found(Meant::Repeat(repeated), &paper.id, None)? });
+        }
+    }
+
+    let mut record_id = paper.id.clone();
+    let mut clash = None;
+    let mut is_named = *identity == Identity::Named;
+    if is_named && let Some(row) = named_row(connection, &record_id)? {
+        if let Some(own) = own_of(connection, session, (row, source, &record_id))? {
+            return found(Meant::Own(own), &record_id, None);
+        }
+        let ends = records::ends(connection, row)?;
+        let before = stored(connection, row)?;
+        if !are_clearly_two(&before, paper) {
+            let meant =
+                if ends.is_none() { Meant::Takes { row } } else { Meant::Joins { row, is_repeat: false } };
+            return found(meant, &record_id, None);
+        }
+        let other = match &ends {
+            Some((first, _)) => records::place(connection, first)?,
+            None => (String::new(), 0),
+        };
+        clash = Some(Clash { id: record_id.to_string(), other: (other.0.into(), other.1) });
+        record_id = identity::content_id(paper);
+        is_named = false;
+    }
+
+    let by_content = if is_named { None } else { content_row(connection, &record_id)? };
+    if let Some(row) = by_content
+        && let Some(own) = own_of(connection, session, (row, source, &record_id))?
+    {
+        return found(Meant::Own(own), &record_id, clash);
+    }
+    let key = incoming.own_key().or(clash.as_ref().map(|clash| clash.id.as_str()));
+    if let (Some(source), Some(key)) = (source, key) {
+        let own = own_by_key(connection, session, (incoming, is_named, source, key))?;
+        if let Some(own) = own {
+            return found(Meant::Own(own), &record_id, clash);
+        }
+    }
+    if let Some(row) = by_content {
+        return found(Meant::Joins { row, is_repeat: true }, &record_id, clash);
+    }
+    if session.has_legacy
+        && clash.is_none()
+        && let Some(row) = legacy_row(connection, &incoming.record)?
+    {
+        return found(Meant::Takes { row }, &record_id, None);
+    }
+    found(Meant::New, &record_id, clash)
+}
+
+/// The paper that an id names.
+fn named_row(connection: &Connection, id: &PaperId) -> Result<Option<u32>, EngineError> {
+    if let Some((row, deleted)) = records::row_of(connection, id.as_str())?
+        && deleted != DELETED
+    {
+        return Ok(Some(row));
+    }
+    Ok(records::by_id(connection, id)?.first().map(|held| held.row))
+}
+
+/// The paper of which a record has this content. A paper whose id is that of a content which none of its records has any
+/// more is another one.
+fn content_row(connection: &Connection, id: &PaperId) -> Result<Option<u32>, EngineError> {
+    if let Some((row, deleted)) = records::row_of(connection, id.as_str())?
+        && deleted != DELETED
+        && (records::ends(connection, row)?.is_none() || records::has_own_id(connection, row)?)
+    {
+        return Ok(Some(row));
+    }
+    Ok(records::by_id(connection, id)?.first().map(|held| held.row))
+}
+
+/// The record of a source among those of a paper that the same id names, if it did not come yet.
+fn own_of(
+    connection: &Connection,
+    session: &Session,
+    (row, source, id): (u32, Option<i64>, &PaperId),
+) -> Result<Option<Held>, EngineError> {
+    let Some(source) = source else { return Ok(None) };
+    let mut own = records::of_row_and_source(connection, row, source)?;
+    own.retain(|held| !session.seen.contains(&held.record));
+    if own.is_empty() {
+        return Ok(None);
+    }
+    let paper_id = id_of(connection, row)?;
+    let is_named_so = |held: &Held| held.id.as_deref().unwrap_or(paper_id.as_str()) == id.as_str();
+    Ok(own.into_iter().find(is_named_so))
+}
+
+/// The record of a source that has this key, if it did not come yet and may be of the same paper.
+fn own_by_key(
+    connection: &Connection,
+    session: &Session,
+    (incoming, is_named, source, key): (&Incoming, bool, i64, &str),
+) -> Result<Option<Held>, EngineError> {
+    let mut candidates = records::by_key(connection, source, key)?;
+    candidates.retain(|held| !session.seen.contains(&held.record));
+    let file = incoming.place().file.as_ref();
+    let mut best = None;
+    for held in candidates {
+        let paper = stored(connection, held.row)?;
+        // Two ids are two papers.
+        if is_named && !is_content_id(held.id.as_deref().unwrap_or(paper.id.as_str())) {
+            continue;
+        }
+        let said = records::fields(connection, held.record)?.unwrap_or(paper);
+        if are_clearly_two(&said, incoming.paper()) {
+            continue;
+        }
+        if records::place(connection, &held)?.0 == file {
+            return Ok(Some(held));
+        }
+        best = best.or(Some(held));
+    }
+    Ok(best)
+}
+
+/// Whether an id is that of a content.
+fn is_content_id(id: &str) -> bool {
+    id.strip_prefix("p-")
+        .is_some_and(|hex| hex.len() == 16 && hex.bytes().all(|byte| byte.is_ascii_hexdigit()))
+}
+
+/// The row of a store before version 3 that the record made.
+fn legacy_row(connection: &Connection, record: &Record) -> Result<Option<u32>, EngineError> {
+    let Some((row, deleted)) = records::row_of(connection, record.legacy_id().as_str())? else {
+        return Ok(None);
+    };
+    if deleted == DELETED || records::ends(connection, row)?.is_some() {
+        return Ok(None);
+    }
+    // Such stores had chapters under their book's DOI, each in the place of the one before.
+    let before = stored(connection, row)?;
+    let is_same = match (&before.title, &record.paper.title) {
+        (Some(before), Some(now)) => are_nearly_alike(before, now),
+        _ => true,
+    };
+    Ok(is_same.then_some(row))
+}
+
+/// A paper of an earlier store as it would be read today: much of what is a field now was in `extra` then.
+pub(super) fn read_again(paper: Paper) -> Paper {
+    let id = paper.id.clone();
+    let place = Place { file: "the store".into(), line: 0 };
+    let Ok(Value::Object(mut record)) = serde_json::to_value(&paper) else { return paper };
+    record.retain(|_, value| !value.is_null() && value.as_array().is_none_or(|list| !list.is_empty()));
+    if let Some(Value::Object(extra)) = record.remove("extra") {
+        for (name, value) in extra {
+            record.entry(name).or_insert(value);
+        }
+    }
+    paper_from_json(Value::Object(record), &place).map_or(paper, |read| Paper { id, ..read.paper })
+}
+
+/// The id itself, or where a paper has it that says something else by now, the next that is free.
+pub(super) fn free_id(connection: &Connection, id: &PaperId) -> Result<PaperId, EngineError> {
+    let is_free = |id: &PaperId| -> Result<bool, EngineError> {
+        Ok(records::row_of(connection, id.as_str())?.is_none_or(|(_, deleted)| deleted == DELETED))
+    };
+    let mut free = id.clone();
+    let mut n = 1_u64;
+    while !is_free(&free)? {
+        free = identity::numbered_id(id, n);
+        n += 1;
+    }
+    Ok(free)
+}
