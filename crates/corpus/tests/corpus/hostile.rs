@@ -162,16 +162,17 @@ fn deep_nesting_is_an_error() {
 
 #[test]
 fn long_fields_are_held_one_at_a_time() {
-    const N_RECORDS: usize = 300;
     let folder = folder();
     let field = "tides and trade ".repeat(12 << 16);
-    for (name, header, before, after) in [
-        ("long.jsonl", "", "{\"title\": \"A\", \"note\": \"", "\"}\n"),
-        ("long.json", "{\"results\": [{\"title\": \"0\"}", ",{\"title\": \"A\", \"note\": \"", "\"}"),
-        ("long.csv", "title,note\n", "A,\"", "\"\n"),
-        ("long.bib", "", "@misc{a, title={A}, note={", "}}\n"),
-        ("long.ris", "", "TY  - JOUR\nTI  - A\nN1  - ", "\nER  - \n"),
+    // Memory does not depend on how many there are; one format shows it.
+    for (n_records, name, header, before, after) in [
+        (300, "long.jsonl", "", "{\"title\": \"A\", \"note\": \"", "\"}\n"),
+        (10, "long.json", "{\"results\": [{\"title\": \"0\"}", ",{\"title\": \"A\", \"note\": \"", "\"}"),
+        (10, "long.csv", "title,note\n", "A,\"", "\"\n"),
+        (10, "long.bib", "", "@misc{a, title={A}, note={", "}}\n"),
+        (10, "long.ris", "", "TY  - JOUR\nTI  - A\nN1  - ", "\nER  - \n"),
         (
+            10,
             "long.xml",
             "<xml><records>",
             "<record><titles><title>A</title></titles><notes>",
@@ -179,27 +180,27 @@ fn long_fields_are_held_one_at_a_time() {
         ),
     ] {
         let path = folder.path().join(name);
-        // Packed: as a text the records take 3.6 GB.
+        // Packed: as a text 300 records take 3.6 GB.
         let mut file = zstd::Encoder::new(File::create(&path).unwrap(), 1).unwrap();
         file.write_all(header.as_bytes()).unwrap();
-        for n in 0..N_RECORDS {
+        for n in 0..n_records {
             file.write_all(before.as_bytes()).unwrap();
             file.write_all(field.as_bytes()).unwrap();
             // Something that no compressor makes small, so that this is no bomb.
-            file.write_all(noise(n as u64).as_bytes()).unwrap();
+            file.write_all(noise(n).as_bytes()).unwrap();
             file.write_all(after.as_bytes()).unwrap();
         }
         file.write_all(if name == "long.json" { b"]}" } else { b"" }).unwrap();
         file.finish().unwrap();
-        let Some((n_records, n_bad, fault)) = read_apart(&path) else { return };
-        assert!(n_records as usize >= N_RECORDS, "{name}: {n_records} {n_bad} {fault}");
+        let Some((n_read, n_bad, fault)) = read_apart(&path) else { return };
+        assert!(n_read >= n_records, "{name}: {n_read} {n_bad} {fault}");
     }
 }
 
 /// Names that cost far more in memory than in the file.
 #[test]
 fn many_small_parts_of_a_record_are_bounded() {
-    const N_BYTES: usize = 15 << 20;
+    const N_BYTES: usize = 12 << 20;
     let folder = folder();
     for (name, before, part, after) in [
         ("empty.xml", "<xml><records><record><titles/>", "<a/>", "</record></records></xml>"),
