@@ -12,7 +12,9 @@
 mod browser;
 mod cli;
 mod clients;
+mod copies;
 mod crash;
+mod damage;
 mod decisions;
 mod dedup;
 mod derived;

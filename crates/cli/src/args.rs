@@ -89,8 +89,18 @@ pub(crate) enum Command {
     Export(ExportArgs),
     /// Say how many papers there are, and how they are searched
     Stats(StatsArgs),
-    /// Say what is wrong with the data folder, and the mend
+    /// Say what is wrong with the data folder, and what to do about it
     Doctor,
+    /// Copy the store to a file, also while a server uses it
+    Backup {
+        /// The file to make; it must not be there yet
+        file: PathBuf,
+    },
+    /// Put a backup in the store's place; no process may have the store open
+    Restore {
+        /// The backup
+        file: PathBuf,
+    },
     /// Make the index one segment, which is the fastest to search
     Optimize,
     /// Embed all papers anew, with the model given by --model

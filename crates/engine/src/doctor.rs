@@ -7,7 +7,7 @@ use rusqlite::Connection;
 
 use crate::error::{EngineError, with_causes};
 use crate::model::ModelChoice;
-use crate::store::{Reader, SCHEMA_VERSION, STORE_FILE, Store};
+use crate::store::{Reader, SCHEMA_VERSION, STORE_FILE, Store, described, tables};
 use crate::stored_model::StoredModel;
 use crate::view::{examine_keyword_files, examine_vector_files};
 
@@ -41,55 +41,66 @@ const MADE_ANEW: &str = "nothing to do: the next search or `cognate serve` makes
 /// a store changes (an earlier schema version is migrated).
 #[must_use]
 pub fn examine(data_dir: &Path, model: &ModelChoice) -> Vec<Check> {
-    let mut checks = Vec::new();
     if !data_dir.join(STORE_FILE).is_file() {
-        checks.push(Check::ill(
+        let none = Check::ill(
             "store",
             format!("`{}` holds no {STORE_FILE}", data_dir.display()),
             "index papers with `cognate index FILE`, or name the right folder with --data",
-        ));
-        checks.push(examine_model(model, None));
-        return checks;
+        );
+        return vec![none, examine_model(model, None)];
     }
-    let store = match Store::open(data_dir) {
-        Ok(store) => store,
+    let mut checks = examine_store(data_dir);
+    let Ok(store) = Store::open(data_dir) else { return checks };
+    match store.reader().and_then(|reader| reader.model()) {
+        Ok(Some(stored)) => {
+            checks.push(examine_index(&store, data_dir, &stored));
+            checks.push(examine_texts(&store, data_dir));
+            checks.push(examine_model(model, Some(&stored)));
+        }
+        Ok(None) => checks.push(examine_model(model, None)),
+        Err(error) => checks.push(Check::ill("model record", with_causes(&error), RESTORE)),
+    }
+    checks
+}
+
+/// The part of [`examine`] that is about the store's file.
+pub(crate) fn examine_store(data_dir: &Path) -> Vec<Check> {
+    let (store, reader) = match Store::open(data_dir).and_then(|store| store.reader().map(|r| (store, r))) {
+        Ok(opened) => opened,
         Err(error) => {
             let mend = match &error {
                 EngineError::StoreTooNew { .. } => {
                     "use the release of cognate that wrote the store, or a later one"
                 }
                 EngineError::NotAStore { .. } => "name another folder with --data",
-                _ => "restore papers.sqlite3 from a backup, or move it away and index the papers again",
+                _ => RESTORE,
             };
-            checks.push(Check::ill("store", with_causes(&error), mend));
-            return checks;
+            return vec![Check::ill("store", with_causes(&error), mend)];
         }
     };
-    checks
-        .push(Check::well("store", format!("`{}`, schema version {SCHEMA_VERSION}", store.path().display())));
-    match store.reader() {
-        Ok(reader) => {
-            checks.push(examine_integrity(&reader));
-            checks.push(examine_papers(&reader));
-            checks.push(examine_drops(&reader));
-            let stored = reader.model();
-            match stored {
-                Ok(Some(stored)) => {
-                    checks.push(examine_vectors(&reader, stored.dim));
-                    checks.push(examine_index(&store, data_dir, &stored));
-                    checks.push(examine_texts(&store, data_dir));
-                    checks.push(examine_model(model, Some(&stored)));
-                }
-                Ok(None) => checks.push(examine_model(model, None)),
-                Err(error) => checks.push(Check::ill("model record", with_causes(&error), RESTORE)),
-            }
-        }
-        Err(error) => checks.push(Check::ill("store", with_causes(&error), RESTORE)),
+    let format = format!("`{}`, schema version {SCHEMA_VERSION}", store.path().display());
+    let mut checks = vec![Check::well("store", format)];
+    if !store.mended().is_empty() {
+        let what = format!("{} were damaged, and are made anew", store.mended().join(", "));
+        checks.push(Check::ill("meta", what, "nothing to do; think of the disk"));
+    }
+    checks.push(examine_integrity(&reader));
+    checks.push(examine_schema(&reader));
+    checks.push(examine_rows(&reader));
+    checks.push(examine_papers(&reader));
+    checks.push(examine_drops(&reader));
+    if let Ok(Some(stored)) = reader.model() {
+        checks.push(examine_vectors(&reader, stored.dim));
     }
     checks
 }
 
-const RESTORE: &str = "restore papers.sqlite3 from a backup, or move it away and index the papers again";
+const RESTORE: &str = "put a backup in its place with `cognate restore FILE`, or move papers.sqlite3 away and index the papers again";
+const INDEX_AGAIN: &str =
+    "index the files of these papers again, or put a backup in the store's place with `cognate restore FILE`";
+
+/// Damaged rows that are named.
+const MAX_NAMED: usize = 20;
 
 fn examine_integrity(connection: &Connection) -> Check {
     let name = "sqlite integrity";
@@ -100,6 +111,58 @@ fn examine_integrity(connection: &Connection) -> Check {
         Ok(findings) if findings == ["ok"] => Check::well(name, "every page is sound"),
         Ok(findings) => Check::ill(name, findings.join("; "), RESTORE),
         Err(error) => Check::ill(name, error.to_string(), RESTORE),
+    }
+}
+
+/// Whether tables, indexes and triggers are those of a store of this release.
+fn examine_schema(reader: &Reader) -> Check {
+    let name = "schema";
+    match (described(reader), Store::schema_of_this_release()) {
+        (Ok(found), Ok(expected)) if found == expected => {
+            Check::well(name, format!("{} tables, indexes and triggers", found.len()))
+        }
+        (Ok(found), Ok(expected)) => {
+            let others = found.iter().filter(|part| !expected.contains(part));
+            let others: Vec<String> =
+                others.map(|part| part.lines().next().unwrap_or_default().to_owned()).collect();
+            Check::ill(name, format!("not as this release makes it: {}", others.join("; ")), RESTORE)
+        }
+        (Err(error), _) | (_, Err(error)) => Check::ill(name, with_causes(&error), RESTORE),
+    }
+}
+
+/// Whether every row of every table is as it was written.
+fn examine_rows(reader: &Reader) -> Check {
+    let name = "rows";
+    let examined = tables(reader).and_then(|tables| {
+        let (mut n_rows, mut damaged) = (0, Vec::new());
+        for table in &tables {
+            n_rows += reader
+                .query_row(&format!("SELECT count(*) FROM {}", table.name), [], |r| r.get::<_, u64>(0))?;
+            // The id of a paper is what its user knows it by.
+            let key = if table.name == "papers" { "id".to_owned() } else { table.key.join(" || ' ' || ") };
+            let sql = format!(
+                "SELECT CAST({key} AS TEXT) FROM {} WHERE NOT ({}) LIMIT {MAX_NAMED}",
+                table.name,
+                table.is_sound()
+            );
+            let mut statement = reader.prepare(&sql)?;
+            let mut rows = statement.query([])?;
+            while let Some(row) = rows.next()? {
+                let which = String::from_utf8_lossy(
+                    row.get_ref(0)?.as_bytes_or_null().ok().flatten().unwrap_or(b"?"),
+                );
+                damaged.push(format!("{} {which}", table.name));
+            }
+        }
+        Ok((n_rows, damaged))
+    });
+    match examined {
+        Ok((n_rows, damaged)) if damaged.is_empty() => {
+            Check::well(name, format!("{n_rows} rows, each as it was written"))
+        }
+        Ok((_, damaged)) => Check::ill(name, format!("damaged: {}", damaged.join(", ")), INDEX_AGAIN),
+        Err(error) => Check::ill(name, with_causes(&error), RESTORE),
     }
 }
 
@@ -229,3 +292,6 @@ fn examine_model(choice: &ModelChoice, stored: Option<&StoredModel>) -> Check {
         ),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -11,7 +11,7 @@ use cognate_index::SearchPath;
 use crate::error::{EngineError, with_causes};
 use crate::kept::Kept;
 use crate::model::{Model, ModelChoice};
-use crate::store::Store;
+use crate::store::{BackupReport, RestoreReport, Store};
 use crate::stored_model::StoredModel;
 use crate::view::{Moment, View, patience};
 
@@ -133,6 +133,29 @@ impl Engine {
     /// [`EngineError`] if the store cannot be read.
     pub fn load_vectors(&self) -> Result<(), EngineError> {
         self.view().map(drop)
+    }
+
+    /// Copies the store, as of now, to a file that is not there yet, also while other processes read and write.
+    ///
+    /// # Errors
+    /// [`EngineError::FileExists`], or [`EngineError`] if the store cannot be read or the file not written.
+    pub fn backup(&self, file: &Path) -> Result<BackupReport, EngineError> {
+        self.store.backup(file)
+    }
+
+    /// Makes the store of a data folder what a backup holds. It happens at once or not at all; what was derived from the
+    /// store before is begun anew.
+    ///
+    /// # Errors
+    /// [`EngineError::StoreInUse`] while a process has the store open, else [`EngineError`] if the file is no backup, or
+    /// the store cannot be written.
+    pub fn restore(data_dir: &Path, file: &Path) -> Result<RestoreReport, EngineError> {
+        Store::restore(data_dir, file)
+    }
+
+    /// Brings everything that is committed into the store's one file, as far as no other process is using it.
+    pub fn settle_store(&self) {
+        self.store.checkpoint();
     }
 
     /// Follows the store until `stop` is set: commits of other processes are in every search within

@@ -54,8 +54,38 @@ pub enum EngineError {
         supported: i32,
     },
     /// SQLite failed.
-    #[error("the store could not be read or written; `cognate doctor` checks it")]
+    #[error("{}", failure_of_store(.0))]
     Store(#[from] rusqlite::Error),
+    /// SQLite cannot read a file that is to be restored.
+    #[error("`{}` cannot be read as a backup; name another", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What SQLite says.
+        source: rusqlite::Error,
+    },
+    /// The folder cannot be written, and the store has commits that are not in its file yet.
+    #[error(
+        "`{}` cannot be written, and commits wait beside the store in its log; open it once where it can be written, \
+         or copy a backup of it there",
+        path.display()
+    )]
+    LogWaits {
+        /// The store's file.
+        path: PathBuf,
+    },
+    /// The store cannot be replaced while somebody uses it.
+    #[error("`{}` is in use; stop every cognate that has it open first", path.display())]
+    StoreInUse {
+        /// The store's file.
+        path: PathBuf,
+    },
+    /// A file that would be written is there already.
+    #[error("`{}` is there already; name a file that is not", path.display())]
+    FileExists {
+        /// The file.
+        path: PathBuf,
+    },
     /// A column of the store does not hold what it should.
     #[error("the store is damaged at {place}; `cognate doctor` checks it")]
     DamagedRow {
@@ -219,11 +249,15 @@ impl EngineError {
             Self::AmbiguousPaper { .. }
             | Self::ModelMismatch { .. }
             | Self::IndexInUse { .. }
+            | Self::StoreInUse { .. }
+            | Self::FileExists { .. }
             | Self::NoScoredPairs => Fault::Conflict,
             Self::NoStore { .. }
             | Self::NotAStore { .. }
             | Self::StoreTooNew { .. }
             | Self::Store(_)
+            | Self::Unreadable { .. }
+            | Self::LogWaits { .. }
             | Self::DamagedRow { .. }
             | Self::DamagedId { .. }
             | Self::DamagedVector { .. }
@@ -242,6 +276,26 @@ impl EngineError {
 impl From<EmbedError> for EngineError {
     fn from(error: EmbedError) -> Self {
         Self::Embed(Arc::new(error))
+    }
+}
+
+/// What SQLite's failure means for whoever uses the store.
+fn failure_of_store(error: &rusqlite::Error) -> &'static str {
+    use rusqlite::ErrorCode as Code;
+    match error.sqlite_error_code() {
+        Some(Code::DatabaseCorrupt | Code::NotADatabase) => {
+            "SQLite cannot read the store, which is damaged; `cognate restore FILE` puts a backup in its place, and \
+             `cognate doctor` says more"
+        }
+        Some(Code::DiskFull) => "the disk is full; nothing of this was stored",
+        Some(Code::ReadOnly) => "the store cannot be written: the file or its folder is read-only",
+        Some(Code::DatabaseBusy | Code::DatabaseLocked) => {
+            "another process is writing to the store; try again when it is done"
+        }
+        _ => {
+            "the store could not be read or written; `cognate doctor` checks it, and `cognate restore FILE` puts a \
+             backup in its place"
+        }
     }
 }
 

@@ -70,8 +70,8 @@ pub use search::{
     WithoutMarks,
 };
 pub use store::{
-    Clash, DigestPeriod, DropRun, DroppedPaper, IngestPolicy, Label, MAX_SAVED, Outcome, Pruned,
-    RecordSource, STORE_FILE, SavedQuery, SourceCounts, StoredPaper,
+    BackupReport, Clash, DigestPeriod, DropRun, DroppedPaper, IngestPolicy, Label, MAX_SAVED, Outcome,
+    Pruned, RecordSource, RestoreReport, STORE_FILE, SavedQuery, SourceCounts, StoredPaper,
 };
 pub use stored_model::StoredModel;
 pub use trends::{

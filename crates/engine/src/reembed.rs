@@ -36,24 +36,34 @@ impl Engine {
         on_progress: &mut dyn FnMut(u64, u64),
     ) -> Result<ReembedReport, EngineError> {
         let store = Store::open(&options.data_dir)?;
-        let model = Model::start(options.model.load(None)?)?;
+        // What is not told stays as it is in the store.
+        let stored = store.reader()?.model()?;
+        let model = Model::start(options.model.load(stored.as_ref())?)?;
         store.begin_reembedding(&model.identity)?;
         let n_papers = store.reader()?.n_vectors()?;
         let mut report = ReembedReport { n_papers, embedded: 0 };
         loop {
-            let pending = store.reader()?.papers_to_reembed(BATCH_PAPERS)?;
-            if pending.papers.is_empty() && store.finish_reembedding(&model.identity)? {
-                return Ok(report);
+            // Usually once; again for what other processes changed meanwhile.
+            let mut n_left = store.reader()?.n_to_reembed()?;
+            let mut after = 0;
+            loop {
+                on_progress(n_papers.saturating_sub(n_left), n_papers);
+                let papers = store.reader()?.papers_to_reembed(after, BATCH_PAPERS)?;
+                let Some(last) = papers.last() else { break };
+                after = last.row;
+                n_left = n_left.saturating_sub(papers.len() as u64);
+                let texts: Vec<String> =
+                    papers.iter().map(|stored| crate::recipe::embedded_text(&stored.paper)).collect();
+                let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+                let vectors = model.encoder.embed_passages(&texts)?;
+                store.stage_vectors(&papers, &vectors)?;
+                report.embedded += vectors.len() as u64;
+                if stop.load(Ordering::Relaxed) {
+                    return Err(EngineError::Interrupted);
+                }
             }
-            on_progress(n_papers.saturating_sub(pending.n_left), n_papers);
-            let texts: Vec<String> =
-                pending.papers.iter().map(|stored| crate::recipe::embedded_text(&stored.paper)).collect();
-            let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
-            let vectors = model.encoder.embed_passages(&texts)?;
-            store.stage_vectors(&pending.papers, &vectors)?;
-            report.embedded += vectors.len() as u64;
-            if stop.load(Ordering::Relaxed) {
-                return Err(EngineError::Interrupted);
+            if store.finish_reembedding(&model.identity)? {
+                return Ok(report);
             }
         }
     }

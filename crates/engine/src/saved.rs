@@ -211,21 +211,29 @@ mod tests {
         for number in 0..20 {
             put(&store, paper(&format!("p{number}"), "Title", 2_000));
         }
-        let connection = rusqlite::Connection::open(store.path()).unwrap();
+        let connection = store.connection_for_tests();
         let time = "UPDATE papers SET first_indexed = printf('2026-01-%02dT00:00:00Z', row)";
         connection.execute(time, []).unwrap();
         connection.execute("DELETE FROM vectors WHERE row = 9", []).unwrap();
         connection.execute("DELETE FROM identifiers WHERE row = 9", []).unwrap();
+        connection.execute("DELETE FROM records WHERE row = 9", []).unwrap();
         connection.execute("DELETE FROM papers WHERE row = 9", []).unwrap();
         let reader = store.reader().unwrap();
         let check =
             |time: &str, expected: u32| assert_eq!(reader.last_row_before(time).unwrap(), expected, "{time}");
         check("2025-01-01T00:00:00Z", 0);
         check("2026-01-01T00:00:01Z", 1);
-        check("2026-01-08T00:00:01Z", 8);
-        check("2026-01-10T00:00:00Z", 8);
+        check("2026-01-08T00:00:01Z", 9);
+        check("2026-01-10T00:00:00Z", 9);
         check("2026-01-20T00:00:00Z", 19);
         check("2027-01-01T00:00:00Z", 20);
         assert_eq!(reader.last_indexed().unwrap().unwrap(), "2026-01-20T00:00:00Z");
+        // The clock was put back after row 12: nothing that came later is passed over.
+        let put_back =
+            "UPDATE papers SET first_indexed = printf('2025-06-%02dT00:00:00Z', row) WHERE row > 12";
+        connection.execute(put_back, []).unwrap();
+        check("2026-01-05T00:00:00Z", 4);
+        check("2025-06-01T00:00:00Z", 0);
+        check("2026-01-12T00:00:00Z", 11);
     }
 }

@@ -145,9 +145,10 @@ impl From<EngineError> for ApiError {
             Fault::Caller => Self::bad_request("invalid_parameter", message),
             Fault::NotFound => Self {
                 status: StatusCode::NOT_FOUND,
-                code: match error {
-                    EngineError::SavedQueryNotFound { .. } => "saved_query_not_found",
-                    _ => "paper_not_found",
+                code: if matches!(error, EngineError::SavedQueryNotFound { .. }) {
+                    "saved_query_not_found"
+                } else {
+                    "paper_not_found"
                 },
                 kind: "not_found",
                 message,

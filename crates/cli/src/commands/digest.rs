@@ -202,9 +202,10 @@ fn print(
 ) -> anyhow::Result<()> {
     let mut bodies: Vec<Value> = Vec::new();
     let mut text = String::new();
+    let mut failed = Failed::default();
     for saved in saved {
-        let period = period_of(engine, saved, since)?;
-        let digest = Digest::of(engine, saved, period)?;
+        let digest = period_of(engine, saved, since).and_then(|period| Digest::of(engine, saved, period));
+        let Some(digest) = failed.or_note(saved, digest) else { continue };
         text.push_str(&match args.format {
             DigestFormat::Text => digest.text(),
             DigestFormat::Html => digest.html()?,
@@ -225,7 +226,8 @@ fn print(
     if saved.is_empty() {
         text.push_str("No queries are saved; `cognate saved add` saves one.");
     }
-    output.print(&json!({ "digests": bodies }), |_| text)
+    output.print(&json!({ "digests": bodies, "failed": failed.bodies }), |_| text)?;
+    failed.to_result()
 }
 
 /// Sends a message for each saved query that has something new. What was recorded as on its way and not as
@@ -240,9 +242,10 @@ fn send(
     let mailer = Mailer::from_environment()?;
     let mut sent: Vec<Value> = Vec::new();
     let mut text = String::new();
+    let mut failed = Failed::default();
     for saved in saved {
         let period = engine.begin_digest(&saved.id, period_of(engine, saved, since)?)?;
-        let digest = Digest::of(engine, saved, period)?;
+        let Some(digest) = failed.or_note(saved, Digest::of(engine, saved, period)) else { continue };
         if !digest.hits.is_empty() {
             mailer.send(&digest.message(from.clone(), to.clone())?)?;
             text.push_str(&format!("sent to {to}: {}\n", digest.subject()));
@@ -254,5 +257,33 @@ fn send(
     if sent.is_empty() {
         text.push_str("nothing new; no message was sent");
     }
-    output.print(&json!({ "sent": sent }), |_| text)
+    output.print(&json!({ "sent": sent, "failed": failed.bodies }), |_| text)?;
+    failed.to_result()
+}
+
+/// Saved queries that cannot be answered, as one with a seed that is gone: the others are.
+#[derive(Default)]
+struct Failed {
+    bodies: Vec<Value>,
+    told: Vec<String>,
+}
+
+impl Failed {
+    fn or_note(&mut self, saved: &SavedQuery, digest: anyhow::Result<Digest>) -> Option<Digest> {
+        match digest {
+            Ok(digest) => Some(digest),
+            Err(error) => {
+                self.told.push(format!("`{}`: {error:#}", saved.id));
+                self.bodies.push(json!({ "saved": saved.id, "error": format!("{error:#}") }));
+                None
+            }
+        }
+    }
+
+    fn to_result(&self) -> anyhow::Result<()> {
+        if self.told.is_empty() {
+            return Ok(());
+        }
+        Err(InvalidInput(format!("saved queries that cannot be answered: {}", self.told.join("; "))).into())
+    }
 }

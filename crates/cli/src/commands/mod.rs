@@ -13,6 +13,7 @@ mod reembed;
 mod saved;
 mod serve;
 
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -65,6 +66,8 @@ pub(crate) fn run(args: Args, output: &Output) -> anyhow::Result<()> {
         Command::Export(args) => export::run(&config, args),
         Command::Stats(args) => stats(&config, output, &args),
         Command::Doctor => doctor(&config, output),
+        Command::Backup { file } => backup(&config, output, &file),
+        Command::Restore { file } => restore(&config, output, &file),
         Command::Optimize => optimize(&config, output),
         Command::Reembed => reembed::run(&config, output),
         Command::Model(model) => model::run(&config, output, model),
@@ -217,6 +220,29 @@ fn sources_in_words(body: &SourcesBody) -> String {
         text.push_str(&format!("{records:>8} {papers:>8} {abstracts:>9}  {name}{kinds}\n"));
     }
     text
+}
+
+fn backup(config: &Config, output: &Output, file: &Path) -> anyhow::Result<()> {
+    let report = Engine::open(config.engine_options())?.backup(file)?;
+    let body = json!({ "n_papers": report.n_papers, "generation": report.generation, "bytes": report.bytes });
+    output.print(&body, |_| {
+        format!("{} papers are in {} ({} bytes)", report.n_papers, file.display(), report.bytes)
+    })
+}
+
+fn restore(config: &Config, output: &Output, file: &Path) -> anyhow::Result<()> {
+    let report = Engine::restore(&config.data_dir, file)?;
+    let kept = report.kept_unreadable.as_ref().map(|path| path.display().to_string());
+    let body = json!({
+        "n_papers": report.n_papers,
+        "generation": report.generation,
+        "kept_unreadable": kept,
+    });
+    output.print(&body, |_| {
+        let kept =
+            kept.as_ref().map_or_else(String::new, |kept| format!("; the store that was there is {kept}"));
+        format!("the store holds the {} papers of {}{kept}", report.n_papers, file.display())
+    })
 }
 
 fn optimize(config: &Config, output: &Output) -> anyhow::Result<()> {

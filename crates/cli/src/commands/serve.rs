@@ -1,7 +1,7 @@
 //! `cognate serve`: the HTTP service.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use cognate_engine::Engine;
 use cognate_server::{Guard, ServeOptions, serve};
@@ -14,6 +14,9 @@ use crate::output::Output;
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(600);
 /// Longest time to finish running requests once told to stop.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Longest wait for the last work to let go of the engine.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// More than the server works on at one time; see its limits.
 const MAX_BLOCKING_THREADS: usize = 160;
@@ -39,11 +42,23 @@ pub(crate) fn run(config: &Config, args: &ServeArgs) -> anyhow::Result<()> {
         .enable_all()
         .build()?;
     let output = Output::new(false);
+    let at_the_end = Arc::clone(&engine);
     let result = runtime.block_on(serve(engine, options, |address| {
         // Whoever started us may have closed our output; the service goes on.
         let _ = output.line(&format!("listening on http://{address}"));
     }));
     // Blocking work that outlived the drain must not hold the process.
     runtime.shutdown_background();
+    close(at_the_end);
     Ok(result?)
+}
+
+/// Leaves the store in one file. Work that outlived the drain may hold the engine; then all that is committed is brought
+/// into that file at least.
+fn close(engine: Arc<Engine>) {
+    let began = Instant::now();
+    while Arc::strong_count(&engine) > 1 && began.elapsed() < CLOSE_TIMEOUT {
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    engine.settle_store();
 }

@@ -2,9 +2,10 @@
 
 use cognate_vector::UnitVector;
 use jiff::civil::Date;
-use rusqlite::{Connection, OptionalExtension, Row};
+use rusqlite::{OptionalExtension, Row, ToSql};
 
 use super::StoredPaper;
+use super::checksum::{is_corrupt, is_sound as is_sound_row};
 use super::read::{PAPER_COLUMNS, Reader, date_column, day_of_column, generation, json_column, paper_of};
 use crate::error::EngineError;
 
@@ -108,35 +109,74 @@ impl Reader {
 }
 
 fn changes_since<T>(
-    connection: &Connection,
+    reader: &Reader,
     of: &Stamped<T>,
     since: u64,
     about: usize,
 ) -> Result<Changes<T>, EngineError> {
-    let Stamped { table, columns, condition, gone, read } = of;
+    let Stamped { table, gone, .. } = of;
     // Within the transaction of the caller, who asks for more than this of the same moment, or in one of its own.
-    let _transaction = connection.is_autocommit().then(|| connection.unchecked_transaction()).transpose()?;
-    let until: Option<u64> = connection
+    let _transaction = reader.is_autocommit().then(|| reader.unchecked_transaction()).transpose()?;
+    let until: Option<u64> = reader
         .prepare_cached(&format!(
             "SELECT generation FROM {table} WHERE generation > ?1 ORDER BY generation LIMIT 1 OFFSET ?2"
         ))?
         .query_row((since, about), |row| row.get(0))
         .optional()?;
-    let until = until.map_or_else(|| generation(connection), Ok)?;
-    let mut upserts = Vec::new();
-    let mut statement = connection.prepare_cached(&format!(
-        "SELECT {columns} FROM {table} WHERE generation > ?1 AND generation <= ?2 AND {condition} \
-         ORDER BY generation"
-    ))?;
-    let mut rows = statement.query([since, until])?;
-    while let Some(row) = rows.next()? {
-        upserts.push((row.get(0)?, read(row)?));
-    }
-    let deletes = connection
+    let until = until.map_or_else(|| generation(reader), Ok)?;
+    let upserts = match upserts(reader, of, ("generation > ?1 AND generation <= ?2", &[&since, &until])) {
+        Err(EngineError::Store(error)) if is_corrupt(&error) => readable_upserts(reader, of, (since, until))?,
+        read => read?,
+    };
+    let deletes = reader
         .prepare_cached(&format!(
             "SELECT row FROM papers WHERE generation > ?1 AND generation <= ?2 AND {gone} ORDER BY row"
         ))?
         .query_map([since, until], |row| row.get(0))?
         .collect::<Result<_, _>>()?;
     Ok(Changes { generation: until, upserts, deletes })
+}
+
+/// The rows that fulfil a condition, but for damaged ones, which are set aside.
+fn upserts<T>(
+    reader: &Reader,
+    of: &Stamped<T>,
+    (which, parameters): (&str, &[&dyn ToSql]),
+) -> Result<Vec<(u32, T)>, EngineError> {
+    let Stamped { table, columns, condition, read, .. } = of;
+    let is_sound = reader.is_sound(table);
+    let mut statement = reader.prepare_cached(&format!(
+        "SELECT {columns}, {is_sound} FROM {table} WHERE {which} AND {condition} ORDER BY generation"
+    ))?;
+    let mut rows = statement.query(parameters)?;
+    let mut upserts = Vec::new();
+    while let Some(row) = rows.next()? {
+        let number = row.get(0)?;
+        if is_sound_row(row)? {
+            upserts.push((number, read(row)?));
+        } else {
+            reader.set_aside(number);
+        }
+    }
+    Ok(upserts)
+}
+
+/// The same where SQLite cannot read all of them: their numbers from the index, and then one by one.
+fn readable_upserts<T>(
+    reader: &Reader,
+    of: &Stamped<T>,
+    (since, until): (u64, u64),
+) -> Result<Vec<(u32, T)>, EngineError> {
+    let numbers: Vec<u32> = reader
+        .prepare(&format!("SELECT row FROM {} WHERE generation > ?1 AND generation <= ?2", of.table))?
+        .query_map([since, until], |row| row.get(0))?
+        .collect::<Result<_, _>>()?;
+    let mut readable = Vec::with_capacity(numbers.len());
+    for number in numbers {
+        match upserts(reader, of, ("row = ?1", &[&number])) {
+            Err(EngineError::Store(error)) if is_corrupt(&error) => reader.set_aside(number),
+            read => readable.extend(read?),
+        }
+    }
+    Ok(readable)
 }

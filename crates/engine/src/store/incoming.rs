@@ -19,7 +19,9 @@ use rusqlite::Connection;
 use sha2::{Digest, Sha256};
 
 use super::Store;
+use super::checksum::Soundness;
 use super::compose::{compose, corrected, fill};
+use super::read::{indexed_id, is_damaged};
 use super::records::{self, HASH_BYTES, Held, Numbers, SourceName};
 use crate::error::EngineError;
 use crate::recipe;
@@ -84,11 +86,13 @@ pub(crate) struct Session {
     pub(super) numbers: Numbers,
     /// Whether there may be papers of stores before version 3.
     pub(super) has_legacy: bool,
+    soundness: Arc<Soundness>,
 }
 
 impl Session {
     pub(crate) fn new(policy: IngestPolicy, store: &Store) -> Result<Self, EngineError> {
         let has_legacy = records::has_papers_without(&*store.reader()?)?;
+        let soundness = store.soundness();
         Ok(Self {
             policy,
             seen: HashSet::new(),
@@ -96,6 +100,7 @@ impl Session {
             sources: BTreeSet::new(),
             numbers: Numbers::default(),
             has_legacy,
+            soundness,
         })
     }
 }
@@ -188,6 +193,17 @@ pub(super) enum Meant {
     New,
 }
 
+impl Meant {
+    /// The row of the paper, unless it is new.
+    fn row(&self) -> Option<u32> {
+        match self {
+            Self::Same(held) | Self::Repeat(held) | Self::Own(held) => Some(held.row),
+            Self::Joins { row, .. } | Self::Takes { row } | Self::Replaces { row } => Some(*row),
+            Self::New => None,
+        }
+    }
+}
+
 /// Another record that has the same id, and is of another paper.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Clash {
@@ -219,6 +235,8 @@ pub(super) struct Prepared {
     /// Whether the source has several records that say exactly this.
     pub(super) is_one_of_many: bool,
     pub(super) clash: Option<Clash>,
+    /// What the store has of the paper is damaged: it is written anew from this record.
+    pub(super) is_damaged: bool,
 }
 
 impl Prepared {
@@ -229,10 +247,9 @@ impl Prepared {
 
     /// The row of the paper, where it has one; a deleted paper's is found by its id.
     pub(super) fn row(&self, connection: &Connection) -> Result<Option<u32>, EngineError> {
-        match &self.meant {
-            Meant::Same(held) | Meant::Repeat(held) | Meant::Own(held) => Ok(Some(held.row)),
-            Meant::Joins { row, .. } | Meant::Takes { row } | Meant::Replaces { row } => Ok(Some(*row)),
-            Meant::New => Ok(records::row_of(connection, self.id.as_str())?.map(|(row, _)| row)),
+        match self.meant.row() {
+            Some(row) => Ok(Some(row)),
+            None => Ok(records::row_of(connection, self.id.as_str())?.map(|(row, _)| row)),
         }
     }
 }
@@ -244,7 +261,14 @@ pub(super) fn prepare(
     incoming: &Incoming,
 ) -> Result<Prepared, EngineError> {
     let found = resolve(connection, session, incoming)?;
-    let Found { meant, record_id, clash, is_one_of_many } = found;
+    let Found { mut meant, record_id, clash, is_one_of_many } = found;
+    let damaged = match meant.row() {
+        Some(row) if is_damaged(connection, &session.soundness, row)? => Some(row),
+        _ => None,
+    };
+    if let Some(row) = damaged {
+        meant = Meant::Replaces { row };
+    }
     let paper = incoming.paper();
     let key = incoming.own_key().map(str::to_owned).or_else(|| {
         // Found again by the id that it shares with another paper.
@@ -261,6 +285,7 @@ pub(super) fn prepare(
         rank: 0,
         is_one_of_many,
         clash,
+        is_damaged: damaged.is_some(),
         meant: Meant::New,
     };
     match &meant {
@@ -270,7 +295,13 @@ pub(super) fn prepare(
         }
         Meant::Same(held) => prepared.id = id_of(connection, held.row)?,
         Meant::Replaces { row } => {
-            prepared.id = id_of(connection, *row)?;
+            prepared.id = match damaged.map(|row| indexed_id(connection, row)).transpose()?.flatten() {
+                // From the index, which the row's damage has spared.
+                Some(id) => {
+                    PaperId::new(id.clone()).map_err(|source| EngineError::DamagedId { id, source })?
+                }
+                None => id_of(connection, *row)?,
+            };
             prepared.next = Some(Paper { id: prepared.id.clone(), ..paper.clone() });
         }
         Meant::Takes { row } => {

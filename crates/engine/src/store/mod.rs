@@ -7,7 +7,9 @@
 //! returned commit survives a power cut.
 
 mod changes;
+mod checksum;
 mod compose;
+mod copy;
 mod drops;
 mod incoming;
 mod labels;
@@ -23,6 +25,7 @@ pub(crate) mod testing;
 mod tests;
 mod write;
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -38,12 +41,15 @@ pub use labels::Label;
 pub(crate) use read::Reader;
 pub use read::StoredPaper;
 pub use saved::{DigestPeriod, MAX_SAVED, SavedQuery};
-pub(crate) use schema::SCHEMA_VERSION;
+pub(crate) use schema::{SCHEMA_VERSION, described};
 pub use sources::SourceCounts;
 pub(crate) use write::{Committed, Fate, TextHash, Vectors, rfc3339, text_hash};
 pub use write::{Outcome, Pruned};
 
 use crate::error::EngineError;
+use checksum::Soundness;
+pub(crate) use checksum::tables;
+pub use copy::{BackupReport, RestoreReport};
 
 /// The store's file name inside a data folder.
 pub const STORE_FILE: &str = "papers.sqlite3";
@@ -63,6 +69,8 @@ const MAX_IDLE_READERS: usize = 16;
 #[derive(Debug)]
 pub(crate) struct Store {
     store_id: String,
+    /// Keys of `meta` that were damaged when it was opened, and made anew.
+    mended: Vec<String>,
     writer: Mutex<Connection>,
     readers: Arc<Readers>,
 }
@@ -72,6 +80,12 @@ pub(crate) struct Store {
 struct Readers {
     path: PathBuf,
     idle: Mutex<Vec<Connection>>,
+    /// What tells whether a row is as it was written.
+    soundness: Arc<Soundness>,
+    /// Rows of `papers` that were told to be damaged.
+    told: Mutex<HashSet<u32>>,
+    /// Where nothing can be written, and nothing waits to be: the file is read as it is.
+    is_immutable: bool,
 }
 
 impl Store {
@@ -102,16 +116,48 @@ impl Store {
     }
 
     fn open_file(path: PathBuf) -> Result<Self, EngineError> {
-        let mut writer = Connection::open(&path)?;
-        writer.busy_timeout(BUSY_TIMEOUT)?;
+        let (mut writer, is_immutable) = open_connection(&path)?;
         schema::check_version(&writer, &path)?;
-        writer.pragma_update(None, "journal_mode", "WAL")?;
-        writer.pragma_update(None, "synchronous", "FULL")?;
-        writer.pragma_update(None, "foreign_keys", true)?;
+        if !is_immutable {
+            writer.pragma_update(None, "journal_mode", "WAL")?;
+            writer.pragma_update(None, "synchronous", "FULL")?;
+            writer.pragma_update(None, "foreign_keys", true)?;
+        }
         schema::migrate(&mut writer, &path)?;
+        let soundness = Soundness::of(&writer)?;
+        let mended = if is_immutable { Vec::new() } else { mend_meta(&mut writer, &soundness)? };
         let store_id = writer.query_row("SELECT value FROM meta WHERE key = 'store_id'", [], |r| r.get(0))?;
-        let readers = Arc::new(Readers { path, idle: Mutex::new(Vec::new()) });
-        Ok(Self { store_id, writer: Mutex::new(writer), readers })
+        let readers = Readers {
+            path,
+            idle: Mutex::default(),
+            soundness: Arc::new(soundness),
+            told: Mutex::default(),
+            is_immutable,
+        };
+        Ok(Self { store_id, mended, writer: Mutex::new(writer), readers: Arc::new(readers) })
+    }
+
+    fn soundness(&self) -> Arc<Soundness> {
+        Arc::clone(&self.readers.soundness)
+    }
+
+    /// Brings everything that is committed into the one file, as far as no other process is using it: a copy of the file
+    /// has all of it then. The last process that ends leaves it so.
+    pub(crate) fn checkpoint(&self) {
+        /// Longest wait for others that read or write: what is not done now is done by the last that ends.
+        const PATIENCE: Duration = Duration::from_secs(1);
+        lock(&self.readers.idle).clear();
+        if self.readers.is_immutable {
+            return;
+        }
+        let writer = self.writer();
+        let checkpoint = writer
+            .busy_timeout(PATIENCE)
+            .and_then(|()| writer.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())))
+            .and_then(|()| writer.busy_timeout(BUSY_TIMEOUT));
+        if let Err(error) = checkpoint {
+            tracing::debug!("could not bring the store into one file: {error}");
+        }
     }
 
     /// The random name given to this store when it was made, 32 hex digits.
@@ -119,9 +165,19 @@ impl Store {
         &self.store_id
     }
 
+    /// Keys of `meta` that were damaged when the store was opened, and made anew.
+    pub(crate) fn mended(&self) -> &[String] {
+        &self.mended
+    }
+
     /// The SQLite file.
     pub(crate) fn path(&self) -> &Path {
         &self.readers.path
+    }
+
+    /// What [`described`] gives for a store of this release.
+    pub(crate) fn schema_of_this_release() -> Result<Vec<String>, EngineError> {
+        schema::of_this_release()
     }
 
     /// A connection for reading; it never waits for a writer. Each statement sees what is committed by then.
@@ -144,6 +200,12 @@ impl Store {
         Ok(reader)
     }
 
+    /// A connection that has what ours have.
+    #[cfg(test)]
+    pub(crate) fn connection_for_tests(&self) -> Connection {
+        open_connection(self.path()).unwrap().0
+    }
+
     fn writer(&self) -> MutexGuard<'_, Connection> {
         lock(&self.writer)
     }
@@ -154,11 +216,15 @@ impl Readers {
         if let Some(connection) = lock(&self.idle).pop() {
             return Ok(connection);
         }
-        // Read-write, since a reader of a WAL database maintains its shared memory; `query_only`
-        // keeps it from writing anything else.
-        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let connection = Connection::open_with_flags(&self.path, flags)?;
-        connection.busy_timeout(BUSY_TIMEOUT)?;
+        let connection = if self.is_immutable {
+            open_immutable(&self.path)?
+        } else {
+            // Read-write, since a reader of a WAL database maintains its shared memory; `query_only`
+            // keeps it from writing anything else.
+            let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+            Connection::open_with_flags(&self.path, flags)?
+        };
+        prepare(&connection)?;
         connection.pragma_update(None, "query_only", true)?;
         Ok(connection)
     }
@@ -173,6 +239,83 @@ impl Readers {
             idle.push(connection);
         }
     }
+}
+
+impl Drop for Store {
+    /// The writer's connection closes after those that read: if it is the last of all processes', SQLite brings everything
+    /// into the one file.
+    fn drop(&mut self) {
+        lock(&self.readers.idle).clear();
+    }
+}
+
+/// What every connection has.
+fn prepare(connection: &Connection) -> rusqlite::Result<()> {
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    // Damage is told where it is met, before it is taken for data.
+    connection.pragma_update(None, "cell_size_check", true)?;
+    checksum::register(connection)
+}
+
+/// A connection that may write; else one that reads a file to which nobody can write, and `true`.
+fn open_connection(path: &Path) -> Result<(Connection, bool), EngineError> {
+    let connection = Connection::open(path)?;
+    prepare(&connection)?;
+    let read = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()));
+    let Err(error) = read else { return Ok((connection, false)) };
+    let code = error.sqlite_error_code();
+    if !matches!(code, Some(rusqlite::ErrorCode::CannotOpen | rusqlite::ErrorCode::ReadOnly)) {
+        return Err(error.into());
+    }
+    // SQLite shares the log of a database through files beside it, which it cannot make here.
+    let log = PathBuf::from(format!("{}-wal", path.display()));
+    if log.metadata().is_ok_and(|log| log.len() > 0) {
+        return Err(EngineError::LogWaits { path: path.to_owned() });
+    }
+    let connection = open_immutable(path)?;
+    prepare(&connection)?;
+    Ok((connection, true))
+}
+
+/// Opens a file that nobody writes to while it is read.
+fn open_immutable(path: &Path) -> Result<Connection, EngineError> {
+    let escaped: String = path
+        .as_os_str()
+        .as_encoded_bytes()
+        .iter()
+        .map(|byte| match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'.' | b'-' | b'_' => {
+                char::from(*byte).to_string()
+            }
+            other => format!("%{other:02x}"),
+        })
+        .collect();
+    let flags =
+        OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    Ok(Connection::open_with_flags(format!("file:{escaped}?immutable=1"), flags)?)
+}
+
+/// Puts right what is damaged in `meta` and follows from other rows, or matters to derived files alone.
+fn mend_meta(writer: &mut Connection, soundness: &Soundness) -> Result<Vec<String>, EngineError> {
+    let unsound = format!("SELECT key FROM meta WHERE NOT ({})", soundness.of_table("meta"));
+    let unsound: Vec<String> =
+        writer.prepare(&unsound)?.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
+    let mut mended = Vec::new();
+    for key in unsound {
+        let repair = match key.as_str() {
+            // Higher than any row has, so that everything derived catches up.
+            "generation" => {
+                "UPDATE meta SET value = CAST(1 + max((SELECT coalesce(max(generation), 0) FROM papers), \
+                 (SELECT coalesce(max(generation), 0) FROM vectors)) AS TEXT) WHERE key = 'generation'"
+            }
+            "store_id" => "UPDATE meta SET value = lower(hex(randomblob(16))) WHERE key = 'store_id'",
+            _ => continue,
+        };
+        tracing::warn!("the store's record of its `{key}` was damaged; it is made anew");
+        writer.execute(repair, [])?;
+        mended.push(key);
+    }
+    Ok(mended)
 }
 
 /// A panic while the lock was held cannot have left a connection half-written: an open transaction

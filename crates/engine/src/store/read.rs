@@ -11,7 +11,8 @@ use roaring::RoaringBitmap;
 use rusqlite::{Connection, OptionalExtension, Row};
 use serde::de::DeserializeOwned;
 
-use super::{Readers, model};
+use super::checksum::Soundness;
+use super::{Readers, checksum, model};
 use crate::error::EngineError;
 use crate::stored_model::StoredModel;
 
@@ -93,17 +94,71 @@ impl Reader {
     }
 
     fn papers_where(&self, condition: &str, rows: &[u32]) -> Result<HashMap<u32, StoredPaper>, EngineError> {
-        let sql = format!(
-            "SELECT {PAPER_COLUMNS} FROM papers WHERE {condition} AND row IN (SELECT value FROM json_each(?1))"
-        );
-        let mut statement = self.prepare_cached(&sql)?;
-        let mut found = statement.query([json_list(rows)])?;
-        let mut papers = HashMap::with_capacity(rows.len());
-        while let Some(row) = found.next()? {
-            let paper = paper_of(row)?;
-            papers.insert(paper.row, paper);
+        match self.papers_at_once(condition, rows) {
+            Err(EngineError::Store(error)) if checksum::is_corrupt(&error) && rows.len() > 1 => {
+                // One by one, to lose no more than the rows that cannot be read.
+                let mut papers = HashMap::with_capacity(rows.len());
+                for row in rows {
+                    papers.extend(self.papers_where(condition, &[*row])?);
+                }
+                Ok(papers)
+            }
+            Err(EngineError::Store(error)) if checksum::is_corrupt(&error) => {
+                rows.iter().for_each(|row| self.set_aside(*row));
+                Ok(HashMap::new())
+            }
+            read => read,
         }
+    }
+
+    fn papers_at_once(
+        &self,
+        condition: &str,
+        rows: &[u32],
+    ) -> Result<HashMap<u32, StoredPaper>, EngineError> {
+        let mut papers = HashMap::with_capacity(rows.len());
+        let condition = format!("{condition} AND row IN (SELECT value FROM json_each(?1))");
+        self.sound_papers(&condition, [json_list(rows)], &mut |paper| {
+            papers.insert(paper.row, paper);
+            Ok::<(), EngineError>(())
+        })?;
         Ok(papers)
+    }
+
+    /// Calls `visit` with the papers that fulfil a condition, but for damaged ones, which are set aside.
+    fn sound_papers<E: From<EngineError>>(
+        &self,
+        condition: &str,
+        parameters: impl rusqlite::Params,
+        visit: &mut dyn FnMut(StoredPaper) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let is_sound = self.is_sound("papers");
+        let sql = format!("SELECT {PAPER_COLUMNS}, {is_sound} FROM papers WHERE {condition}");
+        let mut statement = self.prepare_cached(&sql).map_err(EngineError::from)?;
+        let mut found = statement.query(parameters).map_err(EngineError::from)?;
+        while let Some(row) = found.next().map_err(EngineError::from)? {
+            if checksum::is_sound(row).map_err(EngineError::from)? {
+                visit(paper_of(row)?)?;
+            } else {
+                self.set_aside(row.get(0).map_err(EngineError::from)?);
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether a row of a table is as it was written, in SQL.
+    pub(super) fn is_sound(&self, table: &str) -> &str {
+        self.readers.soundness.of_table(table)
+    }
+
+    /// Tells of a damaged row, once in a process.
+    pub(super) fn set_aside(&self, row: u32) {
+        if super::lock(&self.readers.told).insert(row) {
+            // From the index, where its id is twice.
+            let id = indexed_id(self, row).ok().flatten();
+            let id = id.map_or_else(|| format!("of row {row}"), |id| format!("`{id}`"));
+            tracing::error!("the paper {id} is damaged in the store and left out; index its file again");
+        }
     }
 
     /// The ids of `rows`, by row.
@@ -164,24 +219,22 @@ impl Reader {
     /// id, else all that carry one of the identifiers.
     pub(crate) fn look_up(&self, lookup: &Lookup) -> Result<Vec<StoredPaper>, EngineError> {
         for id in &lookup.ids {
-            let sql = format!("SELECT {PAPER_COLUMNS} FROM papers WHERE deleted = 0 AND id = ?1");
-            let mut statement = self.prepare_cached(&sql)?;
-            let mut rows = statement.query([id.as_str()])?;
-            if let Some(row) = rows.next()? {
-                return Ok(vec![paper_of(row)?]);
+            let mut found = Vec::new();
+            self.sound_papers("deleted = 0 AND id = ?1", [id.as_str()], &mut |paper| {
+                found.push(paper);
+                Ok::<(), EngineError>(())
+            })?;
+            if !found.is_empty() {
+                return Ok(found);
             }
         }
         let mut papers: Vec<StoredPaper> = Vec::new();
         for identifier in &lookup.identifiers {
-            let sql = format!(
-                "SELECT {PAPER_COLUMNS} FROM papers WHERE deleted = 0 \
-                 AND row IN (SELECT row FROM identifiers WHERE kind = ?1 AND value = ?2)"
-            );
-            let mut statement = self.prepare_cached(&sql)?;
-            let mut rows = statement.query([identifier.kind.name(), &identifier.value])?;
-            while let Some(row) = rows.next()? {
-                papers.push(paper_of(row)?);
-            }
+            let carry = "deleted = 0 AND row IN (SELECT row FROM identifiers WHERE kind = ?1 AND value = ?2)";
+            self.sound_papers(carry, [identifier.kind.name(), &identifier.value], &mut |paper| {
+                papers.push(paper);
+                Ok::<(), EngineError>(())
+            })?;
         }
         papers.sort_by(|a, b| a.paper.id.cmp(&b.paper.id));
         papers.dedup_by_key(|stored| stored.row);
@@ -190,10 +243,8 @@ impl Reader {
 
     /// The vector of `row`; `None` if there is none.
     pub(crate) fn vector(&self, row: u32) -> Result<Option<UnitVector>, EngineError> {
-        let bytes: Option<Vec<u8>> = self
-            .prepare_cached("SELECT vector FROM vectors WHERE row = ?1")?
-            .query_row([row], |r| r.get(0))
-            .optional()?;
+        let sql = format!("SELECT vector FROM vectors WHERE row = ?1 AND {}", self.is_sound("vectors"));
+        let bytes: Option<Vec<u8>> = self.prepare_cached(&sql)?.query_row([row], |r| r.get(0)).optional()?;
         bytes
             .map(|bytes| UnitVector::from_f16_le_bytes(&bytes))
             .transpose()
@@ -219,13 +270,7 @@ impl Reader {
         &self,
         visit: &mut dyn FnMut(StoredPaper) -> Result<(), E>,
     ) -> Result<(), E> {
-        let sql = format!("SELECT {PAPER_COLUMNS} FROM papers WHERE deleted = 0 ORDER BY row");
-        let mut statement = self.prepare_cached(&sql).map_err(EngineError::from)?;
-        let mut rows = statement.query([]).map_err(EngineError::from)?;
-        while let Some(row) = rows.next().map_err(EngineError::from)? {
-            visit(paper_of(row)?)?;
-        }
-        Ok(())
+        self.sound_papers("deleted = 0 ORDER BY row", [], visit)
     }
 }
 
@@ -234,23 +279,24 @@ impl Reader {
 const WANTS_NEXT_VECTOR: &str = "papers p LEFT JOIN vectors_next n ON n.row = p.row AND n.text_hash = p.text_hash \
      WHERE p.deleted != 1 AND n.row IS NULL AND (p.title IS NOT NULL OR p.abstract IS NOT NULL)";
 
-/// Papers waiting to be embedded anew.
-pub(crate) struct ToReembed {
-    /// The next of them.
-    pub(crate) papers: Vec<StoredPaper>,
-    /// All of them.
-    pub(crate) n_left: u64,
-}
-
 impl Reader {
-    /// Up to `limit` papers that lack a new vector.
-    pub(crate) fn papers_to_reembed(&self, limit: usize) -> Result<ToReembed, EngineError> {
-        let sql = format!("SELECT p.row FROM {WANTS_NEXT_VECTOR} ORDER BY p.row LIMIT ?1");
+    /// Up to `limit` papers after a row that lack a new vector, in order of row.
+    pub(crate) fn papers_to_reembed(
+        &self,
+        after: u32,
+        limit: usize,
+    ) -> Result<Vec<StoredPaper>, EngineError> {
+        let sql = format!("SELECT p.row FROM {WANTS_NEXT_VECTOR} AND p.row > ?1 ORDER BY p.row LIMIT ?2");
         let rows: Vec<u32> =
-            self.prepare_cached(&sql)?.query_map([limit], |r| r.get(0))?.collect::<Result<_, _>>()?;
+            self.prepare_cached(&sql)?.query_map((after, limit), |r| r.get(0))?.collect::<Result<_, _>>()?;
         let mut papers: Vec<StoredPaper> = self.papers_where("deleted != 1", &rows)?.into_values().collect();
         papers.sort_by_key(|stored| stored.row);
-        Ok(ToReembed { papers, n_left: n_to_reembed(self)? })
+        Ok(papers)
+    }
+
+    /// How many papers lack a new vector.
+    pub(crate) fn n_to_reembed(&self) -> Result<u64, EngineError> {
+        n_to_reembed(self)
     }
 }
 
@@ -267,6 +313,32 @@ pub(super) fn generation(connection: &Connection) -> Result<u64, EngineError> {
         .prepare_cached("SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'generation'")?
         .query_row([], |r| r.get(0))?;
     Ok(generation)
+}
+
+/// Whether the paper of a row, its vector, its identifiers or its records are not as they were written.
+pub(super) fn is_damaged(
+    connection: &Connection,
+    soundness: &Soundness,
+    row: u32,
+) -> Result<bool, EngineError> {
+    let [paper, vector, identifier, record] =
+        ["papers", "vectors", "identifiers", "records"].map(|table| soundness.of_table(table));
+    let sql = format!(
+        "SELECT NOT ({paper}) \
+         OR (deleted != 1 AND (title IS NOT NULL OR abstract IS NOT NULL) \
+             AND NOT EXISTS (SELECT 1 FROM vectors WHERE vectors.row = papers.row AND ({vector}))) \
+         OR EXISTS (SELECT 1 FROM identifiers WHERE identifiers.row = papers.row AND NOT ({identifier})) \
+         OR EXISTS (SELECT 1 FROM records WHERE records.row = papers.row AND NOT ({record})) \
+         FROM papers WHERE row = ?1"
+    );
+    let found = connection.prepare_cached(&sql)?.query_row([row], |row| row.get(0)).optional()?;
+    Ok(found.unwrap_or(false))
+}
+
+/// The id of a row as the index has it, beside the row itself.
+pub(super) fn indexed_id(connection: &Connection, row: u32) -> Result<Option<String>, EngineError> {
+    let sql = "SELECT id FROM papers INDEXED BY sqlite_autoindex_papers_1 WHERE row = ?1";
+    Ok(connection.query_row(sql, [row], |r| r.get(0)).optional()?)
 }
 
 fn json_list(rows: &[u32]) -> String {

@@ -92,21 +92,11 @@ impl Reader {
 
     /// The last row that was first indexed before `time`, RFC 3339 in UTC; 0 if none was.
     pub(crate) fn last_row_before(&self, time: &str) -> Result<u32, EngineError> {
-        // Rows come in order of time, and have no index by it.
-        let (mut low, mut high) = (0, self.last_row()?);
-        let mut statement =
-            self.prepare_cached("SELECT row, first_indexed FROM papers WHERE row > ?1 ORDER BY row LIMIT 1")?;
-        while low < high {
-            let middle = low + (high - low) / 2;
-            let (row, indexed): (u32, String) =
-                statement.query_row([middle], |row| Ok((row.get(0)?, row.get(1)?)))?;
-            if indexed.as_str() < time {
-                low = row;
-            } else {
-                high = middle;
-            }
-        }
-        Ok(low)
+        // Everything from the first row on that came at that time or later: a clock that was put back leaves earlier
+        // times after it.
+        let first = "SELECT min(row) FROM papers WHERE first_indexed >= ?1";
+        let first: Option<u32> = self.prepare_cached(first)?.query_row([time], |row| row.get(0))?;
+        first.map_or_else(|| self.last_row(), |first| Ok(first.saturating_sub(1)))
     }
 }
 

@@ -4,18 +4,18 @@
 
 use rusqlite::{Connection, TransactionBehavior};
 
-use super::saved;
+use super::{checksum, saved};
 use crate::error::EngineError;
 
 /// Marks the file as ours in SQLite's header: "cogn".
 pub(super) const APPLICATION_ID: i32 = 0x636f_676e;
 
 /// The version that this build reads and writes; SQLite's `user_version` holds a store's own.
-pub(crate) const SCHEMA_VERSION: i32 = 3;
+pub(crate) const SCHEMA_VERSION: i32 = 4;
 
 /// `MIGRATIONS[v]` turns a store of version `v` into one of version `v + 1`; version 0 is an empty file.
 const MIGRATIONS: [&[&str]; SCHEMA_VERSION as usize] =
-    [&[VERSION_1], &[VERSION_2, saved::TABLES], &[VERSION_3]];
+    [&[VERSION_1], &[VERSION_2, saved::TABLES], &[VERSION_3], &[VERSION_4]];
 
 const VERSION_1: &str = "
     CREATE TABLE meta (
@@ -150,6 +150,11 @@ const VERSION_3: &str = "
     ALTER TABLE papers ADD COLUMN language TEXT;
 ";
 
+/// Checksums, which [`checksum::seal`] adds to every table; and looking for rows by time.
+const VERSION_4: &str = "
+    CREATE INDEX papers_by_first_indexed ON papers (first_indexed);
+";
+
 /// Brings the store behind `connection` to [`SCHEMA_VERSION`], in one transaction.
 ///
 /// # Errors
@@ -165,10 +170,26 @@ pub(super) fn migrate(connection: &mut Connection, path: &std::path::Path) -> Re
     for step in MIGRATIONS[found as usize..].iter().copied().flatten() {
         transaction.execute_batch(step)?;
     }
+    checksum::seal(&transaction)?;
     transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
     transaction.pragma_update(None, "user_version", SCHEMA_VERSION)?;
     transaction.commit()?;
     Ok(())
+}
+
+/// Every table, index and trigger, as the statement that made it.
+pub(crate) fn described(connection: &Connection) -> Result<Vec<String>, EngineError> {
+    let parts = "SELECT type || ' ' || name || ' ' || tbl_name || char(10) || coalesce(sql, '') FROM sqlite_schema \
+                 WHERE name NOT LIKE 'sqlite_stat%' ORDER BY 1";
+    Ok(connection.prepare(parts)?.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?)
+}
+
+/// What [`described`] gives for a store that this release has made.
+pub(super) fn of_this_release() -> Result<Vec<String>, EngineError> {
+    let mut connection = Connection::open_in_memory()?;
+    checksum::register(&connection)?;
+    migrate(&mut connection, std::path::Path::new(":memory:"))?;
+    described(&connection)
 }
 
 /// The version of the store, refused unless this build can read or migrate it.

@@ -49,13 +49,13 @@ fn a_write_takes_a_generation_only_if_it_changes_something() {
 
 #[test]
 fn a_deleted_paper_leaves_nothing_but_its_stamp() {
-    let (folder, store) = store();
+    let (_folder, store) = store();
     put(&store, paper("a", "A secret title", 2000));
     store.delete(&id("a")).unwrap();
     let reader = store.reader().unwrap();
     assert!(reader.look_up(&identifier::lookup("a")).unwrap().is_empty());
     assert!(reader.look_up(&identifier::lookup("doi:10.5555/a")).unwrap().is_empty());
-    let connection = rusqlite::Connection::open(folder.path().join(super::STORE_FILE)).unwrap();
+    let connection = store.connection_for_tests();
     let left: (Option<String>, i64) = connection
         .query_row("SELECT title, (SELECT count(*) FROM vectors) FROM papers", [], |r| {
             Ok((r.get(0)?, r.get(1)?))
@@ -105,17 +105,17 @@ fn vectors_are_swapped_only_when_all_are_there() {
     }
     let next = StoredModel { name: "next".to_owned(), weights_sha256: "11".repeat(32), ..model() };
     store.begin_reembedding(&next).unwrap();
-    let pending = store.reader().unwrap().papers_to_reembed(2).unwrap();
-    assert_eq!((pending.papers.len(), pending.n_left), (2, 3));
+    let pending = store.reader().unwrap().papers_to_reembed(0, 2).unwrap();
+    assert_eq!((pending.len(), store.reader().unwrap().n_to_reembed().unwrap()), (2, 3));
     let vectors = vec![UnitVector::normalize(vec![0.0, 1.0, 0.0]).unwrap(); 2];
-    store.stage_vectors(&pending.papers, &vectors).unwrap();
+    store.stage_vectors(&pending, &vectors).unwrap();
     assert!(!store.finish_reembedding(&next).unwrap());
     // Begun again by the next run: what was gathered stays. A text changed meanwhile counts again.
     store.begin_reembedding(&next).unwrap();
     put(&store, paper("a", "other words", 2000));
-    let pending = store.reader().unwrap().papers_to_reembed(9).unwrap();
-    assert_eq!(pending.n_left, 2);
-    store.stage_vectors(&pending.papers, &vectors).unwrap();
+    let pending = store.reader().unwrap().papers_to_reembed(0, 9).unwrap();
+    assert_eq!(store.reader().unwrap().n_to_reembed().unwrap(), 2);
+    store.stage_vectors(&pending, &vectors).unwrap();
     assert!(store.finish_reembedding(&next).unwrap());
     let reader = store.reader().unwrap();
     assert_eq!(reader.model().unwrap().unwrap(), next);
@@ -254,10 +254,10 @@ fn dropped_papers_are_embedded_anew_too() {
     drop_for(&store, &[("b", "a")]);
     let next = StoredModel { name: "next".to_owned(), weights_sha256: "11".repeat(32), ..model() };
     store.begin_reembedding(&next).unwrap();
-    let pending = store.reader().unwrap().papers_to_reembed(9).unwrap();
-    assert_eq!((pending.papers.len(), pending.n_left), (2, 2));
+    let pending = store.reader().unwrap().papers_to_reembed(0, 9).unwrap();
+    assert_eq!((pending.len(), store.reader().unwrap().n_to_reembed().unwrap()), (2, 2));
     let vectors = vec![UnitVector::normalize(vec![0.0, 1.0, 0.0]).unwrap(); 2];
-    store.stage_vectors(&pending.papers, &vectors).unwrap();
+    store.stage_vectors(&pending, &vectors).unwrap();
     assert!(store.finish_reembedding(&next).unwrap());
     assert_eq!(store.reader().unwrap().vectors_since(0, 9).unwrap().upserts.len(), 1);
     store.bring_back(&[BringBack::Run(1)]).unwrap();

@@ -124,8 +124,8 @@ impl Store {
         let prepared = prepare(&reader, session, incoming)?;
         let Some(text) = prepared.text().filter(|text| !text.is_empty()) else { return Ok(None) };
         let known = match prepared.row(&reader)? {
-            Some(row) => state(&reader, row)?.text_hash,
-            None => Vec::new(),
+            Some(row) if !prepared.is_damaged => state(&reader, row)?.text_hash,
+            _ => Vec::new(),
         };
         Ok((known != text_hash(&text)).then_some(text))
     }
@@ -297,7 +297,14 @@ impl Commit<'_> {
         if row.is_some_and(|row| self.waiting.contains(&row)) {
             return Ok(Committed::Waits(None));
         }
-        let before = row.map(|row| state(self.transaction, row)).transpose()?.unwrap_or_default();
+        let mut before = row.map(|row| state(self.transaction, row)).transpose()?.unwrap_or_default();
+        if let (true, Some(row)) = (prepared.is_damaged, row) {
+            // Nothing that it says of itself counts.
+            (before.content_hash, before.text_hash) = (Vec::new(), Vec::new());
+            if prepared.next.as_ref().is_some_and(|next| self.can_write(next)) {
+                self.make_room(row, &prepared.id)?;
+            }
+        }
         let written = match &prepared.next {
             None => None,
             Some(next) => match self.write(next, row, &before)? {
@@ -352,6 +359,27 @@ impl Commit<'_> {
             records::delete(transaction, *record)?;
         }
         Ok(Ok(false))
+    }
+
+    /// Whether the text of a paper needs no vector, or has one here.
+    fn can_write(&self, paper: &Paper) -> bool {
+        let text = recipe::embedded_text(paper);
+        let hash = text_hash(&text);
+        text.is_empty() || self.vectors.iter().any(|vectors| vectors.contains_key(&hash))
+    }
+
+    /// Has a damaged row written anew with all that belongs to it.
+    fn make_room(&self, row: u32, id: &PaperId) -> Result<(), EngineError> {
+        // The row may lack what indexes say of it, which SQLite does not let pass.
+        let reindex = "REINDEX papers; REINDEX vectors; REINDEX identifiers; REINDEX records";
+        self.transaction.execute_batch(reindex)?;
+        self.transaction.execute(
+            "UPDATE papers SET id = ?2, deleted = iif(deleted = 2, 2, 0), content_hash = x'', text_hash = x'' \
+             WHERE row = ?1",
+            params![row, id.as_str()],
+        )?;
+        tracing::info!("the damaged paper `{id}` is written anew");
+        Ok(())
     }
 
     /// Keeps the record beside its paper.
@@ -479,8 +507,7 @@ fn write_row(
              volume, issue, pages, publisher, issn, isbn, language) \
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, \
              ?21, ?22, ?23, ?24, ?25, ?26) \
-             ON CONFLICT (id) DO UPDATE SET generation = ?2, first_indexed = iif(deleted = 1, ?3, first_indexed), \
-             deleted = iif(deleted = 2, 2, 0), title = ?4, abstract = ?5, authors = ?6, year = ?7, \
+             ON CONFLICT (id) DO UPDATE SET generation = ?2, deleted = iif(deleted = 2, 2, 0), title = ?4, abstract = ?5, authors = ?6, year = ?7, \
              publication_date = ?8, venue = ?9, categories = ?10, external_ids = ?11, url = ?12, source = ?13, \
              upvotes = ?14, extra = ?15, content_hash = ?16, text_hash = ?17, editors = ?18, kind = ?19, \
              volume = ?20, issue = ?21, pages = ?22, publisher = ?23, issn = ?24, isbn = ?25, language = ?26",
@@ -520,6 +547,9 @@ pub(super) fn json<T: serde::Serialize>(paper: &Paper, value: &T) -> Result<Stri
     serde_json::to_string(value)
         .map_err(|source| EngineError::DamagedRow { place: format!("paper `{}`", paper.id), source })
 }
+
+/// Rows whose new vectors have a generation of their own.
+const PORTION: u64 = 20_000;
 
 /// Re-embedding: new vectors gather in `vectors_next` and are swapped in together.
 impl Store {
@@ -564,12 +594,15 @@ impl Store {
         if read::n_to_reembed(&transaction)? > 0 {
             return Ok(false);
         }
-        let generation = read::generation(&transaction)? + 1;
+        let first = read::generation(&transaction)? + 1;
         transaction.execute("DELETE FROM vectors", [])?;
+        // As many generations as portions, so that whatever is derived need not take all of them at once.
         transaction.execute(
-            "INSERT INTO vectors (row, generation, vector) SELECT row, ?1, vector FROM vectors_next",
-            [generation],
+            "INSERT INTO vectors (row, generation, vector) SELECT row, ?1 + row / ?2, vector FROM vectors_next",
+            [first, PORTION],
         )?;
+        let last = "SELECT coalesce(max(generation), ?1) FROM vectors";
+        let generation: u64 = transaction.query_row(last, [first], |row| row.get(0))?;
         transaction.execute("DELETE FROM vectors_next", [])?;
         transaction.execute("DELETE FROM meta WHERE key = 'next_model'", [])?;
         model::save(&transaction, "model", model)?;
