@@ -22,11 +22,10 @@ pub(super) struct Link {
 }
 
 impl Link {
-    /// To the newest papers that have `text` in `field`.
+    /// To the papers that have `text` in `field`, which come newest first: the filter alone says which.
     fn to_papers_with(field: &str, text: String) -> Self {
-        // The filter says which papers, the same words as a query in which order.
-        let address = Address::new("/search").with("q", &text).with(field, filter_text(field, &text));
-        Self { href: address.with("sort", "newest").into_text(), text }
+        let address = Address::new("/search").with(field, filter_text(field, &text));
+        Self { href: address.into_text(), text }
     }
 }
 
