@@ -104,6 +104,14 @@ fn operators_work_alike_everywhere() {
     }
     let keyword = |q: &str| sorted(&search(&server, json!({"q": q, "mode": "keyword"})));
     assert_eq!(keyword("neuro*"), ["neuro"]);
+    assert_eq!(sorted(&search(&server, json!({"q": "+neuro*"}))), ["neuro"]);
+    assert_eq!(search(&server, json!({"q": "-neuro*"}))["total"], 12);
+    assert_eq!(search(&server, json!({"q": "the -neuro*"}))["total"], 11);
+    let total = |q: &str| search(&server, json!({"q": q}))["total"].as_u64().unwrap();
+    assert_eq!(total("-author:nord dark"), total("dark -author:nord"));
+    assert!(total("-author:nord dark") < total("dark"));
+    let first = search(&server, json!({"q": "-telescpoe flight"}));
+    assert_eq!(first["meta"]["query"], json!({"as_text": "-telescpoe"}));
     let corrected = search(&server, json!({"q": "telescpoe", "mode": "keyword"}));
     assert_eq!(ids(&corrected), ["mirror"]);
     assert_eq!(corrected["meta"]["query"]["corrections"], json!([{"from": "telescpoe", "to": "telescope"}]));

@@ -122,7 +122,7 @@ impl Engine {
                 return Ok(Some(if filter.is_empty() { named } else { named & catalog.matching(filter) }));
             }
         }
-        let Understood { text, words, filter: of_query } = query_language::understand(query);
+        let Understood { text, words, filter: of_query, .. } = query_language::understand(query);
         let options = SearchOptions { filter: filter.clone(), ..SearchOptions::default() };
         let filter = options.narrowed(of_query)?.filter;
         let mut found = if filter.is_empty() { None } else { Some(catalog.matching(&filter)) };

@@ -8,6 +8,8 @@
 //!   [`MAX_WORDS`] words without the punctuation of sentences, because running text has hyphens, colons and
 //!   odds ratios of its own.
 //!
+//! A `-word` that comes first is plain text as well; `-author:…` and the like leave out wherever they stand.
+//!
 //! What does not parse is plain text, so that there is no query that is wrong.
 
 use cognate_keyword::{Field, Query};
@@ -30,11 +32,31 @@ pub(crate) struct Understood {
     pub(crate) words: Query,
     /// Which papers may be answers.
     pub(crate) filter: Filter,
+    /// A `-word` at the very start, which was read as that word.
+    pub(crate) as_text: Option<String>,
 }
 
 /// Reads a query.
 pub(crate) fn understand(query: &str) -> Understood {
     let query = query.trim();
+    let mut understood = read(query);
+    // Running text begins so (`-omics data`), but whoever meant to leave the word out is told, and at least gets no
+    // other word for it.
+    let first = query.split_whitespace().next().unwrap_or_default();
+    if first.starts_with('-')
+        && understood.text.starts_with(first)
+        && query.split_whitespace().count() <= MAX_WORDS
+    {
+        let mut parts = first.split(|c: char| !c.is_alphabetic()).filter(|part| !part.is_empty()).peekable();
+        if parts.peek().is_some() {
+            understood.as_text = Some(first.to_owned());
+            parts.for_each(|part| understood.words.keep_spelling(part));
+        }
+    }
+    understood
+}
+
+fn read(query: &str) -> Understood {
     let tokens = tokens(query);
     let n_words = query.split_whitespace().count();
     let is_marked = |token: &Token<'_>| token.is_phrase || token.is_operator();
@@ -57,7 +79,7 @@ pub(crate) fn understand(query: &str) -> Understood {
 
 /// A query without operators.
 fn plain(query: &str) -> Understood {
-    Understood { text: query.to_owned(), words: Query::parse(query), filter: Filter::default() }
+    Understood { text: query.to_owned(), words: Query::parse(query), ..Understood::default() }
 }
 
 /// A part of a query between white space, or within quotation marks.
@@ -95,13 +117,13 @@ impl FieldName {
     }
 }
 
-impl Token<'_> {
+impl<'a> Token<'a> {
     fn is_operator(&self) -> bool {
         !self.sign.is_empty() || self.field.is_some() || self.text == "OR" || self.prefix().is_some()
     }
 
     /// The beginning of a word that `neuro*` means.
-    fn prefix(&self) -> Option<&str> {
+    fn prefix(&self) -> Option<&'a str> {
         let prefix = self.text.strip_suffix('*').filter(|_| !self.is_phrase)?;
         let is_word = prefix.chars().all(char::is_alphanumeric) && prefix.chars().count() >= MIN_PREFIX;
         is_word.then_some(prefix)
@@ -124,14 +146,13 @@ fn tokens(query: &str) -> Vec<Token<'_>> {
         let Some(first) = rest.chars().next() else { return tokens };
         let is_first = tokens.is_empty();
         let sign_len = match first {
-            '-' if !is_first && rest[1..].starts_with(|c: char| c.is_alphabetic() || opens(c)) => 1,
+            '-' if is_first => usize::from(field_of(&rest[1..]).is_some()),
+            '-' if rest[1..].starts_with(|c: char| c.is_alphabetic() || opens(c)) => 1,
             '+' if rest[1..].starts_with(|c: char| c.is_alphabetic() || opens(c)) => 1,
             _ => 0,
         };
         let after_sign = &rest[sign_len..];
-        let colon =
-            after_sign.find(':').filter(|at| after_sign[*at + 1..].starts_with(|c: char| !c.is_whitespace()));
-        let field = colon.and_then(|at| FieldName::of(&after_sign[..at]).map(|field| (field, at + 1)));
+        let field = field_of(after_sign);
         let value_at = sign_len + field.map_or(0, |(_, len)| len);
         let (text, is_phrase, len) = match quoted(&rest[value_at..]) {
             Some((inner, len)) => (inner, true, value_at + len),
@@ -153,6 +174,12 @@ fn tokens(query: &str) -> Vec<Token<'_>> {
             rest = rest.trim_start_matches(|c: char| ".,;:!?)]}".contains(c));
         }
     }
+}
+
+/// The field that a text begins with the name of, and the length of that and its colon, which no space follows.
+fn field_of(text: &str) -> Option<(FieldName, usize)> {
+    let at = text.find(':').filter(|at| text[*at + 1..].starts_with(|c: char| !c.is_whitespace()))?;
+    FieldName::of(&text[..at]).map(|field| (field, at + 1))
 }
 
 fn opens(c: char) -> bool {
@@ -200,8 +227,12 @@ enum Content<'a> {
     Phrase(&'a str),
     /// A word or phrase that must be there.
     Required(&'a str),
+    /// The beginning of a word that must be there.
+    RequiredPrefix(&'a str),
     Excluded(&'a str),
+    ExcludedPrefix(&'a str),
     InTitle(&'a str),
+    PrefixInTitle(&'a str),
     Condition(Condition),
     ExcludedCondition(Condition),
 }
@@ -213,7 +244,10 @@ impl Content<'_> {
 
     /// Whether it says something of what is wanted, rather than what is left out.
     fn is_text(&self) -> bool {
-        matches!(self, Self::Word(_) | Self::Prefix(_) | Self::Phrase(_) | Self::Required(_))
+        matches!(
+            self,
+            Self::Word(_) | Self::Prefix(_) | Self::Phrase(_) | Self::Required(_) | Self::RequiredPrefix(_)
+        )
     }
 
     /// The part of it that has a meaning.
@@ -221,7 +255,10 @@ impl Content<'_> {
         match self {
             Self::Word(text) | Self::Prefix(text) | Self::Phrase(text) => Some(text),
             Self::Required(text) | Self::InTitle(text) => Some(text),
-            Self::Excluded(_) | Self::Condition(_) | Self::ExcludedCondition(_) => None,
+            Self::RequiredPrefix(text) | Self::PrefixInTitle(text) => Some(text),
+            Self::Excluded(_) | Self::ExcludedPrefix(_) | Self::Condition(_) | Self::ExcludedCondition(_) => {
+                None
+            }
         }
     }
 }
@@ -250,8 +287,12 @@ fn content<'a>(token: &Token<'a>) -> Option<Content<'a>> {
             FieldName::Author => Condition::Author(text.to_owned()),
             FieldName::Venue => Condition::Venue(text.to_owned()),
             FieldName::Year => Condition::Year(text.parse().ok()?),
+            // What stands in quotation marks is one name, commas and all.
+            FieldName::Category if token.is_phrase => Condition::Categories(vec![text.trim().to_owned()]),
             FieldName::Category => Condition::Categories(text.split(',').map(str::to_owned).collect()),
-            FieldName::Title if token.sign != "-" => return Some(Content::InTitle(text)),
+            FieldName::Title if token.sign != "-" => {
+                return Some(token.prefix().map_or(Content::InTitle(text), Content::PrefixInTitle));
+            }
             FieldName::Title => return None,
         };
         let has_words = text.chars().any(char::is_alphanumeric);
@@ -261,14 +302,14 @@ fn content<'a>(token: &Token<'a>) -> Option<Content<'a>> {
             _ => Some(Content::Condition(condition)),
         };
     }
-    Some(match (token.sign, token.is_phrase) {
-        ("-", _) => Content::Excluded(text),
-        ("+", _) => Content::Required(text),
-        (_, true) => Content::Phrase(text),
-        (_, false) => match text.strip_suffix('*').filter(|_| token.prefix().is_some()) {
-            Some(prefix) => Content::Prefix(prefix),
-            None => Content::Word(token.whole),
-        },
+    Some(match (token.sign, token.prefix()) {
+        ("-", Some(prefix)) => Content::ExcludedPrefix(prefix),
+        ("+", Some(prefix)) => Content::RequiredPrefix(prefix),
+        (_, Some(prefix)) => Content::Prefix(prefix),
+        ("-", None) => Content::Excluded(text),
+        ("+", None) => Content::Required(text),
+        _ if token.is_phrase => Content::Phrase(text),
+        _ => Content::Word(token.whole),
     })
 }
 
@@ -317,7 +358,10 @@ fn build(items: &[Item<'_>], is_phrases_alone: bool) -> Understood {
                 Content::Phrase(text) if is_phrases_alone => understood.words.require_any(&[text]),
                 Content::Phrase(text) => understood.words.prefer(text),
                 Content::Required(text) => understood.words.require_any(&[text]),
+                Content::RequiredPrefix(text) => understood.words.require_prefix(None, text),
+                Content::PrefixInTitle(text) => understood.words.require_prefix(Some(Field::Title), text),
                 Content::Excluded(text) => understood.words.exclude(text),
+                Content::ExcludedPrefix(text) => understood.words.exclude_prefix(text),
                 Content::InTitle(text) => understood.words.require_in(Field::Title, text),
                 Content::Condition(condition) => {
                     understood.filter.must.push(Clause::Condition(condition.clone()));

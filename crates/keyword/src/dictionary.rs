@@ -55,12 +55,15 @@ impl Snapshot {
         Ok(query)
     }
 
-    /// Whether a row has a term in some field.
+    /// Whether a row that lives has a term in some field.
     fn has_term(&self, term: &str) -> tantivy::Result<bool> {
         for field in Field::ALL {
             let term = schema::text_term(field, term);
             for (segment, _) in self.parts() {
-                if segment.postings[field as usize].get_term_info(&term)?.is_some() {
+                let terms = &segment.postings[field as usize];
+                if let Some(info) = terms.get_term_info(&term)?
+                    && segment.n_live_with(terms, &info)? > 0
+                {
                     return Ok(true);
                 }
             }
@@ -87,7 +90,7 @@ impl Snapshot {
         Ok(found.into_iter().take(MAX_EXPANDED).collect())
     }
 
-    /// The nearest word that rows have to one that none has.
+    /// The nearest word that rows that live have to one that none has.
     fn nearest_spelling(&self, word: &str) -> tantivy::Result<Option<String>> {
         let most = if word.chars().count() < LETTERS_FOR_TWO { 1 } else { 2 };
         for distance in 1..=most {
@@ -97,8 +100,11 @@ impl Snapshot {
                 let automaton = FuzzyTermQuery::new(term, distance, true).automaton()?;
                 let mut stream = segment.spellings.terms().search(automaton).into_stream()?;
                 while stream.advance() {
-                    if let Ok(spelling) = std::str::from_utf8(stream.key()) {
-                        *found.entry(spelling.to_owned()).or_default() += u64::from(stream.value().doc_freq);
+                    let n_rows = segment.n_live_with(&segment.spellings, stream.value())?;
+                    if let Ok(spelling) = std::str::from_utf8(stream.key())
+                        && n_rows > 0
+                    {
+                        *found.entry(spelling.to_owned()).or_default() += n_rows;
                     }
                 }
             }

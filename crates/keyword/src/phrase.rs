@@ -4,8 +4,9 @@ use tantivy::postings::{Postings, SegmentPostings};
 use tantivy::schema::IndexRecordOption;
 use tantivy::{DocSet, TERMINATED};
 
+use crate::analysis;
 use crate::document::Field;
-use crate::query::{Phrase, Query};
+use crate::query::{Beginning, Phrase, Query};
 use crate::schema;
 use crate::snapshot::{Segment, Snapshot};
 
@@ -28,6 +29,13 @@ pub(crate) fn permitted(snapshot: &Snapshot, query: &Query) -> tantivy::Result<O
         }
         permitted = Some(found);
     }
+    for beginning in &query.required_beginnings {
+        let mut found = places_beginning(snapshot, beginning)?;
+        if let Some(before) = permitted {
+            found.retain(|place| before.binary_search(place).is_ok());
+        }
+        permitted = Some(found);
+    }
     let mut permitted = permitted.unwrap_or_else(|| {
         let mut places = snapshot.places().to_vec();
         places.sort_unstable();
@@ -37,7 +45,43 @@ pub(crate) fn permitted(snapshot: &Snapshot, query: &Query) -> tantivy::Result<O
         let excluded = places_of(snapshot, phrase)?;
         permitted.retain(|place| excluded.binary_search(place).is_err());
     }
+    for beginning in &query.excluded_beginnings {
+        let excluded = places_beginning(snapshot, beginning)?;
+        permitted.retain(|place| excluded.binary_search(place).is_err());
+    }
     Ok(Some(permitted))
+}
+
+/// The places that have a word that begins so in its field, or in any, ascending. Unlike in scoring, all such words
+/// count, however many.
+fn places_beginning(snapshot: &Snapshot, beginning: &Beginning) -> tantivy::Result<Vec<u32>> {
+    let Beginning { prefix, field } = beginning;
+    // The beginning may be a word itself, of which the index has the stem.
+    let word = Phrase {
+        terms: vec![(analysis::term_of_spelling(prefix), 0)],
+        field: *field,
+        surface: String::new(),
+    };
+    let mut places = places_of(snapshot, &word)?;
+    for (segment, base) in snapshot.parts() {
+        for of_field in Field::ALL.into_iter().filter(|known| field.is_none_or(|own| own == *known)) {
+            let reader = &segment.postings[of_field as usize];
+            let mut stream = reader.terms().range().ge(prefix).into_stream()?;
+            while stream.advance() && stream.key().starts_with(prefix.as_bytes()) {
+                let mut postings =
+                    reader.read_postings_from_terminfo(stream.value(), IndexRecordOption::Basic)?;
+                while postings.doc() != TERMINATED {
+                    if !segment.is_dead(postings.doc()) {
+                        places.push(base + postings.doc());
+                    }
+                    postings.advance();
+                }
+            }
+        }
+    }
+    places.sort_unstable();
+    places.dedup();
+    Ok(places)
 }
 
 /// The places that have a phrase in its field, or in any, ascending.

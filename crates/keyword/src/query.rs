@@ -25,6 +25,10 @@ pub struct Query {
     pub(crate) preferred: Vec<Phrase>,
     /// None may match.
     pub(crate) excluded: Vec<Phrase>,
+    /// Of each, a row must have a word that begins so.
+    pub(crate) required_beginnings: Vec<Beginning>,
+    /// No row may have a word that begins so.
+    pub(crate) excluded_beginnings: Vec<Beginning>,
     pub(crate) corrections: Vec<Correction>,
 }
 
@@ -54,6 +58,15 @@ pub(crate) struct Phrase {
     pub(crate) field: Option<Field>,
     /// As it was asked for.
     pub(crate) surface: String,
+}
+
+/// The beginning of a word.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Beginning {
+    /// Folded.
+    pub(crate) prefix: String,
+    /// The field; `None` for any.
+    pub(crate) field: Option<Field>,
 }
 
 /// A word that no row has, and the one that is looked for instead.
@@ -86,6 +99,28 @@ impl Query {
             let mut term = QueryTerm::new(folded, prefix, Kind::Word);
             term.is_prefix = true;
             self.add_term(term);
+        }
+    }
+
+    /// Adds every word that begins so, of which a row must have one, in a field or in any.
+    pub fn require_prefix(&mut self, field: Option<Field>, prefix: &str) {
+        self.add_prefix(prefix);
+        if self.n_phrases() < MAX_QUERY_PHRASES {
+            self.required_beginnings.extend(Beginning::new(prefix, field));
+        }
+    }
+
+    /// Takes the rows out that have a word that begins so.
+    pub fn exclude_prefix(&mut self, prefix: &str) {
+        if self.n_phrases() < MAX_QUERY_PHRASES {
+            self.excluded_beginnings.extend(Beginning::new(prefix, None));
+        }
+    }
+
+    /// Leaves a word as it is spelled, though no row may have it.
+    pub fn keep_spelling(&mut self, word: &str) {
+        for term in self.terms.iter_mut().filter(|term| term.surface == word) {
+            term.is_correctable = false;
         }
     }
 
@@ -130,7 +165,8 @@ impl Query {
     /// Whether some rows are no answer, however well they match: there is a phrase that must match or must not.
     #[must_use]
     pub fn is_restricted(&self) -> bool {
-        !self.required.is_empty() || !self.excluded.is_empty()
+        let n_beginnings = self.required_beginnings.len() + self.excluded_beginnings.len();
+        !self.required.is_empty() || !self.excluded.is_empty() || n_beginnings > 0
     }
 
     /// Words that were corrected; of a query that was [resolved](crate::Snapshot::resolve).
@@ -140,7 +176,8 @@ impl Query {
     }
 
     fn n_phrases(&self) -> usize {
-        self.required.iter().map(Vec::len).sum::<usize>() + self.preferred.len() + self.excluded.len()
+        let n_required = self.required.iter().map(Vec::len).sum::<usize>() + self.required_beginnings.len();
+        n_required + self.preferred.len() + self.excluded.len() + self.excluded_beginnings.len()
     }
 
     fn add_required(&mut self, alternatives: Vec<Phrase>) {
@@ -195,6 +232,13 @@ impl QueryTerm {
     /// The terms that count as it.
     pub(crate) fn alternatives(&self) -> &[String] {
         if self.is_prefix { &self.expanded } else { std::slice::from_ref(&self.term) }
+    }
+}
+
+impl Beginning {
+    fn new(prefix: &str, field: Option<Field>) -> Option<Self> {
+        let prefix = analysis::fold(prefix);
+        (!prefix.is_empty()).then_some(Self { prefix, field })
     }
 }
 

@@ -7,7 +7,9 @@ use std::sync::Arc;
 use roaring::RoaringBitmap;
 use tantivy::fieldnorm::FieldNormReader;
 use tantivy::index::SegmentId;
-use tantivy::{DocId, IndexMeta, InvertedIndexReader, SegmentMeta, SegmentReader};
+use tantivy::postings::TermInfo;
+use tantivy::schema::IndexRecordOption;
+use tantivy::{DocId, DocSet, IndexMeta, InvertedIndexReader, SegmentMeta, SegmentReader, TERMINATED};
 
 use crate::document::Field;
 use crate::error::{KeywordError, guarded, of_tantivy};
@@ -150,6 +152,20 @@ impl Segment {
 
     pub(crate) fn is_dead(&self, doc: DocId) -> bool {
         self.reader.is_deleted(doc) || self.taken_out.contains(doc)
+    }
+
+    /// How many documents that live have a term. The dictionaries have terms of dead ones, too.
+    pub(crate) fn n_live_with(&self, terms: &InvertedIndexReader, term: &TermInfo) -> tantivy::Result<u64> {
+        if !self.has_dead() {
+            return Ok(u64::from(term.doc_freq));
+        }
+        let mut postings = terms.read_postings_from_terminfo(term, IndexRecordOption::Basic)?;
+        let mut n_live = 0;
+        while postings.doc() != TERMINATED {
+            n_live += u64::from(!self.is_dead(postings.doc()));
+            postings.advance();
+        }
+        Ok(n_live)
     }
 }
 

@@ -90,6 +90,9 @@ pub struct MetaBody {
 /// What whoever asked should know of how the query was read.
 #[derive(Debug, Clone, Serialize)]
 pub struct ReadingBody {
+    /// A `-word` at the very start, which was read as that word.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub as_text: Option<String>,
     /// Words that no paper has, and those that were looked for instead.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub corrections: Vec<CorrectionBody>,
@@ -128,6 +131,7 @@ impl ReadingBody {
         }
         let correction = |Correction { from, to }| CorrectionBody { from, to };
         Some(Self {
+            as_text: reading.as_text,
             corrections: reading.corrections.into_iter().map(correction).collect(),
             missing_phrases: reading.missing_phrases,
             without_marks: reading
@@ -139,6 +143,11 @@ impl ReadingBody {
     /// What to tell, a sentence each.
     #[must_use]
     pub fn sentences(&self) -> Vec<String> {
+        let as_text = self.as_text.iter().map(|word| {
+            format!(
+                "“{word}” comes first and was read as text; what is to be left out stands behind other words."
+            )
+        });
         let corrected = self.corrections.iter().map(|correction| {
             let CorrectionBody { from, to } = correction;
             format!("No paper has “{from}”; “{to}” was looked for instead.")
@@ -151,7 +160,7 @@ impl ReadingBody {
             1 => format!("Without quotation marks, 1 paper has every word: {}", without.q),
             total => format!("Without quotation marks, {total} papers have every word: {}", without.q),
         });
-        corrected.chain(missing).chain(without).collect()
+        as_text.chain(corrected).chain(missing).chain(without).collect()
     }
 }
 

@@ -2,7 +2,7 @@ use super::*;
 
 /// What is understood, a line for each part that there is.
 fn told(query: &str) -> String {
-    let Understood { text, words, filter } = understand(query);
+    let Understood { text, words, filter, .. } = understand(query);
     let mut lines = vec![text.clone()];
     let plain = Query::parse(&text);
     let marked = if words == plain { "plain" } else { "marked" };
@@ -47,7 +47,10 @@ fn running_text_has_no_operators() {
         "http://example.org/x:y",
     ];
     for text in texts {
-        assert_eq!(understand(text), plain(text), "{text}");
+        let as_text = text.starts_with("-omics").then(|| "-omics".to_owned());
+        let mut expected = Understood { as_text, ..plain(text) };
+        expected.words.keep_spelling("omics");
+        assert_eq!(understand(text), expected, "{text}");
     }
     let long = format!("{} -word author:Smith OR year:2020 \"two words\" neuro*", "word ".repeat(20));
     assert_eq!(understand(&long), plain(long.trim()));
@@ -87,6 +90,22 @@ fn phrases_alone_are_required() {
 }
 
 #[test]
+fn a_first_word_with_a_hyphen_is_text_and_said_to_be() {
+    for query in ["-quetzalcoatlos flight", "-quetzalcoatlos flight -bird", "-quetzalcoatlos"] {
+        let understood = understand(query);
+        assert_eq!(understood.as_text.as_deref(), Some("-quetzalcoatlos"), "{query}");
+        assert!(understood.text.starts_with("-quetzalcoatlos"), "{query}");
+    }
+    for query in ["flight -quetzalcoatlos", "-author:Frenk halos", "- a list", "-1 x"] {
+        assert_eq!(understand(query).as_text, None, "{query}");
+    }
+    let mut spelled = Query::parse("quetzalcoatlos flight");
+    spelled.keep_spelling("quetzalcoatlos");
+    assert_eq!(understand("-quetzalcoatlos flight").words, spelled);
+    assert_ne!(spelled, Query::parse("quetzalcoatlos flight"));
+}
+
+#[test]
 fn a_phrase_in_a_longer_query_is_preferred() {
     check_words("\"dark matter\" halos", |words| {
         words.prefer("dark matter");
@@ -114,6 +133,18 @@ fn words_are_left_out_begun_and_chosen() {
         words.add_prefix("neuro");
         words.add_words("of mice");
     });
+    check_words("+neuro* of mice", |words| {
+        words.require_prefix(None, "neuro");
+        words.add_words("of mice");
+    });
+    check_words("mice -neuro*", |words| {
+        words.add_words("mice");
+        words.exclude_prefix("neuro");
+    });
+    check_words("title:neuro* mice", |words| {
+        words.require_prefix(Some(Field::Title), "neuro");
+        words.add_words("mice");
+    });
     check("bees OR wasps", "bees wasps | plain");
     check_words("title:\"dark matter\" halos", |words| {
         words.require_in(Field::Title, "dark matter");
@@ -130,6 +161,12 @@ fn fields_become_filters() {
         "halos | plain | must Condition(Year(YearRange { first: Some(2015), last: Some(2020) })) | \
          must Condition(Categories([\"astro-ph\", \"gr-qc\"]))",
     );
+    check(
+        "halos category:\"Medicine, General\"",
+        "halos | plain | must Condition(Categories([\"Medicine, General\"]))",
+    );
+    check("-author:Frenk halos", "halos | plain | must_not Condition(Author(\"Frenk\"))");
+    check("-author:Frenk", " | plain | must_not Condition(Author(\"Frenk\"))");
     check("halos -venue:Nature", "halos | plain | must_not Condition(Venue(\"Nature\"))");
     check(
         "halos author:Frenk OR author:White",

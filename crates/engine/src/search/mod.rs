@@ -66,7 +66,7 @@ impl Engine {
         let started = Instant::now();
         cancel.check()?;
         let SearchRequest { query, options } = request;
-        let Understood { text, words, filter } = query_language::understand(query);
+        let Understood { text, words, filter, as_text } = query_language::understand(query);
         let browses = text.is_empty();
         let mut narrowed = options.narrowed(filter)?;
         if browses {
@@ -107,7 +107,9 @@ impl Engine {
                 options: &narrowed,
                 cancel: cancel.clone(),
             };
-            self.answer(moment, &question, started)
+            let mut response = self.answer(moment, &question, started)?;
+            response.meta.reading.as_text.clone_from(&as_text);
+            Ok(response)
         })
     }
 

@@ -146,7 +146,7 @@ pub(super) fn rank(
     let mut reading = words.as_ref().map_or_else(Reading::default, |words| Reading {
         corrections: words.query().corrections().to_vec(),
         missing_phrases: words.missing_phrases().to_vec(),
-        without_marks: None,
+        ..Reading::default()
     });
     if let Some(permitted) = words.as_ref().and_then(cognate_keyword::Ranking::permitted) {
         let both = allowed.as_ref().map_or_else(|| permitted.clone(), |allowed| allowed & permitted);

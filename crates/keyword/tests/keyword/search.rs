@@ -318,6 +318,47 @@ fn a_word_that_no_row_has_is_corrected_and_no_other() {
 }
 
 #[test]
+fn a_word_of_none_but_deleted_rows_is_one_that_no_row_has() {
+    let dir = tempfile::tempdir().unwrap();
+    let index = titles(dir.path(), &["Octopus arms", "Octopi", "Octopus ink", "Telescope"]);
+    let corrections = |query: &str| {
+        let resolved = index.snapshot().resolve(&Query::parse(query)).unwrap();
+        resolved.corrections().iter().map(|correction| correction.to.clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(corrections("octopsu"), ["octopus"]);
+    apply(&index, &[], &[0], 2);
+    assert_eq!(corrections("octopsu"), ["octopus"]);
+    apply(&index, &[], &[2], 3);
+    assert_eq!(corrections("octopsu"), [""; 0]);
+    // And is corrected itself.
+    assert_eq!(corrections("octopus"), [""; 0]);
+    apply(&index, &[(4, document("Octopuses", ""))], &[], 4);
+    assert_eq!(corrections("telescpoe"), ["telescope"]);
+    apply(&index, &[(3, document("Telescopy", ""))], &[], 5);
+    assert_eq!(corrections("telescope"), ["telescopy"]);
+}
+
+#[test]
+fn beginnings_are_required_or_excluded() {
+    let dir = tempfile::tempdir().unwrap();
+    let index =
+        titles(dir.path(), &["Neurons of mice", "Neural mice", "Neuroscience", "Mice", "Studies of mice"]);
+    let rows = |make: &dyn Fn(&mut Query)| {
+        let mut query = Query::parse("mice");
+        make(&mut query);
+        let ranking = index.snapshot().rank(&query).unwrap();
+        ranking.permitted().unwrap().iter().collect::<Vec<u32>>()
+    };
+    assert_eq!(rows(&|query| query.require_prefix(None, "neuro")), [0, 2]);
+    assert_eq!(rows(&|query| query.require_prefix(None, "Neur")), [0, 1, 2]);
+    assert_eq!(rows(&|query| query.require_prefix(Some(Field::Abstract), "neur")), [0; 0]);
+    assert_eq!(rows(&|query| query.require_prefix(Some(Field::Title), "studies")), [4]);
+    assert_eq!(rows(&|query| query.exclude_prefix("neuro")), [1, 3, 4]);
+    apply(&index, &[], &[0], 2);
+    assert_eq!(rows(&|query| query.require_prefix(None, "neuro")), [2]);
+}
+
+#[test]
 fn phrases_are_required_preferred_or_excluded() {
     let dir = tempfile::tempdir().unwrap();
     let texts = ["Dark matter halos", "Matter in the dark", "Dark energy", "Halos of dark energy"];
