@@ -205,3 +205,41 @@ fn records_that_are_not_there_yet_are_written_as_they_came() {
     assert!(written.contains("TI  - Dikes") && written.contains("TY  - CHAP"), "{written}");
     assert!(!written.contains("Tides"), "{written}");
 }
+
+#[test]
+fn no_command_writes_over_what_it_reads() {
+    let cognate = Cognate::new();
+    std::fs::create_dir(cognate.folder.path().join("in")).unwrap();
+    let file = &cognate.file("in/papers.csv", CSV);
+    let folder = cognate.folder.path().join("in").to_str().unwrap().to_owned();
+    let hard = &cognate.file("hard.csv", "");
+    std::fs::remove_file(hard).unwrap();
+    std::fs::hard_link(file, hard).unwrap();
+    let dotted = format!("{folder}/./papers.csv");
+    let new = format!("{folder}/new.csv");
+    let texts = cognate.file("texts.jsonl", "\"tides\"\n");
+    let texts = texts.as_str();
+    let store = cognate.data().join("papers.sqlite3");
+    output(&cognate, &["index", file], 0);
+    for args in [
+        &["index", file, "--report", file][..],
+        &["index", file, "--report", &dotted],
+        &["index", file, "--report", hard],
+        &["index", &folder, "--report", file],
+        &["index", &folder, "--report", hard],
+        &["index", &folder, "--report", &new],
+        &["index", file, "--report", store.to_str().unwrap()],
+        &["dedup", "check", file, "--new", &dotted],
+        &["dedup", "--table", store.to_str().unwrap()],
+        &["embed", "--input", texts, "--output", texts],
+    ] {
+        let output = output(&cognate, args, 2);
+        assert!(String::from_utf8_lossy(&output.stderr).contains("would overwrite"), "{args:?}");
+    }
+    assert_eq!(std::fs::read_to_string(file).unwrap(), CSV);
+    assert_eq!(std::fs::read_to_string(texts).unwrap(), "\"tides\"\n");
+    assert!(std::fs::read(&store).unwrap().starts_with(b"SQLite format 3"));
+    assert!(!std::path::Path::new(&new).exists());
+    let report = format!("{folder}/../report.csv");
+    assert_eq!(counts(&run(&cognate, &["index", file, "--report", &report]))[3], 4);
+}

@@ -58,6 +58,13 @@ pub(crate) struct Config {
 }
 
 impl Config {
+    /// The file of the store, which no command may write anything else to.
+    pub(crate) fn store_file(&self) -> PathBuf {
+        self.data_dir.join("papers.sqlite3")
+    }
+}
+
+impl Config {
     /// Reads the file, and lays the command line's global flags over it.
     pub(crate) fn load(args: &Args) -> Result<Self, ConfigError> {
         let raw = match file(args.config.as_deref())? {

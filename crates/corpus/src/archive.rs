@@ -160,7 +160,10 @@ pub(crate) fn holds_no_records(magic: &[u8]) -> bool {
 
 /// The files of a folder and of those in it, by name; without hidden ones, and without those that
 /// hold no records.
-pub(crate) fn files(folder: &Path) -> io::Result<Vec<PathBuf>> {
+///
+/// # Errors
+/// What reading the folders gives, and more files than an archive may have.
+pub fn files(folder: &Path) -> io::Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     let mut folders = vec![folder.to_owned()];
     while let Some(folder) = folders.pop() {

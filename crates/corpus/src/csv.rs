@@ -1,13 +1,12 @@
 //! Tables in text: commas, semicolons, tabs or bars between cells, quotation marks around those that hold
 //! separators or line breaks.
 
-use std::io::{self, BufRead, ErrorKind, Read};
-
 use csv::{ByteRecord, ReaderBuilder};
 
-use crate::error::{Place, ReadError, RecordError};
+use crate::csv_rows::{Row, Rows};
+use crate::error::{FieldIssue, Place, ReadError, RecordError};
 use crate::input::Input;
-use crate::reader::{FormatReader, MAX_RECORD_BYTES};
+use crate::reader::FormatReader;
 use crate::record::{Record, paper_from_json};
 use crate::table::{Columns, MAX_PREAMBLE_ROWS, has_tags, header_score};
 use crate::text::excerpt;
@@ -63,10 +62,9 @@ fn texts(row: &ByteRecord) -> Vec<String> {
 
 /// The records of a table.
 pub(crate) struct Table {
-    reader: csv::Reader<Rationed>,
+    rows: Rows,
     columns: Columns,
     file: Place,
-    row: ByteRecord,
 }
 
 impl Table {
@@ -91,86 +89,48 @@ impl Table {
                 found: excerpt(&String::from_utf8_lossy(first)),
             });
         };
-        let rationed = Rationed { input, ration: MAX_RECORD_BYTES };
-        let mut reader = ReaderBuilder::new()
-            .delimiter(dialect.separator)
-            .quoting(dialect.has_quotes)
-            .flexible(true)
-            .has_headers(false)
-            .from_reader(rationed);
-        let mut row = ByteRecord::new();
+        let mut rows = Rows::new(input, dialect.separator, dialect.has_quotes);
+        let mut header = Vec::new();
         for _ in 0..=dialect.n_preamble_rows {
-            if let Err(error) = reader.read_byte_record(&mut row) {
-                return Err(fault(reader.get_ref(), file, error));
-            }
+            header = match rows.next_row()? {
+                Some(Ok(row)) => row.cells,
+                Some(Err(_)) | None => Vec::new(),
+            };
         }
-        let names = texts(&row);
-        Ok(Self { reader, columns: Columns::new(names.iter().map(String::as_str)), file, row })
+        rows.set_width(header.len());
+        let names: Vec<&str> = header.iter().map(|name| name.trim()).collect();
+        Ok(Self { rows, columns: Columns::new(names.iter().copied()), file })
     }
 
-    /// The row that was read.
-    fn record(&self) -> Result<Record, RecordError> {
-        let line = self.row.position().map_or(1, csv::Position::line);
-        let place = Place { line, ..self.file.clone() };
-        let cells: Vec<_> = self.row.iter().map(String::from_utf8_lossy).collect();
-        let cells: Vec<&str> = cells.iter().map(|cell| &**cell).collect();
-        paper_from_json(self.columns.object(&cells, &place)?, &place)
+    fn record(&self, row: &Row) -> Result<Record, RecordError> {
+        let place = Place { line: row.line, ..self.file.clone() };
+        let cells: Vec<&str> = row.cells.iter().map(String::as_str).collect();
+        let mut record = paper_from_json(self.columns.object(&cells, &place)?, &place)?;
+        if row.has_open_quote {
+            let message = "a quotation mark is opened and not closed in its row; it was read as it stands";
+            record.warnings.push(FieldIssue { place, field: "row".to_owned(), message: message.to_owned() });
+        }
+        Ok(record)
     }
 }
 
 impl FormatReader for Table {
     fn next_record(&mut self) -> Result<Option<Result<Record, RecordError>>, ReadError> {
         loop {
-            self.reader.get_mut().ration = MAX_RECORD_BYTES;
-            let next = Place { line: self.reader.position().line(), ..self.file.clone() };
-            match self.reader.read_byte_record(&mut self.row) {
-                Ok(true) => {}
-                Ok(false) => return Ok(None),
-                Err(error) => return Err(fault(self.reader.get_ref(), next, error)),
-            }
+            let row = match self.rows.next_row()? {
+                None => return Ok(None),
+                Some(Err(bad)) => return Ok(Some(Err(bad))),
+                Some(Ok(row)) => row,
+            };
             // Spreadsheets leave rows of nothing but separators behind the last.
-            if self.row.iter().all(|cell| cell.trim_ascii().is_empty()) {
+            if row.cells.iter().all(|cell| cell.trim().is_empty()) {
                 continue;
             }
-            return Ok(Some(self.record()));
-        }
-    }
-}
-
-/// What stopped the table in the row that begins on `place`: its ration, or a fault of reading.
-fn fault(rationed: &Rationed, place: Place, error: csv::Error) -> ReadError {
-    if rationed.ration > 0 {
-        return rationed.input.io_error(place.line, error.into());
-    }
-    ReadError::Unexpected {
-        place,
-        expected: format!("a row of at most {} MiB", MAX_RECORD_BYTES >> 20),
-        found: "a longer one; perhaps a quotation mark is left open".to_owned(),
-    }
-}
-
-/// Gives no more than `ration` bytes, so that a quotation mark left open does not bring the rest of
-/// the file into memory as one cell.
-struct Rationed {
-    input: Input,
-    ration: usize,
-}
-
-impl Read for Rationed {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.ration == 0 && !self.input.text.fill_buf()?.is_empty() {
-            return Err(io::Error::other("a row is too long"));
-        }
-        let n_allowed = buffer.len().min(self.ration);
-        loop {
-            match self.input.text.read(&mut buffer[..n_allowed]) {
-                // The csv crate does not try again.
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                outcome => {
-                    self.ration -= outcome.as_ref().map_or(0, |&n_bytes| n_bytes);
-                    return outcome;
-                }
+            // Two tables, one behind the other.
+            if self.columns.is_header(&row.cells) {
+                continue;
             }
+            return Ok(Some(self.record(&row)));
         }
     }
 }

@@ -15,6 +15,7 @@ mod bibliography;
 mod bibtex;
 mod catalog_xml;
 mod csv;
+mod csv_rows;
 mod daily_papers;
 mod dates;
 mod doi;
@@ -58,6 +59,7 @@ mod web_of_science;
 mod xlsx;
 mod xml;
 
+pub use archive::files as files_in;
 pub use error::{FieldIssue, PaperIdError, Place, ReadError, RecordError};
 pub use identifier::{ExternalId, IdentifierKind, Lookup, lookup, sniff_record_id};
 pub use identity::{Identity, Numbers};

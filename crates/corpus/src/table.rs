@@ -52,6 +52,8 @@ pub(crate) fn has_tags<'a>(cells: impl Iterator<Item = &'a str> + Clone) -> bool
 /// The columns of a table.
 pub(crate) struct Columns {
     names: Vec<Column>,
+    /// The header row as it stands.
+    header: Vec<String>,
 }
 
 struct Column {
@@ -77,6 +79,7 @@ impl Columns {
     /// The columns of a header row. One without a name, or with one that is taken, is told apart by its number.
     pub(crate) fn new<'a>(cells: impl Iterator<Item = &'a str> + Clone) -> Self {
         let has_tags = has_tags(cells.clone());
+        let header = cells.clone().map(|cell| cell.trim().to_owned()).collect();
         let mut taken = HashSet::new();
         let names = cells.enumerate().map(|(position, name)| {
             let name = name.trim();
@@ -90,7 +93,13 @@ impl Columns {
             };
             Column { role: role(&fold_name(name)), name: unique }
         });
-        Self { names: names.collect() }
+        Self { names: names.collect(), header }
+    }
+
+    /// Whether a row says the names of the columns again, as where tables were put together.
+    pub(crate) fn is_header(&self, cells: &[impl AsRef<str>]) -> bool {
+        cells.len() == self.header.len()
+            && self.header.iter().zip(cells).all(|(name, cell)| name == cell.as_ref().trim())
     }
 
     /// How many there are.

@@ -189,6 +189,7 @@ pub(crate) fn write_report(path: &Path, report: &DedupReport) -> anyhow::Result<
 
 /// Writes every decision as CSV: what is dropped, and what was said of pairs.
 pub(crate) fn table(config: &Config, output: &Output, path: &Path) -> anyhow::Result<()> {
+    super::outputs::refuse_input("FILE", path, [config.store_file().as_path()])?;
     let engine = Engine::open(config.engine_options())?;
     let (dropped, labels) = (all_dropped(&engine)?, LabelsBody::from(engine.labels()?).labels);
     let written = write_decisions(path, &dropped.data, &labels);

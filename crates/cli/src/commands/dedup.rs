@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
@@ -23,6 +23,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::index::Files;
+use super::outputs::refuse_input;
 use super::{InvalidInput, decisions, stop_flag};
 use crate::args::{CheckArgs, CheckPairsArgs, DedupArgs, DedupCommand, DedupFindArgs};
 use crate::config::Config;
@@ -78,6 +79,11 @@ fn find(config: &Config, output: &Output, args: DedupFindArgs, pairs: Pairs) -> 
         .map(|name| name.parse())
         .transpose()
         .map_err(|error: UnknownExportFormat| InvalidInput(format!("--format: {error}")))?;
+    for (option, path) in [("--pairs", &args.pairs), ("--table", &args.table)] {
+        if let Some(path) = path {
+            refuse_input(option, path, [config.store_file().as_path()])?;
+        }
+    }
     let stop = stop_flag()?;
     let engine = Engine::open(config.engine_options())?;
     let mut progress = Progress::start("dedup", None);
@@ -180,6 +186,10 @@ fn in_words(report: &DedupReport) -> String {
 /// Records of files against the store, a line each.
 fn check(config: &Config, output: &Output, args: CheckArgs) -> anyhow::Result<()> {
     let judging = to_judging(args.judging.min_probability, args.judging.versions.as_deref())?;
+    if let Some(path) = &args.new {
+        let store = config.store_file();
+        refuse_input("--new", path, args.files.iter().chain([&store]).map(PathBuf::as_path))?;
+    }
     let stop = stop_flag()?;
     let engine = Engine::open(config.engine_options())?;
     let options = ReadOptions { format: args.format, ..ReadOptions::default() };

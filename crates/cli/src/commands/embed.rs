@@ -36,6 +36,7 @@ enum Sink {
 }
 
 pub(crate) fn run(config: &Config, output: &Output, args: &EmbedArgs) -> anyhow::Result<()> {
+    super::outputs::refuse_input("--output", &args.output, [args.input.as_path()])?;
     let encoder = config.model.load(None)?;
     let is_stdout = args.output == Path::new("-");
     let mut lines = Lines::open(&args.input)?;

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use cognate_corpus::beir::BeirFolder;
@@ -13,6 +13,7 @@ use cognate_engine::{
 use cognate_wire::RatioParam;
 use serde::Serialize;
 
+use super::outputs::refuse_input;
 use super::{InvalidInput, stop_flag};
 use crate::args::EvalArgs;
 use crate::config::Config;
@@ -66,6 +67,21 @@ struct DifferenceBody {
 }
 
 pub(crate) fn run(config: &Config, output: &Output, args: &EvalArgs) -> anyhow::Result<()> {
+    let collection = &args.collection;
+    let of_collection = [
+        collection.join("corpus.jsonl"),
+        collection.join("queries.jsonl"),
+        collection.join("qrels").join(format!("{}.tsv", args.split)),
+        config.store_file(),
+    ];
+    for (option, path) in
+        [("--run", &args.run), ("--evidence", &args.evidence), ("--per-query", &args.per_query)]
+    {
+        if let Some(path) = path {
+            let inputs = of_collection.iter().chain(&args.outside).chain(&args.against);
+            refuse_input(option, path, inputs.map(PathBuf::as_path))?;
+        }
+    }
     let mode: Option<Mode> = args.mode.as_deref().map(str::parse).transpose()?;
     let modes = mode.map_or_else(|| ALL_MODES.to_vec(), |mode| vec![mode]);
     let ratio = args.semantic_ratio.as_deref().map(str::parse::<RatioParam>).transpose()?;

@@ -15,6 +15,7 @@ use cognate_engine::{
 };
 use cognate_wire::{IngestBody, fault_in_words};
 
+use super::outputs::refuse_input;
 use super::{Answered, InvalidInput, stop_flag};
 use crate::args::IndexArgs;
 use crate::config::Config;
@@ -33,6 +34,11 @@ pub(crate) fn run(config: &Config, output: &Output, args: &IndexArgs) -> anyhow:
         && let Some(error) = unreadable.into_iter().next()
     {
         return Err(EngineError::from(error).into());
+    }
+    if let Some(report) = &args.report {
+        let store = config.store_file();
+        let inputs = args.files.iter().chain([&store]).map(PathBuf::as_path);
+        refuse_input("--report", report, inputs)?;
     }
     let mut table = args.report.as_deref().map(Table::create).transpose()?;
     let stop = stop_flag()?;

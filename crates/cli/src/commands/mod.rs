@@ -9,6 +9,7 @@ mod eval;
 mod export;
 mod index;
 mod model;
+mod outputs;
 mod reembed;
 mod saved;
 mod serve;
