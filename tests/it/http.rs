@@ -38,7 +38,16 @@ fn a_search_answers_alike_by_get_and_post_and_command() {
             "venue",
             "categories",
             "external_ids",
-            "url"
+            "url",
+            "editors",
+            "type",
+            "volume",
+            "issue",
+            "pages",
+            "publisher",
+            "issn",
+            "isbn",
+            "language"
         ]
     );
     let fields: Vec<&String> = body["meta"].as_object().unwrap().keys().collect();

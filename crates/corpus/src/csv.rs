@@ -5,6 +5,7 @@ use csv::{ByteRecord, ReaderBuilder};
 
 use crate::csv_rows::{Row, Rows};
 use crate::error::{FieldIssue, Place, ReadError, RecordError};
+use crate::fields::fold_name;
 use crate::input::Input;
 use crate::reader::FormatReader;
 use crate::record::{Record, paper_from_json};
@@ -23,7 +24,7 @@ pub(crate) struct Dialect {
 }
 
 /// The dialect of a text in which one of the first rows names a title or an abstract; of several the one by which
-/// most names are known. One column alone is no table.
+/// most names are known. One column alone is a table only if it is named `title` and nothing else.
 pub(crate) fn detect(head: &[u8]) -> Option<Dialect> {
     // Excel's own way to say it.
     let declared =
@@ -32,7 +33,13 @@ pub(crate) fn detect(head: &[u8]) -> Option<Dialect> {
     let best = separators
         .filter_map(|separator| find_header(head, separator))
         .max_by_key(|(score, dialect)| (*score, dialect.n_columns));
-    best.map(|(_, dialect)| dialect).filter(|dialect| dialect.n_columns > 1)
+    let is_titles = || {
+        let mut lines = head.split(|byte| matches!(byte, b'\n' | b'\r'));
+        let first = String::from_utf8_lossy(lines.next().unwrap_or_default());
+        fold_name(first.trim().trim_matches('"')) == "title"
+            && lines.any(|line| !line.trim_ascii().is_empty())
+    };
+    best.map(|(_, dialect)| dialect).filter(|dialect| dialect.n_columns > 1 || is_titles())
 }
 
 /// The header that a text has with this separator, and how sure it is one.

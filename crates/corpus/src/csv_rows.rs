@@ -91,8 +91,7 @@ impl Rows {
                 (raw.len(), n_lines(raw) > 1)
             }
             Found::TooLong => {
-                let n_bytes = first_line(&self.pending[self.start..]);
-                self.pass(n_bytes);
+                self.pass_line()?;
                 let message = format!(
                     "expected a row of at most {} MiB, found a longer one; perhaps a quotation mark is left open",
                     MAX_RECORD_BYTES >> 20
@@ -167,6 +166,20 @@ impl Rows {
                         return Ok(());
                     }
                 }
+            }
+        }
+    }
+
+    /// Passes a line, whatever its length.
+    fn pass_line(&mut self) -> Result<(), ReadError> {
+        loop {
+            let rest = &self.pending[self.start..];
+            let n_bytes = first_line(rest);
+            let is_whole = rest[..n_bytes].last().is_some_and(is_line_end);
+            self.pass(n_bytes);
+            let mut at = self.start;
+            if is_whole || !self.read_more(&mut at)? {
+                return Ok(());
             }
         }
     }
@@ -346,7 +359,7 @@ mod tests {
         let records = read(Format::Csv, text);
         assert_eq!(titles(&records), ["A", "B\nb"]);
         assert!(records[0].as_ref().unwrap().paper.abstract_text.as_ref().unwrap().contains("five \"six\""));
-        assert_eq!(records[1].as_ref().unwrap().place.line, 6);
+        assert_eq!(records[1].as_ref().unwrap().place.line, 7);
         let text = "title,abstract\nA,\"First, yes.\nSecond, too.\"\nB,C\n";
         assert_eq!(titles(&read(Format::Csv, text)), ["A", "B"]);
     }
@@ -357,6 +370,11 @@ mod tests {
             read(Format::Csv, "title,abstract,year\nA,B,2001\nC,\"First line.\nSecond line\nand th");
         assert_eq!(titles(&records), ["A"]);
         assert!(records[1].as_ref().unwrap_err().message.contains("not closed"));
+    }
+
+    #[test]
+    fn a_list_of_titles_is_a_table() {
+        assert_eq!(titles(&read(Format::Auto, "title\nA\n\"B, and b\"\n")), ["A", "B, and b"]);
     }
 
     #[test]

@@ -120,8 +120,9 @@ pub enum ReadError {
     },
     /// The content looks like none of the formats.
     #[error(
-        "{file}: expected JSON Lines, a JSON array, CSV or TSV with a header that names a title or an abstract, \
-         BibTeX, RIS, MEDLINE (nbib), or the text of a Daily Papers page, found {}; name the format if it is one of these",
+        "{file}: expected a file in one of the formats {} (a table needs a header row that names a title or an abstract, \
+         and another column), found {}; name the format if it is one of these",
+        Format::ALL[1..].iter().map(|format| format.name()).collect::<Vec<_>>().join(", "),
         excerpt(found)
     )]
     UnknownFormat {

@@ -168,6 +168,9 @@ pub enum Numbers {
 impl Numbers {
     /// Takes the id from a record whose number counts rows.
     pub(crate) fn apply(&mut self, record: &mut Record) {
+        if *self == Self::Ids {
+            record.name_by_filler();
+        }
         if !record.is_numbered {
             return;
         }
@@ -188,10 +191,28 @@ mod tests {
     use super::*;
     use crate::error::Place;
     use crate::record::paper_from_json;
+    use crate::{ReadOptions, Source};
 
     fn record(value: serde_json::Value) -> Record {
         let place = Place { file: "test".into(), line: 1 };
         paper_from_json(value, &place).unwrap()
+    }
+
+    #[test]
+    fn what_a_client_sends_as_id_is_the_id() {
+        for id in ["none", "..", "-", "N/A", "null"] {
+            let text = json!({"id": id, "title": "First"}).to_string();
+            let read = |numbers| {
+                let options = ReadOptions { numbers, ..ReadOptions::default() };
+                let source = Source::from_reader("test", std::io::Cursor::new(text.clone()));
+                source.records(&options).unwrap().next().unwrap().unwrap().unwrap()
+            };
+            let of_client = read(Numbers::Ids);
+            assert_eq!((of_client.paper.id.as_str(), of_client.identity), (id, Identity::Named));
+            assert!(of_client.paper.extra.is_empty() && of_client.warnings.is_empty(), "{of_client:?}");
+            let of_file = read(Numbers::Judged);
+            assert_eq!((of_file.identity, of_file.warnings.len()), (Identity::Content, 1));
+        }
     }
 
     /// The ids of stores depend on this: a change here loses track of every record that is named by its content.

@@ -47,6 +47,7 @@ mod reading;
 mod record;
 mod refer;
 mod ris;
+mod scripts;
 mod source;
 mod structure;
 mod table;

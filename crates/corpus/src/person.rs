@@ -21,7 +21,8 @@ impl Person {
     /// The family name is the last word, with the words in lower case before it (`van der Berg`). Names
     /// in Chinese, Japanese and Korean script begin with the family name and are not taken apart.
     pub(crate) fn from_text(text: &str) -> Self {
-        let text = fold(text);
+        // One word, as it is one degree.
+        let text = fold(text).replace("Ph. D.", "Ph.D.");
         let text = text.trim_end_matches([',', ';', ' ']);
         let whole = || Self::Whole(fold(text));
         if is_organisation(text) || text.chars().any(is_cjk) {
@@ -180,7 +181,9 @@ fn is_initials(word: &str) -> bool {
 }
 
 fn is_suffix(part: &str) -> bool {
-    ["jr", "sr", "ii", "iii", "iv"].contains(&part.trim_end_matches('.').to_lowercase().as_str())
+    // A degree as it is written, in two cases; in capitals alone it may be initials.
+    let is_degree = ["PhD", "DPhil", "MSc", "BSc", "MPhil", "Esq"].contains(&part.replace('.', "").as_str());
+    is_degree || ["jr", "sr", "ii", "iii", "iv"].contains(&part.trim_end_matches('.').to_lowercase().as_str())
 }
 
 /// Whether words or signs in a name are those of organisations, not of persons.
@@ -214,6 +217,16 @@ mod tests {
     use proptest::test_runner::RngSeed;
 
     use super::*;
+
+    #[test]
+    fn degrees_are_no_family_names() {
+        for text in ["Kazuhiro Seki Ph. D.", "Kazuhiro Seki, Ph.D.", "Seki, Kazuhiro, Ph.D."] {
+            let person = Person::from_text(text);
+            assert_eq!(person.inverted(), "Seki, Kazuhiro, Ph.D.", "{text}");
+            assert_eq!(Person::from_text(&person.inverted()), person);
+        }
+        assert_eq!(Person::from_text("Ivanov I.I.").inverted(), "Ivanov, I.I.");
+    }
 
     #[test]
     fn takes_names_apart() {

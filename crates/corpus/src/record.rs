@@ -21,6 +21,7 @@ use crate::identity::{self, Identity, Named};
 use crate::kind::PublicationKind;
 use crate::paper::{Paper, PaperId};
 use crate::reading::{Reading, describe, scalar_text};
+use crate::scripts::plain_scripts;
 use crate::structure::{has_more_values, repair};
 use crate::values::{
     joined_title, read_abstract, read_categories, read_count, read_isbn, read_issn, read_text, read_title,
@@ -79,6 +80,22 @@ impl Record {
         self.legacy_id.clone().unwrap_or_else(|| {
             identity::legacy_content_id(self.paper.title.as_deref(), self.paper.abstract_text.as_deref())
         })
+    }
+
+    /// Takes for its id what stands in the field `id`, though it names nothing in most files: `none`, `-`.
+    pub(crate) fn name_by_filler(&mut self) {
+        let field = self.paper.extra.iter().find(|(name, _)| fields::fold_name(name) == "id");
+        let Some((name, id)) = field.and_then(|(name, id)| Some((name.clone(), id.as_str()?.trim()))) else {
+            return;
+        };
+        if let Ok(id) = PaperId::new(id)
+            && self.identity == Identity::Content
+        {
+            self.paper.id = id;
+            self.identity = Identity::Named;
+            self.paper.extra.shift_remove(&name);
+            self.warnings.retain(|warning| warning.field != name);
+        }
     }
 
     /// Names it by its content; the id that it had is its key within the source, unless it has another.
@@ -247,7 +264,7 @@ impl Fields<'_> {
 
     /// The title, with a subtitle that has a field of its own.
     fn title(&mut self) -> Option<String> {
-        let title = self.first(fields::TITLE, read_title)?;
+        let title = plain_scripts(&self.first(fields::TITLE, read_title)?);
         let subtitle =
             self.first(&["subtitle"], read_title).filter(|subtitle| !title.contains(subtitle.as_str()));
         Some(match subtitle {

@@ -309,6 +309,7 @@ impl Run<'_, '_> {
     /// Whether what sources have no more may be removed: it was asked for, and all of them was read.
     fn may_prune(&self) -> bool {
         self.ingestion.policy.prune
+            && self.report.counts.read > 0
             && self.report.counts.skipped == 0
             && self.report.is_complete()
             && !self.ingestion.stop.load(Ordering::Relaxed)

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use cognate_corpus::IdentifierKind;
+use cognate_corpus::{IdentifierKind, Paper, PublicationKind};
 use cognate_engine::{
     Correction, EngineError, Explanation, FacetCount, Field, Hit, Part, Reading, SearchPath, SearchResponse,
 };
@@ -201,10 +201,43 @@ pub struct HitBody {
     categories: Vec<String>,
     external_ids: BTreeMap<String, String>,
     url: Option<String>,
+    editors: Vec<AuthorBody>,
+    #[serde(flatten)]
+    details: DetailsBody,
     #[serde(skip_serializing_if = "Option::is_none")]
     explanation: Option<ExplanationBody>,
     #[serde(skip_serializing_if = "Option::is_none")]
     nearest_seed: Option<String>,
+}
+
+/// What bibliographies need of a paper beside what searches show.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct DetailsBody {
+    #[serde(rename = "type")]
+    kind: Option<&'static str>,
+    volume: Option<String>,
+    issue: Option<String>,
+    pages: Option<String>,
+    publisher: Option<String>,
+    issn: Vec<String>,
+    isbn: Vec<String>,
+    language: Option<String>,
+}
+
+impl DetailsBody {
+    /// Takes them out of a paper.
+    pub(crate) fn take(paper: &mut Paper) -> Self {
+        Self {
+            kind: paper.kind.map(PublicationKind::name),
+            volume: paper.volume.take(),
+            issue: paper.issue.take(),
+            pages: paper.pages.take(),
+            publisher: paper.publisher.take(),
+            issn: std::mem::take(&mut paper.issn),
+            isbn: std::mem::take(&mut paper.isbn),
+            language: paper.language.take(),
+        }
+    }
 }
 
 /// The scores computed for a hit.
@@ -251,7 +284,7 @@ struct MatchedTermBody {
 }
 
 /// The names that `fields` may hold, in the order of [`HitBody`].
-pub const HIT_FIELDS: [&str; 13] = [
+pub const HIT_FIELDS: [&str; 22] = [
     "id",
     "score",
     "relevance",
@@ -265,6 +298,15 @@ pub const HIT_FIELDS: [&str; 13] = [
     "categories",
     "external_ids",
     "url",
+    "editors",
+    "type",
+    "volume",
+    "issue",
+    "pages",
+    "publisher",
+    "issn",
+    "isbn",
+    "language",
 ];
 
 impl SearchBody {
@@ -326,7 +368,8 @@ impl Fields {
 
 impl From<Hit> for HitBody {
     fn from(hit: Hit) -> Self {
-        let paper = hit.paper.paper;
+        let mut paper = hit.paper.paper;
+        let details = DetailsBody::take(&mut paper);
         Self {
             id: paper.id.into(),
             score: hit.score,
@@ -341,6 +384,8 @@ impl From<Hit> for HitBody {
             categories: paper.categories,
             external_ids: external_ids(paper.external_ids),
             url: paper.url,
+            editors: author_bodies(paper.editors),
+            details,
             explanation: hit.explanation.map(ExplanationBody::from),
             nearest_seed: hit.nearest_seed,
         }

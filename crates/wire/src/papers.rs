@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::dedup::FoundBody;
-use crate::hit::{AuthorBody, author_bodies, external_ids};
+use crate::hit::{AuthorBody, DetailsBody, author_bodies, external_ids};
 
 /// Answer of `GET /v1/papers/{id}`: one paper, whole.
 #[derive(Debug, Clone, Serialize)]
@@ -27,6 +27,9 @@ pub struct PaperBody {
     categories: Vec<String>,
     external_ids: BTreeMap<String, String>,
     url: Option<String>,
+    editors: Vec<AuthorBody>,
+    #[serde(flatten)]
+    details: DetailsBody,
     source: Option<String>,
     upvotes: Option<i64>,
     first_indexed: String,
@@ -44,7 +47,8 @@ pub struct PaperBody {
 
 impl From<StoredPaper> for PaperBody {
     fn from(stored: StoredPaper) -> Self {
-        let StoredPaper { paper, first_indexed, .. } = stored;
+        let StoredPaper { mut paper, first_indexed, .. } = stored;
+        let details = DetailsBody::take(&mut paper);
         let Paper { id, title, abstract_text, authors, year, publication_date, venue, .. } = paper;
         Self {
             id: id.into(),
@@ -57,6 +61,8 @@ impl From<StoredPaper> for PaperBody {
             categories: paper.categories,
             external_ids: external_ids(paper.external_ids),
             url: paper.url,
+            editors: author_bodies(paper.editors),
+            details,
             source: paper.source,
             upvotes: paper.upvotes,
             first_indexed,
@@ -106,13 +112,17 @@ pub(crate) struct RecordBody {
     categories: Vec<String>,
     external_ids: BTreeMap<String, String>,
     url: Option<String>,
+    editors: Vec<String>,
+    #[serde(flatten)]
+    details: DetailsBody,
     source: Option<String>,
     upvotes: Option<i64>,
     extra: Map<String, Value>,
 }
 
 impl From<Paper> for RecordBody {
-    fn from(paper: Paper) -> Self {
+    fn from(mut paper: Paper) -> Self {
+        let details = DetailsBody::take(&mut paper);
         Self {
             id: paper.id.into(),
             title: paper.title,
@@ -124,6 +134,8 @@ impl From<Paper> for RecordBody {
             categories: paper.categories,
             external_ids: external_ids(paper.external_ids),
             url: paper.url,
+            editors: paper.editors,
+            details,
             source: paper.source,
             upvotes: paper.upvotes,
             extra: paper.extra,

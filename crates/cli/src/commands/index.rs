@@ -4,14 +4,15 @@ use std::cell::{Cell, RefCell};
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use anyhow::Context;
 use cognate_corpus::{Format, ReadError, ReadOptions, Record, RecordError, Records, Source};
 use cognate_engine::{
-    Engine, EngineError, IngestCounts, IngestEvent, IngestPolicy, IngestReport, Ingestion, Pruned,
-    RecordReport, RecordSource,
+    Engine, EngineError, FileReport, IngestCounts, IngestEvent, IngestPolicy, IngestReport, Ingestion,
+    Pruned, RecordReport, RecordSource,
 };
 use cognate_wire::{IngestBody, fault_in_words};
 
@@ -47,6 +48,7 @@ pub(crate) fn run(config: &Config, output: &Output, args: &IndexArgs) -> anyhow:
     let files = Files::new(&args.files, options);
     let position = Rc::clone(&files.position);
     let encodings = Rc::clone(&files.encodings);
+    let opened = Rc::clone(&files.opened);
     let mut progress = Progress::start("index", total_bytes(&args.files));
     let mut n_told = 0;
     let mut failure = None;
@@ -89,6 +91,7 @@ pub(crate) fn run(config: &Config, output: &Output, args: &IndexArgs) -> anyhow:
     }
     progress.finish();
     let mut report = result?;
+    add_empty_files(&mut report, &opened.borrow());
     if let [only] = report.files.as_mut_slice()
         && only.counts.read == 0
         && let Some(error) = only.error.take()
@@ -119,6 +122,9 @@ pub(crate) fn run(config: &Config, output: &Output, args: &IndexArgs) -> anyhow:
         return Err(Answered(message).into());
     }
     let IngestCounts { read, skipped, .. } = report.counts;
+    if read == 0 {
+        return Err(InvalidInput("no record was found in what was given".to_owned()).into());
+    }
     if read > 0 && skipped == read {
         return Err(InvalidInput("no record could be read; see the messages above".to_owned()).into());
     }
@@ -127,6 +133,17 @@ pub(crate) fn run(config: &Config, output: &Output, args: &IndexArgs) -> anyhow:
         return Err(Answered(message).into());
     }
     Ok(())
+}
+
+/// Adds the files that hold no record, so that all are in the order in which they were read.
+fn add_empty_files(report: &mut IngestReport, opened: &[Arc<str>]) {
+    for (at, file) in opened.iter().enumerate() {
+        if report.files.iter().all(|known| known.file != *file) {
+            let counts = IngestCounts::default();
+            let at = at.min(report.files.len());
+            report.files.insert(at, FileReport { file: Arc::clone(file), counts, error: None });
+        }
+    }
 }
 
 fn policy(args: &IndexArgs) -> anyhow::Result<IngestPolicy> {
@@ -220,7 +237,9 @@ fn why(record: &RecordReport<'_>) -> String {
     let with = record.with.map(|(file, line)| format!("{file}:{line}"));
     match (record.outcome, with) {
         (Outcome::Added, _) => "a new paper".to_owned(),
-        (Outcome::Updated, None) => "it says something else than before".to_owned(),
+        (Outcome::Updated, None) => {
+            "it says something else than before, or its paper was brought back".to_owned()
+        }
         (Outcome::Updated, Some(with)) => format!("of the same paper as {with}, to which it adds"),
         (Outcome::Unchanged, None) => "stored already".to_owned(),
         (Outcome::Unchanged, Some(with)) => format!("of the same paper as {with}, to which it adds nothing"),
@@ -304,6 +323,8 @@ pub(super) struct Files {
     position: Rc<Cell<u64>>,
     /// A line for each file that was not UTF-8.
     encodings: Rc<RefCell<Vec<String>>>,
+    /// The name of each file that was opened, and of each folder that holds none.
+    opened: Rc<RefCell<Vec<Arc<str>>>>,
     /// That of the first file.
     format: Option<Format>,
 }
@@ -325,6 +346,7 @@ impl Files {
             n_done_bytes: 0,
             position: Rc::new(Cell::new(0)),
             encodings: Rc::default(),
+            opened: Rc::default(),
             format: None,
         }
     }
@@ -339,11 +361,15 @@ impl Files {
         while self.current.is_none() {
             if let Some(source) = self.sources.next() {
                 let name = source.name().to_owned();
+                self.opened.borrow_mut().push(name.as_str().into());
                 let records = source.records(&self.options)?;
                 self.format.get_or_insert(records.format());
                 self.current = Some(OpenFile { name, records, has_records: false });
             } else if let Some(path) = self.waiting.next() {
                 self.sources = Source::open_all(&path)?.into_iter();
+                if self.sources.as_slice().is_empty() {
+                    self.opened.borrow_mut().push(path.display().to_string().into());
+                }
             } else {
                 return Ok(false);
             }
@@ -371,7 +397,8 @@ impl Iterator for Files {
             }
             // At its end, or broken: the next file is read on.
             self.n_done_bytes += records.consumed_bytes();
-            if let Some(encoding) = records.encoding() {
+            // UTF-16 is text as whole as UTF-8 is.
+            if let Some(encoding) = records.encoding().filter(|encoding| !encoding.starts_with("UTF-16")) {
                 let note = format!("{name}: not all of it is UTF-8; the rest was read as {encoding}");
                 self.encodings.borrow_mut().push(note);
             }

@@ -60,6 +60,14 @@ impl Fields<'_> {
             };
             // Records whose ids all say "N/A" would otherwise replace each other.
             if is_filler(&text) {
+                if !text.is_empty() {
+                    let message = format!("expected an id, found {text:?}, which names nothing");
+                    self.warnings.push(FieldIssue {
+                        place: self.place.clone(),
+                        field: name.clone(),
+                        message,
+                    });
+                }
                 continue;
             }
             if value.is_f64() && text.contains(['.', 'e']) && sniffed(Some(&text)).is_none() {

@@ -269,6 +269,13 @@ pub(super) fn prepare(
     if let Some(row) = damaged {
         meant = Meant::Replaces { row };
     }
+    // What was kept of an earlier form of the record goes, though it says the same again.
+    if session.policy.replace
+        && !is_one_of_many
+        && let Meant::Same(held) = meant
+    {
+        meant = Meant::Own(held);
+    }
     let paper = incoming.paper();
     let key = incoming.own_key().map(str::to_owned).or_else(|| {
         // Found again by the id that it shares with another paper.
