@@ -44,6 +44,163 @@ pub fn words(text: &str) -> Vec<String> {
     words
 }
 
+/// A word of a text and a sign that belongs to it, as "her2" and "+" of "HER2+".
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Signed {
+    /// The word, as [`words`] has it.
+    pub word: String,
+    /// One of `+` (or more of them), `-`, `#`, `<`, `>`, `≤` and `≥`.
+    pub sign: String,
+    /// It stands before the word ("< 65"), else behind it.
+    pub is_before: bool,
+}
+
+/// The words of a text that have signs, in their order. Parentheses around a sign, its height and the many dashes are
+/// the same: `CD4⁺`, `CD4(+)` and `CD4$^+$` are all "cd4" with "+". A dash between two words is none.
+#[must_use]
+pub fn signs(text: &str) -> Vec<Signed> {
+    const HAVE: [char; 16] =
+        ['+', '-', '#', '<', '>', '\u{2264}', '\u{2265}', '⩽', '⩾', '−', '–', '‐', '‑', '＋', '⁺', '⁻'];
+    let text = decode_references(text);
+    if !text.contains(HAVE) && !text.contains('\\') {
+        return Vec::new();
+    }
+    let pieces = pieces(&without_tags(&text));
+    let mut found = Vec::new();
+    let mut at = 0;
+    while at < pieces.len() {
+        let Piece::Sign(_) = pieces[at] else {
+            at += 1;
+            continue;
+        };
+        let signs: String = pieces[at..].iter().map_while(Piece::sign).collect();
+        let end = at + signs.chars().count();
+        let before = at.checked_sub(1).and_then(|before| pieces[before].word());
+        let behind = pieces.get(end).and_then(Piece::word);
+        let or_equal = |end: usize| -> bool {
+            // "> or = 65"
+            let rest = pieces[end..].iter().filter(|piece| !matches!(piece, Piece::Gap));
+            let mut rest = rest.take(2);
+            rest.next().and_then(Piece::word) == Some("or") && rest.next().and_then(Piece::sign) == Some('=')
+        };
+        if let Some(relation) = signs.chars().find(|sign| "<>≤≥".contains(*sign)) {
+            let has_equal = signs.contains('=') || or_equal(end);
+            let sign = match relation {
+                '<' if has_equal => '≤',
+                '>' if has_equal => '≥',
+                relation => relation,
+            };
+            let next = pieces[end..].iter().filter_map(Piece::word).find(|word| *word != "or");
+            found.extend(next.map(|word| Signed {
+                word: word.to_owned(),
+                sign: sign.into(),
+                is_before: true,
+            }));
+        } else {
+            let strong: String = signs.chars().filter(|sign| "+#".contains(*sign)).collect();
+            let sign = if strong.is_empty() && signs.contains('-') { "-".to_owned() } else { strong };
+            let (word, is_before) = match (before, behind) {
+                (Some(_), Some(_)) if sign == "-" => (None, false),
+                (Some(word), _) => (Some(word), false),
+                (None, word) => (word, true),
+            };
+            let word = word.filter(|_| !sign.is_empty());
+            found.extend(word.map(|word| Signed { word: word.to_owned(), sign, is_before }));
+        }
+        at = end;
+    }
+    found
+}
+
+/// A piece of a text, as [`signs`] reads it.
+enum Piece {
+    Word(String),
+    Sign(char),
+    Gap,
+}
+
+impl Piece {
+    fn word(&self) -> Option<&str> {
+        if let Self::Word(word) = self { Some(word) } else { None }
+    }
+
+    fn sign(&self) -> Option<char> {
+        if let Self::Sign(sign) = self { Some(*sign) } else { None }
+    }
+}
+
+fn pieces(text: &str) -> Vec<Piece> {
+    let mut pieces: Vec<Piece> = Vec::new();
+    // Whether the last piece is a word that goes on.
+    let mut is_open = false;
+    for part in folded(text) {
+        let mut letters = String::new();
+        match part {
+            Folded::Nothing => continue,
+            Folded::Ascii(ascii) => push_ascii(&mut letters, ascii),
+            Folded::Char(c) => match greek_name(c) {
+                Some(name) => letters.push_str(name),
+                None => letters.push(c),
+            },
+            Folded::Other('\'' | '’' | '_' | '^') => continue,
+            Folded::Other('(' | ')' | '[' | ']' | '{' | '}' | '$') => {
+                is_open = false;
+                continue;
+            }
+            Folded::Other(other) => {
+                is_open = false;
+                pieces.push(match other {
+                    '+' | '#' | '<' | '>' | '=' | '≤' | '≥' => Piece::Sign(other),
+                    '⩽' | '≦' => Piece::Sign('≤'),
+                    '⩾' | '≧' => Piece::Sign('≥'),
+                    '-' | '‐' | '‑' | '‒' | '–' | '—' | '−' => Piece::Sign('-'),
+                    _ => Piece::Gap,
+                });
+                continue;
+            }
+        }
+        match pieces.last_mut() {
+            Some(Piece::Word(word)) if is_open => word.push_str(&letters),
+            _ => pieces.push(Piece::Word(letters)),
+        }
+        is_open = true;
+    }
+    pieces
+}
+
+/// A text without a page's tags, and with the signs that TeX spells out.
+fn without_tags(text: &str) -> String {
+    let mut text = text.replace("\\geq", "≥").replace("\\leq", "≤");
+    for (name, sign) in [("\\ge", '≥'), ("\\le", '≤')] {
+        for behind in [" ", "{", "$"] {
+            text = text.replace(&format!("{name}{behind}"), &format!("{sign}{behind}"));
+        }
+    }
+    let mut plain = String::with_capacity(text.len());
+    let mut rest = text.as_str();
+    while let Some(at) = rest.find('<') {
+        plain.push_str(&rest[..at]);
+        rest = &rest[at..];
+        match tag_length(&rest[1..]) {
+            Some(length) => rest = &rest[1 + length..],
+            None => {
+                plain.push('<');
+                rest = &rest[1..];
+            }
+        }
+    }
+    plain.push_str(rest);
+    plain
+}
+
+/// The length of a tag without the sign in front (`i>`, `/sub>`, `jats:p>`), where this is one; any other such sign is a
+/// relation.
+fn tag_length(behind: &str) -> Option<usize> {
+    let length = behind.bytes().take(24).position(|byte| byte == b'>')?;
+    let is_tag = behind.trim_start_matches('/').starts_with(|c: char| c.is_ascii_alphabetic());
+    is_tag.then_some(length + 1)
+}
+
 /// A text without TeX's commands and a page's tags; commands that name Greek letters stay, as words.
 fn plain(text: &str) -> String {
     let decoded = tex::decode(text);
@@ -64,16 +221,10 @@ fn plain(text: &str) -> String {
                 }
                 rest = &rest[len..];
             }
-            // `<i>`, `</sub>`, `<jats:p>`; any other such sign is a relation.
-            b'<' => {
-                let length = rest.bytes().take(24).position(|byte| byte == b'>');
-                let is_tag = rest.trim_start_matches('/').starts_with(|c: char| c.is_ascii_alphabetic());
-                if let Some(length) = length.filter(|_| is_tag && !rest.starts_with(' ')) {
-                    rest = &rest[length + 1..];
-                } else {
-                    plain.push(' ');
-                }
-            }
+            b'<' => match tag_length(rest) {
+                Some(length) => rest = &rest[length..],
+                None => plain.push(' '),
+            },
             _ => {}
         }
     }
@@ -206,9 +357,10 @@ mod tests {
         #![proptest_config(ProptestConfig { failure_persistence: None, rng_seed: RngSeed::Fixed(5), ..ProptestConfig::with_cases(1024) })]
 
         #[test]
-        fn any_text_is_read(text in prop_oneof![any::<String>(), "[&#;$\\\\{}<>a-cαé0-9 -]{0,32}"]) {
+        fn any_text_is_read(text in prop_oneof![any::<String>(), "[&#;$\\\\{}<>=+≥a-cαé0-9 -]{0,32}"]) {
             let once = words(&text);
             prop_assert_eq!(&words(&once.join(" ")), &once);
+            prop_assert!(signs(&text).iter().all(|signed| !signed.word.is_empty() && !signed.sign.is_empty()));
             if let Some(key) = NameKey::new(&text) {
                 prop_assert!(key.matches(&key));
             }

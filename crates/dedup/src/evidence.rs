@@ -5,8 +5,9 @@
 use cognate_corpus::{IdentifierKind, PublicationKind};
 
 use crate::people::AuthorEvidence;
-use crate::place::PlaceEvidence;
+use crate::place::{Agreement, PlaceEvidence};
 use crate::profile::{Profile, Text, n_common};
+use crate::telling::Telling;
 
 /// Everything that two records were compared by.
 #[derive(Debug, Clone, PartialEq)]
@@ -25,6 +26,8 @@ pub struct Evidence {
     pub venue: Option<VenueEvidence>,
     /// Of journal, volume, issue and pages.
     pub place: PlaceEvidence,
+    /// Of the ISBNs: those that share none contradict each other.
+    pub isbns: Agreement,
     /// Of the abstracts; `None` unless both have one of 15 words or more.
     pub text: Option<TextEvidence>,
     /// Cosine of their vectors, in `[-1, 1]`; `None` unless both have such an abstract, since a title alone and a
@@ -57,6 +60,8 @@ pub struct TitleEvidence {
     pub is_generic: bool,
     /// They are alike, but each has a number that the other has not, as "Part I" and "Part II".
     pub numbers_differ: bool,
+    /// They are alike, but for signs, letters or words of opposite meaning.
+    pub told_apart_by: Option<Telling>,
     /// They are alike, but only one has numbers.
     pub numbers_added: bool,
     /// They are the same but for a part's number at the end of one, as "X" and "X II".
@@ -124,10 +129,24 @@ impl Evidence {
             year_gap: a.year.zip(b.year).map(|(a, b)| a.abs_diff(b)),
             venue: venue_evidence(a, b),
             place: a.place.compare(&b.place),
+            isbns: compare_isbns(&a.isbns, &b.isbns),
             cosine: cosine.filter(|_| text.is_some()),
             text,
             is_preprint_of_other: has_preprint_doi || a_is_preprint != b_is_preprint,
         }
+    }
+
+    /// Whether a title that many papers have, or may have, is all that says anything.
+    fn has_title_alone(&self) -> bool {
+        /// Titles of so many words or fewer are the names of subjects ("Depression in old age").
+        const SHORT: usize = 4;
+        let place = self.place;
+        let is_vague = self.title.is_some_and(|title| title.is_generic || title.n_words <= SHORT);
+        is_vague
+            && self.authors.is_none()
+            && self.text.is_none()
+            && !self.isbns.is_same()
+            && !(place.is_same_place || place.is_same_page)
     }
 
     /// Whether something says that these are two papers, however alike: two identifiers of one kind and two titles,
@@ -137,17 +156,21 @@ impl Evidence {
     /// identifier of a book or a supplement is that of everything in it, so that unlike titles are of two papers.
     pub(crate) fn is_contradicted(&self) -> bool {
         let of_title = |of: &dyn Fn(TitleEvidence) -> bool| self.title.is_some_and(of);
-        let by_title = of_title(&|t| t.notice_differs || t.numbers_differ || t.is_next_part);
+        let by_title = of_title(&|t| t.notice_differs || t.are_told_apart() || t.is_next_part);
         let by_authors = self.authors.is_some_and(|authors| authors.n_shared == 0);
         let has_conflict = !self.conflicting_identifiers.is_empty();
         if self.shared_identifiers.is_empty() {
             // Of one place and one title, other names are a consortium's and its members'.
             let is_one =
                 self.place.is_same_place && of_title(&|t| t.is_equal && !t.is_generic && !t.are_notices);
-            by_title || (by_authors && !is_one) || (has_conflict && of_title(&|t| !t.is_equal))
+            by_title
+                || (by_authors && !is_one)
+                || self.isbns.is_other()
+                || self.has_title_alone()
+                || (has_conflict && of_title(&|t| !t.is_equal))
         } else {
             let has_other_text = self.text.is_none_or(|text| text.containment < ALIKE);
-            of_title(&|t| t.notice_differs || t.numbers_differ)
+            of_title(&|t| t.notice_differs || t.are_told_apart())
                 || (by_authors && of_title(&|t| t.are_notices))
                 || (has_conflict && of_title(&|t| t.similarity < NEAR_TITLE))
                 || (has_other_text && of_title(&|t| t.is_unlike() && !t.is_translated))
@@ -181,6 +204,8 @@ impl Evidence {
             pages.is_other() && (issue.is_other() || other_first || other_title),
             pages.is_other() && (volume.is_other() || journal.is_other()),
             pages.is_other() && issue.is_other() && other_title,
+            // "Author index" is in every issue, on page 1 too.
+            issue.is_other() && !pages.is_same() && self.authors.is_none() && self.text.is_none(),
             other_first && of_title(&|t| !is_near(t)),
             // Without titles and texts, a place is all that there is.
             self.title.is_none() && self.text.is_none(),
@@ -194,6 +219,11 @@ impl Evidence {
 }
 
 impl TitleEvidence {
+    /// Whether they are alike, but for something by which two papers differ: numbers, signs, letters, opposites.
+    pub(crate) fn are_told_apart(&self) -> bool {
+        self.numbers_differ || self.told_apart_by.is_some()
+    }
+
     /// Whether they have next to nothing in common.
     pub(crate) fn is_unlike(&self) -> bool {
         self.similarity < ALIKE && self.containment < ALIKE
@@ -211,20 +241,35 @@ fn title_evidence(a: &Profile, b: &Profile) -> Option<TitleEvidence> {
     // Titles that differ anyway are of one work or two whatever their numbers: "Nine days of warning from sewage"
     // and "SARS-CoV-2 in wastewater".
     let is_alike = likeness.similarity >= ALIKE;
+    let numbers_differ = (is_alike && a.has_other_numbers(b)) || a.has_other_label(b);
+    // Numbers say it all: "type I" and "type II" have other letters too.
+    let told_apart_by = if is_alike && !numbers_differ { a.told_apart_by(b) } else { None };
     Some(TitleEvidence {
-        is_equal: a.is_equal(b),
+        is_equal: a.is_equal(b) && told_apart_by.is_none(),
         similarity: likeness.similarity,
         containment: likeness.containment,
         n_words: a.words.len().min(b.words.len()),
         is_generic: a.is_generic() && b.is_generic(),
         n_replaced: a.n_replaced(b),
         is_translated: a.is_translated || b.is_translated,
-        numbers_differ: (is_alike && a.has_other_numbers(b)) || a.has_other_label(b),
+        numbers_differ,
+        told_apart_by,
         numbers_added: is_alike && a.has_more_numbers(b),
         is_next_part: a.is_part_of_series(b) || b.is_part_of_series(a),
         notice_differs: a.notice != b.notice,
         are_notices: a.notice.is_some() && a.notice == b.notice,
     })
+}
+
+/// Each is an ISBN of 13 digits.
+fn compare_isbns(a: &[String], b: &[String]) -> Agreement {
+    if a.is_empty() || b.is_empty() {
+        Agreement::Unknown
+    } else if a.iter().any(|isbn| b.contains(isbn)) {
+        Agreement::Same
+    } else {
+        Agreement::Other
+    }
 }
 
 fn venue_evidence(a: &Profile, b: &Profile) -> Option<VenueEvidence> {

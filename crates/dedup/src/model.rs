@@ -41,7 +41,7 @@ pub fn probability(evidence: &Evidence) -> Probability {
 }
 
 /// Raised whenever the same pair may get other evidence than before.
-const EVIDENCE_VERSION: u64 = 3;
+const EVIDENCE_VERSION: u64 = 4;
 
 /// A number that differs whenever a pair may be scored differently, so that scores of earlier rules are not used.
 #[must_use]
@@ -92,7 +92,7 @@ fn work_features(evidence: &Evidence) -> [f64; WORK.len()] {
         of_title(&|t| beyond(t.containment, 0.5)),
         of_title(&|t| beyond(t.containment, 0.8)),
         of_title(&|t| yes(t.is_generic && text.is_none())),
-        of_title(&|t| yes(t.numbers_differ)),
+        of_title(&|t| yes(t.are_told_apart())),
         of_title(&|t| yes(t.numbers_added)),
         // Of titles that are otherwise alike: in others, all words are replaced, and their likeness says so.
         of_title(&|t| if t.similarity >= 0.5 { t.n_replaced.min(3) as f64 / 3.0 } else { 0.0 }),
@@ -157,7 +157,7 @@ fn publication_features(evidence: &Evidence) -> [f64; PUBLICATION.len()] {
         yes(place.is_same_page && evidence.year_gap == Some(0)),
         yes(place.n_conflicts() >= 2 && !has_same_numbers),
         of_title(&|t| yes(t.notice_differs)),
-        of_title(&|t| yes(t.numbers_differ)),
+        of_title(&|t| yes(t.are_told_apart())),
         of_title(&|t| t.n_replaced.min(3) as f64 / 3.0),
         of_title(&|t| f64::from(1.0 - t.similarity)),
         of_authors(&|a| yes(!a.first_is_same)),

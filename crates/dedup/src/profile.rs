@@ -28,6 +28,8 @@ pub struct Profile {
     pub(crate) is_english: Option<bool>,
     pub(crate) venue: Option<Venue>,
     pub(crate) place: Place,
+    /// In the form of 13 digits, without the digit that checks the others.
+    pub(crate) isbns: Vec<String>,
     pub(crate) text: Option<Text>,
 }
 
@@ -53,6 +55,7 @@ impl Profile {
             is_english: paper.language.as_deref().map(|language| language.to_lowercase().starts_with("en")),
             venue: paper.venue.as_deref().and_then(Venue::new),
             place: Place::new(paper),
+            isbns: paper.isbn.iter().map(|isbn| isbn_stem(isbn)).collect(),
             text: paper.abstract_text.as_deref().and_then(Text::new),
         }
     }
@@ -80,6 +83,16 @@ impl Profile {
             Some(doi) => is_preprint_doi(doi),
             None => self.venue.is_none() && self.identifiers.contains_key(&IdentifierKind::Arxiv),
         }
+    }
+}
+
+/// An ISBN of 10 digits and that of 13 which is the same, without the last digit, which differs.
+fn isbn_stem(isbn: &str) -> String {
+    let signs: String = isbn.chars().filter(char::is_ascii_alphanumeric).collect();
+    match signs.len() {
+        10 => format!("978{}", &signs[..9]),
+        13 => signs[..12].to_owned(),
+        _ => signs,
     }
 }
 

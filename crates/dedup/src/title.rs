@@ -1,9 +1,10 @@
 //! A title as it is compared, and what tells two titles that look alike apart.
 
-use cognate_corpus::matching;
+use cognate_corpus::matching::{self, Signed};
 
 use crate::notes::Bare;
 use crate::profile::{hash, n_common};
+use crate::telling::{self, Telling};
 
 /// A title's words and what of them names a part, a number or a notice.
 #[derive(Debug, Clone)]
@@ -11,6 +12,8 @@ pub(crate) struct Title {
     /// All words without spaces between, so that "market places" is "marketplaces".
     pub(crate) key: String,
     pub(crate) words: Vec<String>,
+    /// Words with their signs, as "her2" with "+".
+    signs: Vec<Signed>,
     /// Hashes of the words with weights, ascending; long words weigh more.
     weighted: Vec<(u32, u32)>,
     /// Runs of three characters in the key, as an ascending multiset.
@@ -65,6 +68,7 @@ impl Title {
         Some(Self {
             trigrams: trigrams(&key),
             numbers: numbers(&words),
+            signs: matching::signs(bare.text),
             notice: notice(&words).or(bare.notice),
             label: bare.label,
             is_translated: bare.is_translated,
@@ -76,6 +80,21 @@ impl Title {
 
     pub(crate) fn is_equal(&self, other: &Self) -> bool {
         self.key == other.key
+    }
+
+    /// By what two titles that are alike tell two papers apart, numbers aside.
+    pub(crate) fn told_apart_by(&self, other: &Self) -> Option<Telling> {
+        if telling::has_other_signs((&self.signs, &self.words), (&other.signs, &other.words)) {
+            return Some(Telling::Signs);
+        }
+        if self.is_equal(other) {
+            return None;
+        }
+        if telling::has_other_letters(&self.words, &other.words) {
+            return Some(Telling::Letters);
+        }
+        telling::has_opposites((&self.words, &self.key), (&other.words, &other.key))
+            .then_some(Telling::Opposites)
     }
 
     pub(crate) fn likeness(&self, other: &Self) -> Likeness {
@@ -93,12 +112,14 @@ impl Title {
     /// Whether it is of those that many papers have, so that two of the same are often two papers.
     pub(crate) fn is_generic(&self) -> bool {
         #[rustfmt::skip]
-        const WORDS: [&str; 44] = [
-            "a", "abstracts", "address", "an", "announcement", "announcements", "board", "book", "books", "call",
-            "chair", "column", "conference", "contents", "contributors", "correspondence", "editor", "editorial",
-            "editors", "for", "foreword", "from", "guest", "introduction", "invited", "issue", "keynote", "letter",
-            "letters", "message", "news", "note", "obituary", "of", "panel", "preface", "program", "report", "review",
-            "reviews", "special", "table", "the", "to",
+        const WORDS: [&str; 60] = [
+            "a", "abstracts", "acknowledgements", "acknowledgments", "address", "an", "announcement", "announcements",
+            "appendix", "author", "authors", "bibliography", "board", "book", "books", "call", "chair", "column",
+            "commentary", "conclusion", "conclusions", "conference", "contents", "contributors", "correspondence",
+            "discussion", "editor", "editorial", "editors", "for", "foreword", "from", "glossary", "guest", "index",
+            "introduction", "invited", "issue", "keynote", "letter", "letters", "list", "message", "news", "note",
+            "obituary", "of", "panel", "preface", "program", "report", "review", "reviewers", "reviews", "special",
+            "subject", "summary", "table", "the", "to",
         ];
         self.words.iter().all(|word| WORDS.contains(&word.as_str()))
     }
@@ -335,6 +356,40 @@ mod tests {
         let is_next = |a: &str, b: &str| title(a).is_part_of_series(&title(b));
         assert!(is_next("A survey II", "A survey") && is_next("A survey, part 2", "A Survey"));
         assert!(!is_next("A survey", "A survey II") && !is_next("A survey of it", "A survey"));
+    }
+
+    #[test]
+    fn signs_letters_and_opposites_tell_titles_apart() {
+        fn check(a: &str, b: &str, expected: Option<Telling>) {
+            assert_eq!(title(a).told_apart_by(&title(b)), expected, "{a} / {b}");
+            assert_eq!(title(b).told_apart_by(&title(a)), expected, "{b} / {a}");
+        }
+        check("Relapse of HER2+ tumours", "Relapse of HER2- tumours", Some(Telling::Signs));
+        check("Relapse of HER2+ tumours", "Relapse of HER2− tumours", Some(Telling::Signs));
+        check("CD4<sup>+</sup> cells in sepsis", "CD4(-) cells in sepsis", Some(Telling::Signs));
+        check("CD4⁺ cells in sepsis", "CD4 $^{+}$ cells in sepsis", None);
+        check("CD4+ cells in sepsis", "CD4(+) cells in sepsis", None);
+        check("CD4+ cells in sepsis", "CD4 cells in sepsis", None);
+        check("Falls in people aged < 65 years", "Falls in people aged ≥ 65 years", Some(Telling::Signs));
+        check("Falls in people aged &lt;65 years", "Falls in people aged >65 years", Some(Telling::Signs));
+        check("Falls in people aged >= 65 years", "Falls in people aged \\geq 65 years", None);
+        check("Falls in people aged > or =65 years", "Falls in people aged ≥65 years", None);
+        check("C programming for the impatient", "C++ programming for the impatient", Some(Telling::Signs));
+        check("C# programming", "C++ programming", Some(Telling::Signs));
+        check("Long- and short-term loss", "Long and short-term loss", None);
+        check("Vitamin D and the hip", "Vitamin E and the hip", Some(Telling::Letters));
+        check("Hepatitis B vaccination", "Hepatitis C vaccination", Some(Telling::Letters));
+        check("Effect of drug A on sleep", "Effect of drug B on sleep", Some(Telling::Letters));
+        check("Factor V in the blood", "Factor VIII in the blood", Some(Telling::Letters));
+        check("TGF-α in scars", "TGF-β in scars", Some(Telling::Letters));
+        check("Parkinson s disease, a review", "Parkinson's disease: a review", None);
+        check("Falls in men", "Falls in women", Some(Telling::Opposites));
+        check("Falls in men and women", "Falls in women and men", None);
+        check("Repair with mesh", "Repair without mesh", Some(Telling::Opposites));
+        check("Clots in vitro", "Clots in vivo", Some(Telling::Opposites));
+        check("Hyperkalemia in mice", "Hypokalemia in mice", Some(Telling::Opposites));
+        check("Falls of smokers", "Falls of non-smokers", Some(Telling::Opposites));
+        check("Non-smokers and falls", "Nonsmokers and falls", None);
     }
 
     #[test]

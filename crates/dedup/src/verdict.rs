@@ -149,7 +149,7 @@ const SAME_WORK: f64 = 0.5;
 pub fn relation(evidence: &Evidence, probability: Probability) -> Option<Relation> {
     let is_about_other = evidence
         .title
-        .is_some_and(|t| t.notice_differs || t.numbers_differ || t.is_next_part || t.are_notices);
+        .is_some_and(|t| t.notice_differs || t.are_told_apart() || t.is_next_part || t.are_notices);
     let is_alike = evidence.title.is_some_and(|t| t.similarity >= NEAR_TITLE || t.containment >= NEAR_TITLE);
     if probability.same_publication >= 0.5 * probability.same_work && probability.same_work >= SAME_WORK {
         Some(Relation::Duplicate)
@@ -214,6 +214,11 @@ pub fn reason(evidence: &Evidence, (a, b): (&Profile, &Profile)) -> String {
         });
     }
     reasons.extend(place_reason(&evidence.place));
+    match evidence.isbns {
+        Agreement::Same => reasons.push("the same ISBN".to_owned()),
+        Agreement::Other => reasons.push("but other ISBNs".to_owned()),
+        Agreement::Unknown => {}
+    }
     if evidence.is_preprint_of_other {
         reasons.push("one is a preprint".to_owned());
     } else if evidence.venue.is_some_and(|venue| venue.kind_differs) {
@@ -245,6 +250,9 @@ fn place_reason(place: &PlaceEvidence) -> Option<String> {
 }
 
 fn title_reason(title: &TitleEvidence) -> String {
+    if let Some(telling) = title.told_apart_by {
+        return format!("titles alike, but with {}", telling.in_words());
+    }
     let likeness = if title.is_equal {
         "the same title".to_owned()
     } else if title.containment >= 0.999 {
@@ -266,4 +274,90 @@ fn title_reason(title: &TitleEvidence) -> String {
         ""
     };
     likeness + against
+}
+
+#[cfg(test)]
+mod tests {
+    use cognate_corpus::{Paper, PaperId};
+
+    use super::*;
+
+    fn titled(title: &str) -> Paper {
+        let authors = vec!["Ada Eno".to_owned(), "Bo Li".to_owned()];
+        let venue = Some("Journal of Tides".to_owned());
+        Paper { authors, venue, year: Some(2001), ..alone(title) }
+    }
+
+    fn alone(title: &str) -> Paper {
+        Paper { title: Some(title.to_owned()), ..Paper::new(PaperId::new("x").unwrap()) }
+    }
+
+    fn judged(a: &Paper, b: &Paper) -> (Verdict, String) {
+        let (a, b) = (Profile::new(a), Profile::new(b));
+        let judgment = Judgment::new(Evidence::new(&a, &b, None), &Judging::default());
+        (judgment.verdict, reason(&judgment.evidence, (&a, &b)))
+    }
+
+    #[test]
+    fn titles_that_differ_in_little_are_never_duplicates_and_the_reason_says_why() {
+        let check = |a: &str, b: &str, reason: &str| {
+            let (verdict, said) = judged(&titled(a), &titled(b));
+            assert_ne!(verdict, Verdict::Duplicate, "{a} / {b}: {said}");
+            assert!(said.contains(reason) && !said.contains("the same title"), "{a} / {b}: {said}");
+        };
+        check(
+            "Relapse of HER2+ tumours after surgery",
+            "Relapse of HER2- tumours after surgery",
+            "other signs",
+        );
+        check("Falls in people aged < 65 years", "Falls in people aged ≥ 65 years", "other signs");
+        check("C programming for the impatient", "C++ programming for the impatient", "other signs");
+        check("CD4+ cells in sepsis", "CD4- cells in sepsis", "other signs");
+        check("Vitamin D and fractures of the hip", "Vitamin E and fractures of the hip", "other letters");
+        check("Hepatitis B vaccination in nurses", "Hepatitis C vaccination in nurses", "other letters");
+        check("Fractures of the hip in men", "Fractures of the hip in women", "opposite words");
+        check("Closure of the colon with a drain", "Closure of the colon without a drain", "opposite words");
+        check("Diabetes type I in schools", "Diabetes type II in schools", "other numbers");
+        for (a, b) in [
+            ("CD4+ cells in sepsis", "CD4(+) cells in sepsis"),
+            ("Falls in people aged >= 65 years", "Falls in people aged ≥65 years"),
+        ] {
+            assert_eq!(judged(&titled(a), &titled(b)).0, Verdict::Duplicate, "{a} / {b}");
+        }
+    }
+
+    #[test]
+    fn texts_that_differ_in_the_letter_of_their_titles_are_of_two_papers() {
+        let drug = |letter: &str| {
+            let text = format!(
+                "We gave drug {letter} to forty people who slept badly, and a placebo to forty others. Those who had \
+                 drug {letter} slept an hour longer each night, and none of them fell ill."
+            );
+            Paper { abstract_text: Some(text), ..titled(&format!("Effect of drug {letter} on sleep")) }
+        };
+        assert_ne!(judged(&drug("A"), &drug("B")).0, Verdict::Duplicate);
+        assert_eq!(judged(&drug("A"), &drug("A")).0, Verdict::Duplicate);
+    }
+
+    #[test]
+    fn a_title_that_many_papers_have_needs_more() {
+        for title in ["Depression", "Index", "Author index"] {
+            assert_ne!(judged(&alone(title), &alone(title)).0, Verdict::Duplicate, "{title}");
+        }
+        let long = "Tides and the harbours that they fill";
+        assert_eq!(judged(&alone(long), &alone(long)).0, Verdict::Duplicate);
+        let index = |issue: &str, pages: &str| Paper {
+            volume: Some("409".to_owned()),
+            issue: Some(issue.to_owned()),
+            pages: Some(pages.to_owned()),
+            authors: Vec::new(),
+            ..titled("Author index")
+        };
+        assert_ne!(judged(&index("1", "1"), &index("2", "99")).0, Verdict::Duplicate);
+        let chapter =
+            |isbn: &str| Paper { isbn: vec![isbn.to_owned()], ..titled("Index of all plants by name") };
+        let (verdict, said) = judged(&chapter("9783161484100"), &chapter("9780306406157"));
+        assert!(verdict != Verdict::Duplicate && said.contains("but other ISBNs"), "{said}");
+        assert_eq!(judged(&chapter("9780306406157"), &chapter("0306406152")).0, Verdict::Duplicate);
+    }
 }

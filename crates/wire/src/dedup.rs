@@ -267,7 +267,6 @@ pub struct CheckedBody {
     id: PaperId,
     verdict: &'static str,
     matched_to: Option<PaperId>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
     matches: Vec<FoundBody>,
 }
 

@@ -111,6 +111,12 @@ fn check_one(
     for stored in look_up(&Lookup { ids: vec![record.id.clone()], identifiers: Vec::new() })? {
         candidates.insert(stored.paper.id.clone(), (stored.row, stored.paper));
     }
+    // Of papers that have a title in common with hundreds, search finds some.
+    let mut itself: BTreeSet<u32> = BTreeSet::new();
+    for stored in moment.read(|reader| reader.with_record(record))? {
+        itself.insert(stored.row);
+        candidates.insert(stored.paper.id.clone(), (stored.row, stored.paper));
+    }
     let params = SearchParams { exact, ..SearchParams::new(N_NEAREST) };
     let mut rows: Vec<u32> = Vec::new();
     if let Some(vector) = vector {
@@ -136,12 +142,29 @@ fn check_one(
             None => None,
         };
         let other = Profile::new(&paper).without(containers);
+        let evidence = Evidence::new(&profile, &other, score);
+        let (title, score) = (paper.title.clone(), score.unwrap_or(0.0));
+        let sameness = sameness(record, &paper, itself.contains(&row));
+        if let Some(sameness) = sameness {
+            // Two libraries may have one citation key.
+            let is_unlike = evidence.title.is_some_and(|t| t.similarity < UNLIKE && t.containment < UNLIKE);
+            let (verdict, reason) = match sameness {
+                Sameness::Id if is_unlike => (Verdict::Review, "the same id, but another title"),
+                Sameness::Id => (Verdict::Duplicate, "the same id"),
+                Sameness::Record => (Verdict::Duplicate, "the same record"),
+            };
+            let (kind, relation) = (Kind::SameRecord, Some(Relation::Duplicate));
+            let probability = if verdict == Verdict::Duplicate { 1.0 } else { 0.5 };
+            let reason = reason.to_owned();
+            matches.push(Found { id, title, verdict, score, probability, kind, relation, reason });
+            continue;
+        }
         // What a person said goes before everything else.
         let label = moment.read(|reader| reader.label(&record.id, &id))?;
         if label == Some(false) {
             continue;
         }
-        let mut judgment = Judgment::new(Evidence::new(&profile, &other, score), judging);
+        let mut judgment = Judgment::new(evidence, judging);
         if label == Some(true) {
             (judgment.verdict, judgment.probability) = (Verdict::Duplicate, 1.0);
         }
@@ -150,15 +173,37 @@ fn check_one(
         if judgment.verdict != Verdict::Distinct || is_told {
             let reason = reason(&judgment.evidence, (&profile, &other));
             let Judgment { verdict, probability, kind, relation, .. } = judgment;
-            let (title, score) = (paper.title, score.unwrap_or(0.0));
             matches.push(Found { id, title, verdict, score, probability, kind, relation, reason });
         }
     }
-    // Stable, so that ties stay in order of id.
-    matches.sort_by(|a, b| b.probability.total_cmp(&a.probability));
+    // The record's own paper before all others. Stable, so that ties stay in order of id.
+    matches.sort_by(|a, b| {
+        let is_other = |found: &Found| found.id != record.id;
+        b.probability.total_cmp(&a.probability).then(is_other(a).cmp(&is_other(b)))
+    });
     matches.truncate(MAX_MATCHES);
     let verdict = matches.first().map_or(Verdict::Distinct, |found| found.verdict);
     Ok(CheckedRecord { id: record.id.clone(), verdict, matches })
+}
+
+/// Titles that have less than this in common are of two papers.
+const UNLIKE: f32 = 0.5;
+
+/// How a record is the paper that is stored.
+enum Sameness {
+    /// It has its id.
+    Id,
+    /// It says the same.
+    Record,
+}
+
+/// `is_stored`: whether the store holds exactly this record of the paper.
+fn sameness(record: &Paper, paper: &Paper, is_stored: bool) -> Option<Sameness> {
+    if record.id == paper.id {
+        return Some(Sameness::Id);
+    }
+    let says_the_same = || Paper { id: record.id.clone(), ..paper.clone() } == *record;
+    (is_stored || says_the_same()).then_some(Sameness::Record)
 }
 
 /// The identifiers of these records that papers of unlike titles carry, in the store or among the records.

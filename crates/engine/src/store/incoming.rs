@@ -16,7 +16,6 @@ use std::sync::Arc;
 
 use cognate_corpus::{Identity, Paper, PaperId, Place, Record};
 use rusqlite::Connection;
-use sha2::{Digest, Sha256};
 
 use super::Store;
 use super::checksum::Soundness;
@@ -114,8 +113,7 @@ impl Incoming {
             place: format!("paper `{}`", record.paper.id),
             source,
         })?;
-        let mut hash = [0; HASH_BYTES];
-        hash.copy_from_slice(&Sha256::digest(&json)[..HASH_BYTES]);
+        let hash = records::hash_of(&json);
         let file: &str = &record.place.file;
         let (name, is_file) = match &policy.source {
             RecordSource::Named(name) => (name.clone(), false),

@@ -12,7 +12,8 @@ use rusqlite::{Connection, OptionalExtension, Row};
 use serde::de::DeserializeOwned;
 
 use super::checksum::Soundness;
-use super::{Readers, checksum, model};
+use super::write::json;
+use super::{Readers, checksum, model, records};
 use crate::error::EngineError;
 use crate::stored_model::StoredModel;
 
@@ -238,6 +239,22 @@ impl Reader {
         }
         papers.sort_by(|a, b| a.paper.id.cmp(&b.paper.id));
         papers.dedup_by_key(|stored| stored.row);
+        Ok(papers)
+    }
+
+    /// The papers of which exactly this record is stored, in order of row; at most 8.
+    pub(crate) fn with_record(&self, record: &Paper) -> Result<Vec<StoredPaper>, EngineError> {
+        let hash = records::hash_of(json(record, record)?.as_bytes());
+        let sql = format!(
+            "SELECT {PAPER_COLUMNS} FROM papers WHERE deleted = 0 \
+             AND row IN (SELECT row FROM records WHERE hash = ?1) ORDER BY row LIMIT 8"
+        );
+        let mut statement = self.prepare_cached(&sql)?;
+        let mut rows = statement.query([hash.as_slice()])?;
+        let mut papers = Vec::new();
+        while let Some(row) = rows.next()? {
+            papers.push(paper_of(row)?);
+        }
         Ok(papers)
     }
 

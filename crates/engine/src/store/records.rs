@@ -6,6 +6,7 @@ use std::collections::HashMap;
 
 use cognate_corpus::{Paper, PaperId};
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
+use sha2::{Digest, Sha256};
 
 use super::DELETED;
 use super::read::{PAPER_COLUMNS, paper_of};
@@ -14,6 +15,13 @@ use crate::error::EngineError;
 
 /// Bytes of a record's hash: half of a SHA-256.
 pub(super) const HASH_BYTES: usize = 16;
+
+/// By what a record is known among others: everything that it says, as JSON.
+pub(super) fn hash_of(json: &[u8]) -> [u8; HASH_BYTES] {
+    let mut hash = [0; HASH_BYTES];
+    hash.copy_from_slice(&Sha256::digest(json)[..HASH_BYTES]);
+    hash
+}
 
 /// Who says a record.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
