@@ -241,3 +241,164 @@ fn a_pasted_abstract_with_quotation_marks_finds_its_paper() {
         assert_eq!((ids(&answer)[0].as_str(), ids(&answer).len()), (paper["id"].as_str().unwrap(), 10));
     }
 }
+
+#[test]
+fn papers_without_a_text_are_found_by_name_and_by_filters() {
+    let (_cognate, server) = serve();
+    let papers = r#"[{"id": "s/2", "year": 2024, "authors": ["Nobody Special"], "doi": "10.5555/empty.1"},
+        {"id": "two words", "title": "A paper on nautilus shells", "abstract": "Shells grow in spirals.", "year": 2020}]"#;
+    assert_eq!(server.post("/v1/papers", JSON, papers).status, 200);
+    for q in ["10.5555/empty.1", "https://doi.org/10.5555/empty.1", "s/2"] {
+        let answer = search(&server, json!({"q": q, "facets": "year"}));
+        assert_eq!((ids(&answer), &answer["total"]), (vec!["s/2".to_owned()], &json!(1)), "{q}");
+        assert_eq!(search(&server, json!({"q": q, "year": "2020"}))["total"], 0, "{q}");
+    }
+    assert_eq!(ids(&search(&server, json!({"q": "two words"})))[0], "two words");
+    // Lists without a question have all papers, rankings those that can be ranked.
+    for filter in [json!({}), json!({"year": "1990-"})] {
+        let mut asked = json!({"limit": 100, "facets": "year"});
+        asked.as_object_mut().unwrap().extend(filter.as_object().unwrap().clone());
+        let all = search(&server, asked.clone());
+        assert_eq!(
+            (&all["total"], ids(&all).len(), ids(&all)[0].as_str()),
+            (&json!(14), 14, "s/2"),
+            "{filter}"
+        );
+        assert_eq!(all["facets"]["year"].as_array().unwrap().len(), 13, "{filter}");
+        for mode in ["hybrid", "semantic"] {
+            asked.as_object_mut().unwrap().extend([
+                ("q".to_owned(), json!("shells")),
+                ("mode".to_owned(), json!(mode)),
+                ("min_relevance".to_owned(), json!(0)),
+            ]);
+            let ranked = search(&server, asked.clone());
+            assert_eq!((&ranked["total"], ids(&ranked).len()), (&json!(13), 13), "{mode} {filter}");
+        }
+    }
+    assert_eq!(server.page("/papers/s/2").status, 200);
+    assert!(server.page("/library?seed=s%2F2").html.contains("no text to compare"));
+    let similar = server.get("/v1/papers/s/2/similar");
+    assert_eq!(similar.status, 400);
+    assert!(similar.body.to_string().contains("s/2 has neither title nor abstract"), "{}", similar.body);
+    assert_eq!(server.status("/v1/recommend", JSON, r#"{"positive": ["s/2"]}"#), 400);
+    let best = server.post(
+        "/v1/recommend",
+        JSON,
+        r#"{"positive": ["energy"], "strategy": "best_score", "limit": 50}"#,
+    );
+    assert_eq!((&best.body["total"], ids(&best.body).len()), (&json!(12), 12));
+}
+
+#[test]
+fn everything_above_a_score_is_asked_for_as_in_a_search() {
+    let (_cognate, server) = serve();
+    let range = |q: &str| -> Vec<String> {
+        let body = json!({"q": q, "min_score": -1, "fields": "id"}).to_string();
+        let lines = server.lines("/v1/search/range", JSON, &body);
+        assert_eq!(lines[0]["total"], lines.len() - 1, "{q}");
+        lines[1..].iter().map(|hit| hit["id"].as_str().unwrap().to_owned()).collect()
+    };
+    for (q, expected) in [
+        ("\"dark matter\"", vec!["cusps", "matter"]),
+        ("\"dark matter\" -halo", vec!["matter"]),
+        ("halos author:nord", vec!["cusps"]),
+    ] {
+        let mut found = range(q);
+        found.sort();
+        assert_eq!(found, expected, "{q}");
+    }
+    assert!(!range("dark -halo").contains(&"cusps".to_owned()));
+    for q in ["10.1039/C8CP06037A", "1805.11924"] {
+        let asked = json!({"q": q, "limit": 12});
+        assert_eq!(range(q), ids(&search(&server, asked)), "{q}");
+    }
+    assert_eq!(range("how bats hear").len(), 12);
+    assert_eq!(server.status("/v1/search/range", JSON, r#"{"q": "author:nord", "min_score": 0}"#), 400);
+}
+
+#[test]
+fn what_would_change_no_answer_is_refused() {
+    let (_cognate, server) = serve();
+    for (path, name) in [
+        ("q=1805.11924&min_relevance=0.2", "min_relevance"),
+        ("year=2018&min_relevance=0.2", "min_relevance"),
+        ("q=author:nord&min_relevance=0.2", "min_relevance"),
+        ("q=author:nord&min_score=0.2", "min_score"),
+    ] {
+        let answer = server.get(&format!("/v1/search?{path}"));
+        assert_eq!(answer.status, 400, "{path}: {}", answer.body);
+        assert!(
+            answer.body.to_string().contains(&format!("`{name}`: expected none")),
+            "{path}: {}",
+            answer.body
+        );
+    }
+    for wanted in ["q=1805.11924&sort=newest", "year=2018&sort=newest", "q=bats&min_relevance=0.2"] {
+        assert_eq!(server.get(&format!("/v1/search?{wanted}")).status, 200, "{wanted}");
+    }
+    let saved = |more: Value| {
+        let mut body = json!({"name": "Bats"});
+        body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        server.post("/v1/saved", JSON, &body.to_string())
+    };
+    for (name, wrong) in [
+        ("mode", json!({"seeds": ["energy"], "mode": "keyword"})),
+        ("semantic_ratio", json!({"seeds": ["energy"], "semantic_ratio": 0.5})),
+        ("min_relevance", json!({"seeds": ["energy"], "q": "bats", "min_relevance": 0.5})),
+        ("min_relevance", json!({"categories": "q-bio", "min_relevance": 0.5})),
+    ] {
+        let answer = saved(wrong.clone());
+        assert_eq!(answer.status, 400, "{wrong}: {}", answer.body);
+        assert!(answer.body.to_string().contains(&format!("`{name}`: expected none")), "{}", answer.body);
+    }
+    assert!(saved(json!({"q": "bats", "mode": "keyword", "min_relevance": 0.5})).status < 300);
+}
+
+#[test]
+fn papers_with_nothing_of_a_word_do_not_pass_for_answers() {
+    let cognate = Cognate::with_demo();
+    let server = cognate.serve(&[]);
+    let papers = r#"{"id": "s/4", "title": "Octopus", "abstract": "The octopus. Octopuses, and what an octopus does."}"#;
+    assert_eq!(server.post("/v1/papers", JSON, papers).status, 200);
+    for word in ["octopus", "asthma", "penguins", "sleep", "galaxy"] {
+        let answer = search(&server, json!({"q": word, "limit": 1000, "min_relevance": 0.15}));
+        assert!(answer["total"].as_u64().unwrap() < 50, "{word}: {}", answer["total"]);
+        for hit in answer["data"].as_array().unwrap() {
+            let (cosine, keyword) = (&hit["scores"]["semantic"], &hit["scores"]["keyword"]);
+            assert!(keyword.as_f64().unwrap() > 0.0 || cosine.as_f64().unwrap() > 0.3, "{word}: {hit}");
+        }
+        // The same wherever pages are cut, and in lists that nobody looks through.
+        let paged = |offset: usize| {
+            ids(&search(&server, json!({"q": word, "limit": 3, "offset": offset, "min_relevance": 0.15})))
+        };
+        let pages: Vec<String> = (0..ids(&answer).len()).step_by(3).flat_map(paged).collect();
+        assert_eq!(pages, ids(&answer), "{word}");
+        let newest = search(&server, json!({"q": word, "limit": 1000, "sort": "newest"}));
+        assert_eq!(sorted(&newest), sorted(&answer), "{word}");
+    }
+    let octopus = search(&server, json!({"q": "octopus", "min_relevance": 0.15}));
+    assert_eq!(ids(&octopus)[0], "s/4");
+}
+
+#[test]
+fn explanations_say_which_ranking_a_paper_is_in() {
+    let (_cognate, server) = serve();
+    let explained = |mode: &str| {
+        let answer = search(&server, json!({"q": "telescope", "mode": mode, "limit": 12, "explain": true}));
+        answer["data"].as_array().unwrap().clone()
+    };
+    let hits = explained("hybrid");
+    assert_eq!(hits.len(), 12);
+    for hit in &hits {
+        let why = &hit["explanation"];
+        assert_eq!(why["keyword"].is_null(), why["matched_terms"].as_array().unwrap().is_empty(), "{why}");
+    }
+    assert_eq!(hits.iter().filter(|hit| !hit["explanation"]["keyword"].is_null()).count(), 1);
+    for (mode, part) in [("semantic", "semantic"), ("keyword", "keyword")] {
+        let hits = explained(mode);
+        let scaled = |hit: &Value| hit["explanation"][part]["scaled"].as_f64().unwrap();
+        assert_eq!(scaled(&hits[0]), 1.0, "{mode}");
+        assert!(hits.iter().all(|hit| (0.0..=1.0).contains(&scaled(hit))), "{mode}");
+        assert!(hits.iter().skip(1).all(|hit| scaled(hit) > 0.0), "{mode}");
+    }
+}

@@ -160,6 +160,12 @@ pub enum EngineError {
         /// What was asked for.
         key: String,
     },
+    /// The paper has neither title nor abstract, so nothing can be near to it.
+    #[error("{id} has neither title nor abstract: there is no text to compare")]
+    PaperWithoutText {
+        /// The paper's id.
+        id: String,
+    },
     /// The paper that fits what was asked for was dropped as a duplicate.
     #[error(
         "{key:?} names {id}, which was dropped as a duplicate of {kept}; `cognate dedup undo --paper {id}` brings it back"
@@ -240,6 +246,7 @@ impl EngineError {
             | Self::Dedup(_)
             | Self::Read(_)
             | Self::BadRecord(_)
+            | Self::PaperWithoutText { .. }
             | Self::Superseded => Fault::Caller,
             Self::PaperNotFound { .. }
             | Self::PaperDropped { .. }

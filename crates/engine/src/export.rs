@@ -1,12 +1,12 @@
 //! Every paper that fits, for other programs: no limit on their number, and no cut by relevance.
 
-use cognate_corpus::identifier;
 use roaring::RoaringBitmap;
 
 use crate::cancel::Cancel;
 use crate::engine::Engine;
 use crate::error::EngineError;
 use crate::filter::Filter;
+use crate::papers::named_by;
 use crate::query_language::{self, Understood};
 use crate::search::{MAX_QUERY_CHARS, SearchOptions};
 use crate::store::{Reader, StoredPaper};
@@ -113,14 +113,9 @@ impl Engine {
         filter: &Filter,
     ) -> Result<Option<RoaringBitmap>, EngineError> {
         let catalog = &moment.snapshot.catalog;
-        let mut lookup = identifier::lookup(query);
-        lookup.ids.retain(|id| !id.as_str().contains(char::is_whitespace));
-        if !lookup.is_empty() {
-            let papers = moment.read(|reader| reader.look_up(&lookup))?;
-            let named: RoaringBitmap = papers.iter().map(|stored| stored.row).collect();
-            if !named.is_empty() {
-                return Ok(Some(if filter.is_empty() { named } else { named & catalog.matching(filter) }));
-            }
+        let named: RoaringBitmap = named_by(moment, query)?.into_iter().collect();
+        if !named.is_empty() {
+            return Ok(Some(if filter.is_empty() { named } else { named & catalog.matching(filter) }));
         }
         let Understood { text, words, filter: of_query, .. } = query_language::understand(query);
         let options = SearchOptions { filter: filter.clone(), ..SearchOptions::default() };

@@ -7,6 +7,7 @@ use cognate_corpus::{Paper, PaperId, identifier};
 use crate::engine::Engine;
 use crate::error::EngineError;
 use crate::store::{DroppedPaper, Reader, SourceCounts, StoredPaper};
+use crate::view::Moment;
 
 impl Engine {
     /// The papers meant by `key`, the fullest first, ties by id: the one whose id it is, else all that carry the
@@ -104,6 +105,19 @@ fn not_found(reader: &Reader, key: &str) -> Result<EngineError, EngineError> {
         Some(DroppedPaper { id, kept, .. }) => EngineError::PaperDropped { key: key.to_owned(), id, kept },
         None => EngineError::PaperNotFound { key: key.to_owned() },
     })
+}
+
+/// The rows of the papers that a query names rather than describes: it is their id, or a DOI, arXiv id,
+/// PMID, PMCID or ACL id of theirs, bare, labelled or as a URL.
+pub(crate) fn named_by(moment: &Moment<'_>, query: &str) -> Result<Vec<u32>, EngineError> {
+    let query = query.trim();
+    let mut lookup = identifier::lookup(query);
+    // Words in brackets or quotation marks name no paper, unless its id has them too.
+    lookup.ids.retain(|id| id.as_str() == query || !id.as_str().contains(char::is_whitespace));
+    if lookup.is_empty() {
+        return Ok(Vec::new());
+    }
+    moment.read(|reader| Ok(reader.look_up(&lookup)?.iter().map(|stored| stored.row).collect()))
 }
 
 /// How much is known of a paper: an abstract counts most, then how many fields say something.

@@ -42,6 +42,10 @@ impl SavedRequest {
                 format!("`{RATIO_SCALE}`"),
             ));
         }
+        let (without_effect, why) = without_effect(&body);
+        if let Some(name) = without_effect.iter().find(|name| body.contains_key(**name)) {
+            return Err(invalid(name, why, body[*name].to_string()));
+        }
         question_of(&body)?;
         if body.contains_key(RATIO) {
             body.insert(RATIO_SCALE.to_owned(), Value::from(2));
@@ -55,12 +59,28 @@ const RATIO: &str = "semantic_ratio";
 /// Which scale it is of; absent before there was a second.
 const RATIO_SCALE: &str = "ratio_scale";
 
-/// A stored request as this release asks it, without the mark of the ratio's scale. On the first scale, cosine and BM25
+/// The parameters that change no answer to such a request, and why.
+fn without_effect(request: &Map<String, Value>) -> (&'static [&'static str], &'static str) {
+    let has_seeds = request.get("seeds").and_then(Value::as_array).is_some_and(|seeds| !seeds.is_empty());
+    let is_blank = |query: &Value| query.as_str().is_some_and(|query| query.trim().is_empty());
+    if has_seeds {
+        (&["mode", RATIO, "min_relevance"], "none with `seeds`, to which papers are near by meaning")
+    } else if request.get("q").is_none_or(is_blank) {
+        (&["min_relevance"], "none without `q`: filters alone give papers no relevance")
+    } else {
+        (&[], "")
+    }
+}
+
+/// A stored request as this release asks it, without what changes no answer, which earlier ones took, and without the mark of the ratio's scale. On the first scale, cosine and BM25
 /// went from 0, for the thousandth of their ranking, to 1; on this one they go from the least that there can be. So a
 /// difference in cosine was a part of the sum that is [`STRETCH`] times as large as now, and the ratio that has its
 /// effect is larger.
 fn of_this_release(mut request: Map<String, Value>) -> Map<String, Value> {
     let scale = request.remove(RATIO_SCALE);
+    for name in without_effect(&request).0 {
+        request.remove(*name);
+    }
     if scale.is_none()
         && let Some(ratio) = request.get(RATIO).and_then(Value::as_f64)
     {

@@ -5,8 +5,8 @@ use std::str::FromStr;
 
 use cognate_corpus::export::{ExportFormat, UnknownExportFormat};
 use cognate_engine::{
-    EngineError, ExportRequest, Filter, Page, RELEVANCE_CUT, RangeRequest, RecommendRequest, SearchOptions,
-    SearchRequest, Seed, SemanticRatio, Sort,
+    EngineError, ExportRequest, Filter, Page, RangeRequest, RecommendRequest, SearchOptions, SearchRequest,
+    Seed, SemanticRatio, Sort,
 };
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
@@ -287,7 +287,8 @@ impl SearchParams {
         // Where what comes first is not the best, or nobody looks on, what does not fit is left out.
         let is_cut = shared.sort == Sort::Newest || self.format.is_some();
         let options = SearchOptions {
-            min_relevance: self.min_relevance.or(is_cut.then_some(RELEVANCE_CUT)),
+            min_relevance: self.min_relevance,
+            only_fitting: is_cut,
             mode: self.mode.as_deref().map(str::parse).transpose()?.unwrap_or_default(),
             semantic_ratio: self.semantic_ratio.map(RatioParam::to_ratio).transpose()?.flatten(),
             explain: self.explain,
@@ -339,7 +340,8 @@ impl SavedParams {
             mode: self.mode.as_deref().map(str::parse).transpose()?.unwrap_or_default(),
             semantic_ratio: self.semantic_ratio.map(RatioParam::to_ratio).transpose()?.flatten(),
             page: Page::new(Some(self.limit.unwrap_or(default_limit)), None, self.min_score)?,
-            min_relevance: Some(self.min_relevance.unwrap_or(RELEVANCE_CUT)),
+            min_relevance: self.min_relevance,
+            only_fitting: true,
             ..self.shared_options()?
         })
     }

@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use unicode_segmentation::UnicodeSegmentation;
 
 use super::Ranked;
-use super::fusion::DEPTH;
+use super::fusion::{self, DEPTH};
 use super::rank::{Candidate, Question};
 use super::response::{BestSentence, Explanation, Hit, Part};
 use super::sentences::{Sentence, sentences};
@@ -39,15 +39,24 @@ impl Engine {
                 Some(words) => keywords.matched_terms(words, candidate.row)?,
                 None => Vec::new(),
             };
-            let part = |score: fn(&Candidate) -> Option<f32>, scaled: f32| {
+            let is_fused = ranked.ranking.ratio.is_some();
+            let part = |score: fn(&Candidate) -> Option<f32>, fused: f32, lowest: f32| {
                 let own = score(candidate)?;
-                let is_better = |other: &&Candidate| score(other).is_some_and(|other| other > own);
-                let rank = 1 + ranked.ranking.candidates.iter().filter(is_better).count();
+                let others = || ranked.ranking.candidates.iter().filter_map(score);
+                let rank = 1 + others().filter(|other| *other > own).count();
+                // Where one ranking makes the score, it is scaled as it would be for a sum.
+                let alone = || fusion::scaled(own, (lowest, others().fold(own, f32::max)));
+                let scaled = if is_fused { fused } else { alone() };
                 Some(Part { rank: (rank <= DEPTH).then_some(rank), score: own, scaled })
             };
             hit.explanation = Some(Explanation {
-                semantic: part(|candidate| candidate.semantic, candidate.scaled.0),
-                keyword: part(|candidate| candidate.keyword, candidate.scaled.1),
+                semantic: part(|candidate| candidate.semantic, candidate.scaled.0, -1.0),
+                // A paper without a word of the query is in no ranking by words.
+                keyword: part(
+                    |candidate| candidate.keyword.filter(|score| *score > 0.0),
+                    candidate.scaled.1,
+                    0.0,
+                ),
                 semantic_ratio: ranked.ranking.ratio,
                 neighbours: ranked.ranking.ratio.map(|_| candidate.neighbours),
                 best_sentence,

@@ -96,7 +96,7 @@ impl Fusion {
 }
 
 /// Where `score` lies between the lowest and the best.
-fn scaled(score: f32, (lowest, best): (f32, f32)) -> f32 {
+pub(super) fn scaled(score: f32, (lowest, best): (f32, f32)) -> f32 {
     let range = best - lowest;
     if range > 0.0 { ((score - lowest) / range).clamp(0.0, 1.0) } else { 0.0 }
 }

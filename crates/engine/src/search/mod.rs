@@ -20,8 +20,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use cognate_corpus::identifier;
 use cognate_index::SearchPath;
+use cognate_vector::UnitVector;
 
 pub use range::{RangeHits, RangeRequest};
 pub use recommend::{MAX_SEEDS, RecommendRequest, Seed, Strategy};
@@ -38,8 +38,9 @@ use crate::cancel::Cancel;
 use crate::engine::Engine;
 use crate::error::EngineError;
 use crate::model::Model;
-use crate::papers::paper_of_key;
+use crate::papers::{named_by, paper_of_key};
 use crate::query_language::{self, Understood};
+use crate::store::StoredPaper;
 use crate::view::{Moment, Snapshot};
 use crate::works::Works;
 use rank::{Candidate, Question, Ranking, Target};
@@ -79,6 +80,12 @@ impl Engine {
         self.at_one_moment(&view, &mut |moment| {
             let named = named_by(moment, query)?;
             if let Some(&first) = named.first() {
+                // A saved query asks on, whatever came.
+                if options.within.is_none() {
+                    options.refuse_relevance(
+                        "where `q` is the id of a paper: papers near one have no relevance",
+                    )?;
+                }
                 let question = Question {
                     words: None,
                     target: moment.vector(first)?.map(Target::Known),
@@ -141,8 +148,8 @@ impl Engine {
     /// The papers nearest to the one that `key` names (see [`Engine::paper`]), without that paper.
     ///
     /// # Errors
-    /// [`EngineError::Superseded`] if it was cancelled, [`EngineError::PaperNotFound`], [`EngineError::InvalidRequest`], or
-    /// a failure of the store.
+    /// [`EngineError::Superseded`] if it was cancelled, [`EngineError::PaperNotFound`], [`EngineError::PaperWithoutText`],
+    /// [`EngineError::InvalidRequest`], or a failure of the store.
     pub fn similar(
         &self,
         cancel: &Cancel,
@@ -156,9 +163,9 @@ impl Engine {
             return Ok(empty_answer(options, started));
         };
         self.at_one_moment(&view, &mut |moment| {
-            let row = moment.read(|reader| paper_of_key(reader, key))?.row;
-            // Nothing is near to a paper without a text.
-            let Some(vector) = moment.vector(row)? else { return Ok(empty_answer(options, started)) };
+            let stored = moment.read(|reader| paper_of_key(reader, key))?;
+            let vector = vector_of(moment, &stored)?;
+            let row = stored.row;
             let question = Question {
                 words: None,
                 target: Some(Target::Known(vector)),
@@ -220,16 +227,10 @@ impl Engine {
     }
 }
 
-/// The rows of the papers that a query names rather than describes: it is their id, or a DOI, arXiv id,
-/// PMID, PMCID or ACL id of theirs, bare, labelled or as a URL.
-fn named_by(moment: &Moment<'_>, query: &str) -> Result<Vec<u32>, EngineError> {
-    let query = query.trim();
-    let mut lookup = identifier::lookup(query);
-    lookup.ids.retain(|id| !id.as_str().contains(char::is_whitespace));
-    if lookup.is_empty() {
-        return Ok(Vec::new());
-    }
-    moment.read(|reader| Ok(reader.look_up(&lookup)?.iter().map(|stored| stored.row).collect()))
+/// The vector of a paper.
+fn vector_of(moment: &Moment<'_>, stored: &StoredPaper) -> Result<UnitVector, EngineError> {
+    let vector = moment.vector(stored.row)?;
+    vector.ok_or_else(|| EngineError::PaperWithoutText { id: stored.paper.id.to_string() })
 }
 
 /// Reads the papers of a page, and counts its facets.
@@ -248,7 +249,9 @@ fn read_page(
     });
     let mut hits = read_hits(moment, &candidates)?;
     if let Some(evidence) = &ranking.evidence {
-        hits.iter_mut().for_each(|hit| hit.relevance = Some(evidence.relevance(hit.score)));
+        let of_row: HashMap<u32, f32> =
+            candidates.iter().map(|own| (own.row, own.relevance(evidence))).collect();
+        hits.iter_mut().for_each(|hit| hit.relevance = of_row.get(&hit.paper.row).copied());
     }
     let response = SearchResponse {
         total: ranking.total,

@@ -1,13 +1,17 @@
 //! Everything above a score.
 
+use cognate_keyword::Query;
 use cognate_vector::{Scored, UnitVector};
 
 use super::request::{Page, check_query, invalid};
 use super::response::{Hit, Scores};
+use super::vector_of;
 use crate::cancel::Cancel;
 use crate::engine::Engine;
 use crate::error::EngineError;
-use crate::filter::Filter;
+use crate::filter::{Clause, Filter};
+use crate::papers::named_by;
+use crate::query_language::{self, Understood};
 use crate::store::Reader;
 use crate::view::Snapshot;
 
@@ -89,21 +93,51 @@ impl RangeHits {
 
 impl Engine {
     /// Every paper that passes the filter and whose cosine to the query is at least `min_score`: complete,
-    /// by exact search.
+    /// by exact search. The query is read as a search reads it: its phrases and operators say which papers may be
+    /// answers, and where it is the id or an identifier of a paper, that paper is what they are near to.
     ///
     /// # Errors
-    /// [`EngineError::Superseded`] if it was cancelled before the query's turn came;
+    /// [`EngineError::Superseded`] if it was cancelled before the query's turn came; [`EngineError::InvalidRequest`] for
+    /// filters alone; [`EngineError::PaperWithoutText`];
     /// [`EngineError`] if the model cannot be loaded or the store cannot be read.
     pub fn range(&self, cancel: &Cancel, request: &RangeRequest) -> Result<RangeHits, EngineError> {
         let Some(view) = self.view()? else {
             return Ok(RangeHits { rows: Vec::new().into_iter(), total: 0, reader: None });
         };
-        let query = self.model_of_view()?.queries.embed(&request.query, cancel)?;
+        let Understood { text, words, filter, .. } = query_language::understand(&request.query);
+        let mut filter_of_all = request.filter.clone();
+        if !filter.is_empty() {
+            filter_of_all.must.push(Clause::Filter(filter));
+            filter_of_all.check_size()?;
+        }
+        let mut asked: Option<UnitVector> = None;
         let mut is_first = true;
         loop {
             // What is read later, while the answer is on its way, must be of the same moment.
             let moment = view.exact_moment(&self.store)?;
-            let found = near(&moment.snapshot, &query, request);
+            let named = match named_by(&moment, &request.query)?.first() {
+                Some(&row) => moment.read(|reader| reader.papers(&[row]))?.remove(&row),
+                None => None,
+            };
+            let found = if let Some(stored) = named {
+                near(
+                    &moment.snapshot,
+                    &vector_of(&moment, &stored)?,
+                    (&request.filter, None),
+                    request.min_score,
+                )
+            } else {
+                if text.is_empty() {
+                    return Err(invalid("q", "words to be near to".to_owned(), "filters alone"));
+                }
+                let vector = match asked.take() {
+                    Some(vector) => vector,
+                    None => self.model_of_view()?.queries.embed(&text, cancel)?,
+                };
+                let near = near(&moment.snapshot, &vector, (&filter_of_all, Some(&words)), request.min_score);
+                asked = Some(vector);
+                near
+            };
             if let Err(error) = &found
                 && is_first
                 && view.recover(&self.store, &moment.snapshot, error)?
@@ -118,9 +152,18 @@ impl Engine {
     }
 }
 
-/// The rows that pass the filter and are near enough, best first.
-fn near(snapshot: &Snapshot, query: &UnitVector, request: &RangeRequest) -> Result<Vec<Scored>, EngineError> {
-    let allowed =
-        if request.filter.is_empty() { None } else { Some(snapshot.catalog.matching(&request.filter)) };
-    Ok(snapshot.vectors.at_least(query, request.min_score, allowed.as_ref())?.collect())
+/// The rows that pass the filter, have the phrases that `words` requires, and are near enough, best first.
+fn near(
+    snapshot: &Snapshot,
+    vector: &UnitVector,
+    (filter, words): (&Filter, Option<&Query>),
+    min_score: f32,
+) -> Result<Vec<Scored>, EngineError> {
+    let mut allowed = if filter.is_empty() { None } else { Some(snapshot.catalog.matching(filter)) };
+    if let Some(words) = words.filter(|words| words.is_restricted())
+        && let Some(permitted) = snapshot.keywords.rank(words)?.permitted()
+    {
+        allowed = Some(allowed.map_or_else(|| permitted.clone(), |allowed| allowed & permitted));
+    }
+    Ok(snapshot.vectors.at_least(vector, min_score, allowed.as_ref())?.collect())
 }

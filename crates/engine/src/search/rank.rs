@@ -102,6 +102,11 @@ impl Candidate {
         }
     }
 
+    /// How likely it is that it is what was asked for, from 0 to 1.
+    pub(super) fn relevance(&self, evidence: &QueryEvidence) -> f32 {
+        evidence.relevance(self.score, self.semantic.unwrap_or(-1.0), self.keyword.unwrap_or(0.0))
+    }
+
     /// The order of the answer, before ties are broken by id.
     pub(super) fn order(&self, other: &Self) -> Ordering {
         let by_date = other.published.cmp(&self.published);
@@ -142,7 +147,7 @@ pub(super) fn rank(
         }
         _ => None,
     };
-    let mut allowed = passing(snapshot, options);
+    let mut allowed = answerable(snapshot, question);
     let mut reading = words.as_ref().map_or_else(Reading::default, |words| Reading {
         corrections: words.query().corrections().to_vec(),
         missing_phrases: words.missing_phrases().to_vec(),
@@ -175,16 +180,20 @@ pub(super) fn rank(
     let mut candidates = context.candidates()?;
     let evidence = context.evidence(&candidates);
     // The papers that are relevant enough, where that is asked.
-    let wants_cut = options.min_relevance.is_some() || !options.facets.is_empty();
+    let least_relevance = options.least_relevance();
+    let wants_cut = least_relevance.is_some() || !options.facets.is_empty();
     let relevant = match &evidence {
         Some(evidence) if wants_cut => {
-            let cut = options.min_relevance.unwrap_or(RELEVANCE_CUT);
-            Some(context.scoring(&candidates, evidence.score_for(cut))?)
+            let cut = least_relevance.unwrap_or(RELEVANCE_CUT);
+            Some(context.relevant(&candidates, evidence, cut)?)
         }
         _ => None,
     };
-    if let (Some(relevant), Some(_)) = (&relevant, options.min_relevance) {
-        if options.sort == Sort::Newest {
+    if let (Some(relevant), Some(_)) = (&relevant, least_relevance) {
+        // What is relevant is not always what scores highest.
+        let n_here = candidates.rows.iter().filter(|candidate| relevant.contains(candidate.row)).count();
+        let n_wanted = relevant.len().min(options.page.end() as u64);
+        if options.sort == Sort::Newest || (n_here as u64) < n_wanted {
             candidates.rows = context.scored(&candidates, relevant)?;
         }
         candidates.rows.retain(|candidate| relevant.contains(candidate.row));
@@ -198,11 +207,11 @@ pub(super) fn rank(
     }
     rows.sort_unstable_by(|a, b| a.order(b).then(a.row.cmp(&b.row)));
     if options.sort == Sort::Newest {
-        let sorts_all = question.browses || (relevant.is_some() && options.min_relevance.is_some());
+        let sorts_all = question.browses || (relevant.is_some() && least_relevance.is_some());
         sort_by_date(&mut rows, if sorts_all { usize::MAX } else { N_SORTED }, &snapshot.catalog);
     }
 
-    let (total, total_relevant) = match (&relevant, options.min_relevance) {
+    let (total, total_relevant) = match (&relevant, least_relevance) {
         (Some(relevant), Some(_)) => (relevant.len(), None),
         (relevant, _) => (context.count(), relevant.as_ref().map(RoaringBitmap::len)),
     };
@@ -228,6 +237,25 @@ pub(super) fn sort_by_date(rows: &mut [Candidate], n_sorted: usize, catalog: &Ca
     rows.sort_unstable_by(|a, b| a.order(b).then(a.row.cmp(&b.row)));
 }
 
+/// The rows that pass filter and period, and can be ranked as the question asks, or are named by it; `None` for all that have
+/// a text.
+fn answerable(snapshot: &Snapshot, question: &Question<'_>) -> Option<RoaringBitmap> {
+    let allowed = passing(snapshot, question.options);
+    if question.browses {
+        return Some(allowed.unwrap_or_else(|| snapshot.rows()));
+    }
+    let without_text = snapshot.without_text();
+    let pinned: RoaringBitmap = question.pinned.iter().copied().collect();
+    let named = &pinned & without_text;
+    let allowed = match allowed {
+        None if named.is_empty() => return None,
+        allowed => allowed.unwrap_or_else(|| snapshot.rows()) - (without_text - &named),
+    };
+    // Nothing is near to a paper without a text.
+    let is_alone = question.words.is_none() && question.target.is_none();
+    Some(if is_alone { allowed & pinned } else { allowed })
+}
+
 /// The rows that pass filter and period; `None` for all.
 pub(super) fn passing(snapshot: &Snapshot, options: &SearchOptions) -> Option<RoaringBitmap> {
     let mut allowed =
@@ -235,13 +263,13 @@ pub(super) fn passing(snapshot: &Snapshot, options: &SearchOptions) -> Option<Ro
     if let Some(DigestPeriod { after, until }) = options.within {
         let mut rows = RoaringBitmap::new();
         rows.insert_range(after.saturating_add(1)..=until);
-        allowed = Some(allowed.unwrap_or_else(|| all_rows(snapshot)) & rows);
+        allowed = Some(allowed.unwrap_or_else(|| snapshot.rows()) & rows);
     }
     allowed
 }
 
-/// Every row that lives.
-pub(super) fn all_rows(snapshot: &Snapshot) -> RoaringBitmap {
+/// Every row that has a text.
+fn all_rows(snapshot: &Snapshot) -> RoaringBitmap {
     snapshot.vectors.rows().into_iter().collect()
 }
 
@@ -312,6 +340,11 @@ impl Context<'_> {
         match (mode, self.vector) {
             (Mode::Hybrid, Some(vector)) => self.by_both(vector, end),
             (Mode::Semantic, Some(vector)) => self.by_meaning(vector, end),
+            (Mode::Semantic, None) => {
+                let named = self.matching();
+                let named = named.iter().map(|row| Candidate { place: 0, ..Candidate::new(row) });
+                Ok(Candidates::new(named.collect(), SearchPath::Exact))
+            }
             _ => Ok(Candidates::new(self.by_words(end), SearchPath::Exact)),
         }
     }
@@ -340,10 +373,11 @@ impl Context<'_> {
             }
         }
         for &row in &self.question.pinned {
-            if self.allowed.is_none_or(|allowed| allowed.contains(row))
-                && let Some(score) = self.snapshot.vectors.score(vector, row)?
-            {
-                let own = Candidate { semantic: Some(score), score, ..Candidate::new(row) };
+            let semantic = self.snapshot.vectors.score(vector, row)?;
+            let is_here = semantic.is_some() || self.snapshot.without_text().contains(row);
+            if is_here && self.allowed.is_none_or(|allowed| allowed.contains(row)) {
+                let score = semantic.unwrap_or(0.0);
+                let own = Candidate { semantic, score, ..Candidate::new(row) };
                 candidates.entry(row).or_insert(own).place = 0;
             }
         }
@@ -404,21 +438,30 @@ impl Context<'_> {
         let best = candidates.found.as_ref().map_or(&[][..], |found| &found.hits[..found.hits.len().min(10)]);
         let best_keyword =
             self.words.and_then(|words| words.top(1, self.allowed).first().map(|(_, score)| *score));
-        Some(QueryEvidence {
+        let mut evidence = QueryEvidence {
             mode: self.question.mode,
             ratio: candidates.fusion.map_or(0.0, |fusion| fusion.ratio),
-            best_score: candidates.rows.iter().map(|own| own.score).fold(f32::NEG_INFINITY, f32::max),
+            best_relevance: 0.0,
             best_cosine: best.first().map_or(-1.0, |hit| hit.score),
             mean_cosine: best.iter().map(|hit| hit.score).sum::<f32>() / best.len().max(1) as f32,
             best_keyword: best_keyword.unwrap_or(0.0),
             bound: self.words.map_or(0.0, cognate_keyword::Ranking::bound),
             n_words: self.words.map_or(0.0, cognate_keyword::Ranking::n_telling_words),
-        })
+        };
+        let relevances = candidates.rows.iter().map(|own| own.relevance(&evidence));
+        evidence.best_relevance = relevances.fold(0.0, f32::max);
+        Some(evidence)
     }
 
-    /// The rows whose score is at least this: the first of the ranking.
-    fn scoring(&self, candidates: &Candidates, least: f32) -> Result<RoaringBitmap, EngineError> {
+    /// The rows whose relevance is at least `cut`.
+    fn relevant(
+        &self,
+        candidates: &Candidates,
+        evidence: &QueryEvidence,
+        cut: f32,
+    ) -> Result<RoaringBitmap, EngineError> {
         let vectors = &self.snapshot.vectors;
+        let least = evidence.score_for(cut);
         let mut rows: RoaringBitmap = match (&candidates.found, self.vector) {
             (Some(found), Some(vector)) => {
                 let Some(fusion) = candidates.fusion else {
@@ -438,7 +481,8 @@ impl Context<'_> {
                     let keyword = keyword.get(row as usize).copied().unwrap_or(0.0);
                     // No cosine is enough for a row that no walk found, if the last that was found has none.
                     let is_out = !found.rows.contains(row) && fusion.score(found.least, keyword) < least;
-                    if is_out { 2.0 } else { fusion.cosine_for(least, keyword) }
+                    let cosine = fusion.cosine_for(least, keyword).max(evidence.cosine_for(cut, keyword));
+                    if is_out { 2.0 } else { cosine }
                 };
                 vectors.rows_at_least(vector, &least, self.allowed)?
             }
@@ -452,7 +496,11 @@ impl Context<'_> {
             }
         };
         // Those that gained from what is near them.
-        rows.extend(candidates.rows.iter().filter(|own| own.score >= least).map(|own| own.row));
+        let is_relevant = |own: &&Candidate| {
+            let keyword = own.keyword.unwrap_or(0.0);
+            own.score >= least && own.semantic.unwrap_or(-1.0) >= evidence.cosine_for(cut, keyword)
+        };
+        rows.extend(candidates.rows.iter().filter(is_relevant).map(|own| own.row));
         Ok(rows)
     }
 
@@ -537,7 +585,7 @@ impl Context<'_> {
             return words.count(self.allowed) - n_excluded as u64;
         }
         let n = self.allowed.map_or(vectors.len() as u64, RoaringBitmap::len);
-        n - excluded.filter(|row| vectors.contains(*row)).count() as u64
+        n - excluded.filter(|row| self.question.browses || vectors.contains(*row)).count() as u64
     }
 
     /// The rows that match.

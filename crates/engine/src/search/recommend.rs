@@ -127,7 +127,7 @@ impl Engine {
     /// # Errors
     /// [`EngineError::Superseded`] if it was cancelled, [`EngineError::InvalidRequest`] for numbers out of bounds or
     /// seeds that cancel out,
-    /// [`EngineError::PaperNotFound`] for a seed, or a failure of model
+    /// [`EngineError::PaperNotFound`] or [`EngineError::PaperWithoutText`] for a seed, or a failure of model
     /// or store.
     pub fn recommend(
         &self,
@@ -219,7 +219,7 @@ fn seeds(
             let stored = moment.read(|reader| paper_of_key(reader, key))?;
             exclude.push(stored.row);
             names.push(stored.paper.id.to_string());
-            moment.vector(stored.row)?.ok_or_else(|| EngineError::PaperNotFound { key: key.clone() })
+            super::vector_of(moment, &stored)
         }
         Seed::Text(text) => {
             names.push(text.clone());
@@ -278,7 +278,8 @@ fn by_seeds(
     (strategy, question): (Strategy, &Question<'_>),
 ) -> Result<Ranking, EngineError> {
     let options = question.options;
-    let mut allowed = rank::passing(snapshot, options).unwrap_or_else(|| rank::all_rows(snapshot));
+    let mut allowed = rank::passing(snapshot, options).unwrap_or_else(|| snapshot.rows());
+    allowed -= snapshot.without_text();
     seeds.exclude.iter().for_each(|row| {
         allowed.remove(*row);
     });

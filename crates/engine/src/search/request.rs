@@ -2,9 +2,11 @@
 
 use std::fmt;
 
+use super::relevance::RELEVANCE_CUT;
 use crate::catalog::FacetField;
 use crate::error::EngineError;
 use crate::filter::{Clause, Filter};
+use crate::query_language::understand;
 use crate::store::DigestPeriod;
 
 /// Longest query, in Unicode scalar values: room for a pasted abstract.
@@ -165,9 +167,13 @@ pub struct SearchOptions {
     pub semantic_ratio: Option<SemanticRatio>,
     /// Which part of the ranking.
     pub page: Page,
-    /// Lowest relevance of a hit of a query, from 0 to 1. `None` for no bound on hits, with facets of the papers from
-    /// [`RELEVANCE_CUT`](super::RELEVANCE_CUT) on. Nothing where there is no query.
+    /// Lowest relevance of a hit of a query, from 0 to 1. `None` for no bound on hits but `only_fitting`, with facets of the
+    /// papers from [`RELEVANCE_CUT`](super::RELEVANCE_CUT) on. Refused where nothing has a relevance: without a query, and
+    /// where it is the id of a paper.
     pub min_relevance: Option<f32>,
+    /// Whether hits of a query whose relevance is below [`RELEVANCE_CUT`](super::RELEVANCE_CUT) are left out, where
+    /// `min_relevance` says nothing else.
+    pub only_fitting: bool,
     /// Which papers may be hits.
     pub filter: Filter,
     /// What to count the matching papers by.
@@ -193,6 +199,19 @@ impl SearchOptions {
             options.filter.check_size()?;
         }
         Ok(options)
+    }
+
+    /// The lowest relevance of a hit, where hits have one.
+    pub(super) fn least_relevance(&self) -> Option<f32> {
+        self.min_relevance.or(self.only_fitting.then_some(RELEVANCE_CUT))
+    }
+
+    /// Refuses a lowest relevance where no hit has one, for the reason `why`.
+    pub(super) fn refuse_relevance(&self, why: &str) -> Result<(), EngineError> {
+        match self.min_relevance {
+            Some(relevance) => Err(invalid("min_relevance", format!("none {why}"), relevance)),
+            None => Ok(()),
+        }
     }
 
     /// How far into the ranking the page reaches.
@@ -249,7 +268,7 @@ pub struct SearchRequest {
 impl SearchRequest {
     /// Validates a question: a query of at most [`MAX_QUERY_CHARS`] characters, a filter that is not too large, and
     /// not too many hits to be explained. A blank query asks for every paper that passes the filter, the newest
-    /// first; there is no cosine to it.
+    /// first; there is no cosine to it, and no relevance.
     ///
     /// # Errors
     /// [`EngineError::InvalidRequest`] naming the parameter.
@@ -259,6 +278,13 @@ impl SearchRequest {
             check_query("q", &query)?;
         }
         options.check()?;
+        if understand(&query).text.is_empty() {
+            options.refuse_relevance("without a question: filters alone give papers no relevance")?;
+            if let Some(score) = options.page.min_score {
+                let expected = "none without a question: there is no cosine to filters alone";
+                return Err(invalid("min_score", expected.to_owned(), score));
+            }
+        }
         Ok(Self { query, options })
     }
 }

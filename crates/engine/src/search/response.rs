@@ -64,8 +64,7 @@ pub struct Hit {
     /// What the ranking is by, higher is better: in [`Mode::Semantic`] the cosine, in [`Mode::Keyword`]
     /// BM25, in [`Mode::Hybrid`] a number from 0 to 1.
     pub score: f32,
-    /// How likely it is that the paper is what was asked for, from 0 to 1; falls with the rank. `None` where no text was
-    /// asked for.
+    /// How likely it is that the paper is what was asked for, from 0 to 1. `None` where no text was asked for.
     pub relevance: Option<f32>,
     /// Every score computed.
     pub scores: Scores,

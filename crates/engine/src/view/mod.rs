@@ -11,13 +11,14 @@ mod vectors;
 
 use std::fs::{File, OpenOptions};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use cognate_index::{Collection, GRAPH_FROM, Maintained, Status};
 use cognate_keyword::KeywordIndex;
+use roaring::RoaringBitmap;
 
 pub(crate) use keywords::examine_keyword_files;
 pub(crate) use moment::Moment;
@@ -25,6 +26,7 @@ pub(crate) use vectors::examine_vector_files;
 
 use crate::catalog::Catalog;
 use crate::error::{EngineError, with_causes};
+use crate::filter::Filter;
 use crate::store::{Reader, Store};
 use crate::stored_model::StoredModel;
 
@@ -49,6 +51,20 @@ pub(crate) struct Snapshot {
     pub(crate) keywords: Arc<cognate_keyword::Snapshot>,
     /// What filters, facets and dates need.
     pub(crate) catalog: Arc<Catalog>,
+    without_text: OnceLock<RoaringBitmap>,
+}
+
+impl Snapshot {
+    /// The rows of all papers, those without a text too.
+    pub(crate) fn rows(&self) -> RoaringBitmap {
+        self.catalog.matching(&Filter::default())
+    }
+
+    /// The rows of the papers with neither title nor abstract, which are in no ranking.
+    pub(crate) fn without_text(&self) -> &RoaringBitmap {
+        self.without_text
+            .get_or_init(|| self.rows() - self.vectors.rows().into_iter().collect::<RoaringBitmap>())
+    }
 }
 
 /// What is derived from one store.
@@ -106,6 +122,7 @@ impl View {
             vectors: collection.snapshot(),
             keywords: keywords.snapshot(),
             catalog: Arc::default(),
+            without_text: OnceLock::new(),
         };
         let view = Self {
             data_dir: data_dir.to_owned(),
@@ -196,7 +213,13 @@ impl View {
         let (vectors, keywords) = (self.collection.load().snapshot(), self.keywords.load().snapshot());
         let generation = catalog.generation();
         if vectors.generation() == generation && keywords.generation() == generation {
-            self.current.store(Arc::new(Snapshot { generation, vectors, keywords, catalog }));
+            self.current.store(Arc::new(Snapshot {
+                generation,
+                vectors,
+                keywords,
+                catalog,
+                without_text: OnceLock::new(),
+            }));
         }
     }
 

@@ -231,7 +231,13 @@ impl Library {
         if request.positive.is_empty() {
             return Ok(library);
         }
-        let response = engine.recommend(cancel, &request)?;
+        let response = match engine.recommend(cancel, &request) {
+            Err(error @ EngineError::PaperWithoutText { .. }) => {
+                library.status = Some(error.to_string());
+                return Ok(library);
+            }
+            found => found?,
+        };
         let titles: HashMap<&str, &str> =
             library.seeds.iter().map(|seed| (seed.id.as_str(), seed.title.as_str())).collect();
         let n_hits = response.hits.len();

@@ -69,8 +69,12 @@ fn near(
         duplicates.insert(found.id);
     }
     let options = SearchOptions { page: Page::new(Some(N_SIMILAR), None, None)?, ..SearchOptions::default() };
-    let hits = engine.similar(cancel, stored.paper.id.as_str(), &options)?.hits.into_iter();
-    let similar = hits.filter(|hit| !duplicates.contains(&hit.paper.paper.id)).map(Item::of_hit).collect();
+    let hits = match engine.similar(cancel, stored.paper.id.as_str(), &options) {
+        Err(EngineError::PaperWithoutText { .. }) => Vec::new(),
+        found => found?.hits,
+    };
+    let similar =
+        hits.into_iter().filter(|hit| !duplicates.contains(&hit.paper.paper.id)).map(Item::of_hit).collect();
     let lists = [("The same paper", same), ("Perhaps the same", perhaps), ("Similar papers", similar)];
     Ok(lists.into_iter().filter(|(_, items)| !items.is_empty()).collect())
 }
