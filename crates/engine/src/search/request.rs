@@ -209,8 +209,11 @@ impl SearchOptions {
     /// Refuses a lowest relevance where no hit has one, for the reason `why`.
     pub(super) fn refuse_relevance(&self, why: &str) -> Result<(), EngineError> {
         match self.min_relevance {
-            Some(relevance) => Err(invalid("min_relevance", format!("none {why}"), relevance)),
-            None => Ok(()),
+            Some(relevance) if relevance > 0.0 => {
+                Err(invalid("min_relevance", format!("none {why}"), relevance))
+            }
+            // 0 asks for all, which they are.
+            _ => Ok(()),
         }
     }
 
