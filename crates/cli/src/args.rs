@@ -1,9 +1,10 @@
 //! The command line as typed; [`crate::config`] turns it into settings that are known to be valid.
 
+mod keys;
 mod saved;
 
 use std::ffi::OsString;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 use clap::builder::{FalseyValueParser, PossibleValuesParser, TypedValueParser};
@@ -11,6 +12,7 @@ use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use cognate_corpus::Format;
 use cognate_embed::Precision;
+pub(crate) use keys::{KeysAddArgs, KeysCommand, KeysFileArgs, KeysRevokeArgs, ScopeArg};
 pub(crate) use saved::{DigestArgs, DigestFormat, SavedAddArgs, SavedCommand, SavedNewArgs};
 
 const EXAMPLES: &str = "\
@@ -52,8 +54,18 @@ pub(crate) struct Args {
     /// Log more
     #[arg(short, long, global = true)]
     pub(crate) verbose: bool,
+    /// Form of the log: lines for people, or a JSON object a line
+    #[arg(long, global = true, value_enum, value_name = "text|json", default_value_t = LogFormat::Text,
+        env = "COGNATE_LOG_FORMAT", hide_env_values = true, hide_default_value = true, hide_possible_values = true)]
+    pub(crate) log_format: LogFormat,
     #[command(subcommand)]
     pub(crate) command: Command,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogFormat {
+    Text,
+    Json,
 }
 
 #[derive(Debug, Subcommand)]
@@ -79,6 +91,9 @@ pub(crate) enum Command {
     Digest(DigestArgs),
     /// Answer over HTTP
     Serve(ServeArgs),
+    /// Say who may use the server
+    #[command(subcommand)]
+    Keys(KeysCommand),
     /// Measure search quality on a collection with judgments
     Eval(EvalArgs),
     /// Turn texts into vectors
@@ -512,7 +527,7 @@ pub(crate) struct CheckPairsArgs {
 Examples:
   cognate serve                                       listen on 127.0.0.1:8080
   cognate serve --bind 127.0.0.1:0                    take a free port; the first line of output names it
-  cognate serve --bind 0.0.0.0:8080 --allow-remote    for a network that is yours
+  cognate serve --bind 0.0.0.0:8080 --allow-remote    for others too, with keys (see `cognate keys`)
   curl 'http://127.0.0.1:8080/v1/search?q=dark+matter&limit=3'")]
 pub(crate) struct ServeArgs {
     /// Address and port; port 0 takes a free one [default: 127.0.0.1:8080]
@@ -539,6 +554,33 @@ pub(crate) struct ServeArgs {
         hide_env_values = true
     )]
     pub(crate) allow_origin: Vec<String>,
+    #[command(flatten)]
+    pub(crate) keys: KeysFileArgs,
+    /// Who asks for keys: this server, or nobody, since a proxy in front of it does [default: keys]
+    #[arg(long, value_enum, env = "COGNATE_AUTH", hide_env_values = true)]
+    pub(crate) auth: Option<AuthArg>,
+    /// Let everybody read; only changes need a key
+    #[arg(long, env = "COGNATE_PUBLIC_READ", hide_env_values = true, value_parser = FalseyValueParser::new())]
+    pub(crate) public_read: bool,
+    /// A proxy whose X-Forwarded-For is believed; may be repeated
+    #[arg(
+        long,
+        value_name = "ADDR",
+        value_delimiter = ',',
+        env = "COGNATE_TRUST_PROXY",
+        hide_env_values = true
+    )]
+    pub(crate) trust_proxy: Vec<IpAddr>,
+    /// Requests a second for each key and each address, four times as many at once; 0 for no limit [default: 0]
+    #[arg(long, value_name = "N", env = "COGNATE_RATE_LIMIT", hide_env_values = true)]
+    pub(crate) rate_limit: Option<u32>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum AuthArg {
+    Keys,
+    None,
 }
 
 #[derive(Debug, ClapArgs)]

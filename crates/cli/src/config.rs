@@ -1,13 +1,13 @@
 //! Settings: the configuration file, and over it flags and variables of the environment, which clap reads.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use cognate_embed::{ModelRoots, Precision};
 use cognate_engine::{EngineOptions, ModelChoice};
 use serde::Deserialize;
 
-use crate::args::Args;
+use crate::args::{Args, AuthArg};
 
 const DEFAULT_DATA: &str = "cognate-data";
 const DEFAULT_BIND: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8080);
@@ -39,6 +39,14 @@ struct Raw {
     allow_host: Vec<String>,
     #[serde(default)]
     allow_origin: Vec<String>,
+    keys: Option<PathBuf>,
+    auth: Option<AuthArg>,
+    #[serde(default)]
+    public_read: bool,
+    #[serde(default)]
+    trust_proxy: Vec<IpAddr>,
+    #[serde(default)]
+    rate_limit: u32,
 }
 
 /// Settings in force.
@@ -55,6 +63,13 @@ pub(crate) struct Config {
     pub(crate) allow_remote: bool,
     pub(crate) allow_host: Vec<String>,
     pub(crate) allow_origin: Vec<String>,
+    keys: Option<PathBuf>,
+    /// Who asks for keys.
+    pub(crate) auth: AuthArg,
+    pub(crate) public_read: bool,
+    pub(crate) trust_proxy: Vec<IpAddr>,
+    /// Requests a second, 0 for no limit.
+    pub(crate) rate_limit: u32,
 }
 
 impl Config {
@@ -86,7 +101,17 @@ impl Config {
             allow_remote: raw.allow_remote,
             allow_host: raw.allow_host,
             allow_origin: raw.allow_origin,
+            keys: raw.keys,
+            auth: raw.auth.unwrap_or(AuthArg::Keys),
+            public_read: raw.public_read,
+            trust_proxy: raw.trust_proxy,
+            rate_limit: raw.rate_limit,
         })
+    }
+
+    /// The file of keys: the one given, else the one in the data folder.
+    pub(crate) fn keys(&self, given: Option<&PathBuf>) -> PathBuf {
+        given.or(self.keys.as_ref()).cloned().unwrap_or_else(|| self.data_dir.join("keys.sqlite3"))
     }
 
     /// What the engine needs.

@@ -14,9 +14,10 @@ use std::process::ExitCode;
 use clap::Parser;
 use cognate_engine::{EngineError, Fault};
 use cognate_hub::HubError;
+use cognate_keys::KeysError;
 use cognate_wire::ErrorBody;
 
-use crate::args::Args;
+use crate::args::{Args, LogFormat};
 use crate::output::Output;
 
 /// Everything went well.
@@ -35,7 +36,7 @@ fn main() -> ExitCode {
         Ok(args) => args,
         Err(error) => return usage(&error),
     };
-    start_log(args.verbose);
+    start_log(args.verbose, args.log_format);
     let output = Output::new(args.json);
     match commands::run(args, &output) {
         Ok(()) => ExitCode::from(SUCCESS),
@@ -72,7 +73,7 @@ fn usage(error: &clap::Error) -> ExitCode {
 }
 
 /// Logs go to standard error; `COGNATE_LOG` takes the filters of `tracing-subscriber`.
-fn start_log(verbose: bool) {
+fn start_log(verbose: bool, format: LogFormat) {
     let default = if verbose {
         "cognate=debug,warn"
     } else {
@@ -81,12 +82,11 @@ fn start_log(verbose: bool) {
     };
     let filter = tracing_subscriber::EnvFilter::try_from_env("COGNATE_LOG")
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(default));
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal())
-        .with_target(false)
-        .init();
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    match format {
+        LogFormat::Text => log.with_ansi(std::io::stderr().is_terminal()).with_target(false).init(),
+        LogFormat::Json => log.json().init(),
+    }
 }
 
 /// The exit code of an error, and its body for `--json`.
@@ -104,6 +104,7 @@ fn judge(error: &anyhow::Error) -> (u8, ErrorBody) {
         },
         None if error.is::<commands::InvalidInput>()
             || error.is::<config::ConfigError>()
+            || error.downcast_ref::<KeysError>().is_some_and(KeysError::is_callers)
             || error
                 .downcast_ref::<HubError>()
                 .is_some_and(|error| error.fault() == cognate_hub::Fault::Caller) =>

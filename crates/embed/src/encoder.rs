@@ -200,7 +200,9 @@ impl Encoder {
             "" => Cow::Borrowed(text),
             _ => Cow::Owned(format!("{prefix}{text}")),
         };
-        self.tokenizer.encode(&text).map_err(|source| EmbedError::Tokenize { position, source })
+        let ids = self.tokenizer.encode(&text).map_err(|source| EmbedError::Tokenize { position, source })?;
+        metrics::counter!("cognate_encoder_tokens_total").increment(ids.len() as u64);
+        Ok(ids)
     }
 
     fn tokenize_window(

@@ -11,7 +11,7 @@ use cognate_index::SearchPath;
 use crate::error::{EngineError, with_causes};
 use crate::kept::Kept;
 use crate::model::{Model, ModelChoice};
-use crate::store::{BackupReport, RestoreReport, Store};
+use crate::store::{BackupReport, RestoreReport, STORE_FILE, Store};
 use crate::stored_model::StoredModel;
 use crate::view::{Moment, View, patience};
 
@@ -348,4 +348,20 @@ impl Engine {
     pub fn data_dir(&self) -> &Path {
         &self.data_dir
     }
+
+    /// Bytes of the store's files, as they are now; 0 for one that is not there.
+    #[must_use]
+    pub fn file_sizes(&self) -> FileSizes {
+        let size_of = |name: &str| self.data_dir.join(name).metadata().map_or(0, |file| file.len());
+        FileSizes { store: size_of(STORE_FILE), wal: size_of(&format!("{STORE_FILE}-wal")) }
+    }
+}
+
+/// Bytes of the store's files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FileSizes {
+    /// The database.
+    pub store: u64,
+    /// Its write-ahead log: what was committed and is not in the database yet.
+    pub wal: u64,
 }

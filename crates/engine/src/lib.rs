@@ -48,7 +48,7 @@ pub use decisions::{
 pub use dedup::{CheckedRecord, Found, JudgedPair, OnProgress, PairJudge};
 pub use doctor::{Check, examine};
 pub use embedding::{Embedded, Role};
-pub use engine::{Engine, EngineOptions, IndexStatus, Stats};
+pub use engine::{Engine, EngineOptions, FileSizes, IndexStatus, Stats};
 pub use error::{EngineError, Fault};
 pub use eval::{
     Approximation, EvalReport, EvalRequest, ModeReport, QueryFit, RunLine, evaluate, measure_run,

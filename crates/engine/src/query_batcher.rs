@@ -106,6 +106,7 @@ where
         let mut batch = vec![first];
         batch.extend(queue.try_iter().take(MAX_BATCH - 1));
         let n_waiting = batch.len();
+        metrics::gauge!("cognate_encoder_waiting_queries").set(queue.len() as f64);
         batch.retain(|waiting| !waiting.cancel.is_cancelled());
         if batch.len() < n_waiting {
             tracing::debug!("passed over {} superseded queries", n_waiting - batch.len());
@@ -113,6 +114,7 @@ where
         if batch.is_empty() {
             continue;
         }
+        metrics::histogram!("cognate_encoder_batch_queries").record(batch.len() as f64);
         let texts: Vec<&str> = batch.iter().map(|waiting| waiting.text.as_str()).collect();
         // A client that has gone away has dropped its receiver; that is no error.
         let embedded = std::panic::catch_unwind(AssertUnwindSafe(|| embed(&texts)));

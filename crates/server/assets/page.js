@@ -103,7 +103,7 @@ function hideSeen() {
     if (box.checked) memory.read("seen").forEach((id) => fields.append("hide", id));
     fields.append("part", "list");
     try {
-      const part = await fetchPart("/library", { method: "POST", body: fields, signal: newRequest("list") });
+      const part = await fetchPart(document.getElementById("bring").action, { method: "POST", body: fields, signal: newRequest("list") });
       takeParts(part, ["status", "list"]);
     } catch (error) {
       if (error.name !== "AbortError") tell(`The list could not be fetched: ${error.message}`);

@@ -3,10 +3,14 @@
 use axum::Json;
 use axum::extract::rejection::{BytesRejection, JsonRejection, QueryRejection};
 use axum::http::{StatusCode, header};
-use axum::response::{IntoResponse, Response};
+use axum::response::{AppendHeaders, IntoResponse, Response};
 use cognate_engine::{EngineError, Fault};
 
 use cognate_wire::ErrorBody;
+
+/// The name of the error that an answer tells, for whoever counts.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Code(pub(crate) &'static str);
 
 /// An error on its way to a client.
 #[derive(Debug)]
@@ -15,9 +19,15 @@ pub(crate) struct ApiError {
     code: &'static str,
     kind: &'static str,
     message: String,
+    /// After how many seconds it is worth trying again, where it is too early now.
+    retry_after: u64,
 }
 
 impl ApiError {
+    fn new(status: StatusCode, code: &'static str, kind: &'static str, message: impl Into<String>) -> Self {
+        Self { status, code, kind, message: message.into(), retry_after: 1 }
+    }
+
     /// The status that the answer has.
     pub(crate) fn status(&self) -> StatusCode {
         self.status
@@ -35,8 +45,13 @@ impl ApiError {
 
     /// The answer with a body of another shape.
     pub(crate) fn with_body(&self, body: impl serde::Serialize) -> Response {
-        let retry = (self.status == StatusCode::TOO_MANY_REQUESTS).then_some([(header::RETRY_AFTER, "1")]);
-        (self.status, retry.map(axum::response::AppendHeaders), Json(body)).into_response()
+        let retry = (self.status == StatusCode::TOO_MANY_REQUESTS)
+            .then(|| AppendHeaders([(header::RETRY_AFTER, self.retry_after.to_string())]));
+        let challenge = (self.status == StatusCode::UNAUTHORIZED)
+            .then_some(AppendHeaders([(header::WWW_AUTHENTICATE, "Bearer")]));
+        let mut response = (self.status, retry, challenge, Json(body)).into_response();
+        response.extensions_mut().insert(Code(self.code));
+        response
     }
 
     /// The same under another name.
@@ -45,33 +60,23 @@ impl ApiError {
     }
 
     pub(crate) fn bad_request(code: &'static str, message: impl Into<String>) -> Self {
-        Self { status: StatusCode::BAD_REQUEST, code, kind: "invalid_request", message: message.into() }
+        Self::new(StatusCode::BAD_REQUEST, code, "invalid_request", message)
     }
 
     pub(crate) fn not_found(message: impl Into<String>) -> Self {
-        Self { status: StatusCode::NOT_FOUND, code: "not_found", kind: "not_found", message: message.into() }
+        Self::new(StatusCode::NOT_FOUND, "not_found", "not_found", message)
     }
 
     pub(crate) fn forbidden(code: &'static str, message: impl Into<String>) -> Self {
-        Self { status: StatusCode::FORBIDDEN, code, kind: "invalid_request", message: message.into() }
+        Self::new(StatusCode::FORBIDDEN, code, "invalid_request", message)
     }
 
     pub(crate) fn method_not_allowed(message: impl Into<String>) -> Self {
-        Self {
-            status: StatusCode::METHOD_NOT_ALLOWED,
-            code: "method_not_allowed",
-            kind: "invalid_request",
-            message: message.into(),
-        }
+        Self::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "invalid_request", message)
     }
 
     pub(crate) fn too_large(message: impl Into<String>) -> Self {
-        Self {
-            status: StatusCode::PAYLOAD_TOO_LARGE,
-            code: "body_too_large",
-            kind: "limit",
-            message: message.into(),
-        }
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", "limit", message)
     }
 
     pub(crate) fn body_too_large() -> Self {
@@ -84,46 +89,53 @@ impl ApiError {
     }
 
     pub(crate) fn busy(message: impl Into<String>) -> Self {
-        Self { status: StatusCode::TOO_MANY_REQUESTS, code: "busy", kind: "limit", message: message.into() }
+        Self::new(StatusCode::TOO_MANY_REQUESTS, "busy", "limit", message)
+    }
+
+    /// No key, or none that is good.
+    pub(crate) fn unauthorized(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::UNAUTHORIZED, "unauthorized", "invalid_request", message)
+    }
+
+    /// More requests than the client may send in a time.
+    pub(crate) fn too_often(retry_after: std::time::Duration) -> Self {
+        let seconds = retry_after.as_secs_f64().ceil().max(1.0) as u64;
+        let message = format!("too many requests; try again in {seconds} s");
+        Self {
+            retry_after: seconds,
+            ..Self::new(StatusCode::TOO_MANY_REQUESTS, "too_many_requests", "limit", message)
+        }
     }
 
     pub(crate) fn unsupported_encoding(message: impl Into<String>) -> Self {
-        Self {
-            status: StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            code: "unsupported_encoding",
-            kind: "invalid_request",
-            message: message.into(),
-        }
+        Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_encoding", "invalid_request", message)
     }
 
     pub(crate) fn stalled() -> Self {
-        Self {
-            status: StatusCode::REQUEST_TIMEOUT,
-            code: "timeout",
-            kind: "limit",
-            message: "the body came too slowly; send it without pauses".into(),
-        }
+        Self::new(
+            StatusCode::REQUEST_TIMEOUT,
+            "timeout",
+            "limit",
+            "the body came too slowly; send it without pauses",
+        )
     }
 
     pub(crate) fn timed_out() -> Self {
-        Self {
-            status: StatusCode::REQUEST_TIMEOUT,
-            code: "timeout",
-            kind: "limit",
-            message:
-                "the request took too long; send less at once, or try again when the server is less busy"
-                    .into(),
-        }
+        Self::new(
+            StatusCode::REQUEST_TIMEOUT,
+            "timeout",
+            "limit",
+            "the request took too long; send less at once, or try again when the server is less busy",
+        )
     }
 
     pub(crate) fn internal() -> Self {
-        Self {
-            status: StatusCode::INTERNAL_SERVER_ERROR,
-            code: "internal",
-            kind: "system",
-            message: "the server failed; its log says why, and `cognate doctor` checks the data folder"
-                .into(),
-        }
+        Self::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "internal",
+            "system",
+            "the server failed; its log says why, and `cognate doctor` checks the data folder",
+        )
     }
 }
 
@@ -143,19 +155,12 @@ impl From<EngineError> for ApiError {
         let message = error.to_string();
         match error.fault() {
             Fault::Caller => Self::bad_request("invalid_parameter", message),
-            Fault::NotFound => Self {
-                status: StatusCode::NOT_FOUND,
-                code: if matches!(error, EngineError::SavedQueryNotFound { .. }) {
-                    "saved_query_not_found"
-                } else {
-                    "paper_not_found"
-                },
-                kind: "not_found",
-                message,
-            },
-            Fault::Conflict => {
-                Self { status: StatusCode::CONFLICT, code: "conflict", kind: "conflict", message }
+            Fault::NotFound => {
+                let is_saved = matches!(error, EngineError::SavedQueryNotFound { .. });
+                let code = if is_saved { "saved_query_not_found" } else { "paper_not_found" };
+                Self::new(StatusCode::NOT_FOUND, code, "not_found", message)
             }
+            Fault::Conflict => Self::new(StatusCode::CONFLICT, "conflict", "conflict", message),
             Fault::System => {
                 // What failed is the operator's to know, not the client's.
                 let mut causes = String::new();
@@ -181,12 +186,12 @@ impl From<JsonRejection> for ApiError {
     fn from(rejection: JsonRejection) -> Self {
         match rejection {
             JsonRejection::BytesRejection(rejection) => rejection.into(),
-            JsonRejection::JsonDataError(_) => Self {
-                status: StatusCode::UNPROCESSABLE_ENTITY,
-                code: "invalid_parameter",
-                kind: "invalid_request",
-                message: rejection.body_text(),
-            },
+            JsonRejection::JsonDataError(_) => Self::new(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "invalid_parameter",
+                "invalid_request",
+                rejection.body_text(),
+            ),
             other => Self::bad_request("invalid_json", other.body_text()),
         }
     }

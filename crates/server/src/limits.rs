@@ -227,6 +227,21 @@ impl Limits {
         self.running.cancel_all();
     }
 
+    /// For each kind of work: its name, the requests that are worked on, and those that wait.
+    pub(crate) fn in_use(&self) -> [(&'static str, usize, usize); 4] {
+        let count = |name, places: &Places| {
+            let n_working = places.n_work.saturating_sub(places.work.available_permits());
+            let n_here = (places.n_work + places.n_waiting).saturating_sub(places.room.available_permits());
+            (name, n_working, n_here.saturating_sub(n_working))
+        };
+        [
+            count("search", &self.search),
+            count("batch", &self.batch),
+            count("long", &self.long),
+            count("stream", &self.stream),
+        ]
+    }
+
     /// The limits, for clients.
     pub(crate) fn body(&self) -> LimitsBody {
         LimitsBody {

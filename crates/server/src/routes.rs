@@ -18,6 +18,7 @@ use serde::de::DeserializeOwned;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
 
+use crate::access::{self, Access};
 use crate::answer;
 use crate::body::{self, JsonBody, Parameters};
 use crate::compat;
@@ -30,6 +31,7 @@ use crate::page;
 use crate::saved;
 use crate::serve::ServeOptions;
 use crate::tasks::{self, Tasks};
+use crate::telemetry::{self, Telemetry};
 use cognate_wire::{
     BatchBody, BatchParams, CheckBody, CheckParams, CheckedBody, DedupBody, DedupParams, ExportParams,
     HealthBody, IngestBody, PaperBody, RangeParams, RecommendParams, RecordErrors, SearchBody, SearchParams,
@@ -41,6 +43,8 @@ pub(crate) struct App {
     pub(crate) engine: Arc<Engine>,
     guard: Guard,
     options: ServeOptions,
+    pub(crate) access: Access,
+    pub(crate) telemetry: Telemetry,
     pub(crate) limits: Limits,
     pub(crate) tasks: Tasks,
     /// Set when the server is told to stop.
@@ -48,9 +52,26 @@ pub(crate) struct App {
 }
 
 impl App {
-    pub(crate) fn new(engine: Arc<Engine>, guard: Guard, options: ServeOptions) -> Self {
-        let limits = Limits::default();
-        Self { engine, guard, options, limits, tasks: Tasks::default(), stopping: AtomicBool::new(false) }
+    pub(crate) fn new(
+        engine: Arc<Engine>,
+        options: ServeOptions,
+        access: Access,
+        telemetry: Telemetry,
+    ) -> Self {
+        let guard = Guard {
+            allow_any_address: options.guard.allow_any_address || options.allow_remote,
+            ..options.guard.clone()
+        };
+        Self {
+            engine,
+            guard,
+            options,
+            access,
+            telemetry,
+            limits: Limits::default(),
+            tasks: Tasks::default(),
+            stopping: AtomicBool::new(false),
+        }
     }
 
     /// Has every long run end.
@@ -80,6 +101,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/v1/stats", get(stats))
         .route("/health", get(health))
         .route("/ready", get(ready))
+        .route("/metrics", get(telemetry::metrics))
         .merge(saved::routes())
         .merge(compat::routes())
         .merge(page::routes())
@@ -93,13 +115,15 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .layer(DefaultBodyLimit::disable())
         .layer(middleware::from_fn_with_state(Arc::clone(&app), admit))
         .layer(middleware::from_fn(manners::methods))
-        .layer(CompressionLayer::new());
+        .layer(CompressionLayer::new())
+        .layer(middleware::from_fn_with_state(Arc::clone(&app), access::keyed));
     let origins = &app.guard.allowed_origins;
     // It would answer every `OPTIONS` for itself.
     let routes = if origins.is_empty() { routes } else { routes.layer(manners::cors(origins)) };
     routes
         .layer(middleware::from_fn_with_state(Arc::clone(&app), guarded))
         .layer(CatchPanicLayer::custom(|_| ApiError::internal().into_response()))
+        .layer(middleware::from_fn(telemetry::observe))
         .with_state(app)
 }
 

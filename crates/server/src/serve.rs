@@ -9,12 +9,19 @@ use std::thread;
 use std::time::Duration;
 
 use cognate_engine::{Engine, EngineError};
+use cognate_keys::KeysError;
+use metrics_exporter_prometheus::BuildError;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
+use crate::access::{Access, AccessOptions};
 use crate::connection;
 use crate::guard::Guard;
 use crate::routes::{App, router};
+use crate::telemetry::Telemetry;
+
+/// Time between two looks at the file of keys: a revoked one is seen within a second.
+const HOUSEKEEPING_INTERVAL: Duration = Duration::from_millis(500);
 
 /// How the service runs.
 #[derive(Debug, Clone)]
@@ -25,6 +32,8 @@ pub struct ServeOptions {
     pub allow_remote: bool,
     /// Which hosts and pages are answered.
     pub guard: Guard,
+    /// Who may do what.
+    pub access: AccessOptions,
     /// Longest time for one request.
     pub request_timeout: Duration,
     /// Longest time to finish running requests after a signal to stop.
@@ -36,8 +45,8 @@ pub struct ServeOptions {
 pub enum ServeError {
     /// The address is open to other machines and that was not allowed.
     #[error(
-        "{bind} can be reached from other machines, and cognate has no accounts; \
-         listen on 127.0.0.1, or add --allow-remote if the network is yours"
+        "{bind} can be reached from other machines; \
+         listen on 127.0.0.1, or add --allow-remote, and make keys with `cognate keys add`"
     )]
     RemoteNotAllowed {
         /// The address.
@@ -54,6 +63,12 @@ pub enum ServeError {
     /// The system failed while serving.
     #[error("the service failed")]
     Io(#[from] io::Error),
+    /// The keys cannot be read.
+    #[error(transparent)]
+    Keys(#[from] KeysError),
+    /// Something else gathers metrics in this process.
+    #[error("the metrics could not be set up")]
+    Metrics(#[from] BuildError),
     /// The engine could not be made ready.
     #[error(transparent)]
     Engine(#[from] EngineError),
@@ -73,6 +88,12 @@ pub async fn serve(
     if !bind.ip().is_loopback() && !options.allow_remote {
         return Err(ServeError::RemoteNotAllowed { bind });
     }
+    let is_exposed =
+        !bind.ip().is_loopback() || options.allow_remote || !options.guard.allowed_hosts.is_empty();
+    let access = Access::new(options.access.clone(), is_exposed)?;
+    if options.access.is_open {
+        tracing::warn!("nobody is asked for a key: whoever reaches {bind} may change and delete papers");
+    }
     let stop = stop_signal()?;
     let listener = TcpListener::bind(bind).await.map_err(|source| ServeError::Bind { bind, source })?;
     let address = listener.local_addr()?;
@@ -89,12 +110,18 @@ pub async fn serve(
         thread::Builder::new().name("store-follower".to_owned()).spawn(move || engine.follow(&stopping))?
     };
 
-    let guard = Guard {
-        allow_any_address: options.guard.allow_any_address || options.allow_remote,
-        ..options.guard.clone()
-    };
     let drain_timeout = options.drain_timeout;
-    let app = Arc::new(App::new(engine, guard, options));
+    let app = Arc::new(App::new(engine, options, access, Telemetry::start()?));
+    let housekeeping = {
+        let (app, stopping) = (Arc::clone(&app), Arc::clone(&stopping));
+        thread::Builder::new().name("housekeeping".to_owned()).spawn(move || {
+            while !stopping.load(Ordering::Relaxed) {
+                thread::park_timeout(HOUSEKEEPING_INTERVAL);
+                app.access.refresh();
+                app.telemetry.upkeep();
+            }
+        })?
+    };
     on_ready(address);
 
     let (drain, draining) = tokio::sync::oneshot::channel();
@@ -118,6 +145,7 @@ pub async fn serve(
     }
     stopping.store(true, Ordering::Relaxed);
     follower.thread().unpark();
+    housekeeping.thread().unpark();
     Ok(())
 }
 

@@ -8,6 +8,7 @@ mod embed;
 mod eval;
 mod export;
 mod index;
+mod keys;
 mod model;
 mod outputs;
 mod reembed;
@@ -61,6 +62,7 @@ pub(crate) fn run(args: Args, output: &Output) -> anyhow::Result<()> {
         Command::Saved(command) => saved::run(&config, output, command),
         Command::Digest(args) => digest::run(&config, output, &args),
         Command::Serve(serve) => serve::run(&config, &serve),
+        Command::Keys(command) => keys::run(&config, output, command),
         Command::Eval(eval) => eval::run(&config, output, &eval),
         Command::Embed(embed) => embed::run(&config, output, &embed),
         Command::Demo => demo::run(&config, output),

@@ -1,12 +1,13 @@
 //! `cognate serve`: the HTTP service.
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use cognate_engine::Engine;
-use cognate_server::{Guard, ServeOptions, serve};
+use cognate_server::{AccessOptions, Guard, Rate, ServeOptions, serve};
 
-use crate::args::ServeArgs;
+use crate::args::{AuthArg, ServeArgs};
 use crate::config::Config;
 use crate::output::Output;
 
@@ -21,6 +22,23 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(3);
 /// More than the server works on at one time; see its limits.
 const MAX_BLOCKING_THREADS: usize = 160;
 
+/// Requests at once after a pause, in seconds' worth of the rate.
+const BURST_SECONDS: u32 = 4;
+
+fn access(config: &Config, args: &ServeArgs) -> AccessOptions {
+    let per_second = NonZeroU32::new(args.rate_limit.unwrap_or(config.rate_limit));
+    AccessOptions {
+        keys: config.keys(args.keys.keys.as_ref()),
+        is_open: args.auth.unwrap_or(config.auth) == AuthArg::None,
+        public_read: args.public_read || config.public_read,
+        trusted_proxies: config.trust_proxy.iter().chain(&args.trust_proxy).copied().collect(),
+        rate: per_second.map(|per_second| Rate {
+            per_second,
+            burst: per_second.saturating_mul(NonZeroU32::MIN.saturating_add(BURST_SECONDS - 1)),
+        }),
+    }
+}
+
 pub(crate) fn run(config: &Config, args: &ServeArgs) -> anyhow::Result<()> {
     let lower = |names: &[String], more: &[String]| -> Vec<String> {
         names.iter().chain(more).map(|name| name.trim_end_matches('/').to_ascii_lowercase()).collect()
@@ -33,6 +51,7 @@ pub(crate) fn run(config: &Config, args: &ServeArgs) -> anyhow::Result<()> {
             allowed_origins: lower(&config.allow_origin, &args.allow_origin),
             allow_any_address: false,
         },
+        access: access(config, args),
         request_timeout: REQUEST_TIMEOUT,
         drain_timeout: DRAIN_TIMEOUT,
     };

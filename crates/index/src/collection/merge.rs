@@ -176,6 +176,9 @@ impl Collection {
             segment::write(&source, &params)?;
             let segment = Segment::open(&self.folder.path_of(&name), &self.options.binding)?;
             segment.mark_verified();
+            let of = if generation.is_some() { "arrivals" } else { "segments" };
+            metrics::counter!("cognate_index_segments_written_total", "of" => of).increment(1);
+            metrics::counter!("cognate_index_rows_written_total", "of" => of).increment(source.len() as u64);
             tracing::info!(
                 "wrote {name}: {} rows of {} segments in {:.1} s",
                 source.len(),

@@ -13,6 +13,7 @@ mod library;
 mod map;
 mod paper;
 mod search;
+pub(crate) mod sign_in;
 mod today;
 
 use std::sync::Arc;
@@ -25,6 +26,7 @@ use axum::middleware::{self, Next};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
 
+use crate::access::{SIGNED_IN, SignedIn};
 use crate::error::ApiError;
 use crate::manners;
 use crate::routes::App;
@@ -47,6 +49,7 @@ pub(crate) fn routes() -> Router<Arc<App>> {
         .route("/duplicates", get(duplicates::show).post(duplicates::say))
         .route("/assets/{version}/{name}", get(assets::serve))
         .layer(middleware::from_fn(manners::tag))
+        .merge(sign_in::routes())
         .layer(middleware::from_fn(protect))
         .layer(middleware::from_fn(without_tracking))
 }
@@ -77,7 +80,10 @@ fn is_tracking(pair: &str) -> bool {
 
 /// Adds the headers that keep a browser from doing more with an answer than show it.
 async fn protect(request: Request, next: Next) -> Response {
-    let mut response = next.run(request).await;
+    protected(next.run(request).await)
+}
+
+fn protected(mut response: Response) -> Response {
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
@@ -94,16 +100,27 @@ struct Frame {
     current: &'static str,
     /// What is in the field for a query.
     query: String,
+    /// Where the browser signed in with a key.
+    signed_in: Option<SignedIn>,
 }
 
 impl Frame {
     fn new(title: impl Into<String>, current: &'static str) -> Self {
-        Self { title: title.into(), current, query: String::new() }
+        let signed_in = SIGNED_IN.try_with(Clone::clone).ok();
+        Self { title: title.into(), current, query: String::new(), signed_in }
     }
 
     /// The address of a file that the page loads.
     fn asset(&self, name: &str) -> String {
         assets::address(name)
+    }
+
+    /// Where a form is sent to: with the token that tells it from another page's, in a browser that is signed in.
+    fn form_action(&self, path: &str) -> String {
+        match &self.signed_in {
+            Some(signed_in) => format!("{path}?token={}", signed_in.token),
+            None => path.to_owned(),
+        }
     }
 
     /// What a link to the page `name` says of whether it is this one.
