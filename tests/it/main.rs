@@ -25,6 +25,7 @@ mod http;
 mod import;
 mod keys;
 mod layers;
+mod mcp;
 mod metrics;
 mod one_box;
 mod page;

@@ -79,7 +79,8 @@ impl Need {
                 | "/graph/v1/paper/batch"
                 | "/recommendations/v1/papers"
                 | "/recommendations/v1/papers/"
-                | "/library",
+                | "/library"
+                | "/mcp",
                 _,
             ) if method == Method::POST => Scope::Read,
             ("/v1/papers" | "/v1/saved" | "/v1/dedup" | "/duplicates", _) => Scope::Write,

@@ -102,6 +102,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/health", get(health))
         .route("/ready", get(ready))
         .route("/metrics", get(telemetry::metrics))
+        .route_service("/mcp", cognate_mcp::http_service(cognate_mcp::Tools::new(Arc::clone(&app.engine))))
         .merge(saved::routes())
         .merge(compat::routes())
         .merge(page::routes())

@@ -9,6 +9,7 @@ mod eval;
 mod export;
 mod index;
 mod keys;
+mod mcp;
 mod model;
 mod outputs;
 mod reembed;
@@ -62,6 +63,7 @@ pub(crate) fn run(args: Args, output: &Output) -> anyhow::Result<()> {
         Command::Saved(command) => saved::run(&config, output, command),
         Command::Digest(args) => digest::run(&config, output, &args),
         Command::Serve(serve) => serve::run(&config, &serve),
+        Command::Mcp => mcp::run(&config),
         Command::Keys(command) => keys::run(&config, output, command),
         Command::Eval(eval) => eval::run(&config, output, &eval),
         Command::Embed(embed) => embed::run(&config, output, &embed),
