@@ -126,7 +126,9 @@ fn the_table_of_routes_is_whole() {
         }
         let text = std::fs::read_to_string(&path).unwrap();
         for part in text.split(".route").skip(1) {
-            let Some(part) = part.strip_prefix("_service").unwrap_or(part).strip_prefix('(') else { continue };
+            let Some(part) = part.strip_prefix("_service").unwrap_or(part).strip_prefix('(') else {
+                continue;
+            };
             let route = part.trim_start().strip_prefix('"').and_then(|part| part.split('"').next());
             found.insert(
                 route.unwrap_or_else(|| panic!("a route without a path in {}", path.display())).to_owned(),

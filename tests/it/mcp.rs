@@ -1,5 +1,6 @@
 //! The tools for language models, through the official client for Python.
 
+use std::io::{BufRead, BufReader, Write};
 use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
@@ -16,7 +17,6 @@ struct Seen {
 }
 
 fn talk(how: &[&str], calls: &Value) -> Seen {
-    use std::io::Write;
     let mut client = Command::new(root().join("target/venv/bin/python"))
         .arg(root().join("tests/python/mcp_client.py"))
         .args(how)
@@ -32,9 +32,10 @@ fn talk(how: &[&str], calls: &Value) -> Seen {
     let said: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(said["server"], "cognate");
     let names = said["tools"].as_array().unwrap().iter().map(|name| name.as_str().unwrap().to_owned());
-    let answers = said["answers"].as_array().unwrap().iter().map(|answer| {
-        (answer["is_error"].as_bool().unwrap(), answer["text"].as_str().unwrap().to_owned())
-    });
+    let answers =
+        said["answers"].as_array().unwrap().iter().map(|answer| {
+            (answer["is_error"].as_bool().unwrap(), answer["text"].as_str().unwrap().to_owned())
+        });
     Seen { tools: names.collect(), answers: answers.collect() }
 }
 
@@ -102,6 +103,40 @@ fn every_tool_answers_over_both_transports() {
     let new = server.get(&format!("/v1/saved/{saved}/new")).body;
     let told: Value = serde_json::from_str(&by_http.answers[7].1).unwrap();
     assert_eq!(new["total"], told["total"]);
+}
+
+#[test]
+fn the_tools_take_no_lock() {
+    let cognate = Cognate::with_demo();
+    let data = cognate.data();
+    let mut tools = cognate.command(&["mcp"]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut input = tools.stdin.take().unwrap();
+    let mut lines = BufReader::new(tools.stdout.take().unwrap()).lines();
+    let mut ask = |message: Value, is_answered: bool| {
+        writeln!(input, "{message}").unwrap();
+        is_answered.then(|| serde_json::from_str::<Value>(&lines.next().unwrap().unwrap()).unwrap())
+    };
+    let client = json!({"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}});
+    ask(json!({"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": client}), true);
+    ask(json!({"jsonrpc": "2.0", "method": "notifications/initialized"}), false);
+    let search = json!({"name": "search_papers", "arguments": {"query": "bats"}});
+    let found =
+        ask(json!({"jsonrpc": "2.0", "id": 2, "method": "tools/call", "params": search}), true).unwrap();
+    assert_eq!(found["result"]["isError"], false, "{found}");
+    // It has searched, and whoever comes next may still write the files.
+    let lock =
+        std::fs::OpenOptions::new().create(true).truncate(false).write(true).open(data.join("index/lock"));
+    lock.unwrap().try_lock().unwrap();
+    // A paper that another process adds is found by the next call.
+    let paper = cognate.file("new.jsonl", r#"{"id": "new", "title": "Zanzibar sunbird acoustics"}"#);
+    cognate.json(&["index", &paper]);
+    let search = json!({"name": "search_papers", "arguments": {"query": "zanzibar sunbird", "limit": 1}});
+    let found =
+        ask(json!({"jsonrpc": "2.0", "id": 3, "method": "tools/call", "params": search}), true).unwrap();
+    let text = found["result"]["content"][0]["text"].as_str().unwrap();
+    assert!(text.contains(r#""id":"new""#), "{text}");
+    drop(input);
+    assert!(tools.wait().unwrap().success());
 }
 
 #[test]

@@ -92,7 +92,9 @@ pub(crate) enum Command {
     /// Answer over HTTP
     Serve(ServeArgs),
     /// Offer the papers to a language model, over the Model Context Protocol on standard input and output
-    #[command(after_help = "Example, for a client's settings: {\"command\": \"cognate\", \"args\": [\"--data\", \"/path/to/cognate-data\", \"mcp\"]}")]
+    #[command(
+        after_help = "Example, for a client's settings: {\"command\": \"cognate\", \"args\": [\"--data\", \"/path/to/cognate-data\", \"mcp\"]}"
+    )]
     Mcp,
     /// Say who may use the server
     #[command(subcommand)]

@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use cognate_embed::{ModelRoots, Precision};
-use cognate_engine::{EngineOptions, ModelChoice};
+use cognate_engine::{DerivedFiles, EngineOptions, ModelChoice};
 use serde::Deserialize;
 
 use crate::args::{Args, AuthArg};
@@ -116,7 +116,11 @@ impl Config {
 
     /// What the engine needs.
     pub(crate) fn engine_options(&self) -> EngineOptions {
-        EngineOptions { data_dir: self.data_dir.clone(), model: self.model.clone() }
+        EngineOptions {
+            data_dir: self.data_dir.clone(),
+            model: self.model.clone(),
+            derived_files: DerivedFiles::Keep,
+        }
     }
 }
 

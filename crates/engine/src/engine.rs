@@ -13,7 +13,7 @@ use crate::kept::Kept;
 use crate::model::{Model, ModelChoice};
 use crate::store::{BackupReport, RestoreReport, STORE_FILE, Store};
 use crate::stored_model::StoredModel;
-use crate::view::{Moment, View, patience};
+use crate::view::{DerivedFiles, Moment, View, patience};
 
 /// How often a running server looks whether another process has committed: well under the second
 /// within which it must answer from the new papers.
@@ -29,6 +29,8 @@ pub struct EngineOptions {
     pub data_dir: PathBuf,
     /// The model for queries and new papers; loaded when first needed.
     pub model: ModelChoice,
+    /// Who writes the files of the indexes.
+    pub derived_files: DerivedFiles,
 }
 
 /// How the searchable vectors stand.
@@ -60,6 +62,7 @@ pub struct Engine {
     pub(crate) data_dir: PathBuf,
     pub(crate) store: Store,
     model_choice: ModelChoice,
+    derived_files: DerivedFiles,
     model: Mutex<Option<Arc<Model>>>,
     view: Mutex<Option<Arc<View>>>,
     /// What features made of one generation, and may need again.
@@ -97,6 +100,7 @@ impl Engine {
             data_dir: options.data_dir,
             store,
             model_choice: options.model,
+            derived_files: options.derived_files,
             model: Mutex::new(None),
             view: Mutex::new(None),
             kept: Kept::default(),
@@ -317,7 +321,7 @@ impl Engine {
         if slot.is_none()
             && let Some(model) = self.store.reader()?.model()?
         {
-            *slot = Some(Arc::new(View::open(&self.store, &self.data_dir, model)?));
+            *slot = Some(Arc::new(View::open(&self.store, &self.data_dir, model, self.derived_files)?));
         }
         Ok(slot.clone())
     }

@@ -20,6 +20,7 @@ use crate::search::{
     MAX_LIMIT, Mode, Page, QueryEvidence, SearchOptions, SearchRequest, SearchResponse, SemanticRatio,
 };
 use crate::stored_model::StoredModel;
+use crate::view::DerivedFiles;
 
 /// What to evaluate.
 pub struct EvalRequest<'a> {
@@ -255,7 +256,11 @@ fn open_collection(
     let corpus = collection.corpus_path();
     let model = Model::start(request.model.load(None)?)?;
     let data_dir = request.data_dir.join("eval").join(collection_key(&model.identity, &corpus)?);
-    let options = EngineOptions { data_dir: data_dir.clone(), model: request.model.clone() };
+    let options = EngineOptions {
+        data_dir: data_dir.clone(),
+        model: request.model.clone(),
+        derived_files: DerivedFiles::Keep,
+    };
     let engine = Engine::create_with_model(options, model)?;
     let complete = data_dir.join("complete");
     if !complete.exists() {

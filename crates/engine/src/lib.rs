@@ -78,6 +78,7 @@ pub use trends::{
     BURST_SCORE, Growth, HALF_LIFE_DAYS, MAX_HISTORY_DAYS, MAX_WINDOW_DAYS, TrendBasis, TrendGroup,
     TrendReport, TrendRequest, Trending,
 };
+pub use view::DerivedFiles;
 
 pub use cognate_dedup::{
     Action, Agreement, AuthorEvidence, Cluster, ClusterMode, DEFAULT_MIN_PROBABILITY, DedupError,

@@ -5,6 +5,7 @@ use tempfile::TempDir;
 
 use crate::engine::{Engine, EngineOptions};
 use crate::model::ModelChoice;
+use crate::view::DerivedFiles;
 
 /// An engine over a store of its own. No model can be found.
 pub(crate) fn engine() -> (TempDir, Engine) {
@@ -16,6 +17,11 @@ pub(crate) fn engine() -> (TempDir, Engine) {
         query_prefix: None,
         passage_prefix: None,
     };
-    let engine = Engine::create(EngineOptions { data_dir: folder.path().to_owned(), model }).unwrap();
+    let engine = Engine::create(EngineOptions {
+        data_dir: folder.path().to_owned(),
+        model,
+        derived_files: DerivedFiles::Keep,
+    })
+    .unwrap();
     (folder, engine)
 }

@@ -83,7 +83,10 @@ impl Answer {
     fn write(&self, shortened: Option<&str>) -> Result<String, ToolError> {
         let mut body = self.head.clone();
         if let Some(shortened) = shortened {
-            body.insert("shortened".to_owned(), json!(format!("{shortened}; raise max_tokens, or use get_paper")));
+            body.insert(
+                "shortened".to_owned(),
+                json!(format!("{shortened}; raise max_tokens, or use get_paper")),
+            );
         }
         body.insert(self.name.to_owned(), json!(self.items));
         Ok(serde_json::to_string(&body)?)

@@ -21,23 +21,29 @@ pub(crate) fn object(properties: Value, required: &[&str]) -> Map<String, Value>
 
 /// The properties of `more`, and those of every list of papers.
 pub(crate) fn with_page(more: Value) -> Value {
-    merged(more, json!({
-        "limit": {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT},
-        "offset": {"type": "integer", "minimum": 0, "default": 0, "description": "Papers to skip"},
-        "max_tokens": max_tokens()
-    }))
+    merged(
+        more,
+        json!({
+            "limit": {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT},
+            "offset": {"type": "integer", "minimum": 0, "default": 0, "description": "Papers to skip"},
+            "max_tokens": max_tokens()
+        }),
+    )
 }
 
 /// The properties of `more`, and the filters of a search.
 pub(crate) fn with_filters(more: Value) -> Value {
-    merged(more, json!({
-        "year": {"type": "string", "description": "2020, 2020-2023, 2020- or -2023"},
-        "publication_date": {"type": "string", "description": "Days, months or years: 2019-03:2020-06"},
-        "author": {"type": "string", "description": "An author's name, or words of it"},
-        "venue": {"type": "string", "description": "A venue's name, or words of it"},
-        "categories": {"type": "string", "description": "Categories, by commas; cs covers cs.CL"},
-        "has_abstract": {"type": "boolean"}
-    }))
+    merged(
+        more,
+        json!({
+            "year": {"type": "string", "description": "2020, 2020-2023, 2020- or -2023"},
+            "publication_date": {"type": "string", "description": "Days, months or years: 2019-03:2020-06"},
+            "author": {"type": "string", "description": "An author's name, or words of it"},
+            "venue": {"type": "string", "description": "A venue's name, or words of it"},
+            "categories": {"type": "string", "description": "Categories, by commas; cs covers cs.CL"},
+            "has_abstract": {"type": "boolean"}
+        }),
+    )
 }
 
 pub(crate) fn max_tokens() -> Value {

@@ -50,10 +50,7 @@ pub(crate) static ALL: [Tool; 8] = [
         name: "get_paper",
         description: "Get one paper whole, by its id, DOI, arXiv id, PubMed id or address.",
         parameters: || {
-            schema::object(
-                json!({"id": {"type": "string"}, "max_tokens": schema::max_tokens()}),
-                &["id"],
-            )
+            schema::object(json!({"id": {"type": "string"}, "max_tokens": schema::max_tokens()}), &["id"])
         },
         run: get,
     },
@@ -160,12 +157,11 @@ impl Tool {
     ) -> Result<String, ToolError> {
         let known = (self.parameters)();
         let known = known.get("properties").and_then(Value::as_object);
-        if let Some(name) = arguments.keys().find(|name| !known.is_some_and(|known| known.contains_key(*name))) {
+        if let Some(name) =
+            arguments.keys().find(|name| !known.is_some_and(|known| known.contains_key(*name)))
+        {
             let names: Vec<&str> = known.into_iter().flat_map(Map::keys).map(String::as_str).collect();
-            return Err(ToolError::Arguments(format!(
-                "expected only {}, found {name:?}",
-                names.join(", ")
-            )));
+            return Err(ToolError::Arguments(format!("expected only {}, found {name:?}", names.join(", "))));
         }
         arguments.retain(|_, value| !value.is_null());
         let budget = whole_number(&mut arguments, "max_tokens", MIN_TOKENS..=MAX_TOKENS)?;
@@ -271,7 +267,8 @@ fn brief(paper: &Map<String, Value>, more: &[&str]) -> Map<String, Value> {
     }
     for name in more {
         // Three digits tell as much, and cost a model less.
-        let rounded = paper.get(*name).and_then(Value::as_f64).map(|score| json!((score * 1e3).round() / 1e3));
+        let rounded =
+            paper.get(*name).and_then(Value::as_f64).map(|score| json!((score * 1e3).round() / 1e3));
         keep(name, rounded.as_ref());
     }
     keep("abstract", paper.get("abstract"));
@@ -370,4 +367,3 @@ fn of_day(engine: &Engine, _cancel: &Cancel, arguments: Arguments) -> Result<Ans
     let items = page.papers.into_iter().map(|stored| Ok(brief(&object(stored.paper)?, &[])));
     Ok(Answer { head, name: "papers", items: items.collect::<Result<_, ToolError>>()? })
 }
-

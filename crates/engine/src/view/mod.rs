@@ -73,6 +73,7 @@ pub(crate) struct View {
     /// The model behind the vectors.
     model: StoredModel,
     /// What is shown.
+    derived_files: DerivedFiles,
     current: ArcSwap<Snapshot>,
     collection: ArcSwap<Collection>,
     keywords: ArcSwap<KeywordIndex>,
@@ -80,6 +81,17 @@ pub(crate) struct View {
     unwritten: Mutex<Option<Unwritten>>,
     /// Held while catching up, so that two threads do not apply the same changes twice.
     writing: Mutex<Writing>,
+}
+
+/// Who writes the files of the indexes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum DerivedFiles {
+    /// This process, unless another does.
+    #[default]
+    Keep,
+    /// Never this process: it follows what others write, and has what is newer in memory. For one that lives
+    /// beside others and shall be in nobody's way.
+    Follow,
 }
 
 /// Files that could not be written, as on a full disk.
@@ -108,8 +120,16 @@ impl View {
     /// # Errors
     /// [`EngineError`] if the store or the folder of derived files cannot be read. Damage to those
     /// files is not an error: they are replaced.
-    pub(crate) fn open(store: &Store, data_dir: &Path, model: StoredModel) -> Result<Self, EngineError> {
-        let writing = Writing(lock(data_dir)?);
+    pub(crate) fn open(
+        store: &Store,
+        data_dir: &Path,
+        model: StoredModel,
+        derived_files: DerivedFiles,
+    ) -> Result<Self, EngineError> {
+        let writing = match derived_files {
+            DerivedFiles::Keep => Writing(lock(data_dir)?),
+            DerivedFiles::Follow => Writing(None),
+        };
         let options = vectors::options_of(store, data_dir, &model, writing.of_vectors());
         let latest_generation = store.reader()?.generation()?;
         let (collection, keywords) = rayon::join(
@@ -126,6 +146,7 @@ impl View {
         };
         let view = Self {
             data_dir: data_dir.to_owned(),
+            derived_files,
             model,
             current: ArcSwap::from_pointee(nothing),
             collection: ArcSwap::from_pointee(collection),
@@ -391,6 +412,9 @@ impl View {
         let mut writing = self.lock_writing();
         if writing.may_write() {
             return self.write_texts_again(store, &writing);
+        }
+        if self.derived_files == DerivedFiles::Follow {
+            return Ok(());
         }
         let Some(lock) = lock(&self.data_dir)? else { return Ok(()) };
         writing.0 = Some(lock);
