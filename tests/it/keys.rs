@@ -54,6 +54,7 @@ const ROUTES: &[(&str, &str, &str, &str)] = &[
     ("DELETE", "/v1/dedup/tasks/{number}", "/v1/dedup/tasks/77", "write"),
     ("GET", "/v1/trends", "/v1/trends", "read"),
     ("GET", "/v1/stats", "/v1/stats", "read"),
+    ("GET", "/v1/export", "/v1/export", "read"),
     ("GET", "/metrics", "/metrics", "admin"),
     ("POST", "/mcp", "/mcp", "read"),
     ("GET", "/v1/saved", "/v1/saved", "read"),
