@@ -63,7 +63,7 @@ impl Need {
         let saved = path.strip_prefix("/v1/saved/").and_then(|rest| rest.split_once('/'));
         Self::Key(match (path, saved) {
             ("/health" | "/ready" | "/sign-in" | "/sign-out", _) => return Self::Nothing,
-            ("/metrics" | "/v1/dedup/apply" | "/v1/dedup/undo" | "/v1/backup", _) => Scope::Admin,
+            ("/metrics" | "/v1/dedup/apply" | "/v1/dedup/undo", _) => Scope::Admin,
             (_, Some((id, "feed.atom" | "feed.json"))) if is_read => Scope::Feed(id.to_owned()),
             _ if is_read => Scope::Read,
             (
