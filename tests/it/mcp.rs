@@ -84,7 +84,7 @@ fn every_tool_answers_over_both_transports() {
         assert_eq!(answer(2)["papers"][0]["id"], id);
         assert_eq!(answer(5)["records"][0]["verdict"], "duplicate");
         assert_eq!(answer(5)["records"][0]["matched_to"], id);
-        assert_eq!(answer(5)["records"][1]["verdict"], "new");
+        assert_eq!(answer(5)["records"][1]["verdict"], "nothing");
         assert_eq!(answer(6)["saved"][0]["id"], saved);
         let many = answer(9);
         assert_eq!(many["papers"].as_array().unwrap().len(), 20);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use cognate_corpus::{Numbers, Paper, ReadOptions, Source};
 use cognate_engine::{Cancel, DayOrder, DayRequest, Engine, EngineError, SearchResponse};
 use cognate_wire::{
-    CheckedBody, PaperBody, RecommendParams, SavedBody, SearchBody, SearchParams, SimilarParams,
+    CheckedBody, Fields, PaperBody, RecommendParams, SavedBody, SearchBody, SearchParams, SimilarParams,
     saved_question, to_judging,
 };
 use rmcp::model::ToolAnnotations;
@@ -229,7 +229,7 @@ fn recommend(engine: &Engine, cancel: &Cancel, arguments: Arguments) -> Result<A
 
 /// A list of hits with what a model needs to choose.
 fn hits(response: SearchResponse) -> Result<Answer, ToolError> {
-    let body = SearchBody::new(response, None)?;
+    let body = SearchBody::new(response, Fields::default());
     let mut head = Map::new();
     head.insert("total".to_owned(), json!(body.total));
     head.insert("offset".to_owned(), json!(body.offset));
@@ -259,7 +259,8 @@ fn brief(paper: &Map<String, Value>, more: &[&str]) -> Map<String, Value> {
     if let Some(Value::Array(authors)) = paper.get("authors")
         && !authors.is_empty()
     {
-        let mut named: Vec<Value> = authors.iter().take(MAX_AUTHORS).cloned().collect();
+        let name = |author: &Value| author.get("name").unwrap_or(author).clone();
+        let mut named: Vec<Value> = authors.iter().take(MAX_AUTHORS).map(name).collect();
         if authors.len() > MAX_AUTHORS {
             named.push(json!(format!("and {} more", authors.len() - MAX_AUTHORS)));
         }
