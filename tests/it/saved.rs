@@ -177,7 +177,7 @@ fn a_digest_counts_as_sent_once_the_server_took_it() {
     assert_eq!((code, &first["sent"][0]["n_papers"]), (Some(0), &json!(2)), "{first}");
     let (_, second) = server.send(&cognate, "sesame");
     assert_eq!(second["sent"][0]["n_papers"], 1, "{second}");
-    assert_eq!(server.send(&cognate, "sesame").1, json!({"sent": []}));
+    assert_eq!(server.send(&cognate, "sesame").1, json!({"sent": [], "failed": []}));
 
     let messages = check_saved(&["messages", cognate.folder.path().join("messages").to_str().unwrap()]);
     let messages = messages.as_array().unwrap();

@@ -141,7 +141,9 @@ def check_bibtex(file, papers):
 
 
 def displayed(text):
-    """Without white space around maths on lines of its own, which the decoder sets off."""
+    """Without white space around maths on lines of its own, which the decoder sets off. TeX has two spellings of maths
+    in a line, `$x$` and `\\(x\\)`; the second is written where the first would be read back as a plain sign."""
+    text = re.sub(r"\\\((.*?)\\\)", r"$\1$", text or "")
     return re.sub(r"\s*\$\$\s*", "$$", fold(text))
 
 
