@@ -168,6 +168,62 @@ fn garbled_names_and_a_containers_doi_are_no_evidence() {
 }
 
 #[test]
+fn what_little_tells_two_papers_apart_is_never_dropped() {
+    let cognate = Cognate::new();
+    let titled = |title: &str| record(title, "Ada Eno , Bo Li", 2001);
+    let told_apart = [
+        ("Relapse of HER2+ tumours after surgery", "Relapse of HER2- tumours after surgery", "other signs"),
+        ("Falls in people aged < 65 years", "Falls in people aged ≥ 65 years", "other signs"),
+        ("C programming for the impatient", "C++ programming for the impatient", "other signs"),
+        ("CD4+ cells in sepsis", "CD4- cells in sepsis", "other signs"),
+        ("Vitamin D and fractures of the hip", "Vitamin E and fractures of the hip", "other letters"),
+        ("Hepatitis B vaccination in nurses", "Hepatitis C vaccination in nurses", "other letters"),
+        ("Fractures of the hip in men", "Fractures of the hip in women", "opposite words"),
+        ("Closure of the colon with a drain", "Closure of the colon without a drain", "opposite words"),
+        ("Diabetes type I in schools", "Diabetes type II in schools", "other numbers"),
+    ];
+    let pairs: Vec<(Value, Value)> = told_apart.iter().map(|(a, b, _)| (titled(a), titled(b))).collect();
+    for (judged, (a, b, reason)) in check_pairs(&cognate, &pairs, &[]).iter().zip(told_apart) {
+        assert_ne!(judged["verdict"], "duplicate", "{a} / {b}: {judged}");
+        let said = judged["reason"].as_str().unwrap();
+        assert!(said.contains(reason) && !said.contains("the same title"), "{a} / {b}: {said}");
+    }
+    // Texts made after one template differ in the letter that the titles differ in.
+    let drug = |letter: &str| {
+        let text = format!(
+            "We gave drug {letter} to forty people who slept badly, and a placebo to forty others. Those who had drug \
+             {letter} slept an hour longer each night, and none of them fell ill."
+        );
+        let mut drug = titled(&format!("Effect of drug {letter} on sleep"));
+        drug["abstract"] = json!(text);
+        drug
+    };
+    let index = |issue: &str, page: &str| json!({ "title": "Author index", "venue": "Nature", "year": 2001, "volume": "409", "issue": issue, "pages": page });
+    let chapter =
+        |isbn: &str| json!({ "title": "Index of all plants and their friends", "year": 2001, "isbn": isbn });
+    let alone = |title: &str| json!({ "title": title });
+    let pairs = [
+        (drug("A"), drug("B")),
+        (index("1", "1"), index("2", "99")),
+        (chapter("9783161484100"), chapter("9780306406157")),
+        (alone("Depression"), alone("Depression")),
+        (alone("Index"), alone("Index")),
+    ];
+    for (judged, pair) in check_pairs(&cognate, &pairs, &[]).iter().zip(&pairs) {
+        assert_ne!(judged["verdict"], "duplicate", "{pair:?}: {judged}");
+    }
+    // What is written otherwise is no difference.
+    let pairs = [
+        (titled("CD4+ cells in sepsis"), titled("CD4(+) cells in sepsis")),
+        (titled("Falls in people aged >= 65 years"), titled("Falls in people aged ≥65 years")),
+        (chapter("9780306406157"), chapter("0306406152")),
+    ];
+    for (judged, pair) in check_pairs(&cognate, &pairs, &[]).iter().zip(&pairs) {
+        assert_eq!(judged["verdict"], "duplicate", "{pair:?}: {judged}");
+    }
+}
+
+#[test]
 fn wrong_files_of_pairs_are_told_by_line() {
     let cognate = Cognate::new();
     let check = |content: &str, words: &str| {
@@ -254,6 +310,7 @@ fn records_are_checked_against_the_store_and_not_added() {
     assert!(["demo-042", "demo-014"].contains(&matched(&lines[0]).unwrap().as_str()));
     assert_eq!(matched(&lines[1]).as_deref(), Some("demo-042"), "by its DOI");
     assert_eq!((&lines[2]["verdict"], &lines[2]["matched_to"]), (&json!("nothing"), &Value::Null));
+    assert_eq!(lines[2]["matches"], json!([]));
     assert_eq!((&lines[3]["checked"], &lines[3]["skipped"]), (&json!(3), &json!(1)));
     assert_eq!(cognate.json(&["stats"])["n_papers"], before);
 
@@ -270,6 +327,37 @@ fn records_are_checked_against_the_store_and_not_added() {
     let by_command = cognate.json(&["dedup", "--min-probability", "0.8", "--keep", "newest"]);
     assert_eq!(by_http.body["clusters"], by_command["clusters"]);
     assert_eq!(server.post("/v1/dedup", JSON, r#"{"clusters": "some"}"#).status, 400);
+}
+
+#[test]
+fn a_stored_record_is_its_own_paper() {
+    let cognate = Cognate::new();
+    let editorial = |id: &str, year: i32| {
+        json!({ "id": id, "title": "Editorial", "venue": "Tides", "year": year }).to_string()
+    };
+    let stored: Vec<String> = (0..12).map(|n| editorial(&format!("e{n}"), 2000 + n)).collect();
+    let file = cognate.file("stored.jsonl", &stored.join("\n"));
+    cognate.json(&["index", &file]);
+    let check = |lines: &[String]| -> Vec<Value> {
+        let file = cognate.file("checked.jsonl", &lines.join("\n"));
+        let text = String::from_utf8(cognate.run(&["--json", "dedup", "check", &file]).stdout).unwrap();
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    };
+    for (line, n) in check(&stored).iter().zip(0..stored.len()) {
+        let found = (&line["verdict"], &line["matched_to"], &line["matches"][0]["reason"]);
+        assert_eq!(found, (&json!("duplicate"), &json!(format!("e{n}")), &json!("the same id")), "{line}");
+    }
+    let others =
+        [editorial("mine", 2003), r#"{"id": "e1", "title": "Lamps of northern harbours"}"#.to_owned()];
+    let found = check(&others);
+    assert_eq!(
+        (&found[0]["verdict"], &found[0]["matched_to"]),
+        (&json!("duplicate"), &json!("e3")),
+        "{}",
+        found[0]
+    );
+    assert_eq!(found[0]["matches"][0]["reason"], "the same record");
+    assert_eq!(found[1]["verdict"], "review", "an id may be given twice: {}", found[1]);
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use crate::harness::{Cognate, demo_corpus, ids};
+use crate::harness::{Cognate, demo_corpus, ids, root, shared};
 
 const JSON: &str = "application/json";
 
@@ -220,4 +220,36 @@ fn the_identifier_of_a_supplement_is_no_evidence_when_records_are_checked() {
     );
     let paper = server.get("/v1/papers/a").body;
     assert_eq!((&paper["duplicates"], &paper["versions"]), (&json!([]), &json!([])), "{paper}");
+}
+
+#[test]
+fn chapters_of_one_book_are_kept() {
+    let Some(chapters) = shared("../cases/import/csv_container_doi.csv") else { return };
+    let cognate = Cognate::new();
+    cognate.json(&["index", chapters.to_str().unwrap()]);
+    let stats = cognate.json(&["dedup", "--versions", "same"])["stats"].clone();
+    assert_eq!((&stats["n_papers"], &stats["n_drop"]), (&json!(3), &json!(0)), "{stats}");
+    assert_eq!(cognate.json(&["dedup"])["stats"]["n_drop"], 0);
+}
+
+#[test]
+fn the_default_cut_is_said_the_same_everywhere() {
+    let cognate = with_harbours();
+    let cut = cognate.json(&["dedup"])["stats"]["min_probability"].clone();
+    let said = format!("[default: {cut}]");
+    let help = |args: &[&str]| String::from_utf8(cognate.run(args).stdout).unwrap();
+    for args in [&["dedup", "--help"][..], &["dedup", "check", "--help"], &["dedup", "histogram", "--help"]] {
+        assert!(help(args).contains(&said), "{args:?}: {}", help(args));
+    }
+    let server = cognate.serve(&[]);
+    assert_eq!(server.post("/v1/dedup", JSON, "").body["stats"]["min_probability"], cut);
+    assert_eq!(server.get("/v1/dedup/histogram").body["at"], cut);
+    let documents = [
+        ("docs/dedup.md", format!("`--min-probability` ({cut})")),
+        ("docs/http.md", format!("| lowest probability of a duplicate | {cut} |")),
+    ];
+    for (document, said) in documents {
+        let text = std::fs::read_to_string(root().join(document)).unwrap();
+        assert!(text.contains(&said), "{document} says {said}");
+    }
 }
