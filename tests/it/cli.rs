@@ -354,7 +354,7 @@ fn every_setting_is_a_variable_too_and_is_taken_as_text() {
     let serve = |variable| crate::harness::Server::start(run(variable, &["serve", "--bind", "127.0.0.1:0"]));
     let server = serve(("COGNATE_ALLOW_HOST", "papers.example,more.example"));
     for (host, status) in [("papers.example", 200), ("more.example", 200), ("other.example", 403)] {
-        assert_eq!(server.get_with("/v1/stats", ("Host", host)).status, status, "{host}");
+        assert_eq!(server.get_with("/health", ("Host", host)).status, status, "{host}");
     }
     let server = serve(("COGNATE_ALLOW_ORIGIN", "https://reader.example"));
     assert_eq!(server.get_with("/v1/stats", ("Origin", "https://reader.example")).status, 200);

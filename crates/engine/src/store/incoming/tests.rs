@@ -203,7 +203,11 @@ fn a_second_source_fills_and_replaces_nothing() {
         ..IngestPolicy::default()
     };
     library.index_with(&replace, &[("a.jsonl", &nothing.to_string())]);
-    assert_eq!(library.only().title.as_deref(), Some("Tides"), "it is known as it is");
+    assert_eq!(
+        library.only().title.as_deref(),
+        Some("TIDES"),
+        "what it said before goes, though it says the same again"
+    );
     let less = json!({"id": "PMID:1234567", "venue": "Journal of Quays"});
     library.index_with(&replace, &[("a.jsonl", &less.to_string())]);
     let paper = library.only();
