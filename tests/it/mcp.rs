@@ -124,6 +124,7 @@ fn the_tools_take_no_lock() {
         ask(json!({"jsonrpc": "2.0", "id": 2, "method": "tools/call", "params": search}), true).unwrap();
     assert_eq!(found["result"]["isError"], false, "{found}");
     // It has searched, and whoever comes next may still write the files.
+    std::fs::create_dir_all(data.join("index")).unwrap();
     let lock =
         std::fs::OpenOptions::new().create(true).truncate(false).write(true).open(data.join("index/lock"));
     lock.unwrap().try_lock().unwrap();

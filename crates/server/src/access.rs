@@ -271,20 +271,24 @@ fn is_safe(method: &Method) -> bool {
 fn refused(access: &Access, request: &Request, refusal: ApiError) -> Response {
     // An address that guesses keys is slowed down like any other.
     let rate = access.rates.as_ref().map(|rates| rates.take_for(access.address(request)));
-    if let Some(rate) = rate.as_ref().filter(|rate| !rate.is_allowed) {
-        return rate.mark(ApiError::too_often(rate.retry_after).into_response());
-    }
     let wants_page = is_safe(request.method())
         && request
             .headers()
             .get(header::ACCEPT)
             .and_then(|accept| accept.to_str().ok())
             .is_some_and(|accept| accept.contains("text/html"));
-    if !wants_page {
-        return refusal.into_response();
+    let response = match &rate {
+        Some(rate) if !rate.is_allowed => ApiError::too_often(rate.retry_after).into_response(),
+        _ if wants_page => {
+            let address = request.uri().path_and_query().map_or("/", |address| address.as_str());
+            page::sign_in::asked(refusal.status(), address, refusal.message())
+        }
+        _ => refusal.into_response(),
+    };
+    match rate {
+        Some(rate) => rate.mark(response),
+        None => response,
     }
-    let address = request.uri().path_and_query().map_or("/", |address| address.as_str());
-    page::sign_in::asked(refusal.status(), address, refusal.message())
 }
 
 /// The key that a request carries, and how. Headers go before the cookie.
