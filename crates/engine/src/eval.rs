@@ -71,7 +71,7 @@ pub struct QueryFit {
     pub is_outside: bool,
     /// What the best papers tell.
     pub evidence: Option<QueryEvidence>,
-    /// The score of the best [`N_FITTED`] hits, and their grade, where they were judged.
+    /// The score of the best `N_FITTED` hits, and their grade, where they were judged.
     pub hits: Vec<(f32, Option<i32>)>,
 }
 

@@ -182,7 +182,7 @@ impl Default for Limits {
             long: Places::new(4, 28, seconds(10)),
             stream: Places::new(16, 48, seconds(5)),
             bodies: Memory::new(32 << 20),
-            uploads: Memory::new(MAX_PAPERS_BODY_BYTES + MAX_PAPERS_BODY_BYTES / 2),
+            uploads: Memory::new(MAX_PAPERS_BODY_BYTES),
             answers: Memory::new(32 << 20),
             running: Running::default(),
         }
