@@ -2,7 +2,7 @@
 //!
 //! One [`Tools`] answers over standard input and output ([`serve_stdio`]) and over HTTP, where the server mounts it. Every
 //! tool only reads. An answer stays within a budget of tokens: abstracts are shortened first, then other fields
-//! go, and no id is ever left out; see [`budget`].
+//! go, and no id is ever left out (`docs/mcp.md`).
 
 mod budget;
 mod error;
