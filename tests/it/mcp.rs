@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
 
-use crate::harness::{Cognate, root};
+use crate::harness::{Cognate, root, wait_for};
 
 /// Bytes that count as one token, as docs/mcp.md has it.
 const TOKEN_BYTES: usize = 3;
@@ -128,14 +128,15 @@ fn the_tools_take_no_lock() {
     let lock =
         std::fs::OpenOptions::new().create(true).truncate(false).write(true).open(data.join("index/lock"));
     lock.unwrap().try_lock().unwrap();
-    // A paper that another process adds is found by the next call.
+    // A paper that another process adds is found within a second or so.
     let paper = cognate.file("new.jsonl", r#"{"id": "new", "title": "Zanzibar sunbird acoustics"}"#);
     cognate.json(&["index", &paper]);
-    let search = json!({"name": "search_papers", "arguments": {"query": "zanzibar sunbird", "limit": 1}});
-    let found =
-        ask(json!({"jsonrpc": "2.0", "id": 3, "method": "tools/call", "params": search}), true).unwrap();
-    let text = found["result"]["content"][0]["text"].as_str().unwrap();
-    assert!(text.contains(r#""id":"new""#), "{text}");
+    wait_for("the new paper", || {
+        let search = json!({"name": "search_papers", "arguments": {"query": "zanzibar sunbird", "limit": 1}});
+        let call = json!({"jsonrpc": "2.0", "id": 3, "method": "tools/call", "params": search});
+        let found = ask(call, true).unwrap();
+        found["result"]["content"][0]["text"].as_str().unwrap().contains(r#""id":"new""#).then_some(())
+    });
     drop(input);
     assert!(tools.wait().unwrap().success());
 }
