@@ -132,6 +132,13 @@ pub(crate) fn ids(answer: &Value) -> Vec<String> {
     answer["data"].as_array().unwrap().iter().map(|hit| hit["id"].as_str().unwrap().to_owned()).collect()
 }
 
+/// The ids of a search's answer, sorted: where their order is not what is asked.
+pub(crate) fn sorted(answer: &Value) -> Vec<String> {
+    let mut ids = ids(answer);
+    ids.sort();
+    ids
+}
+
 /// The answer without what differs between two equal answers: the time it took.
 pub(crate) fn timeless(mut answer: Value) -> Value {
     answer["meta"].as_object_mut().unwrap().remove("took_ms");

@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader};
 
 use serde_json::{Value, json};
 
-use crate::harness::{Cognate, Server, ids, shared};
+use crate::harness::{Cognate, Server, ids, shared, sorted};
 
 const JSON: &str = "application/json";
 
@@ -37,12 +37,6 @@ fn search(server: &Server, body: Value) -> Value {
     let answer = server.post("/v1/search", JSON, &body.to_string());
     assert_eq!(answer.status, 200, "{body}: {}", answer.body);
     answer.body
-}
-
-fn sorted(answer: &Value) -> Vec<String> {
-    let mut ids = ids(answer);
-    ids.sort();
-    ids
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
-use crate::harness::{Cognate, Server, ids, root};
+use crate::harness::{Cognate, Server, ids, root, sorted};
 
 const JSON: &str = "application/json";
 
@@ -28,12 +28,6 @@ fn search(server: &Server, parameters: &str) -> Value {
     let answer = server.get(&format!("/v1/search?{parameters}"));
     assert_eq!(answer.status, 200, "{parameters}: {}", answer.body);
     answer.body
-}
-
-fn sorted(answer: &Value) -> Vec<String> {
-    let mut ids = ids(answer);
-    ids.sort();
-    ids
 }
 
 #[test]

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, Method, StatusCode, header};
+use axum::http::{HeaderMap, Method, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use cognate_keys::{Found, Grant, KeyRing, KeysError, Scope};
@@ -359,9 +359,6 @@ pub(crate) fn sign_out() -> String {
 pub(crate) fn is_secure(app: &App, request: &Request) -> bool {
     app.access.is_secure(request)
 }
-
-/// The status of a request that lacks a good key.
-pub(crate) const UNAUTHORIZED: StatusCode = StatusCode::UNAUTHORIZED;
 
 #[cfg(test)]
 mod tests {

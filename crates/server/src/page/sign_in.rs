@@ -39,7 +39,7 @@ pub(crate) fn asked(status: StatusCode, next: &str, message: &str) -> Response {
     let page_ = SignInPage { frame: Frame::new("Sign in", ""), message: message.to_owned(), next };
     let mut response = protected(page(status, &page_));
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    if status == access::UNAUTHORIZED {
+    if status == StatusCode::UNAUTHORIZED {
         response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
     }
     response
@@ -73,7 +73,7 @@ async fn enter(State(app): State<Arc<App>>, request: Request) -> Response {
     let cookie = access::sign_in(&app, is_secure, &key).map(|cookie| HeaderValue::from_str(&cookie));
     match cookie {
         Ok(Ok(cookie)) => moved(own_address(&next), cookie),
-        Ok(Err(_)) => asked(access::UNAUTHORIZED, &next, "there is no such key"),
+        Ok(Err(_)) => asked(StatusCode::UNAUTHORIZED, &next, "there is no such key"),
         Err(refusal) => asked(refusal.status(), &next, refusal.message()),
     }
 }
