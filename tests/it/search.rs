@@ -4,7 +4,7 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
-use crate::harness::{Cognate, Server, ids, root, sorted};
+use crate::harness::{Answer, Cognate, Server, ids, root, sorted};
 
 const JSON: &str = "application/json";
 
@@ -337,6 +337,123 @@ fn paging_gives_each_paper_once() {
         found.dedup();
         assert_eq!(found.len(), n_found, "{body}: none comes twice");
     }
+}
+
+/// Gives the page at a cursor.
+type Paging<'a> = dyn Fn(&str) -> Answer + 'a;
+
+/// What pages of a listing with a cursor give, each followed by a change of the papers.
+fn listed(page: &Paging<'_>, change: &mut dyn FnMut(usize)) -> (Vec<Vec<String>>, u64) {
+    let mut pages: Vec<Vec<String>> = Vec::new();
+    let (mut cursor, mut total) = (Some("new".to_owned()), None);
+    while let Some(at) = cursor {
+        let answer = page(&at);
+        assert_eq!(answer.status, 200, "{}", answer.body);
+        let so_many = answer.body["total"].as_u64().unwrap();
+        assert_eq!(*total.get_or_insert(so_many), so_many, "the total stays");
+        pages.push(ids(&answer.body));
+        cursor = answer.body["meta"]["cursor"].as_str().map(str::to_owned);
+        change(pages.len());
+    }
+    (pages, total.unwrap())
+}
+
+#[test]
+fn a_listing_with_a_cursor_goes_on_as_it_began() {
+    let cognate = Cognate::with_demo();
+    let server = cognate.serve(&[]);
+    let seed = &ids(&server.get("/v1/search?q=climate&limit=1").body)[0];
+    let post = |path: &'static str, body: Value| {
+        let server = &server;
+        move |cursor: &str| {
+            let mut body = body.clone();
+            body["cursor"] = json!(cursor);
+            server.post(path, JSON, &body.to_string())
+        }
+    };
+    let similar = |cursor: &str| server.get(&format!("/v1/papers/{seed}/similar?limit=40&cursor={cursor}"));
+    let recommended =
+        json!({"positive": [seed, {"text": "warm seas"}], "limit": 40, "strategy": "best_score"});
+    let listings: [(&str, &Paging<'_>); 6] = [
+        ("hybrid", &post("/v1/search", json!({"q": "climate", "limit": 40}))),
+        ("named", &post("/v1/search", json!({"q": seed, "limit": 40}))),
+        (
+            "newest",
+            &post("/v1/search", json!({"q": "climate", "limit": 9, "sort": "newest", "min_relevance": 0.01})),
+        ),
+        ("browsing", &post("/v1/search", json!({"limit": 40}))),
+        ("similar", &similar),
+        ("recommended", &post("/v1/recommend", recommended)),
+    ];
+    for (name, page) in listings {
+        // Papers that would come first, or take the place of what the request names.
+        let mut add = |n: usize| {
+            let record = json!({"id": format!("late-{name}-{n}"), "title": format!("Climate: {seed}"), "year": 2026,
+                                "external_ids": {"doi": format!("10.5555/{name}{n}")}});
+            assert_eq!(server.post("/v1/papers", JSON, &record.to_string()).status, 200);
+        };
+        let (pages, total) = listed(page, &mut add);
+        assert!(pages.len() > 2, "{name}: {total}");
+        let n_first = pages[0].len();
+        assert!(pages.iter().rev().skip(1).all(|page| page.len() == n_first), "{name}: pages are full");
+        let mut found = pages.concat();
+        assert_eq!(found.len() as u64, total, "{name}");
+        found.sort();
+        found.dedup();
+        assert_eq!(found.len() as u64, total, "{name}: none comes twice");
+        assert!(!found.iter().any(|id| id.starts_with(&format!("late-{name}-"))), "{name}");
+        let again = ids(&page("new").body);
+        assert!(name == "named" || again.iter().any(|id| id.starts_with(&format!("late-{name}-"))), "{name}");
+    }
+
+    // What is deleted leaves a gap, and moves nothing.
+    let page = post("/v1/search", json!({"q": "ice sheets", "limit": 40}));
+    let whole = listed(&page, &mut |_| ()).0.concat();
+    let mut gone = vec![whole[0].clone(), whole[39].clone(), whole[40].clone(), whole[95].clone()];
+    let mut delete = |n_pages: usize| {
+        if n_pages == 1 {
+            gone.iter().for_each(|id| assert_eq!(server.delete(&format!("/v1/papers/{id}")).status, 204));
+        }
+    };
+    let (pages, total) = listed(&page, &mut delete);
+    gone.drain(..2);
+    let left: Vec<String> = whole.into_iter().filter(|id| !gone.contains(id)).collect();
+    assert_eq!((pages.concat(), total), (left.clone(), left.len() as u64 + 2));
+}
+
+#[test]
+fn a_cursor_is_of_one_request_and_ends() {
+    let cognate = Cognate::with_demo();
+    let server = cognate.serve(&[]);
+    let ask = |cursor: &str, more: &str| {
+        server.get(&format!("/v1/search?q=climate&limit=60&mode=semantic&cursor={cursor}{more}"))
+    };
+    let cursor_of = |answer: &Answer| answer.body["meta"]["cursor"].as_str().unwrap().to_owned();
+    let begun = cursor_of(&ask("new", ""));
+    for (cursor, more) in [
+        (&*begun, "&year=2020"),
+        (&begun, "&offset=5"),
+        (&begun, "&format=csv"),
+        (&begun.replace("-60", "-4294967295"), ""),
+        ("nonsense", ""),
+    ] {
+        let answer = ask(cursor, more);
+        assert_eq!((answer.status, &answer.body["code"]), (400, &json!("invalid_parameter")), "{more}");
+    }
+    let of_a_paper = format!("/v1/papers/demo-001/similar?cursor={begun}");
+    assert_eq!(server.get(&of_a_paper).status, 400, "another kind of request");
+    let batch = json!({"searches": [{"q": "climate", "cursor": "new"}]});
+    assert_eq!(server.post("/v1/search/batch", JSON, &batch.to_string()).status, 400);
+    assert_eq!(server.get("/v1/search?q=climate&limit=1000&cursor=new").body["meta"].get("cursor"), None);
+
+    let gone = ask("00000000000000ff-60", "");
+    assert_eq!((gone.status, &gone.body["code"]), (410, &json!("cursor_gone")), "{}", gone.body);
+    // Sixty-four others: it is not kept any more, and the last of them is.
+    let mut last = String::new();
+    for _ in 0..64 {
+        last = cursor_of(&ask("new", ""));
+    }
+    assert_eq!((ask(&begun, "").status, ask(&last, "&explain=false").status), (410, 200));
 }
 
 #[test]

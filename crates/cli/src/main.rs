@@ -99,6 +99,7 @@ fn judge(error: &anyhow::Error) -> (u8, ErrorBody) {
                 EngineError::SavedQueryNotFound { .. } => (NOT_FOUND, "saved_query_not_found", "not_found"),
                 _ => (NOT_FOUND, "paper_not_found", "not_found"),
             },
+            Fault::Gone => (NOT_FOUND, "cursor_gone", "not_found"),
             Fault::Conflict => (USAGE, "conflict", "conflict"),
             Fault::System => (FAILURE, "failed", "system"),
         },

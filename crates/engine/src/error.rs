@@ -19,6 +19,8 @@ pub enum Fault {
     Caller,
     /// What was asked for is not there.
     NotFound,
+    /// What was asked for was there, and is not kept any more.
+    Gone,
     /// The request fits several papers, or clashes with what is stored.
     Conflict,
     /// The data folder, the model or the machine is not as it should be.
@@ -229,6 +231,11 @@ pub enum EngineError {
     /// Whoever asked no longer waits for the answer.
     #[error("the answer was no longer wanted")]
     Superseded,
+    /// A listing is not kept any more.
+    #[error(
+        "the listing of this `cursor` is gone: each is kept for five minutes after its last page, and the latest 64 at most; begin it again with `cursor=new`"
+    )]
+    CursorGone,
     /// A background thread is gone, which only a defect can cause.
     #[error("the {thread} thread has stopped; restart cognate, and please report this")]
     ThreadGone {
@@ -253,6 +260,7 @@ impl EngineError {
             | Self::RunNotFound { .. }
             | Self::SavedQueryNotFound { .. }
             | Self::NothingDropped => Fault::NotFound,
+            Self::CursorGone => Fault::Gone,
             Self::AmbiguousPaper { .. }
             | Self::ModelMismatch { .. }
             | Self::IndexInUse { .. }

@@ -64,8 +64,8 @@ pub use recipe::{RECIPE, embedded_text};
 pub use reembed::ReembedReport;
 pub use saved::{MAX_NAME_CHARS, SavedQuestion};
 pub use search::{
-    BestSentence, Explanation, Hit, MAX_EXPLAINED, MAX_LIMIT, MAX_OFFSET, MAX_QUERY_CHARS, MAX_SEEDS, Meta,
-    Mode, Page, Part, QueryEvidence, RELEVANCE_CUT, RangeHits, RangeRequest, Reading, RecommendRequest,
+    BestSentence, Cursor, Explanation, Hit, MAX_EXPLAINED, MAX_LIMIT, MAX_OFFSET, MAX_QUERY_CHARS, MAX_SEEDS,
+    Meta, Mode, Page, Part, QueryEvidence, RELEVANCE_CUT, RangeHits, RangeRequest, Reading, RecommendRequest,
     Scores, SearchOptions, SearchRequest, SearchResponse, Seed, SemanticRatio, Shown, Sort, Strategy,
     WithoutMarks,
 };

@@ -160,6 +160,7 @@ impl From<EngineError> for ApiError {
                 let code = if is_saved { "saved_query_not_found" } else { "paper_not_found" };
                 Self::new(StatusCode::NOT_FOUND, code, "not_found", message)
             }
+            Fault::Gone => Self::new(StatusCode::GONE, "cursor_gone", "not_found", message),
             Fault::Conflict => Self::new(StatusCode::CONFLICT, "conflict", "conflict", message),
             Fault::System => {
                 // What failed is the operator's to know, not the client's.

@@ -80,6 +80,9 @@ pub struct MetaBody {
     /// Whether it is enough to say that something fits well; absent where no text was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fits_well: Option<bool>,
+    /// Where a listing that was begun with a cursor goes on; absent at its end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cursor: Option<String>,
     /// Milliseconds from request to answer.
     pub took_ms: f64,
     /// How the query was read; absent where it was read as it stands.
@@ -330,6 +333,7 @@ impl SearchBody {
                 model: response.meta.model,
                 generation: response.meta.generation,
                 path: path_name(response.meta.path),
+                cursor: response.meta.cursor.map(|cursor| cursor.to_string()),
                 semantic_ratio: response.meta.semantic_ratio,
                 confidence: response.meta.evidence.map(|evidence| evidence.confidence()),
                 fits_well: response.meta.evidence.map(|evidence| evidence.fits_well()),

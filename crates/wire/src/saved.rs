@@ -121,6 +121,7 @@ fn question_of(request: &Map<String, Value>) -> Result<SavedQuestion, EngineErro
     // They say how one answer looks, and a saved query has many.
     let of_one_answer = [
         ("offset", params.offset.is_some()),
+        ("cursor", params.cursor.is_some()),
         ("facets", params.facets.is_some()),
         ("fields", params.fields.is_some()),
         ("format", params.format.is_some()),

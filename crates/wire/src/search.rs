@@ -35,6 +35,8 @@ macro_rules! searches {
             pub limit: Option<usize>,
             /// Hits to skip.
             pub offset: Option<usize>,
+            /// `new`, or the cursor of the page before.
+            pub cursor: Option<String>,
             /// Lowest cosine of a hit.
             pub min_score: Option<f32>,
             /// Whether to compare every paper, so that nothing is missed.
@@ -72,7 +74,11 @@ macro_rules! searches {
             /// The part of the engine's request that all searches share.
             fn shared_options(&self) -> Result<SearchOptions, EngineError> {
                 let facets = self.facets.as_ref().map_or_else(Vec::new, OneOrMany::parts);
+                if self.cursor.is_some() && self.offset.is_some() {
+                    return Err(invalid("offset", "none with `cursor`".to_owned(), "one".to_owned()));
+                }
                 Ok(SearchOptions {
+                    cursor: self.cursor.as_deref().map(str::parse).transpose()?,
                     page: Page::new(self.limit, self.offset, self.min_score)?,
                     filter: self.to_filter()?,
                     facets: facets.iter().map(|name| name.parse()).collect::<Result<_, _>>()?,
@@ -102,7 +108,7 @@ macro_rules! searches {
 /// What is told of an answer, and in which form: of `format`, what is left out by it, and `fields`.
 fn shape_of(
     format: Option<&str>,
-    (has_facets, is_explained): (bool, bool),
+    [has_facets, is_explained, has_cursor]: [bool; 3],
     fields: Option<&FieldNames>,
 ) -> Result<AnswerShape, EngineError> {
     let checked = Fields::checked(fields)?;
@@ -112,7 +118,12 @@ fn shape_of(
         invalid("format", expected, format!("{:?}", error.found))
     })?;
     // Such lists are of whole papers, and of nothing else.
-    let left_out = [("fields", fields.is_some()), ("facets", has_facets), ("explain", is_explained)];
+    let left_out = [
+        ("fields", fields.is_some()),
+        ("facets", has_facets),
+        ("explain", is_explained),
+        ("cursor", has_cursor),
+    ];
     match left_out.into_iter().find(|(_, is_given)| *is_given) {
         Some((parameter, _)) => {
             Err(invalid(parameter, format!("none with `format={name}`"), "some".to_owned()))
@@ -302,7 +313,11 @@ impl SearchParams {
     /// # Errors
     /// [`EngineError::InvalidRequest`] for fields and forms that there are not, or that leave out what is asked for.
     pub fn to_shape(&self) -> Result<AnswerShape, EngineError> {
-        shape_of(self.format.as_deref(), (self.facets.is_some(), self.explain), self.fields.as_ref())
+        shape_of(
+            self.format.as_deref(),
+            [self.facets.is_some(), self.explain, self.cursor.is_some()],
+            self.fields.as_ref(),
+        )
     }
 }
 
@@ -320,7 +335,11 @@ impl SimilarParams {
     /// # Errors
     /// As [`SearchParams::to_shape`].
     pub fn to_shape(&self) -> Result<AnswerShape, EngineError> {
-        shape_of(self.format.as_deref(), (self.facets.is_some(), self.explain), self.fields.as_ref())
+        shape_of(
+            self.format.as_deref(),
+            [self.facets.is_some(), self.explain, self.cursor.is_some()],
+            self.fields.as_ref(),
+        )
     }
 }
 
@@ -368,7 +387,11 @@ impl RecommendParams {
     /// # Errors
     /// As [`SearchParams::to_shape`].
     pub fn to_shape(&self) -> Result<AnswerShape, EngineError> {
-        shape_of(self.format.as_deref(), (self.facets.is_some(), false), self.fields.as_ref())
+        shape_of(
+            self.format.as_deref(),
+            [self.facets.is_some(), false, self.cursor.is_some()],
+            self.fields.as_ref(),
+        )
     }
 }
 
@@ -392,6 +415,9 @@ impl BatchParams {
                 expected: format!("1 to {MAX_BATCH} searches"),
                 found: self.searches.len().to_string(),
             });
+        }
+        if self.searches.iter().any(|search| search.cursor.is_some()) {
+            return Err(invalid("cursor", "none in a batch".to_owned(), "one".to_owned()));
         }
         if self.searches.iter().any(|search| search.format.is_some()) {
             return Err(EngineError::InvalidRequest {

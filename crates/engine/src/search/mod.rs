@@ -2,8 +2,10 @@
 //!
 //! Read downwards: a [`SearchRequest`] (`request`) is embedded and its words are read, `rank` finds and
 //! scores the rows, `fusion` makes one score of two, and the page's papers are read from the store.
-//! `explain` says why, `recommend` begins from several papers, `range` gives everything above a score.
+//! `explain` says why, `recommend` begins from several papers, `range` gives everything above a score, `cursor` lets a
+//! listing go on as it began.
 
+mod cursor;
 mod explain;
 mod fusion;
 mod range;
@@ -23,6 +25,7 @@ use std::time::{Duration, Instant};
 use cognate_index::SearchPath;
 use cognate_vector::UnitVector;
 
+pub use cursor::Cursor;
 pub use range::{RangeHits, RangeRequest};
 pub use recommend::{MAX_SEEDS, RecommendRequest, Seed, Strategy};
 pub use relevance::{QueryEvidence, RELEVANCE_CUT};
@@ -43,6 +46,7 @@ use crate::query_language::{self, Understood};
 use crate::store::StoredPaper;
 use crate::view::{Moment, Snapshot};
 use crate::works::Works;
+use cursor::{Basis, Steps};
 use rank::{Candidate, Question, Ranking, Target};
 
 impl Engine {
@@ -75,10 +79,12 @@ impl Engine {
         }
         let needs_vector =
             narrowed.mode != Mode::Keyword || narrowed.page.min_score.is_some() || narrowed.explain;
-        let Some(view) = self.view()? else { return Ok(empty_answer(options, started)) };
+        let Some(view) = self.view()? else { return answer_of_nothing(options, started) };
         let mut pending = None;
-        self.at_one_moment(&view, &mut |moment| {
-            let named = named_by(moment, query)?;
+        let asked = ("search", query);
+        let mut named = |moment: &Moment<'_>| named_by(moment, query);
+        let mut answer = |moment: &Moment<'_>, basis: &Basis<Vec<u32>>, options: &SearchOptions| {
+            let (works, named) = (basis.works.as_deref(), &basis.named);
             if let Some(&first) = named.first() {
                 // A saved query asks on, whatever came.
                 if options.within.is_none() {
@@ -92,16 +98,17 @@ impl Engine {
                     mode: Mode::Semantic,
                     text: query,
                     browses: false,
-                    pinned: named,
+                    pinned: named.clone(),
                     exclude: Vec::new(),
                     options,
                     cancel: cancel.clone(),
                 };
-                return self.answer(moment, &question, started);
+                return self.answer(moment, (&question, works), started);
             }
             if pending.is_none() && needs_vector && !browses {
                 pending = Some(Arc::new(self.model_of_view()?.queries.begin(&text, cancel)?));
             }
+            let narrowed = SearchOptions { page: options.page, ..narrowed.clone() };
             let question = Question {
                 words: Some(words.clone()),
                 text: &text,
@@ -114,10 +121,11 @@ impl Engine {
                 options: &narrowed,
                 cancel: cancel.clone(),
             };
-            let mut response = self.answer(moment, &question, started)?;
+            let mut response = self.answer(moment, (&question, works), started)?;
             response.meta.reading.as_text.clone_from(&as_text);
             Ok(response)
-        })
+        };
+        self.listed(&view, (options, &asked), Steps { named: &mut named, answer: &mut answer })
     }
 
     /// Answers many questions, each as [`search_unless`](Self::search_unless) does.
@@ -160,12 +168,15 @@ impl Engine {
         options.check()?;
         let Some(view) = self.view()? else {
             self.paper(key)?;
-            return Ok(empty_answer(options, started));
+            return answer_of_nothing(options, started);
         };
-        self.at_one_moment(&view, &mut |moment| {
+        let asked = ("similar", key);
+        let mut named = |moment: &Moment<'_>| {
             let stored = moment.read(|reader| paper_of_key(reader, key))?;
-            let vector = vector_of(moment, &stored)?;
-            let row = stored.row;
+            Ok((stored.row, vector_of(moment, &stored)?))
+        };
+        let mut answer = |moment: &Moment<'_>, basis: &Basis<(u32, UnitVector)>, options: &SearchOptions| {
+            let (row, vector) = basis.named.clone();
             let question = Question {
                 words: None,
                 target: Some(Target::Known(vector)),
@@ -177,8 +188,9 @@ impl Engine {
                 options,
                 cancel: cancel.clone(),
             };
-            self.answer(moment, &question, started)
-        })
+            self.answer(moment, (&question, basis.works.as_deref()), started)
+        };
+        self.listed(&view, (options, &asked), Steps { named: &mut named, answer: &mut answer })
     }
 
     /// The model, which is the one behind the vectors of the view.
@@ -197,12 +209,11 @@ impl Engine {
     fn answer(
         &self,
         moment: &Moment<'_>,
-        question: &Question<'_>,
+        (question, works): (&Question<'_>, Option<&Works>),
         started: Instant,
     ) -> Result<SearchResponse, EngineError> {
         question.cancel.check()?;
-        let works = self.works_for(moment, question.options)?;
-        let ranking = rank::rank(&moment.snapshot, works.as_deref(), question)?;
+        let ranking = rank::rank(&moment.snapshot, works, question)?;
         let (mut response, ranked) = read_page(moment, question.options, ranking)?;
         response.meta.mode = question.mode;
         if question.options.explain {
@@ -210,20 +221,6 @@ impl Engine {
         }
         response.meta.took = started.elapsed();
         Ok(response)
-    }
-}
-
-impl Engine {
-    /// The works of several publications, where one of each is to be shown.
-    fn works_for(
-        &self,
-        moment: &Moment<'_>,
-        options: &SearchOptions,
-    ) -> Result<Option<Arc<Works>>, EngineError> {
-        match options.versions {
-            Shown::One => moment.read_exactly(|reader| self.works(reader)).map(Some),
-            Shown::All => Ok(None),
-        }
     }
 }
 
@@ -241,9 +238,9 @@ fn read_page(
 ) -> Result<(SearchResponse, Ranked), EngineError> {
     let page = options.page;
     let snapshot = &moment.snapshot;
-    let head = head(&ranking.candidates, page.end());
-    let rows: Vec<u32> = head.iter().map(|candidate| candidate.row).collect();
-    let candidates = cut(head, &moment.ids(&rows)?, page);
+    let (n_before, around) = around(&ranking.candidates, page);
+    let rows: Vec<u32> = around.iter().map(|candidate| candidate.row).collect();
+    let candidates = cut(around, &moment.ids(&rows)?, (page.offset - n_before, page.limit));
     let facets = ranking.matching.as_ref().map_or_else(Vec::new, |matching| {
         options.facets.iter().map(|field| snapshot.catalog.count(*field, matching)).collect()
     });
@@ -268,6 +265,7 @@ fn read_page(
             evidence: ranking.evidence,
             took: Duration::ZERO,
             reading: ranking.reading.clone(),
+            cursor: None,
         },
     };
     Ok((response, Ranked { snapshot: Arc::clone(snapshot), ranking, page: candidates }))
@@ -278,6 +276,14 @@ struct Ranked {
     snapshot: Arc<Snapshot>,
     ranking: Ranking,
     page: Vec<Candidate>,
+}
+
+/// The answer while nothing is indexed: no listing goes on there.
+fn answer_of_nothing(options: &SearchOptions, started: Instant) -> Result<SearchResponse, EngineError> {
+    match options.cursor {
+        Some(Cursor::At { .. }) => Err(EngineError::CursorGone),
+        Some(Cursor::New) | None => Ok(empty_answer(options, started)),
+    }
 }
 
 fn empty_answer(options: &SearchOptions, started: Instant) -> SearchResponse {
@@ -296,23 +302,28 @@ fn empty_answer(options: &SearchOptions, started: Instant) -> SearchResponse {
             evidence: None,
             took: started.elapsed(),
             reading: Reading::default(),
+            cursor: None,
         },
     }
 }
 
-/// The first `end` candidates, and those that tie with the last of them.
-fn head(candidates: &[Candidate], end: usize) -> &[Candidate] {
-    let Some(last) = candidates.get(end.saturating_sub(1)) else { return candidates };
-    let n_ties = candidates[end..].iter().take_while(|candidate| candidate.order(last).is_eq()).count();
-    &candidates[..end + n_ties]
+/// The candidates of the page and those that tie with its first or last, and how many stand before them.
+fn around(candidates: &[Candidate], page: Page) -> (usize, &[Candidate]) {
+    let Some(first) = candidates.get(page.offset) else { return (page.offset, &[]) };
+    let ties = |last: &Candidate, other: &Candidate| other.order(last).is_eq();
+    let n_ties = candidates[..page.offset].iter().rev().take_while(|other| ties(first, other)).count();
+    let start = page.offset - n_ties;
+    let Some(last) = candidates.get(page.end() - 1) else { return (start, &candidates[start..]) };
+    let n_ties = candidates[page.end()..].iter().take_while(|other| ties(last, other)).count();
+    (start, &candidates[start..page.end() + n_ties])
 }
 
-/// The candidates of the page: ties are broken by id.
-fn cut(head: &[Candidate], ids: &HashMap<u32, String>, page: Page) -> Vec<Candidate> {
+/// So many of the candidates from the one at `offset` on: ties are broken by id.
+fn cut(around: &[Candidate], ids: &HashMap<u32, String>, (offset, limit): (usize, usize)) -> Vec<Candidate> {
     let mut with_ids: Vec<(&Candidate, &String)> =
-        head.iter().filter_map(|candidate| Some((candidate, ids.get(&candidate.row)?))).collect();
+        around.iter().filter_map(|candidate| Some((candidate, ids.get(&candidate.row)?))).collect();
     with_ids.sort_by(|(a, a_id), (b, b_id)| a.order(b).then_with(|| a_id.cmp(b_id)));
-    with_ids.into_iter().map(|(candidate, _)| *candidate).skip(page.offset).take(page.limit).collect()
+    with_ids.into_iter().map(|(candidate, _)| *candidate).skip(offset).take(limit).collect()
 }
 
 fn read_hits(moment: &Moment<'_>, page: &[Candidate]) -> Result<Vec<Hit>, EngineError> {

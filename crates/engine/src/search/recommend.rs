@@ -8,6 +8,7 @@ use cognate_index::{SearchParams, SearchPath};
 use cognate_vector::UnitVector;
 use roaring::RoaringBitmap;
 
+use super::cursor::{Basis, Steps};
 use super::fusion::DEPTH;
 use super::rank::{self, Candidate, Question, Ranking, Target};
 use super::request::{Mode, N_SORTED, SearchOptions, Sort, check_query, invalid};
@@ -144,11 +145,19 @@ impl Engine {
                     self.paper(key)?;
                 }
             }
-            return Ok(super::empty_answer(options, started));
+            return super::answer_of_nothing(options, started);
         };
-        let texts = self.embedded_seeds(cancel, request)?;
-        self.at_one_moment(&view, &mut |moment| {
-            let seeds = seeds(moment, request, &texts)?;
+        let RecommendRequest { positive, negative, strategy, diversity, exclude, .. } = request;
+        let asked = ("recommend", positive, negative, strategy, diversity, exclude);
+        let mut texts = None;
+        let mut named = |moment: &Moment<'_>| {
+            if texts.is_none() {
+                texts = Some(self.embedded_seeds(cancel, request)?);
+            }
+            seeds(moment, request, texts.as_ref().unwrap_or(&HashMap::new()))
+        };
+        let mut answer = |moment: &Moment<'_>, basis: &Basis<Seeds>, options: &SearchOptions| {
+            let (works, seeds) = (basis.works.as_deref(), &basis.named);
             let mut reaching = options.clone();
             if request.diversity > 0.0 {
                 // All that may be chosen, whatever the page.
@@ -157,7 +166,7 @@ impl Engine {
             }
             let question = Question {
                 words: None,
-                target: Some(Target::Known(combined(&seeds)?)),
+                target: Some(Target::Known(combined(seeds)?)),
                 text: "",
                 browses: false,
                 mode: Mode::Semantic,
@@ -167,10 +176,9 @@ impl Engine {
                 cancel: cancel.clone(),
             };
             let snapshot = &moment.snapshot;
-            let works = self.works_for(moment, options)?;
             let mut ranking = match request.strategy {
-                Strategy::AverageVector => rank::rank(snapshot, works.as_deref(), &question)?,
-                strategy => by_seeds(snapshot, works.as_deref(), &seeds, (strategy, &question))?,
+                Strategy::AverageVector => rank::rank(snapshot, works, &question)?,
+                strategy => by_seeds(snapshot, works, seeds, (strategy, &question))?,
             };
             if request.diversity > 0.0 {
                 diversify(&question, snapshot, &mut ranking, (options.page.end(), request.diversity))?;
@@ -184,7 +192,8 @@ impl Engine {
             }
             response.meta.took = started.elapsed();
             Ok(response)
-        })
+        };
+        self.listed(&view, (options, &asked), Steps { named: &mut named, answer: &mut answer })
     }
 
     /// The vectors of the seeds that are texts.

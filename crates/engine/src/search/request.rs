@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::cursor::Cursor;
 use super::relevance::RELEVANCE_CUT;
 use crate::catalog::FacetField;
 use crate::error::EngineError;
@@ -167,6 +168,8 @@ pub struct SearchOptions {
     pub semantic_ratio: Option<SemanticRatio>,
     /// Which part of the ranking.
     pub page: Page,
+    /// Asks for a listing that goes on as it began. Where it goes on is where a page begins, in place of its offset.
+    pub cursor: Option<Cursor>,
     /// Lowest relevance of a hit of a query, from 0 to 1. `None` for no bound on hits but `only_fitting`, with facets of the
     /// papers from [`RELEVANCE_CUT`](super::RELEVANCE_CUT) on. Refused where nothing has a relevance: without a query, and
     /// where it is the id of a paper.

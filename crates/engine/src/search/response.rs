@@ -6,6 +6,7 @@ use std::time::Duration;
 use cognate_index::SearchPath;
 use cognate_keyword::{Correction, MatchedTerm};
 
+use super::cursor::Cursor;
 use super::relevance::QueryEvidence;
 use super::request::Mode;
 use crate::catalog::Facet;
@@ -117,6 +118,8 @@ pub struct Meta {
     pub took: Duration,
     /// How the query was read.
     pub reading: Reading,
+    /// Where a listing that was begun with [`Cursor::New`] goes on; `None` at its end, and where no cursor was given.
+    pub cursor: Option<Cursor>,
 }
 
 /// A page of the ranking: descending score, ties in ascending order of id.

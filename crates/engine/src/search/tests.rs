@@ -126,7 +126,7 @@ proptest! {
             };
             let view = engine().view().unwrap().unwrap();
             let started = Instant::now();
-            engine().at_one_moment(&view, &mut |moment| engine().answer(moment, &question, started)).unwrap()
+            engine().at_one_moment(&view, &mut |moment| engine().answer(moment, (&question, None), started)).unwrap()
         };
         check_pages(limit, &ask)?;
     }

@@ -164,9 +164,18 @@ impl Reader {
 
     /// The ids of `rows`, by row.
     pub(crate) fn ids(&self, rows: &[u32]) -> Result<HashMap<u32, String>, EngineError> {
-        let mut statement = self.prepare_cached(
-            "SELECT row, id FROM papers WHERE deleted = 0 AND row IN (SELECT value FROM json_each(?1))",
-        )?;
+        self.ids_where("deleted = 0", rows)
+    }
+
+    /// The ids of `rows`, by row, also of those that are deleted or dropped.
+    pub(crate) fn ids_ever(&self, rows: &[u32]) -> Result<HashMap<u32, String>, EngineError> {
+        self.ids_where("TRUE", rows)
+    }
+
+    fn ids_where(&self, condition: &str, rows: &[u32]) -> Result<HashMap<u32, String>, EngineError> {
+        let mut statement = self.prepare_cached(&format!(
+            "SELECT row, id FROM papers WHERE {condition} AND row IN (SELECT value FROM json_each(?1))",
+        ))?;
         let ids = statement
             .query_map([json_list(rows)], |r| Ok((r.get(0)?, r.get(1)?)))?
             .collect::<Result<_, _>>()?;

@@ -19,8 +19,19 @@ pub(crate) struct Moment<'s> {
     pub(crate) snapshot: Arc<Snapshot>,
     store: &'s Store,
     reader: OnceLock<Mutex<Reader>>,
-    is_exact: bool,
+    kind: Kind,
     is_outdated: AtomicBool,
+}
+
+/// How the store of a moment stands to its snapshot.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// It may be ahead, which is found out.
+    Current,
+    /// Both are of one generation.
+    Exact,
+    /// It is ahead, and is to be: a listing goes on as it began.
+    Past,
 }
 
 impl<'s> Moment<'s> {
@@ -30,7 +41,7 @@ impl<'s> Moment<'s> {
             snapshot,
             store,
             reader: OnceLock::new(),
-            is_exact: false,
+            kind: Kind::Current,
             is_outdated: AtomicBool::new(false),
         }
     }
@@ -38,7 +49,13 @@ impl<'s> Moment<'s> {
     /// A snapshot, and a transaction of exactly its generation: never outdated.
     pub(super) fn exact(snapshot: Arc<Snapshot>, store: &'s Store, reader: Reader) -> Self {
         let reader = OnceLock::from(Mutex::new(reader));
-        Self { snapshot, store, reader, is_exact: true, is_outdated: AtomicBool::new(false) }
+        Self { snapshot, store, reader, kind: Kind::Exact, is_outdated: AtomicBool::new(false) }
+    }
+
+    /// A snapshot of an earlier time, and the store as it is now: never outdated. What was deleted meanwhile has an id,
+    /// and so its place among others, and no paper.
+    pub(crate) fn past(snapshot: Arc<Snapshot>, store: &'s Store) -> Self {
+        Self { kind: Kind::Past, ..Self::beginning_with(snapshot, store) }
     }
 
     /// Calls `read` with the transaction. What it gives may be newer than the snapshot; one call at a time.
@@ -61,7 +78,7 @@ impl<'s> Moment<'s> {
         &self,
         read: impl FnOnce(&Reader) -> Result<T, EngineError>,
     ) -> Result<T, EngineError> {
-        if !self.is_exact && self.read(|reader| reader.generation())? != self.snapshot.generation {
+        if self.kind != Kind::Exact && self.read(|reader| reader.generation())? != self.snapshot.generation {
             self.is_outdated.store(true, Ordering::Relaxed);
             return Err(EngineError::Superseded);
         }
@@ -70,14 +87,14 @@ impl<'s> Moment<'s> {
 
     /// The transaction, for a caller that reads on when the request has ended. Of an exact moment only.
     pub(crate) fn into_reader(self) -> Option<Reader> {
-        let reader = self.reader.into_inner().filter(|_| self.is_exact)?;
+        let reader = self.reader.into_inner().filter(|_| self.kind == Kind::Exact)?;
         Some(reader.into_inner().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// The ids of rows of the snapshot.
     pub(crate) fn ids(&self, rows: &[u32]) -> Result<HashMap<u32, String>, EngineError> {
         self.check(rows)?;
-        self.read(|reader| reader.ids(rows))
+        self.read(|reader| if self.kind == Kind::Past { reader.ids_ever(rows) } else { reader.ids(rows) })
     }
 
     /// The papers of rows of the snapshot.
@@ -102,7 +119,7 @@ impl<'s> Moment<'s> {
     /// # Errors
     /// Any, if a row is newer than the snapshot: whoever runs the request runs it again in place of telling it.
     fn check(&self, rows: &[u32]) -> Result<(), EngineError> {
-        if !self.is_exact {
+        if self.kind == Kind::Current {
             let since = self.snapshot.generation;
             let is_newer = self.read(|reader| reader.any_changed_since(since, rows))?;
             self.is_outdated.fetch_or(is_newer, Ordering::Relaxed);
