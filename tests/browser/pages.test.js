@@ -63,6 +63,16 @@ async function onPage(options, act) {
   }
 }
 
+/** What a reader who selects an element gets to paste. */
+async function copied(page, selector) {
+  await page.context().grantPermissions(["clipboard-read", "clipboard-write"]);
+  await page.locator(selector).evaluate((element) => {
+    getSelection().selectAllChildren(element);
+    document.execCommand("copy");
+  });
+  return (await page.evaluate(() => navigator.clipboard.readText())).trim();
+}
+
 async function settled(page) {
   await page.waitForFunction(() => !document.querySelector(".is-waiting"));
 }
@@ -212,7 +222,7 @@ describe("a paper", () => {
       await page.goto("/papers/odd/script");
       assert.equal(await page.locator("h1").textContent(), ODD[0].title.replace(/<\/?b>/g, ""));
       assert.match(await page.title(), /^<script>/);
-      assert.equal(await page.locator(".sheet .abstract").textContent(), ODD[0].abstract);
+      assert.equal(await copied(page, ".sheet .abstract"), ODD[0].abstract);
       assert.equal(await page.locator("main script, main img, main b").count(), 0);
       assert.equal(await page.locator('a[href^="javascript"]').count(), 0);
       await page.goto("/search?q=odd%2Frtl");
@@ -220,7 +230,11 @@ describe("a paper", () => {
       assert.equal(await first.textContent(), ODD[1].title);
       assert.equal(await first.evaluate((link) => getComputedStyle(link).direction), "rtl");
       await page.goto("/papers/odd/latex");
-      assert.equal(await page.locator("h1").textContent(), ODD.at(-1).title);
+      assert.equal(await page.locator("h1 math").count(), 2);
+      assert.equal(await page.locator(".sheet .abstract mfrac").count(), 1);
+      assert.equal(await copied(page, "h1"), ODD.at(-1).title);
+      assert.equal(await copied(page, ".sheet .abstract"), ODD.at(-1).abstract);
+      await page.screenshot({ path: `${SCREENSHOTS}/formulas.png` });
     }));
 
   test("that is not here is said to be so", () =>

@@ -26,7 +26,7 @@ fn texts_are_texts_and_nothing_is_loaded_from_elsewhere() {
         let page = server.page(path);
         assert_eq!(page.status, 200, "{path}");
         assert!(page.policy.starts_with("default-src 'none'; script-src 'self'"), "{path}: {}", page.policy);
-        assert!(page.html.contains("&#60;script&#62;alert(&#39;1&#39;)"), "{path}");
+        assert!(page.html.contains("&lt;script&gt;alert('1')"), "{path}");
         for raw in
             ["<script>alert", "<b>Ann", "<u>", "\"><img", "href=\"javascript", "http://", "<style", " style="]
         {
@@ -35,6 +35,31 @@ fn texts_are_texts_and_nothing_is_loaded_from_elsewhere() {
     }
     let title = "<title>&#60;script&#62;";
     assert!(server.page("/papers/odd/%3Ci%3E").html.contains(title));
+}
+
+#[test]
+fn formulas_are_set_in_pages_and_messages() {
+    let cognate = Cognate::with_demo();
+    let server = cognate.serve(&[]);
+    let papers = r#"[{"id": "tex/1", "title": "Collisions at $\\sqrt{s} = 13$ TeV", "publication_date": "2031-01-02",
+        "abstract": "We use Schr\\\"odinger's equation and $p_T < 5$ GeV. It costs $5 or $6."}]"#;
+    assert_eq!(server.post("/v1/papers", JSON, papers).status, 200);
+    let root = "<math><msqrt><mi>s</mi></msqrt><mo>=</mo><mn>13</mn></math>";
+    for path in ["/", "/papers/tex/1", "/search?q=tex%2F1", "/library?seed=tex%2F1"] {
+        let page = server.page(path).html;
+        assert!(page.contains(root), "{path}: {page}");
+        assert!(
+            page.contains("<span class=\"source\" aria-hidden=\"true\">$\\sqrt{s} = 13$</span>"),
+            "{path}"
+        );
+    }
+    let page = server.page("/papers/tex/1").html;
+    assert!(page.contains("Schrödinger's") && page.contains("<msub><mi>p</mi><mi>T</mi></msub>"), "{page}");
+    assert!(page.contains("It costs $5 or $6."), "{page}");
+    // What is read by programs has the text as it is written.
+    assert!(page.contains("<title>Collisions at $\\sqrt{s} = 13$ TeV"), "{page}");
+    let body = server.get("/v1/papers/tex/1").body;
+    assert_eq!(body["title"], "Collisions at $\\sqrt{s} = 13$ TeV");
 }
 
 #[test]

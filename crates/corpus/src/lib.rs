@@ -71,3 +71,4 @@ pub use record::{
     MAX_ABSTRACT_BYTES, MAX_AUTHORS, MAX_CATEGORIES, MAX_FIELDS, MAX_TITLE_BYTES, Record, paper_from_json,
 };
 pub use source::Source;
+pub use tex::tex_character;

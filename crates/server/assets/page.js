@@ -308,6 +308,21 @@ function takeWhy(hit, why) {
   if (hadFocus) reasons.querySelector("summary").focus();
 }
 
+// ---- What is copied of a formula is its TeX, on the line that it stands on. Without script it begins a new one.
+
+function copyFormulas() {
+  addEventListener("copy", (event) => {
+    const selection = getSelection();
+    if (!selection.rangeCount) return;
+    const sources = selection.getRangeAt(0).cloneContents().querySelectorAll(".tex > .source");
+    if (!sources.length) return;
+    let text = selection.toString();
+    for (const { textContent } of sources) text = text.replace(`\n${textContent}`, () => textContent);
+    event.clipboardData.setData("text/plain", text);
+    event.preventDefault();
+  });
+}
+
 // ---- Keys: "/" goes to the field, arrows go through the list, Escape goes back.
 
 function useKeys() {
@@ -372,6 +387,7 @@ document.documentElement.classList.add("scripted");
 showLibrary();
 if (location.pathname === "/library") makeLibrary();
 else enliven(document);
+copyFormulas();
 useKeys();
 makeCopier();
 goToDay();

@@ -4,6 +4,7 @@ use anyhow::Context;
 use askama::Template;
 use cognate_corpus::export::link;
 use cognate_engine::{DigestPeriod, Engine, Hit, SavedQuery};
+use cognate_typeset::formula_around;
 use cognate_wire::saved_question;
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -152,7 +153,8 @@ impl Item {
         details.extend(published.or(paper.year.map(|year| year.to_string())));
         details.extend(paper.venue.as_deref().map(one_line));
         let text = one_line(paper.abstract_text.as_deref().unwrap_or_default());
-        let cut: String = text.chars().take(SNIPPET_CHARS).collect();
+        let end = text.char_indices().nth(SNIPPET_CHARS).map_or(text.len(), |(at, _)| at);
+        let cut = &text[..formula_around(&text, end).map_or(end, |formula| formula.start)];
         Self {
             title: paper.title.as_deref().map_or_else(|| paper.id.to_string(), one_line),
             details: details.join(" · "),
@@ -160,9 +162,14 @@ impl Item {
             link: link(paper)
                 .filter(|link| link.starts_with("https://") || link.starts_with("http://"))
                 .unwrap_or_default(),
-            snippet: if cut.len() < text.len() { format!("{}…", cut.trim_end()) } else { cut },
+            snippet: if cut.len() < text.len() { format!("{}…", cut.trim_end()) } else { text },
         }
     }
+}
+
+/// A text of a message, its TeX as formulas.
+fn set(text: &str) -> String {
+    cognate_typeset::html(text, cognate_typeset::For::Reader)
 }
 
 #[derive(Template)]
@@ -174,9 +181,9 @@ impl Item {
 <body style="margin: 2em auto; max-width: 40em; padding: 0 1em; font: 16px/1.5 Georgia, serif">
 <h1 style="font-size: 1.3em">{{ subject }}</h1>
 {% for item in items %}
-<h2 style="font-size: 1.05em; margin: 1.6em 0 0">{% if item.link.is_empty() %}{{ item.title }}{% else %}<a href="{{ item.link }}">{{ item.title }}</a>{% endif %}</h2>
+<h2 style="font-size: 1.05em; margin: 1.6em 0 0">{% if item.link.is_empty() %}{{ crate::commands::digest::set(&item.title)|safe }}{% else %}<a href="{{ item.link }}">{{ crate::commands::digest::set(&item.title)|safe }}</a>{% endif %}</h2>
 {% if !item.details.is_empty() %}<p style="margin: 0.2em 0; opacity: 0.75">{{ item.details }}</p>{% endif %}
-{% if !item.snippet.is_empty() %}<p style="margin: 0.2em 0">{{ item.snippet }}</p>{% endif %}
+{% if !item.snippet.is_empty() %}<p style="margin: 0.2em 0">{{ crate::commands::digest::set(&item.snippet)|safe }}</p>{% endif %}
 {% endfor %}
 {% if !rest.is_empty() %}<p>{{ rest }}</p>{% endif %}
 </body>

@@ -181,6 +181,35 @@ pub(crate) fn decode_accents(text: &str) -> String {
     decoded
 }
 
+/// The character that TeX writes at the start of `rest` (`\"o`, `{\'e}`, `\v{c}`, `\ss`, `{\o}`), and how many bytes it
+/// takes there. `None` where an ordinary character stands, or maths.
+#[must_use]
+pub fn tex_character(rest: &str) -> Option<(String, usize)> {
+    if !rest.starts_with(['\\', '{']) {
+        return None;
+    }
+    if let Some(found) = braced_accent(rest).or_else(|| accented(rest)) {
+        return Some(found);
+    }
+    let inner = rest.strip_prefix('{');
+    let name = inner.unwrap_or(rest).strip_prefix('\\')?;
+    let length = name.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(name.len());
+    let symbol = symbols::symbol(&name[..length])?.to_owned();
+    let after = &name[length..];
+    if inner.is_some() {
+        return after.starts_with('}').then_some((symbol, length + 3));
+    }
+    // TeX takes the white space behind a command's name, or the empty group that keeps it. In running text it is
+    // meant within words alone: `F\o lner`, but `\lambda per second`.
+    let is_latin = symbol.chars().all(|c| c.is_alphabetic() && c < '\u{250}');
+    let taken = match after.strip_prefix("{}") {
+        Some(_) => 2,
+        None if is_latin => after.len() - after.trim_start().len(),
+        None => 0,
+    };
+    Some((symbol, 1 + length + taken))
+}
+
 /// A web address or identifier as TeX writes it: braces dropped, escaped characters bare, no ligatures.
 pub(crate) fn decode_verbatim(tex: &str) -> String {
     let mut text = String::with_capacity(tex.len());

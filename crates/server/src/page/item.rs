@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use cognate_corpus::Paper;
 use cognate_engine::{Explanation, Hit, Part};
+use cognate_typeset::formula_around;
 
 use super::address::{self, Address};
 use cognate_wire::filter_text;
@@ -186,32 +187,47 @@ impl From<Explanation> for Why {
     }
 }
 
-/// The first characters of a text, to the end of a word.
+/// The first characters of a text, to the end of a word or the beginning of a formula.
 fn cut(text: &str, n_chars: usize) -> String {
     let Some((end, _)) = text.char_indices().nth(n_chars) else { return text.to_owned() };
-    let head = &text[..end];
-    let head = head.rfind(char::is_whitespace).map_or(head, |space| &head[..space]);
+    let head = match formula_around(text, end) {
+        Some(formula) => &text[..formula.start],
+        None => {
+            let head = &text[..end];
+            let end = head.rfind(char::is_whitespace).unwrap_or(end);
+            &text[..formula_around(text, end).map_or(end, |formula| formula.start)]
+        }
+    };
     format!("{}\u{a0}…", head.trim_end())
 }
 
-/// The last characters of a text, from the beginning of a word.
+/// The last characters of a text, from the beginning of a word or the end of a formula.
 fn cut_front(text: &str, n_chars: usize) -> String {
-    let n_before = text.chars().count().saturating_sub(n_chars);
-    if n_before == 0 {
+    let Some((start, _)) =
+        text.char_indices().rev().nth(n_chars.saturating_sub(1)).filter(|(start, _)| *start > 0)
+    else {
         return text.to_owned();
-    }
-    let tail: String = text.chars().skip(n_before).collect();
-    let tail = tail.find(char::is_whitespace).map_or(tail.as_str(), |space| &tail[space..]);
+    };
+    let tail = match formula_around(text, start) {
+        Some(formula) => &text[formula.end..],
+        None => {
+            let start = text[start..].find(char::is_whitespace).map_or(start, |space| start + space);
+            &text[formula_around(text, start).map_or(start, |formula| formula.end)..]
+        }
+    };
     format!("… {}", tail.trim_start())
 }
 
-/// `text` with `chars` of it marked, in Unicode scalar values.
+/// `text` with `chars` of it marked, in Unicode scalar values; formulas are marked whole.
 fn marked(text: &str, chars: &Range<usize>) -> Marked {
-    let part = |from: usize, n: usize| text.chars().skip(from).take(n).collect();
+    let byte = |n: usize| text.char_indices().nth(n).map_or(text.len(), |(at, _)| at);
+    let (start, end) = (byte(chars.start), byte(chars.end));
+    let start = formula_around(text, start).map_or(start, |formula| formula.start);
+    let end = formula_around(text, end).map_or(end, |formula| formula.end).max(start);
     Marked {
-        before: part(0, chars.start),
-        mark: part(chars.start, chars.len()),
-        after: part(chars.end, usize::MAX),
+        before: text[..start].to_owned(),
+        mark: text[start..end].to_owned(),
+        after: text[end..].to_owned(),
     }
 }
 
@@ -235,6 +251,16 @@ mod tests {
         assert_eq!(cut("überall", 3), "übe\u{a0}…");
         assert_eq!(cut_front("one two three ", 8), "… three ");
         assert_eq!(cut_front("one", 8), "one");
+    }
+
+    #[test]
+    fn formulas_are_not_parted() {
+        let text = "Let $a + b + c$ be so.";
+        assert_eq!(cut(text, 9), "Let\u{a0}…");
+        assert_eq!(cut(text, 16), "Let $a + b + c$\u{a0}…");
+        assert_eq!(cut_front(text, 13), "… be so.");
+        let marked = marked(text, &(0..8));
+        assert_eq!((&*marked.mark, &*marked.after), ("Let $a + b + c$", " be so."));
     }
 
     #[test]

@@ -54,6 +54,11 @@ pub(crate) fn routes() -> Router<Arc<App>> {
         .layer(middleware::from_fn(without_tracking))
 }
 
+/// A title or an abstract as HTML, its TeX as formulas.
+pub(crate) fn set(text: &str) -> String {
+    cognate_typeset::html(text, cognate_typeset::For::Page)
+}
+
 /// Takes out of an address what mailers, chats and networks add to links that people share: it is no parameter of
 /// the page, and the link shall open it.
 async fn without_tracking(mut request: Request, next: Next) -> Response {
