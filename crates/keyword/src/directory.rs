@@ -1,6 +1,8 @@
 //! The folder of the index, as tantivy sees it.
 //!
-//! It is tantivy's own memory-mapped folder, with three differences:
+//! It is tantivy's own folder, with four differences:
+//! - Files are not mapped into memory but read by position, and every byte is checked as often as it is read
+//!   ([`verified`](crate::verified)).
 //! - The two lists that tantivy replaces as a whole (`meta.json` and `.managed.json`) end with a line
 //!   that holds XXH3-64 of what is before it. Every other file ends with tantivy's CRC-32.
 //! - There are no lock files. One process writes, which its caller sees to; and a reader whose files go
@@ -19,6 +21,8 @@ use tantivy::directory::{
 };
 use xxhash_rust::xxh3::xxh3_64;
 
+use crate::verified::OpenFiles;
+
 /// tantivy's list of segments.
 pub(crate) const META: &str = "meta.json";
 /// tantivy's list of files.
@@ -32,14 +36,22 @@ const SEAL_LEN: usize = SEAL.len() + 17;
 /// See the module's documentation.
 #[derive(Clone, Debug)]
 pub(crate) struct SealedDirectory {
+    /// For all but reading what never changes.
     files: MmapDirectory,
+    dir: Arc<Path>,
+    open_files: OpenFiles,
     is_stopped: Arc<AtomicBool>,
 }
 
 impl SealedDirectory {
-    /// The files in a folder, which is there.
-    pub(crate) fn open(dir: &Path) -> tantivy::Result<Self> {
-        Ok(Self { files: MmapDirectory::open(dir)?, is_stopped: Arc::default() })
+    /// The files in a folder, which is there. Those of `open_files` are not opened and checked again.
+    pub(crate) fn open(dir: &Path, open_files: &OpenFiles) -> tantivy::Result<Self> {
+        Ok(Self {
+            files: MmapDirectory::open(dir)?,
+            dir: dir.into(),
+            open_files: open_files.clone(),
+            is_stopped: Arc::default(),
+        })
     }
 
     /// From now on every write through this and its copies fails.
@@ -75,7 +87,13 @@ fn unseal(mut bytes: Vec<u8>) -> io::Result<Vec<u8>> {
 
 impl Directory for SealedDirectory {
     fn get_file_handle(&self, path: &Path) -> Result<Arc<dyn FileHandle>, OpenReadError> {
-        self.files.get_file_handle(path)
+        match self.open_files.get(&self.dir, path) {
+            Ok(file) => Ok(file),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                Err(OpenReadError::FileDoesNotExist(path.to_path_buf()))
+            }
+            Err(error) => Err(OpenReadError::wrap_io_error(error, path.to_path_buf())),
+        }
     }
 
     fn delete(&self, path: &Path) -> Result<(), DeleteError> {

@@ -76,7 +76,7 @@ pub enum KeywordError {
         #[source]
         source: Box<TantivyError>,
     },
-    /// tantivy panicked, as it may over bytes that changed on disk after they were checked.
+    /// tantivy panicked.
     #[error(
         "{}: could not {action} the keyword index: {message}; if this is seen again, build it again",
         path.display()
@@ -152,10 +152,8 @@ fn is_about_bytes(error: &io::Error) -> bool {
 
 /// Whether an error of opening a file says that there is none that can be read.
 fn is_no_file(error: &io::Error) -> bool {
-    /// What mapping a folder gives.
-    const NO_SUCH_DEVICE: i32 = 19;
     let kinds = [io::ErrorKind::PermissionDenied, io::ErrorKind::IsADirectory, io::ErrorKind::NotADirectory];
-    kinds.contains(&error.kind()) || error.raw_os_error() == Some(NO_SUCH_DEVICE)
+    kinds.contains(&error.kind())
 }
 
 /// The shared error as one of its own that has it as its source.
@@ -165,8 +163,7 @@ fn copy_of(error: &Arc<io::Error>) -> io::Error {
 
 /// Runs what reads tantivy's files, and makes a panic in it an error.
 ///
-/// This is the last resort. Every byte is checked before tantivy decodes it, but a file is mapped, so
-/// one that changes afterwards on disk changes under it, and tantivy's decoders are not written for that.
+/// This is the last resort: every byte is checked before tantivy decodes it, so what is wrong with it was written so.
 pub(crate) fn guarded<T>(
     action: &'static str,
     dir: &Path,

@@ -11,6 +11,7 @@ use crate::error::{KeywordError, guarded, io};
 use crate::load::{self, Loaded};
 use crate::scoring::Scoring;
 use crate::snapshot::Snapshot;
+use crate::verified::OpenFiles;
 use crate::writer::{Update, Writer};
 
 /// Bytes of terms held while indexing, over all threads, when nothing else is said.
@@ -101,6 +102,7 @@ pub struct SegmentStatus {
 #[derive(Debug)]
 pub struct KeywordIndex {
     pub(crate) options: KeywordOptions,
+    pub(crate) open_files: OpenFiles,
     current: ArcSwap<Snapshot>,
     /// What writes the files, made when there is something to write.
     writer: Mutex<Option<Writer>>,
@@ -126,14 +128,15 @@ impl KeywordIndex {
     /// a reader has no index until a writer did. [`KeywordError::Io`] and [`KeywordError::Tantivy`] are
     /// the system's.
     pub fn open(options: KeywordOptions) -> Result<Self, KeywordError> {
-        let loaded = guarded("open", &options.dir, || load::load(&options, None))?;
+        let open_files = OpenFiles::default();
+        let loaded = guarded("open", &options.dir, || load::load(&options, &open_files, None))?;
         match loaded {
             Loaded::Nothing if options.access == Access::Write => Self::create(options),
             Loaded::Nothing | Loaded::Same => {
                 let snapshot = Snapshot::empty(&options.dir);
-                Ok(Self::with_snapshot(options, snapshot))
+                Ok(Self::with_snapshot(options, open_files, snapshot))
             }
-            Loaded::New(snapshot) => Ok(Self::with_snapshot(options, snapshot)),
+            Loaded::New(snapshot) => Ok(Self::with_snapshot(options, open_files, snapshot)),
         }
     }
 
@@ -146,7 +149,7 @@ impl KeywordIndex {
         let dir = &options.dir;
         if options.access == Access::Read {
             let snapshot = Snapshot::empty(dir);
-            return Ok(Self::with_snapshot(options, snapshot));
+            return Ok(Self::with_snapshot(options, OpenFiles::default(), snapshot));
         }
         match remove_any(dir) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
@@ -154,9 +157,10 @@ impl KeywordIndex {
             }
             _ => fs::create_dir_all(dir).map_err(io("make", dir))?,
         }
-        let writer = guarded("make", dir, || Writer::create(&options))?;
+        let open_files = OpenFiles::default();
+        let writer = guarded("make", dir, || Writer::create(&options, &open_files))?;
         let snapshot = Snapshot::empty(dir);
-        let index = Self::with_snapshot(options, snapshot);
+        let index = Self::with_snapshot(options, open_files, snapshot);
         *index.lock_writer() = Some(writer);
         index.reload()?;
         Ok(index)
@@ -213,8 +217,9 @@ impl KeywordIndex {
     /// As [`open`](Self::open); the snapshot stays the one before.
     pub fn reload(&self) -> Result<bool, KeywordError> {
         let mut files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
-        let loaded =
-            guarded("reload", &self.options.dir, || load::load(&self.options, Some(&files.snapshot)))?;
+        let loaded = guarded("reload", &self.options.dir, || {
+            load::load(&self.options, &self.open_files, Some(&files.snapshot))
+        })?;
         if let Loaded::New(snapshot) = loaded {
             (files.snapshot, files.is_shown) = (Arc::new(snapshot), false);
         }
@@ -244,7 +249,9 @@ impl KeywordIndex {
             return Err(KeywordError::ReadOnly { path: self.options.dir.clone() });
         }
         let mut writer = self.lock_writer();
-        guarded("merge", &self.options.dir, || Writer::merge_all(&mut writer, &self.options))?;
+        guarded("merge", &self.options.dir, || {
+            Writer::merge_all(&mut writer, &self.options, &self.open_files)
+        })?;
         drop(writer);
         self.reload().map(drop)
     }
@@ -268,11 +275,12 @@ impl KeywordIndex {
         }
     }
 
-    fn with_snapshot(options: KeywordOptions, snapshot: Snapshot) -> Self {
+    fn with_snapshot(options: KeywordOptions, open_files: OpenFiles, snapshot: Snapshot) -> Self {
         let snapshot = Arc::new(snapshot.with_scoring(options.scoring));
         let base = snapshot.generation();
         Self {
             options,
+            open_files,
             current: ArcSwap::new(Arc::clone(&snapshot)),
             writer: Mutex::new(None),
             files: Mutex::new(Files { snapshot, is_shown: true, base }),

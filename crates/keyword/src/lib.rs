@@ -45,6 +45,7 @@ mod scoring;
 mod snapshot;
 mod stamp;
 mod top;
+mod verified;
 mod writer;
 
 pub use analysis::{TextWord, fold, fold_to_digraphs, words_of};

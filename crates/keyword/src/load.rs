@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
+use tantivy::directory::{Directory, FileSlice};
 use tantivy::index::SegmentComponent;
 use tantivy::{Index, IndexMeta, SegmentMeta, SegmentReader};
 
@@ -12,6 +13,7 @@ use crate::error::{KeywordError, of_tantivy};
 use crate::index::KeywordOptions;
 use crate::snapshot::{Segment, Snapshot};
 use crate::stamp::Stamp;
+use crate::verified::OpenFiles;
 use crate::{analysis, schema};
 
 /// Times that a reader begins again because the writer replaced the list meanwhile.
@@ -65,7 +67,11 @@ impl Payload {
 
 /// Takes the state of the files, if it is another than the snapshot's. Files that it does not show are
 /// checked in full.
-pub(crate) fn load(options: &KeywordOptions, before: Option<&Snapshot>) -> Result<Loaded, KeywordError> {
+pub(crate) fn load(
+    options: &KeywordOptions,
+    open_files: &OpenFiles,
+    before: Option<&Snapshot>,
+) -> Result<Loaded, KeywordError> {
     let dir = &options.dir;
     let is_there = |name| dir.join(name).exists();
     match (is_there(MANAGED), is_there(META)) {
@@ -84,7 +90,7 @@ pub(crate) fn load(options: &KeywordOptions, before: Option<&Snapshot>) -> Resul
     let failed = of_tantivy("read", dir);
     let mut tries = 0;
     loop {
-        let directory = SealedDirectory::open(dir).map_err(&failed)?;
+        let directory = SealedDirectory::open(dir, open_files).map_err(&failed)?;
         let index = Index::open(directory).map_err(&failed)?;
         let meta = index.load_metas().map_err(&failed)?;
         let payload = payload_of(options, &meta)?;
@@ -142,15 +148,12 @@ fn segments(
     let files: Vec<_> = files.collect();
     // Before they are checked, so that nothing is missed that is written meanwhile.
     let stamps: Vec<Stamp> = files.iter().filter_map(|file| Stamp::of(options.dir.join(file)).ok()).collect();
-    files.par_iter().try_for_each(|file| match index.directory().validate_checksum(file) {
-        Ok(true) => Ok(()),
-        Ok(false) => Err(KeywordError::Damaged {
-            path: options.dir.join(file),
-            expected: "bytes of the CRC-32 at the file's end",
-            found: "another".to_owned(),
-        }),
-        Err(error) => Err(of_tantivy("read", &options.dir)(error.into())),
-    })?;
+    // Opened on all threads, which checks them, and kept until their segments have them.
+    let open = |file| index.directory().open_read(file);
+    let _open: Vec<FileSlice> = files
+        .par_iter()
+        .map(|file| open(file).map_err(|error| of_tantivy("read", &options.dir)(error.into())))
+        .collect::<Result<_, _>>()?;
     meta.segments
         .par_iter()
         .map(|segment| {

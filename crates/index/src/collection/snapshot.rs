@@ -121,7 +121,7 @@ impl Snapshot {
     /// [`IndexError::Io`], or that the file is damaged.
     pub fn vector(&self, row: u32) -> Result<Option<UnitVector>, IndexError> {
         let Some((segment, position)) = self.locate(row) else { return Ok(None) };
-        self.unit_vector(segment, position).map(Some)
+        self.watching(|| self.unit_vector(segment, position).map(Some))
     }
 
     /// The score of a row for a query: the one that every search gives it. `None` for a row that is
@@ -130,9 +130,9 @@ impl Snapshot {
     /// # Errors
     /// [`IndexError::Dimension`], [`IndexError::Io`], or that the file is damaged.
     pub fn score(&self, query: &UnitVector, row: u32) -> Result<Option<f32>, IndexError> {
-        self.check(query)?;
+        self.check_dimension(query)?;
         let Some((segment, position)) = self.locate(row) else { return Ok(None) };
-        segment.score(query.as_slice(), position, &mut Vec::new()).map(Some)
+        self.watching(|| segment.score(query.as_slice(), position, &mut Vec::new()).map(Some))
     }
 
     /// [`score`](Self::score) of many rows `[n]`, in their order.
@@ -140,16 +140,18 @@ impl Snapshot {
     /// # Errors
     /// As for [`score`](Self::score).
     pub fn scores_of(&self, query: &UnitVector, rows: &[u32]) -> Result<Vec<Option<f32>>, IndexError> {
-        self.check(query)?;
+        self.check_dimension(query)?;
         let score = |buffer: &mut Vec<f16>, &row: &u32| {
             let Some((segment, position)) = self.locate(row) else { return Ok(None) };
             segment.score(query.as_slice(), position, buffer).map(Some)
         };
-        if rows.len() < PARALLEL_SCORES {
-            let mut buffer = Vec::new();
-            return rows.iter().map(|row| score(&mut buffer, row)).collect();
-        }
-        rows.par_iter().map_init(Vec::new, score).collect()
+        self.watching(|| {
+            if rows.len() < PARALLEL_SCORES {
+                let mut buffer = Vec::new();
+                return rows.iter().map(|row| score(&mut buffer, row)).collect();
+            }
+            rows.par_iter().map_init(Vec::new, score).collect()
+        })
     }
 
     pub(super) fn segments(&self) -> &[Live] {
@@ -176,12 +178,24 @@ impl Snapshot {
     }
 
     /// Before each search.
-    pub(super) fn check(&self, query: &UnitVector) -> Result<(), IndexError> {
-        self.check_damage()?;
+    pub(super) fn check_dimension(&self, query: &UnitVector) -> Result<(), IndexError> {
         if query.dim() == self.dim {
             return Ok(());
         }
         Err(IndexError::Dimension { expected: self.dim, found: query.dim() })
+    }
+
+    /// Runs what reads the files. What it gives counts only if none of them was written to before it began (a file that
+    /// was cut short cannot be read where it is mapped) nor until it ended. The system changes a file's time before its
+    /// bytes, so no reader sees new bytes of an old time.
+    ///
+    /// # Errors
+    /// Those of `read`, and that a file is damaged.
+    pub(super) fn watching<T>(&self, read: impl FnOnce() -> Result<T, IndexError>) -> Result<T, IndexError> {
+        self.check_damage()?;
+        let read = read();
+        self.check_damage()?;
+        read
     }
 
     pub(super) fn check_damage(&self) -> Result<(), IndexError> {

@@ -103,24 +103,61 @@ fn a_file_that_was_cut_or_is_missing_is_refused() {
     assert!(!check(dir.path(), &expected, "all as it was"));
 }
 
+/// Makes files so long that they are read by position.
+fn make_long(dir: &Path) {
+    let index = open(dir);
+    let word = |n: u32| format!("w{}", n.wrapping_mul(2_654_435_761) >> 22);
+    let paper = |row: u32| {
+        let words: Vec<String> = (0..40).map(|n| word(row * 41 + n)).collect();
+        (row, document("Deep learning", &format!("protein folding {}", words.join(" "))))
+    };
+    apply(&index, &(0..2500).map(paper).collect::<Vec<_>>(), &[], 1);
+    for extension in ["idx", "pos"] {
+        let is_long = |file: &PathBuf| file.metadata().unwrap().len() > 70_000;
+        let found = fs::read_dir(dir).unwrap().map(|file| file.unwrap().path());
+        assert!(
+            found.filter(|file| file.extension().is_some_and(|e| e == extension)).all(|file| is_long(&file))
+        );
+    }
+}
+
 #[test]
-fn damage_under_an_open_index_gives_an_error_or_an_answer() {
-    for pattern in [0x00, 0xff, 0x5a] {
+fn damage_under_an_open_index_gives_an_error_or_the_same_answer() {
+    for (pattern, make) in [(0x00, make as fn(&Path)), (0xff, make), (0x5a, make_long), (0, make_long)] {
         let dir = tempfile::tempdir().unwrap();
         make(dir.path());
         let index = open_to_read(dir.path()).unwrap();
-        for file in files(dir.path()) {
+        let expected = answers(&index).1;
+        let mut n_refused = 0;
+        let files: Vec<PathBuf> =
+            fs::read_dir(dir.path()).unwrap().map(|file| file.unwrap().path()).collect();
+        for file in files {
             let bytes = fs::read(&file).unwrap();
             // In place: the file stays as long as it was, as it does when a disk fails.
             use std::io::{Seek, Write};
             let mut opened = fs::OpenOptions::new().write(true).open(&file).unwrap();
             opened.write_all(&vec![pattern; bytes.len()]).unwrap();
-            for query in QUERIES {
-                let _ = index.snapshot().search(&query_of(query), 10, None);
-                let _ = index.snapshot().matched_terms(&query_of(query), 1001);
+            for (query, expected) in QUERIES.iter().zip(&expected) {
+                match index.snapshot().search(&query_of(query), 500, None) {
+                    Ok(found) => assert_eq!(&found, expected, "{}", file.display()),
+                    Err(error) => {
+                        assert!(error.calls_for_rebuild(), "{error:?}");
+                        n_refused += 1;
+                    }
+                }
+                if let Err(error) = index.snapshot().matched_terms(&query_of(query), 1001) {
+                    assert!(error.calls_for_rebuild(), "{error:?}");
+                }
             }
             opened.rewind().unwrap();
             opened.write_all(&bytes).unwrap();
+            assert_eq!(answers(&index).1, expected, "{} as it was", file.display());
         }
+        let is_long = index.status().disk_bytes > 200_000;
+        assert_eq!(
+            n_refused > 0,
+            is_long,
+            "long files are read as they are needed, short ones are in memory"
+        );
     }
 }
