@@ -189,6 +189,12 @@ impl Server {
         Self { child, address, agent }
     }
 
+    /// As [`start`](Self::start), with standard error in a file.
+    pub(crate) fn start_logging(mut command: Command, log: &Path) -> Self {
+        command.stderr(std::fs::File::create(log).unwrap());
+        Self::start(command)
+    }
+
     pub(crate) fn get(&self, path: &str) -> Answer {
         answer(self.agent.get(format!("{}{path}", self.address)).call().unwrap())
     }

@@ -18,6 +18,7 @@ mod damage;
 mod decisions;
 mod dedup;
 mod derived;
+mod descriptors;
 mod documents;
 mod eval;
 mod harness;

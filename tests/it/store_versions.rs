@@ -4,7 +4,9 @@ use crate::harness::{Cognate, ids, root};
 
 #[test]
 fn a_store_of_every_version_opens() {
-    for version in 1..=2 {
+    /// As many as there are fixtures.
+    const VERSIONS: u32 = 4;
+    for version in 1..=VERSIONS {
         let cognate = Cognate::new();
         std::fs::create_dir(cognate.data()).unwrap();
         let fixture = root().join(format!("tests/fixtures/store-v{version}.sqlite3"));
@@ -19,6 +21,16 @@ fn a_store_of_every_version_opens() {
         let n_decisions = usize::from(version >= 2);
         let of = |what: &str, list: &str| cognate.json(&["dedup", what])[list].as_array().unwrap().len();
         assert_eq!([of("dropped", "data"), of("labels", "labels")], [n_decisions; 2], "version {version}");
+        // From version 3 on it is known which source brought a paper.
+        let sources = cognate.json(&["stats", "--by", "source"])["sources"].to_string();
+        assert_eq!(sources.contains("lab"), version >= 3, "version {version}: {sources}");
+        let doctor = cognate.json(&["--model", model.to_str().unwrap(), "doctor"]);
+        assert_eq!(doctor["ok"], true, "version {version}: {doctor}");
+        let now: u32 = rusqlite::Connection::open(cognate.store())
+            .unwrap()
+            .pragma_query_value(None, "user_version", |row| row.get(0))
+            .unwrap();
+        assert_eq!(now, VERSIONS, "a new version needs a fixture");
     }
 }
 

@@ -1,5 +1,6 @@
 //! The `cognate` command: arguments and configuration in, progress and answers out.
 
+mod advice;
 mod args;
 mod commands;
 mod config;
@@ -114,6 +115,6 @@ fn judge(error: &anyhow::Error) -> (u8, ErrorBody) {
         }
         None => (FAILURE, "failed", "system"),
     };
-    let message = output::with_causes(error);
+    let message = output::told(error);
     (exit, ErrorBody { error: message.clone(), message, code, kind })
 }

@@ -3,9 +3,12 @@
 use std::borrow::Cow;
 use std::io::{self, Write};
 
+use cognate_engine::EngineError;
 use cognate_wire::{ErrorBody, NOTHING_FITS, SearchBody, TrendsBody};
 use serde::Serialize;
 use serde_json::Value;
+
+use crate::advice;
 
 /// Where answers go, and in which form.
 pub(crate) struct Output {
@@ -45,7 +48,7 @@ impl Output {
     /// Tells of an error in words, on standard error.
     #[expect(clippy::print_stderr, reason = "errors belong on standard error")]
     pub(crate) fn complain(&self, error: &anyhow::Error) {
-        eprintln!("error: {}", printable(&with_causes(error)));
+        eprintln!("error: {}", printable(&told(error)));
     }
 
     /// Tells of an error: in words on standard error and, for machines, as the last line of output.
@@ -60,8 +63,15 @@ impl Output {
     }
 }
 
+/// An error, its causes, and what to do about it.
+pub(crate) fn told(error: &anyhow::Error) -> String {
+    let what = with_causes(error);
+    let advice = error.downcast_ref::<EngineError>().and_then(advice::for_error);
+    advice.map_or_else(|| what.clone(), |advice| format!("{what}; {advice}"))
+}
+
 /// An error and its causes in one line, without saying twice what a message already includes.
-pub(crate) fn with_causes(error: &anyhow::Error) -> String {
+fn with_causes(error: &anyhow::Error) -> String {
     let mut line = error.to_string();
     for cause in error.chain().skip(1) {
         let cause = cause.to_string();

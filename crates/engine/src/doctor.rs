@@ -1,4 +1,4 @@
-//! What is wrong with a data folder, and how to mend it.
+//! What is wrong with a data folder, and what helps.
 
 use std::path::Path;
 
@@ -20,21 +20,44 @@ pub struct Check {
     pub ok: bool,
     /// What was found.
     pub detail: String,
-    /// What to do about it; empty when it is well.
-    pub mend: String,
+    /// What helps; `None` when it is well.
+    pub remedy: Option<Remedy>,
+}
+
+/// What helps against something that is wrong. Whoever tells it knows how that is done where it is read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Remedy {
+    /// Nothing has to be done: the next search makes it anew from the store.
+    MadeAnew,
+    /// Nothing has to be done: it was made anew, but a disk that loses bytes loses more.
+    WasMadeAnew,
+    /// To index papers, or to name the folder where they are.
+    IndexPapers,
+    /// To name another folder.
+    AnotherFolder,
+    /// To use the release that wrote the store, or a later one.
+    LaterRelease,
+    /// To put a backup in the store's place, or to index all papers into a new one.
+    Restore,
+    /// To index the files of the damaged papers again, or to put a backup in the store's place.
+    IndexAgain,
+    /// To embed all papers anew, with the store's own model.
+    Reembed,
+    /// To embed all papers anew with the model of this name.
+    ReembedWith(String),
+    /// To download the model of this name.
+    PullModel(String),
 }
 
 impl Check {
     fn well(name: &'static str, detail: impl Into<String>) -> Self {
-        Self { name, ok: true, detail: detail.into(), mend: String::new() }
+        Self { name, ok: true, detail: detail.into(), remedy: None }
     }
 
-    fn ill(name: &'static str, detail: impl Into<String>, mend: impl Into<String>) -> Self {
-        Self { name, ok: false, detail: detail.into(), mend: mend.into() }
+    fn ill(name: &'static str, detail: impl Into<String>, remedy: Remedy) -> Self {
+        Self { name, ok: false, detail: detail.into(), remedy: Some(remedy) }
     }
 }
-
-const MADE_ANEW: &str = "nothing to do: the next search or `cognate serve` makes it anew from the store";
 
 /// Examines a data folder and its model: the folder, the store's format and integrity, papers, dropped
 /// duplicates and vectors, the derived files, the model's files. Reads everything, changes nothing but what opening
@@ -45,7 +68,7 @@ pub fn examine(data_dir: &Path, model: &ModelChoice) -> Vec<Check> {
         let none = Check::ill(
             "store",
             format!("`{}` holds no {STORE_FILE}", data_dir.display()),
-            "index papers with `cognate index FILE`, or name the right folder with --data",
+            Remedy::IndexPapers,
         );
         return vec![none, examine_model(model, None)];
     }
@@ -58,7 +81,7 @@ pub fn examine(data_dir: &Path, model: &ModelChoice) -> Vec<Check> {
             checks.push(examine_model(model, Some(&stored)));
         }
         Ok(None) => checks.push(examine_model(model, None)),
-        Err(error) => checks.push(Check::ill("model record", with_causes(&error), RESTORE)),
+        Err(error) => checks.push(Check::ill("model record", with_causes(&error), Remedy::Restore)),
     }
     checks
 }
@@ -68,21 +91,19 @@ pub(crate) fn examine_store(data_dir: &Path) -> Vec<Check> {
     let (store, reader) = match Store::open(data_dir).and_then(|store| store.reader().map(|r| (store, r))) {
         Ok(opened) => opened,
         Err(error) => {
-            let mend = match &error {
-                EngineError::StoreTooNew { .. } => {
-                    "use the release of cognate that wrote the store, or a later one"
-                }
-                EngineError::NotAStore { .. } => "name another folder with --data",
-                _ => RESTORE,
+            let remedy = match &error {
+                EngineError::StoreTooNew { .. } => Remedy::LaterRelease,
+                EngineError::NotAStore { .. } => Remedy::AnotherFolder,
+                _ => Remedy::Restore,
             };
-            return vec![Check::ill("store", with_causes(&error), mend)];
+            return vec![Check::ill("store", with_causes(&error), remedy)];
         }
     };
     let format = format!("`{}`, schema version {SCHEMA_VERSION}", store.path().display());
     let mut checks = vec![Check::well("store", format)];
     if !store.mended().is_empty() {
         let what = format!("{} were damaged, and are made anew", store.mended().join(", "));
-        checks.push(Check::ill("meta", what, "nothing to do; think of the disk"));
+        checks.push(Check::ill("meta", what, Remedy::WasMadeAnew));
     }
     checks.push(examine_integrity(&reader));
     checks.push(examine_schema(&reader));
@@ -95,10 +116,6 @@ pub(crate) fn examine_store(data_dir: &Path) -> Vec<Check> {
     checks
 }
 
-const RESTORE: &str = "put a backup in its place with `cognate restore FILE`, or move papers.sqlite3 away and index the papers again";
-const INDEX_AGAIN: &str =
-    "index the files of these papers again, or put a backup in the store's place with `cognate restore FILE`";
-
 /// Damaged rows that are named.
 const MAX_NAMED: usize = 20;
 
@@ -109,8 +126,8 @@ fn examine_integrity(connection: &Connection) -> Check {
         .and_then(|mut statement| statement.query_map([], |r| r.get(0))?.collect());
     match findings {
         Ok(findings) if findings == ["ok"] => Check::well(name, "every page is sound"),
-        Ok(findings) => Check::ill(name, findings.join("; "), RESTORE),
-        Err(error) => Check::ill(name, error.to_string(), RESTORE),
+        Ok(findings) => Check::ill(name, findings.join("; "), Remedy::Restore),
+        Err(error) => Check::ill(name, error.to_string(), Remedy::Restore),
     }
 }
 
@@ -125,9 +142,9 @@ fn examine_schema(reader: &Reader) -> Check {
             let others = found.iter().filter(|part| !expected.contains(part));
             let others: Vec<String> =
                 others.map(|part| part.lines().next().unwrap_or_default().to_owned()).collect();
-            Check::ill(name, format!("not as this release makes it: {}", others.join("; ")), RESTORE)
+            Check::ill(name, format!("not as this release makes it: {}", others.join("; ")), Remedy::Restore)
         }
-        (Err(error), _) | (_, Err(error)) => Check::ill(name, with_causes(&error), RESTORE),
+        (Err(error), _) | (_, Err(error)) => Check::ill(name, with_causes(&error), Remedy::Restore),
     }
 }
 
@@ -161,8 +178,8 @@ fn examine_rows(reader: &Reader) -> Check {
         Ok((n_rows, damaged)) if damaged.is_empty() => {
             Check::well(name, format!("{n_rows} rows, each as it was written"))
         }
-        Ok((_, damaged)) => Check::ill(name, format!("damaged: {}", damaged.join(", ")), INDEX_AGAIN),
-        Err(error) => Check::ill(name, with_causes(&error), RESTORE),
+        Ok((_, damaged)) => Check::ill(name, format!("damaged: {}", damaged.join(", ")), Remedy::IndexAgain),
+        Err(error) => Check::ill(name, with_causes(&error), Remedy::Restore),
     }
 }
 
@@ -174,7 +191,7 @@ fn examine_papers(reader: &Reader) -> Check {
     });
     match result {
         Ok(()) => Check::well("papers", format!("{n_papers} papers, all readable")),
-        Err(error) => Check::ill("papers", with_causes(&error), RESTORE),
+        Err(error) => Check::ill("papers", with_causes(&error), Remedy::Restore),
     }
 }
 
@@ -190,8 +207,10 @@ fn examine_drops(reader: &Reader) -> Check {
         (Ok(0), Ok(n_dropped)) => {
             Check::well(name, format!("{n_dropped} papers are dropped, each with what it matched"))
         }
-        (Ok(n), Ok(_)) => Check::ill(name, format!("{n} papers are dropped without a record of it"), RESTORE),
-        (Err(error), _) | (_, Err(error)) => Check::ill(name, with_causes(&error), RESTORE),
+        (Ok(n), Ok(_)) => {
+            Check::ill(name, format!("{n} papers are dropped without a record of it"), Remedy::Restore)
+        }
+        (Err(error), _) | (_, Err(error)) => Check::ill(name, with_causes(&error), Remedy::Restore),
     }
 }
 
@@ -220,17 +239,17 @@ fn examine_vectors(reader: &Reader, dim: usize) -> Check {
     match (missing, wrong, orphans) {
         (Ok(0), Ok(0), Ok(0)) => match count_readable_vectors(reader) {
             Ok(n_vectors) => Check::well(name, format!("{n_vectors} vectors of {dim} components")),
-            Err(error) => Check::ill(name, with_causes(&error), "run `cognate reembed`"),
+            Err(error) => Check::ill(name, with_causes(&error), Remedy::Reembed),
         },
         (Ok(missing), Ok(wrong), Ok(orphans)) => Check::ill(
             name,
             format!(
                 "{missing} papers without a vector, {wrong} vectors of a wrong length, {orphans} without a paper"
             ),
-            "run `cognate reembed`",
+            Remedy::Reembed,
         ),
         (Err(error), _, _) | (_, Err(error), _) | (_, _, Err(error)) => {
-            Check::ill(name, error.to_string(), RESTORE)
+            Check::ill(name, error.to_string(), Remedy::Restore)
         }
     }
 }
@@ -248,7 +267,7 @@ fn examine_index(store: &Store, data_dir: &Path, model: &StoredModel) -> Check {
                 status.generation
             ),
         ),
-        Err(error) => Check::ill(name, with_causes(&error), MADE_ANEW),
+        Err(error) => Check::ill(name, with_causes(&error), Remedy::MadeAnew),
     }
 }
 
@@ -265,7 +284,7 @@ fn examine_texts(store: &Store, data_dir: &Path) -> Check {
                 status.generation
             ),
         ),
-        Err(error) => Check::ill(name, with_causes(&error), MADE_ANEW),
+        Err(error) => Check::ill(name, with_causes(&error), Remedy::MadeAnew),
     }
 }
 
@@ -281,15 +300,11 @@ fn examine_model(choice: &ModelChoice, stored: Option<&StoredModel>) -> Check {
             Some(stored) if !stored.is_compatible(&model) => {
                 let error =
                     EngineError::ModelMismatch { stored: Box::new(stored.clone()), given: Box::new(model) };
-                Check::ill(name, error.to_string(), format!("run `cognate reembed --model {wanted}`"))
+                Check::ill(name, error.to_string(), Remedy::ReembedWith(wanted.to_owned()))
             }
             _ => Check::well(name, format!("{} in `{}`", model, folder.dir().display())),
         },
-        Err(error) => Check::ill(
-            name,
-            with_causes(&error),
-            format!("run `cognate model pull {wanted}` or `scripts/fetch-model`"),
-        ),
+        Err(error) => Check::ill(name, with_causes(&error), Remedy::PullModel(wanted.to_owned())),
     }
 }
 

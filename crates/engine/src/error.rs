@@ -32,13 +32,13 @@ pub enum Fault {
 #[non_exhaustive]
 pub enum EngineError {
     /// The data folder holds no store.
-    #[error("no papers are indexed in `{}` yet; index some with `cognate index FILE`, or name another folder with --data", data_dir.display())]
+    #[error("no papers are indexed in `{}` yet", data_dir.display())]
     NoStore {
         /// The data folder.
         data_dir: PathBuf,
     },
     /// The SQLite file belongs to another program.
-    #[error("`{}` is not a cognate store (SQLite application id {application_id:#x}); name another folder with --data", path.display())]
+    #[error("`{}` is not a cognate store (SQLite application id {application_id:#x})", path.display())]
     NotAStore {
         /// The file.
         path: PathBuf,
@@ -77,7 +77,7 @@ pub enum EngineError {
         path: PathBuf,
     },
     /// The store cannot be replaced while somebody uses it.
-    #[error("`{}` is in use; stop every cognate that has it open first", path.display())]
+    #[error("`{}` is in use; stop every process that has it open first", path.display())]
     StoreInUse {
         /// The store's file.
         path: PathBuf,
@@ -89,7 +89,7 @@ pub enum EngineError {
         path: PathBuf,
     },
     /// A column of the store does not hold what it should.
-    #[error("the store is damaged at {place}; `cognate doctor` checks it")]
+    #[error("the store is damaged at {place}")]
     DamagedRow {
         /// Which table, row and column.
         place: String,
@@ -97,7 +97,7 @@ pub enum EngineError {
         source: serde_json::Error,
     },
     /// An id in the store is not valid.
-    #[error("the store holds the invalid paper id {id:?}; `cognate doctor` checks it")]
+    #[error("the store holds the invalid paper id {id:?}")]
     DamagedId {
         /// The id.
         id: String,
@@ -105,7 +105,7 @@ pub enum EngineError {
         source: PaperIdError,
     },
     /// A vector in the store is not a unit vector.
-    #[error("the vector of papers row {row} is damaged; `cognate doctor` checks the store")]
+    #[error("the vector of papers row {row} is damaged")]
     DamagedVector {
         /// The row.
         row: u32,
@@ -116,12 +116,7 @@ pub enum EngineError {
     #[error("the store holds 4,294,967,295 rows already; start another data folder")]
     StoreFull,
     /// The vectors in the store come from another model than the one in use.
-    #[error(
-        "the store was embedded with {stored}, but the model in use is {given}; \
-         use the store's own model (--model {} --precision {}), or embed all papers anew with \
-         `cognate reembed --model {} --precision {}`",
-        stored.name, stored.precision, given.name, given.precision
-    )]
+    #[error("the store was embedded with {stored}, but the model in use is {given}")]
     ModelMismatch {
         /// What the store records.
         stored: Box<StoredModel>,
@@ -169,9 +164,7 @@ pub enum EngineError {
         id: String,
     },
     /// The paper that fits what was asked for was dropped as a duplicate.
-    #[error(
-        "{key:?} names {id}, which was dropped as a duplicate of {kept}; `cognate dedup undo --paper {id}` brings it back"
-    )]
+    #[error("{key:?} names {id}, which was dropped as a duplicate of {kept}")]
     PaperDropped {
         /// What was asked for.
         key: String,
@@ -181,19 +174,19 @@ pub enum EngineError {
         kept: String,
     },
     /// No application of duplicates has this number.
-    #[error("there is no application {run} of duplicates; `cognate dedup runs` lists them")]
+    #[error("no duplicates were applied under the number {run}")]
     RunNotFound {
         /// What was asked for.
         run: u64,
     },
     /// The papers changed since pairs were last scored, or never were.
-    #[error("no scored pairs are kept of the papers as they are now; `cognate dedup` scores them")]
+    #[error("no pairs were scored of the papers as they are now")]
     NoScoredPairs,
     /// There is nothing to undo.
     #[error("no paper is dropped as a duplicate at this moment")]
     NothingDropped,
     /// No saved query has the id.
-    #[error("no saved query has the id {id:?}; `cognate saved list` shows them")]
+    #[error("no saved query has the id {id:?}")]
     SavedQueryNotFound {
         /// What was asked for.
         id: String,
@@ -220,13 +213,13 @@ pub enum EngineError {
     #[error(transparent)]
     Dedup(#[from] DedupError),
     /// Another process keeps the index's files.
-    #[error("another process, such as a running `cognate serve`, keeps the index of `{}`, and keeps it in shape; stop it first", data_dir.display())]
+    #[error("another process, such as a running server, keeps the index of `{}` in shape; stop it first", data_dir.display())]
     IndexInUse {
         /// The data folder.
         data_dir: PathBuf,
     },
     /// The run was asked to stop before it was done.
-    #[error("stopped before the end; what was committed stays, and the same command goes on from there")]
+    #[error("stopped before the end; what was committed stays")]
     Interrupted,
     /// Whoever asked no longer waits for the answer.
     #[error("the answer was no longer wanted")]
@@ -245,6 +238,18 @@ pub enum EngineError {
 }
 
 impl EngineError {
+    /// Whether SQLite failed for another reason than a full disk, a file that cannot be written or another process that
+    /// writes: the store itself may be damaged.
+    #[must_use]
+    pub fn is_about_store(&self) -> bool {
+        use rusqlite::ErrorCode as Code;
+        let Self::Store(error) = self else { return false };
+        !matches!(
+            error.sqlite_error_code(),
+            Some(Code::DiskFull | Code::ReadOnly | Code::DatabaseBusy | Code::DatabaseLocked)
+        )
+    }
+
     /// Whose fault the error is.
     #[must_use]
     pub fn fault(&self) -> Fault {
@@ -298,19 +303,13 @@ impl From<EmbedError> for EngineError {
 fn failure_of_store(error: &rusqlite::Error) -> &'static str {
     use rusqlite::ErrorCode as Code;
     match error.sqlite_error_code() {
-        Some(Code::DatabaseCorrupt | Code::NotADatabase) => {
-            "SQLite cannot read the store, which is damaged; `cognate restore FILE` puts a backup in its place, and \
-             `cognate doctor` says more"
-        }
+        Some(Code::DatabaseCorrupt | Code::NotADatabase) => "SQLite cannot read the store, which is damaged",
         Some(Code::DiskFull) => "the disk is full; nothing of this was stored",
         Some(Code::ReadOnly) => "the store cannot be written: the file or its folder is read-only",
         Some(Code::DatabaseBusy | Code::DatabaseLocked) => {
             "another process is writing to the store; try again when it is done"
         }
-        _ => {
-            "the store could not be read or written; `cognate doctor` checks it, and `cognate restore FILE` puts a \
-             backup in its place"
-        }
+        _ => "the store could not be read or written",
     }
 }
 

@@ -46,7 +46,7 @@ pub use decisions::{
     Stratum, Undo, Undone,
 };
 pub use dedup::{CheckedRecord, Found, JudgedPair, OnProgress, PairJudge};
-pub use doctor::{Check, examine};
+pub use doctor::{Check, Remedy, examine};
 pub use embedding::{Embedded, Role};
 pub use engine::{Engine, EngineOptions, FileSizes, IndexStatus, Stats};
 pub use error::{EngineError, Fault};

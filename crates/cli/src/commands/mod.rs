@@ -31,6 +31,7 @@ use cognate_wire::{
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use crate::advice;
 use crate::args::{Args, Command, PaperArgs, SearchArgs, SimilarArgs, StatsArgs, TrendsArgs, without_mark};
 use crate::config::Config;
 use crate::output::{self, Output};
@@ -288,16 +289,25 @@ struct CheckBody {
 fn doctor(config: &Config, output: &Output) -> anyhow::Result<()> {
     let checks: Vec<CheckBody> = examine(&config.data_dir, &config.model)
         .into_iter()
-        .map(|check| CheckBody { name: check.name, ok: check.ok, detail: check.detail, mend: check.mend })
+        .map(|check| CheckBody {
+            name: check.name,
+            ok: check.ok,
+            detail: check.detail,
+            mend: check.remedy.as_ref().map_or_else(String::new, advice::for_remedy),
+        })
         .collect();
     let body = DoctorBody { ok: checks.iter().all(|check| check.ok), checks };
     output.print(&body, |body| {
         let lines = body.checks.iter().map(|check| {
             let mark = if check.ok { "ok " } else { "BAD" };
-            let mend = if check.ok { String::new() } else { format!("\n     mend: {}", check.mend) };
+            let mend = if check.ok { String::new() } else { format!("\n     fix: {}", check.mend) };
             format!("{mark}  {}: {}{mend}", check.name, check.detail)
         });
         lines.collect::<Vec<_>>().join("\n")
     })?;
-    if body.ok { Ok(()) } else { Err(anyhow::anyhow!("the data folder needs mending; see above")) }
+    if body.ok {
+        Ok(())
+    } else {
+        Err(anyhow::anyhow!("something is wrong with the data folder or its model; see above"))
+    }
 }

@@ -382,7 +382,7 @@ impl View {
         let is_new = status.generation_on_disk == 0 && n_unsealed > 0;
         if is_new || n_unsealed > MAX_LAG {
             if n_unsealed >= GRAPH_FROM && !unhurried {
-                tracing::warn!("the index is behind the papers; `cognate optimize` brings it up to them");
+                tracing::warn!("the index is far behind the papers, and slow until it is optimized");
                 return Ok(());
             }
             collection.flush()?;
