@@ -142,6 +142,6 @@ fn the_index_is_made_one_segment_unless_a_server_keeps_it() {
     let optimized = cognate.json(&["optimize"]);
     assert_eq!(optimized["index"]["segments"].as_array().unwrap().len(), 1);
     let _server = cognate.serve(&[]);
-    assert!(cognate.failure(&["optimize"], 2).contains("cognate serve"));
+    assert!(cognate.failure(&["optimize"], 2).contains("a running server"));
     assert_eq!(cognate.json(&["search", "x"])["total"], 148, "searching beside it is fine");
 }
