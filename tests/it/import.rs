@@ -190,6 +190,12 @@ fn a_store_comes_out_in_every_format_and_goes_in_again() {
     assert_eq!((&*media_type, &*text), ("application/x-bibtex; charset=utf-8", &*bib));
     assert_eq!(server.lines("/v1/export", "application/json", "{}").len(), before.len());
     assert_eq!(server.get("/v1/export?format=word").status, 400);
+    // Which papers is said as for a search.
+    let n_papers = |path: &str| server.text(path).1.lines().count();
+    assert_eq!(n_papers("/v1/export?has_abstract=True"), 2);
+    assert_eq!(n_papers("/v1/export?categories=nothing&categories=tides"), 1);
+    let twice = server.post("/v1/export", "application/json", r#"{"filter": {"must": [], "must": []}}"#);
+    assert_eq!(twice.status, 400);
 }
 
 #[test]
@@ -242,4 +248,20 @@ fn no_command_writes_over_what_it_reads() {
     assert!(!std::path::Path::new(&new).exists());
     let report = format!("{folder}/../report.csv");
     assert_eq!(counts(&run(&cognate, &["index", file, "--report", &report]))[0], 4);
+}
+
+/// Help lists every format, in which files are read and papers written.
+#[test]
+fn help_lists_every_format() {
+    let cognate = Cognate::new();
+    let help = |command: &str| String::from_utf8(cognate.run(&[command, "--help"]).stdout).unwrap();
+    for format in cognate_corpus::Format::ALL {
+        assert!(help("index").contains(format.name()), "{format}");
+    }
+    for command in ["search", "similar", "export", "dedup"] {
+        let help = help(command);
+        for format in cognate_corpus::export::ExportFormat::ALL {
+            assert!(help.contains(format.name()), "{command}: {format}");
+        }
+    }
 }

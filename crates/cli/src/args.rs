@@ -1,5 +1,6 @@
 //! The command line as typed; [`crate::config`] turns it into settings that are known to be valid.
 
+mod filters;
 mod keys;
 mod saved;
 
@@ -11,7 +12,9 @@ use clap::builder::{FalseyValueParser, PossibleValuesParser, TypedValueParser};
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use cognate_corpus::Format;
+use cognate_corpus::export::ExportFormat;
 use cognate_embed::Precision;
+pub(crate) use filters::{ConditionArgs, FilterArgs};
 pub(crate) use keys::{KeysAddArgs, KeysCommand, KeysFileArgs, KeysRevokeArgs, ScopeArg};
 pub(crate) use saved::{DigestArgs, DigestFormat, SavedAddArgs, SavedCommand, SavedNewArgs};
 
@@ -186,6 +189,11 @@ fn format_name() -> impl TypedValueParser<Value = Format> {
     PossibleValuesParser::new(Format::ALL.map(Format::name)).try_map(|name| name.parse::<Format>())
 }
 
+/// The names of the formats in which papers are written, all of which help and completions list.
+fn export_format() -> PossibleValuesParser {
+    PossibleValuesParser::new(ExportFormat::ALL.map(ExportFormat::name))
+}
+
 #[derive(Debug, ClapArgs)]
 pub(crate) struct PageArgs {
     /// Hits to show
@@ -210,47 +218,9 @@ pub(crate) struct PageArgs {
     /// Say for each hit why it is one
     #[arg(long)]
     pub(crate) explain: bool,
-    /// Print the papers as json, jsonl, csv, bibtex, ris or atom
-    #[arg(long, value_name = "FORMAT")]
+    /// Print the papers in this format
+    #[arg(long, value_parser = export_format())]
     pub(crate) format: Option<String>,
-}
-
-/// Which papers may be hits, and what is counted of them.
-#[derive(Debug, ClapArgs)]
-#[command(next_help_heading = "Filters")]
-pub(crate) struct FilterArgs {
-    #[command(flatten)]
-    pub(crate) conditions: ConditionArgs,
-    /// Count the matching papers by year, categories or venue
-    #[arg(long, value_name = "FIELDS")]
-    pub(crate) facets: Option<String>,
-}
-
-/// Which papers fit.
-#[derive(Debug, ClapArgs)]
-#[command(next_help_heading = "Filters")]
-pub(crate) struct ConditionArgs {
-    /// Years, such as 2020, 2020-2023, 2020- or -2023
-    #[arg(long, value_name = "YEARS", allow_hyphen_values = true)]
-    pub(crate) year: Option<String>,
-    /// Days, months or years, such as 2019-03:2020-06
-    #[arg(long, value_name = "DATES")]
-    pub(crate) date: Option<String>,
-    /// Categories with commas, of which one must fit; cs covers cs.CL; one with a comma of its own in quotes
-    #[arg(long, value_name = "NAMES")]
-    pub(crate) categories: Option<String>,
-    /// An author's name, or words of it
-    #[arg(long, value_name = "NAME")]
-    pub(crate) author: Option<String>,
-    /// A venue's name, or words of it
-    #[arg(long, value_name = "NAME")]
-    pub(crate) venue: Option<String>,
-    /// Whether there must be an abstract, or none
-    #[arg(long, value_name = "true|false")]
-    pub(crate) has_abstract: Option<bool>,
-    /// A filter in JSON: {"must": […], "should": […], "must_not": […]}
-    #[arg(long, value_name = "JSON")]
-    pub(crate) filter: Option<String>,
 }
 
 #[derive(Debug, ClapArgs)]
@@ -289,8 +259,8 @@ Examples:
 pub(crate) struct ExportArgs {
     /// Words and operators that papers must fit; without them, all papers
     pub(crate) query: Vec<String>,
-    /// json, jsonl, csv, bibtex, ris, endnote-xml, csl or atom
-    #[arg(long, value_name = "FORMAT")]
+    /// How they are written
+    #[arg(long, value_parser = export_format())]
     pub(crate) format: String,
     #[command(flatten)]
     pub(crate) filters: ConditionArgs,
@@ -387,8 +357,8 @@ pub(crate) struct DedupFindArgs {
     /// Write the report as a table to this CSV file, a line for each member of each cluster
     #[arg(long, value_name = "FILE")]
     pub(crate) table: Option<PathBuf>,
-    /// Print the papers that stay, in place of the report: json, jsonl, csv, bibtex, ris or atom
-    #[arg(long, value_name = "FORMAT")]
+    /// Print the papers that stay, in place of the report
+    #[arg(long, value_parser = export_format())]
     pub(crate) format: Option<String>,
     /// Give each cluster a record of the best fields of those that it drops
     #[arg(long)]

@@ -243,9 +243,8 @@ async fn search_range(
 
 async fn export_by_get(
     State(app): State<Arc<App>>,
-    params: Result<Query<ExportParams>, QueryRejection>,
+    Parameters(params): Parameters<ExportParams>,
 ) -> Result<Response, ApiError> {
-    let Query(params) = params?;
     export(&app, params).await
 }
 

@@ -60,41 +60,47 @@ pub fn filter_text<'a>(field: &str, value: &'a str) -> Cow<'a, str> {
 }
 
 /// The simple filters among a request's parameters: all of them must hold.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Conditions<'a> {
-    pub(crate) year: Option<&'a str>,
-    pub(crate) publication_date: Option<&'a str>,
-    pub(crate) categories: Option<&'a OneOrMany>,
-    pub(crate) author: Option<&'a str>,
-    pub(crate) venue: Option<&'a str>,
-    pub(crate) has_abstract: Option<bool>,
+#[derive(Debug, Clone, Default)]
+pub struct ConditionParams {
+    /// Years: `2020`, `2020-2023`, `2020-`, `-2023`.
+    pub year: Option<String>,
+    /// Days, months or years: `2019-03:2020-06`.
+    pub publication_date: Option<String>,
+    /// Categories, of which one must fit; `cs` covers `cs.CL`.
+    pub categories: Option<OneOrMany>,
+    /// An author's name, or words of it.
+    pub author: Option<String>,
+    /// A venue's name, or words of it.
+    pub venue: Option<String>,
+    /// Whether there must be an abstract, or none.
+    pub has_abstract: Option<bool>,
     /// A filter in JSON: an object, or a text that holds one.
-    pub(crate) filter: Option<&'a Value>,
+    pub filter: Option<Value>,
 }
 
-impl Conditions<'_> {
-    pub(crate) fn to_filter(self) -> Result<Filter, EngineError> {
+impl ConditionParams {
+    pub(crate) fn to_filter(&self) -> Result<Filter, EngineError> {
         let mut must = Vec::new();
         let mut add = |condition| must.push(Clause::Condition(condition));
-        if let Some(years) = self.year {
+        if let Some(years) = &self.year {
             add(Condition::Year(years.parse()?));
         }
-        if let Some(days) = self.publication_date {
+        if let Some(days) = &self.publication_date {
             add(Condition::PublicationDate(days.parse()?));
         }
-        if let Some(categories) = self.categories {
+        if let Some(categories) = &self.categories {
             add(categories_of(categories.parts())?);
         }
-        if let Some(author) = self.author {
+        if let Some(author) = &self.author {
             add(Condition::Author(not_blank("author", author)?));
         }
-        if let Some(venue) = self.venue {
+        if let Some(venue) = &self.venue {
             add(Condition::Venue(not_blank("venue", venue)?));
         }
         if let Some(has_abstract) = self.has_abstract {
             add(Condition::HasAbstract(has_abstract));
         }
-        if let Some(filter) = self.filter {
+        if let Some(filter) = &self.filter {
             must.push(Clause::Filter(filter_of(filter)?));
         }
         let filter = Filter { must, ..Filter::default() };

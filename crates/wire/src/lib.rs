@@ -24,7 +24,7 @@ pub use decisions::{
 pub use dedup::{
     CheckBody, CheckParams, CheckedBody, DedupBody, DedupParams, PairBody, ScoredPairBody, to_judging,
 };
-pub use filter::{OneOrMany, filter_of, filter_text};
+pub use filter::{ConditionParams, OneOrMany, filter_of, filter_text};
 pub use hit::{
     BatchBody, FieldNames, Fields, HIT_FIELDS, HitBody, HitsBody, NOTHING_FITS, RangeHeadBody, ReadingBody,
     SearchBody,

@@ -11,7 +11,7 @@ use cognate_engine::{
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
-use crate::filter::{Conditions, OneOrMany};
+use crate::filter::{ConditionParams, OneOrMany};
 use crate::hit::{FieldNames, Fields};
 use crate::lenient::{flag, optional_flag, optional_unique};
 
@@ -22,30 +22,16 @@ const MAX_BATCH_HITS: usize = 10_000;
 /// Hits of a search that does not say how many.
 const DEFAULT_LIMIT: usize = 10;
 
-/// Defines sets of parameters that share the filters, the page, and what is told of hits. Serde's `flatten`
-/// would do, if it let unknown names be refused.
-macro_rules! searches {
-    ($($(#[$about:meta])* struct $name:ident { $($(#[$about_field:meta])* $field:ident: $type:ty,)* })*) => {$(
+/// Defines sets of parameters that say which papers fit. Serde's `flatten` would do, if it let unknown names be refused.
+macro_rules! filtered {
+    ($($(#[$about:meta])* struct $name:ident {
+        $($(#[$about_field:meta])* $field:ident: $type:ty,)*
+    })*) => {$(
         $(#[$about])*
         #[derive(Debug, Clone, Default, Deserialize)]
         #[serde(deny_unknown_fields)]
         pub struct $name {
             $($(#[$about_field])* pub $field: $type,)*
-            /// Hits on the page.
-            pub limit: Option<usize>,
-            /// Hits to skip.
-            pub offset: Option<usize>,
-            /// `new`, or the cursor of the page before.
-            pub cursor: Option<String>,
-            /// Lowest cosine of a hit.
-            pub min_score: Option<f32>,
-            /// Whether to compare every paper, so that nothing is missed.
-            #[serde(default, deserialize_with = "flag")]
-            pub exact: bool,
-            /// `relevance` or `newest`.
-            pub sort: Option<String>,
-            /// `all`, or `collapse` for one of the publications of each work.
-            pub versions: Option<String>,
             /// Years: `2020`, `2020-2023`, `2020-`, `-2023`.
             pub year: Option<String>,
             /// Days, months or years: `2019-03:2020-06`.
@@ -62,12 +48,71 @@ macro_rules! searches {
             /// A filter in JSON; see [`filter_of`](crate::filter_of).
             #[serde(default, deserialize_with = "optional_unique")]
             pub filter: Option<Value>,
-            /// What to count the matching papers by: `year`, `categories`, `venue`.
-            pub facets: Option<OneOrMany>,
-            /// Fields of each hit to give; all, if absent.
-            pub fields: Option<FieldNames>,
-            /// Another form of answer than JSON with scores: `json`, `jsonl`, `csv`, `bibtex`, `ris` or `atom`.
-            pub format: Option<String>,
+        }
+
+        impl $name {
+            /// The same, of the papers that fit `conditions`.
+            #[must_use]
+            pub fn among(self, conditions: ConditionParams) -> Self {
+                let ConditionParams { year, publication_date, categories, author, venue, has_abstract, filter } =
+                    conditions;
+                Self {
+                    $($field: self.$field,)*
+                    year,
+                    publication_date,
+                    categories,
+                    author,
+                    venue,
+                    has_abstract,
+                    filter,
+                }
+            }
+
+            fn to_filter(&self) -> Result<Filter, EngineError> {
+                ConditionParams {
+                    year: self.year.clone(),
+                    publication_date: self.publication_date.clone(),
+                    categories: self.categories.clone(),
+                    author: self.author.clone(),
+                    venue: self.venue.clone(),
+                    has_abstract: self.has_abstract,
+                    filter: self.filter.clone(),
+                }
+                .to_filter()
+            }
+        }
+    )*};
+}
+
+/// Defines sets of parameters that also share the page, and what is told of hits.
+macro_rules! searches {
+    ($($(#[$about:meta])* struct $name:ident { $($(#[$about_field:meta])* $field:ident: $type:ty,)* })*) => {$(
+        filtered! {
+            $(#[$about])*
+            struct $name {
+                $($(#[$about_field])* $field: $type,)*
+                /// Hits on the page.
+                limit: Option<usize>,
+                /// Hits to skip.
+                offset: Option<usize>,
+                /// `new`, or the cursor of the page before.
+                cursor: Option<String>,
+                /// Lowest cosine of a hit.
+                min_score: Option<f32>,
+                /// Whether to compare every paper, so that nothing is missed.
+                #[serde(default, deserialize_with = "flag")]
+                exact: bool,
+                /// `relevance` or `newest`.
+                sort: Option<String>,
+                /// `all`, or `collapse` for one of the publications of each work.
+                versions: Option<String>,
+                /// What to count the matching papers by: `year`, `categories`, `venue`.
+                facets: Option<OneOrMany>,
+                /// Fields of each hit to give; all, if absent.
+                fields: Option<FieldNames>,
+                /// Another form of answer than JSON with scores: the name of an [`ExportFormat`].
+                format: Option<String>,
+            }
         }
 
         impl $name {
@@ -87,19 +132,6 @@ macro_rules! searches {
                     versions: self.versions.as_deref().map(str::parse).transpose()?.unwrap_or_default(),
                     ..SearchOptions::default()
                 })
-            }
-
-            fn to_filter(&self) -> Result<Filter, EngineError> {
-                Conditions {
-                    year: self.year.as_deref(),
-                    publication_date: self.publication_date.as_deref(),
-                    categories: self.categories.as_ref(),
-                    author: self.author.as_deref(),
-                    venue: self.venue.as_deref(),
-                    has_abstract: self.has_abstract,
-                    filter: self.filter.as_ref(),
-                }
-                .to_filter()
             }
         }
     )*};
@@ -444,32 +476,24 @@ impl BatchParams {
     }
 }
 
-/// Body of `POST /v1/search/range`.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct RangeParams {
-    /// The query.
-    pub q: Option<String>,
-    /// Lowest cosine of a hit.
-    pub min_score: Option<f32>,
-    /// As for a search.
-    pub year: Option<String>,
-    /// As for a search.
-    pub publication_date: Option<String>,
-    /// As for a search.
-    pub categories: Option<OneOrMany>,
-    /// As for a search.
-    pub author: Option<String>,
-    /// As for a search.
-    pub venue: Option<String>,
-    /// As for a search.
-    #[serde(default, deserialize_with = "optional_flag")]
-    pub has_abstract: Option<bool>,
-    /// As for a search.
-    #[serde(default, deserialize_with = "optional_unique")]
-    pub filter: Option<Value>,
-    /// Fields of each hit to give; all, if absent.
-    pub fields: Option<FieldNames>,
+filtered! {
+    /// Body of `POST /v1/search/range`.
+    struct RangeParams {
+        /// The query.
+        q: Option<String>,
+        /// Lowest cosine of a hit.
+        min_score: Option<f32>,
+        /// Fields of each hit to give; all, if absent.
+        fields: Option<FieldNames>,
+    }
+
+    /// Parameters of an export: which papers, and how they are written.
+    struct ExportParams {
+        /// Words and operators that papers must fit; all papers, if absent.
+        q: Option<String>,
+        /// The name of an [`ExportFormat`]; `jsonl` if absent.
+        format: Option<String>,
+    }
 }
 
 impl RangeParams {
@@ -478,41 +502,8 @@ impl RangeParams {
     /// # Errors
     /// [`EngineError::InvalidRequest`] naming the parameter that is missing or out of bounds.
     pub fn to_request(&self) -> Result<RangeRequest, EngineError> {
-        let conditions = Conditions {
-            year: self.year.as_deref(),
-            publication_date: self.publication_date.as_deref(),
-            categories: self.categories.as_ref(),
-            author: self.author.as_deref(),
-            venue: self.venue.as_deref(),
-            has_abstract: self.has_abstract,
-            filter: self.filter.as_ref(),
-        };
-        RangeRequest::new(self.q.as_deref().unwrap_or_default(), self.min_score, conditions.to_filter()?)
+        RangeRequest::new(self.q.as_deref().unwrap_or_default(), self.min_score, self.to_filter()?)
     }
-}
-
-/// Parameters of an export: which papers, and how they are written.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ExportParams {
-    /// Words and operators that papers must fit; all papers, if absent.
-    pub q: Option<String>,
-    /// `json`, `jsonl`, `csv`, `bibtex`, `ris`, `endnote-xml`, `csl` or `atom`; `jsonl` if absent.
-    pub format: Option<String>,
-    /// As for a search.
-    pub year: Option<String>,
-    /// As for a search.
-    pub publication_date: Option<String>,
-    /// As for a search.
-    pub categories: Option<OneOrMany>,
-    /// As for a search.
-    pub author: Option<String>,
-    /// As for a search.
-    pub venue: Option<String>,
-    /// As for a search.
-    pub has_abstract: Option<bool>,
-    /// As for a search.
-    pub filter: Option<Value>,
 }
 
 impl ExportParams {
@@ -521,15 +512,6 @@ impl ExportParams {
     /// # Errors
     /// [`EngineError::InvalidRequest`] naming the parameter that is out of bounds.
     pub fn to_request(&self) -> Result<(ExportRequest, ExportFormat), EngineError> {
-        let conditions = Conditions {
-            year: self.year.as_deref(),
-            publication_date: self.publication_date.as_deref(),
-            categories: self.categories.as_ref(),
-            author: self.author.as_deref(),
-            venue: self.venue.as_deref(),
-            has_abstract: self.has_abstract,
-            filter: self.filter.as_ref(),
-        };
         let format = match &self.format {
             None => ExportFormat::Jsonl,
             Some(name) => name.parse().map_err(|error: UnknownExportFormat| EngineError::InvalidRequest {
@@ -538,6 +520,6 @@ impl ExportParams {
                 found: format!("{:?}", error.found),
             })?,
         };
-        Ok((ExportRequest::new(self.q.clone().unwrap_or_default(), conditions.to_filter()?)?, format))
+        Ok((ExportRequest::new(self.q.clone().unwrap_or_default(), self.to_filter()?)?, format))
     }
 }

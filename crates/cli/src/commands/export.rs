@@ -5,8 +5,7 @@ use std::io::{self, BufWriter, Write};
 use cognate_corpus::export::Exporter;
 use cognate_engine::{Cancel, Engine};
 use cognate_server::feed_meta;
-use cognate_wire::{ExportParams, OneOrMany};
-use serde_json::Value;
+use cognate_wire::ExportParams;
 
 use crate::args::{ExportArgs, without_mark};
 use crate::config::Config;
@@ -15,17 +14,8 @@ pub(crate) fn run(config: &Config, args: ExportArgs) -> anyhow::Result<()> {
     let ExportArgs { query, format, filters } = args;
     let words: Vec<String> = query.into_iter().map(without_mark).collect();
     let query = words.join(" ");
-    let params = ExportParams {
-        q: Some(query.clone()),
-        format: Some(format),
-        year: filters.year,
-        publication_date: filters.date,
-        categories: filters.categories.map(OneOrMany::Commas),
-        author: filters.author,
-        venue: filters.venue,
-        has_abstract: filters.has_abstract,
-        filter: filters.filter.map(Value::String),
-    };
+    let params = ExportParams { q: Some(query.clone()), format: Some(format), ..ExportParams::default() }
+        .among(filters.into());
     let (request, format) = params.to_request()?;
     let engine = Engine::open(config.engine_options())?;
     let mut papers = engine.export(&Cancel::default(), &request)?;

@@ -29,7 +29,7 @@ use cognate_wire::{
     SourcesBody, StatsBody, TrendParams, TrendsBody,
 };
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::advice;
 use crate::args::{Args, Command, PaperArgs, SearchArgs, SimilarArgs, StatsArgs, TrendsArgs, without_mark};
@@ -122,16 +122,10 @@ fn run_search(config: &Config, output: &Output, args: SearchArgs) -> anyhow::Res
         versions: page.versions,
         sort: page.sort,
         format: page.format,
-        year: filters.conditions.year,
-        publication_date: filters.conditions.date,
-        categories: filters.conditions.categories.map(OneOrMany::Commas),
-        author: filters.conditions.author,
-        venue: filters.conditions.venue,
-        has_abstract: filters.conditions.has_abstract,
-        filter: filters.conditions.filter.map(Value::String),
         facets: filters.facets.map(OneOrMany::Commas),
-        fields: None,
-    };
+        ..SearchParams::default()
+    }
+    .among(filters.conditions.into());
     let request = params.to_request()?;
     let AnswerShape { fields, format } = params.to_shape()?;
     let response = Engine::open(config.engine_options())?.search(&request)?;
@@ -150,16 +144,10 @@ fn run_similar(config: &Config, output: &Output, args: SimilarArgs) -> anyhow::R
         versions: page.versions,
         sort: page.sort,
         format: page.format,
-        year: filters.conditions.year,
-        publication_date: filters.conditions.date,
-        categories: filters.conditions.categories.map(OneOrMany::Commas),
-        author: filters.conditions.author,
-        venue: filters.conditions.venue,
-        has_abstract: filters.conditions.has_abstract,
-        filter: filters.conditions.filter.map(Value::String),
         facets: filters.facets.map(OneOrMany::Commas),
-        fields: None,
-    };
+        ..SimilarParams::default()
+    }
+    .among(filters.conditions.into());
     let options = params.to_options()?;
     let AnswerShape { fields, format } = params.to_shape()?;
     let response = Engine::open(config.engine_options())?.similar(&Cancel::default(), &id, &options)?;
