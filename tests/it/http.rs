@@ -195,6 +195,62 @@ fn a_body_that_cannot_be_read_on_is_answered_with_its_report() {
     assert!([400, 422].contains(&nothing.status), "{}", nothing.body);
 }
 
+/// Whatever of a body is not stored as it was meant is told, with the record's place among the others.
+#[test]
+fn what_is_not_stored_as_it_was_sent_is_told() {
+    let cognate = Cognate::new();
+    let server = cognate.serve(&[]);
+    let send = |body: &str| server.post("/v1/papers", JSON, body);
+    let counts = |answer: &Value| {
+        ["read", "added", "updated", "unchanged", "repeated", "skipped"]
+            .map(|name| answer[name].as_u64().unwrap())
+    };
+    let twice =
+        r#"[{"id": "a", "title": "Eels"}, {"id": "a", "title": "Eels"}, {"title": "B"}, {"title": "B"}]"#;
+    assert_eq!(counts(&send(twice).body), [4, 2, 0, 0, 2, 0]);
+    assert_eq!(counts(&send(twice).body), [4, 0, 0, 2, 2, 0]);
+    let changed = r#"[{"id": "a", "title": "Eels"}, {"id": "a", "title": "Eels of the north"}]"#;
+    assert_eq!(counts(&send(changed).body), [2, 0, 1, 1, 0, 0]);
+
+    let odd = r#"[{"id": "ok", "title": "T"}, {"id": "odd", "title": "Odd", "year": "soon", "authors": 7}, {"id": "bad"},
+        {"id": "10.5555/eels", "title": "Named by a DOI"}, {"id": "d", "title": "First", "title": "Last"}]"#;
+    let answer = send(odd).body;
+    let told = |list: &Value| -> Vec<(u64, String)> {
+        let list = list.as_array().unwrap().iter();
+        list.map(|told| (told["record"].as_u64().unwrap(), told["field"].as_str().unwrap().to_owned()))
+            .collect()
+    };
+    let field = |record: u64, name: &str| (record, name.to_owned());
+    assert_eq!(told(&answer["errors"]), [field(3, "title")], "{answer}");
+    let warnings = [field(2, "authors"), field(2, "year"), field(4, "id"), field(5, "title")];
+    assert_eq!(told(&answer["warnings"]), warnings, "{answer}");
+    let message = answer["warnings"][2]["message"].as_str().unwrap();
+    let id = message.rsplit(' ').next().unwrap();
+    assert_eq!(server.get(&format!("/v1/papers/{id}")).body["external_ids"]["doi"], "10.5555/eels");
+    let last = server.get("/v1/papers/d").body;
+    assert_eq!((&last["title"], &last["extra"]["title"]), (&json!("Last"), &json!("First")));
+    let checked = server.post("/v1/dedup/check", JSON, odd).body;
+    assert_eq!(told(&checked["warnings"]), warnings, "{checked}");
+
+    for (body, format) in
+        [("@article{a, title = {Eels}}", "bibtex"), ("TY  - JOUR\nTI  - Eels\nER  - \n", "ris")]
+    {
+        let answer = send(body);
+        assert_eq!(answer.status, 400);
+        assert!(answer.body["message"].as_str().unwrap().contains(format), "{}", answer.body);
+    }
+    // A bad line costs only itself, the first too.
+    for line in ["7", "[[[[", &"[".repeat(50_000), "nonsense"] {
+        let answer =
+            server.post("/v1/papers", NDJSON, &format!("{line}\n{{\"id\": \"n\", \"title\": \"N\"}}\n"));
+        assert_eq!(
+            (answer.status, &answer.body["read"], &answer.body["skipped"]),
+            (200, &json!(2), &json!(1)),
+            "{line}"
+        );
+    }
+}
+
 #[test]
 fn a_named_source_fills_what_is_missing() {
     let cognate = Cognate::new();

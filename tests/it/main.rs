@@ -32,6 +32,7 @@ mod one_box;
 mod page;
 mod resources;
 mod reviewing;
+mod round_trips;
 mod saved;
 mod search;
 mod store_versions;

@@ -297,3 +297,41 @@ fn an_answer_before_the_body_was_read_arrives() {
         assert_eq!(&said, b"HTTP/1.1 413");
     }
 }
+
+/// `cognate index` takes bounded memory, whatever is in the files: batches are bounded in bytes, not only in papers.
+#[test]
+fn large_records_are_indexed_in_bounded_memory() {
+    const MAX_RESIDENT_KB: u64 = 300_000;
+    const N_RECORDS: usize = 36;
+    let _alone = alone();
+    let cognate = Cognate::new();
+    let field = "tides and trade ".repeat(12 << 16);
+    let path = cognate.folder.path().join("large.jsonl");
+    let mut file = std::io::BufWriter::new(std::fs::File::create(&path).unwrap());
+    for n in 0..N_RECORDS {
+        writeln!(file, "{{\"title\": \"Tides {n}\", \"note\": \"{field}\"}}").unwrap();
+    }
+    writeln!(file, "{{\"title\": {}1{}}}", "[".repeat(100_000), "]".repeat(100_000)).unwrap();
+    file.flush().unwrap();
+    let model = crate::harness::root().join("crates/embed/tests/fixtures/tiny-mean");
+    let mut child = cognate
+        .command(&["--json", "--model", model.to_str().unwrap(), "index", path.to_str().unwrap()])
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut peak = 0;
+    let status = wait_for("the index", || {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap_or_default();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let kb = line.and_then(|line| line.trim().trim_end_matches(" kB").parse::<u64>().ok());
+        peak = peak.max(kb.unwrap_or(0));
+        child.try_wait().unwrap()
+    });
+    assert!(status.success(), "{status}");
+    let mut report = String::new();
+    std::io::Read::read_to_string(&mut child.stdout.take().unwrap(), &mut report).unwrap();
+    let report: Value = serde_json::from_str(report.lines().last().unwrap()).unwrap();
+    assert_eq!((&report["added"], &report["skipped"]), (&json!(N_RECORDS), &json!(1)), "{report}");
+    assert!(peak > 0 && peak <= MAX_RESIDENT_KB, "{peak} kB were resident");
+}

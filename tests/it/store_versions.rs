@@ -35,7 +35,7 @@ fn a_store_of_every_version_opens() {
 }
 
 /// A store of version 2, with the papers that version made of a `.bib`: named by DOI, citation key, and a hash of title
-/// and abstract.
+/// and abstract. Since then one entry got another title, and two got a DOI.
 #[test]
 fn a_store_of_version_2_and_its_own_files_add_nothing() {
     let cognate = Cognate::new();
@@ -52,6 +52,8 @@ fn a_store_of_version_2_and_its_own_files_add_nothing() {
             r#"{"citation_key": "smith2020", "number": "2"}"#,
         ),
         (12, "p-c8970c0bf4a02f8c", "Dikes of the South", Some("On dikes."), "{}"),
+        (13, "roe2018", "Quays", None, r#"{"citation_key": "roe2018"}"#),
+        (14, "poe2017", "Moles and piers", None, r#"{"citation_key": "poe2017"}"#),
     ] {
         connection
             .execute(
@@ -69,17 +71,21 @@ fn a_store_of_version_2_and_its_own_files_add_nothing() {
     let bib = cognate.file(
         "library.bib",
         "@article{doe2019, title = {Locks of the North}, author = {Doe, Bo}, volume = {4}, doi = {10.5555/LOCKS}}\n\
-         @article{smith2020, title = {Tides and Trade}, author = {Smith, Ada}, number = {2}, abstract = {On tides.}}\n",
+         @article{smith2020, title = {Tides and Trade}, author = {Smith, Ada}, number = {2}, abstract = {On tides.}}\n\
+         @article{roe2018, title = {A history of harbours}, author = {Roe, Cy}}\n\
+         @article{poe2017, title = {Moles and Piers}, author = {Poe, Di}, doi = {10.5555/piers}}\n",
     );
-    let csv = cognate.file("table.csv", "title,abstract\nDikes of the South,On dikes.\n");
+    let csv = cognate.file("table.csv", "title,abstract,doi\nDikes of the South,On dikes.,10.5555/dikes\n");
     let lines = cognate
         .file("lines.jsonl", "{\"id\": \"sleep-2\", \"title\": \"Sleep and memory\", \"year\": 2021}\n");
     let model = root().join("crates/embed/tests/fixtures/tiny-mean");
     let index = || cognate.json(&["--model", model.to_str().unwrap(), "index", &bib, &csv, &lines]);
     let report = index();
-    assert_eq!([&report["read"], &report["added"], &report["updated"]], [4, 0, 4], "{report}");
+    assert_eq!([&report["read"], &report["added"], &report["updated"]], [6, 0, 6], "{report}");
     let report = index();
-    assert_eq!([&report["added"], &report["unchanged"]], [0, 4], "{report}");
+    assert_eq!([&report["added"], &report["unchanged"]], [0, 6], "{report}");
+    assert_eq!(cognate.json(&["get", "roe2018"])["title"], "A history of harbours");
+    assert_eq!(cognate.json(&["get", "doi:10.5555/dikes"])["id"], "p-c8970c0bf4a02f8c");
     let tides = cognate.json(&["get", "smith2020"]);
     assert_eq!(tides["authors"][0]["name"], "Ada Smith");
     assert_eq!(tides["extra"]["number"], serde_json::Value::Null, "what is a field now is one");

@@ -197,7 +197,9 @@ def check_ris(file, papers):
         for name, kind in (("accession_number", "pmid"), ("custom1", "arxiv"), ("custom3", "acl")):
             same(f"{place}: {kind}", record.get(name), f"{LABELS[kind]}:{ids[kind]}" if kind in ids else None)
         same(f"{place}: pmcid", record.get("custom2"), ids.get("pmcid"))
-        same(f"{place}: url", address(";".join(record.get("urls", []))), address(link(paper)))
+        # Of a DOI every program makes a link.
+        written = None if paper["url"] is None and "doi" in ids and "arxiv" not in ids else link(paper)
+        same(f"{place}: url", address(";".join(record.get("urls", []))), address(written))
         written = record.get("user_defined1") or record.get("unknown_tag", {}).get("U1", [""])[0]
         same(f"{place}: id", own_id(written.removeprefix("paper_id:"), paper), paper["id"])
 

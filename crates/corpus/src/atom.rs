@@ -1,6 +1,6 @@
 //! Atom: arXiv's own feed, and the feeds that we write.
 
-use crate::bibliography::{Draft, OWN_ID, To};
+use crate::bibliography::{DerivedLink, Draft, OWN_ID, To, decode_own_id};
 use crate::identifier::IdentifierKind;
 use crate::text::fold;
 use crate::xml::{Element, has_element};
@@ -32,12 +32,22 @@ pub(crate) fn draft(mut entry: Element) -> Draft {
             draft.reference.add("atom_id", id);
         }
     }
-    for title in entry.take_texts(&["title"]) {
-        draft.add(To::Title, &title);
+    let own_id = draft.reference.text(OWN_ID).map(decode_own_id);
+    if own_id.is_some() {
+        draft.reference.derived_link = DerivedLink::Any;
+    }
+    let titles = entry.take_texts(&["title"]);
+    // Entries of ours must have a title and, where they have no link, a text.
+    let stands_in = |text: &String, for_whom: Option<&str>| {
+        own_id.is_some() && for_whom.is_some_and(|other| fold(other) == fold(text))
+    };
+    for title in titles.iter().filter(|title| !stands_in(title, own_id.as_deref())) {
+        draft.add(To::Title, title);
     }
     let mut summaries = entry.take_texts(&["summary"]);
     if summaries.is_empty() {
         summaries = entry.take_texts(&["content"]);
+        summaries.retain(|text| !stands_in(text, titles.first().map(String::as_str)));
     }
     for summary in summaries {
         draft.add(To::Abstract, &summary);
@@ -74,7 +84,20 @@ pub(crate) fn draft(mut entry: Element) -> Draft {
             None => draft.add(To::Field("other_id"), &id),
         }
     }
+    for name in entry.take_texts(&["contributor"]) {
+        draft.add_editor(&name);
+    }
     for (name, to) in [
+        ("date", To::Year),
+        ("type", To::Field("type")),
+        ("publisher", To::Field("publisher")),
+        ("language", To::Field("language")),
+        ("source", To::Field("source")),
+        ("volume", To::Field("volume")),
+        ("number", To::Field("issue")),
+        ("pageRange", To::Field("pages")),
+        ("issn", To::Serial),
+        ("isbn", To::Serial),
         ("doi", To::Doi),
         ("journal_ref", To::Venue(0, "journal_ref")),
         ("publicationName", To::Venue(1, "journal_full")),

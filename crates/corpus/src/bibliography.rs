@@ -13,8 +13,9 @@ use std::collections::HashSet;
 use serde_json::{Map, Value};
 
 use crate::error::{Place, RecordError};
+use crate::export;
 use crate::identifier::{IdentifierKind, strip_label};
-use crate::paper::PaperId;
+use crate::paper::{Paper, PaperId};
 use crate::record::{MAX_FIELDS, Record, paper_from_json};
 use crate::text::is_filler;
 
@@ -22,6 +23,8 @@ use crate::text::is_filler;
 pub(crate) const CITATION_KEY: &str = "citation_key";
 /// The name under which a record's type, by BibTeX's names, is kept in `extra`.
 pub(crate) const ENTRY_TYPE: &str = "entry_type";
+/// The name of the field that gives a paper's votes.
+pub(crate) const UPVOTES: &str = "upvotes";
 /// The name of the field that gives a record's own id.
 pub(crate) const OWN_ID: &str = "paper_id";
 
@@ -32,6 +35,18 @@ pub(crate) struct Reference {
     key: Option<String>,
     /// Identifiers that the record's address names: known too late to be its id, see `choose_id`.
     url_ids: Vec<(IdentifierKind, String)>,
+    /// Whether its address may be one that we wrote for its identifiers, and says no more than they do.
+    pub(crate) derived_link: DerivedLink,
+}
+
+/// Which addresses we write for the identifiers of a paper without one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum DerivedLink {
+    #[default]
+    No,
+    /// All but that of a DOI alone.
+    NotOfDoi,
+    Any,
 }
 
 impl Reference {
@@ -132,7 +147,21 @@ impl Reference {
         if let Some(key) = self.key.take() {
             self.add(CITATION_KEY, key);
         }
-        Ok(Record { legacy_id, ..paper_from_json(Value::Object(self.fields), place)? })
+        let mut record = Record { legacy_id, ..paper_from_json(Value::Object(self.fields), place)? };
+        let Paper { url, external_ids, .. } = &mut record.paper;
+        let has_derived = match self.derived_link {
+            DerivedLink::No => false,
+            // A DOI alone gives none there.
+            DerivedLink::NotOfDoi => {
+                external_ids.contains_key(&IdentifierKind::Arxiv)
+                    || !external_ids.contains_key(&IdentifierKind::Doi)
+            }
+            DerivedLink::Any => true,
+        };
+        if has_derived && *url == export::page_of(external_ids).map(|page| export::plain_address(&page)) {
+            *url = None;
+        }
+        Ok(record)
     }
 }
 
@@ -156,7 +185,7 @@ pub(crate) fn encode_own_id(id: &PaperId) -> String {
     percent_encoding::utf8_percent_encode(id.as_str(), CHANGED).to_string()
 }
 
-fn decode_own_id(text: &str) -> String {
+pub(crate) fn decode_own_id(text: &str) -> String {
     let decoded = percent_encoding::percent_decode_str(text).decode_utf8();
     decoded.map_or_else(|_| text.to_owned(), |id| id.into_owned())
 }
@@ -176,7 +205,7 @@ pub(crate) fn field_name(kind: IdentifierKind) -> &'static str {
 
 /// The identifier of a text with a label (`arXiv:1704.03578`, `paper_id:…`): what it is, and its value.
 pub(crate) fn labelled(text: &str) -> Option<(To, String)> {
-    for name in [OWN_ID, ENTRY_TYPE] {
+    for name in [OWN_ID, ENTRY_TYPE, UPVOTES] {
         if let Some(own) = strip_label(text, name) {
             return Some((To::Replaced(name), own.to_owned()));
         }

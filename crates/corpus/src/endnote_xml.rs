@@ -1,6 +1,6 @@
 //! EndNote's XML (`<xml><records><record>…`), with and without the styles of its texts.
 
-use crate::bibliography::{Draft, ENTRY_TYPE, To, bibtex_type_of_words, labelled};
+use crate::bibliography::{DerivedLink, Draft, ENTRY_TYPE, OWN_ID, To, bibtex_type_of_words, labelled};
 use crate::identifier::IdentifierKind;
 use crate::text::fold;
 use crate::xml::{Element, has_element};
@@ -75,8 +75,17 @@ pub(crate) fn draft(mut record: Element) -> Draft {
         let source = source.to_lowercase();
         ["medline", "pubmed", "nlm"].iter().any(|name| source.contains(name))
     });
-    for name in ["accession-num", "custom1", "custom2", "custom3", "custom4", "custom5", "custom6", "custom7"]
-    {
+    for name in [
+        "accession-num",
+        "custom1",
+        "custom2",
+        "custom3",
+        "custom4",
+        "custom5",
+        "custom6",
+        "custom7",
+        "custom8",
+    ] {
         for text in record.take_texts(&[name]) {
             let text = fold(&text);
             let is_number = text.bytes().all(|byte| byte.is_ascii_digit());
@@ -88,6 +97,9 @@ pub(crate) fn draft(mut record: Element) -> Draft {
                 None => draft.add_other("endnote", name, &text),
             }
         }
+    }
+    if draft.reference.has(OWN_ID) {
+        draft.reference.derived_link = DerivedLink::Any;
     }
     for label in record.take_texts(&["label"]) {
         draft.reference.set_key(&label);

@@ -10,6 +10,7 @@
 
 use sha2::{Digest, Sha256};
 
+use crate::error::FieldIssue;
 use crate::identifier::{IdentifierKind, sniff_record_id};
 use crate::paper::{Paper, PaperId};
 use crate::record::Record;
@@ -112,8 +113,18 @@ pub(crate) struct Claims {
 pub(crate) struct Named {
     pub(crate) id: Option<PaperId>,
     pub(crate) key: Option<String>,
-    /// Whether the id is a number that may count rows.
-    pub(crate) is_number: bool,
+    pub(crate) stated: Stated,
+}
+
+/// What stands in a record's field for its id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stated {
+    /// Nothing, or what names a paper.
+    Id,
+    /// A number, which may count rows.
+    Number,
+    /// An identifier that names no paper, such as a DOI.
+    Identifier(IdentifierKind),
 }
 
 /// Decides what names a record that says `claims` and carries `identifiers` (those that it states as its own, not
@@ -122,24 +133,29 @@ pub(crate) fn decide<'a>(claims: Claims, identifier: impl Fn(IdentifierKind) -> 
     let Claims { own, is_database_id, key } = claims;
     let by_identifier = || NAMING_KINDS.iter().find_map(|&kind| named_id(kind, identifier(kind)?));
     let Some(own) = own else {
-        return Named { id: by_identifier(), key, is_number: false };
+        return Named { id: by_identifier(), key, stated: Stated::Id };
     };
     if let Some(number) = as_number(own.as_str()) {
         let id = PaperId::new(number).ok();
-        return Named { id, key, is_number: !is_database_id };
+        let stated = if is_database_id { Stated::Id } else { Stated::Number };
+        return Named { id, key, stated };
     }
     // Semantic Scholar's answers have a hash beside the id that its bulk files are joined by.
     let is_hash = own.as_str().len() == 40 && own.as_str().bytes().all(|byte| byte.is_ascii_hexdigit());
     if is_hash && let Some(id) = identifier(IdentifierKind::CorpusId) {
-        return Named { id: named_id(IdentifierKind::CorpusId, id), key, is_number: false };
+        return Named { id: named_id(IdentifierKind::CorpusId, id), key, stated: Stated::Id };
     }
     match sniff_record_id(&own) {
         // In its canonical form, whatever the spelling: it names the same paper in every file.
         Some(found) => match named_id(found.kind, &found.value) {
-            Some(id) => Named { id: Some(id), key, is_number: false },
-            None => Named { id: by_identifier(), key: key.or(Some(own.into())), is_number: false },
+            Some(id) => Named { id: Some(id), key, stated: Stated::Id },
+            None => Named {
+                id: by_identifier(),
+                key: key.or(Some(own.into())),
+                stated: Stated::Identifier(found.kind),
+            },
         },
-        None => Named { id: Some(own), key, is_number: false },
+        None => Named { id: Some(own), key, stated: Stated::Id },
     }
 }
 
@@ -170,8 +186,21 @@ impl Numbers {
     pub(crate) fn apply(&mut self, record: &mut Record) {
         if *self == Self::Ids {
             record.name_by_filler();
+            // A client means to name the paper, and would look for it under that.
+            if let Stated::Identifier(kind) = record.stated {
+                let message = format!(
+                    "expected an id, found a {}, which names no paper; the id is {}",
+                    kind.name(),
+                    record.paper.id
+                );
+                record.warnings.push(FieldIssue {
+                    place: record.place.clone(),
+                    field: "id".to_owned(),
+                    message,
+                });
+            }
         }
-        if !record.is_numbered {
+        if record.stated != Stated::Number {
             return;
         }
         if *self == Self::Judged {

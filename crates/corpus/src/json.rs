@@ -34,6 +34,18 @@ pub(crate) fn is_document(head: &[u8]) -> bool {
     }
 }
 
+/// Whether a text that begins with `[` is JSON Lines for all that: no document begins with a line of so many lists in one
+/// another, and a line costs no other.
+pub(crate) fn begins_too_deep(head: &[u8]) -> bool {
+    let mut line = head.trim_ascii_start().iter().take_while(|&&byte| byte != b'\n');
+    line.by_ref()
+        .filter(|byte| !byte.is_ascii_whitespace())
+        .take(MAX_FRAMES + 1)
+        .filter(|&&byte| byte == b'[')
+        .count()
+        > MAX_FRAMES
+}
+
 /// The records of a JSON document.
 pub(crate) struct JsonDocument {
     scanner: Scanner,
@@ -119,9 +131,11 @@ impl JsonDocument {
                 return Ok(Step::Nothing);
             }
             Some(b'[') => {
-                return Err(self
-                    .scanner
-                    .unexpected(&format!("lists in one another at most {MAX_FRAMES} deep")));
+                self.scanner.value()?;
+                self.end_value()?;
+                let message =
+                    format!("expected lists in one another at most {MAX_FRAMES} deep, found deeper ones");
+                return Ok(Step::Bad(RecordError::whole(&place, message)));
             }
             Some(b'{') => {}
             _ if around == Frame::Records => {

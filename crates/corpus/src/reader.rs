@@ -109,6 +109,12 @@ impl Format {
         Self::Xml,
     ];
 
+    /// The format that the beginning of a text looks like, if any; never [`Format::Auto`].
+    #[must_use]
+    pub fn of(text: &[u8]) -> Option<Self> {
+        detect(&text[..text.len().min(crate::encoding::CHUNK_BYTES)])
+    }
+
     /// The name by which a user chooses it.
     #[must_use]
     pub fn name(self) -> &'static str {
@@ -280,6 +286,7 @@ fn detect(head: &[u8]) -> Option<Format> {
     match head.trim_ascii_start().first() {
         // No text: no records, in whatever format.
         None => Some(Format::Jsonl),
+        Some(b'[') if json::begins_too_deep(head) => Some(Format::Jsonl),
         Some(b'[') => Some(Format::Json),
         Some(b'{') if json::is_document(head) => Some(Format::Json),
         Some(b'{') => Some(Format::Jsonl),

@@ -5,6 +5,7 @@
 //! field of the paper holds is kept in `extra` under the name that the record gives it.
 
 mod csl;
+mod doubled;
 mod entries;
 mod identifiers;
 
@@ -17,7 +18,7 @@ use crate::dates::{self, PartialDate};
 use crate::error::{FieldIssue, Place, RecordError};
 use crate::fields;
 use crate::identifier::{ExternalId, IdentifierKind, sniff_record_id};
-use crate::identity::{self, Identity, Named};
+use crate::identity::{self, Identity, Named, Stated};
 use crate::kind::PublicationKind;
 use crate::paper::{Paper, PaperId};
 use crate::reading::{Reading, describe, scalar_text};
@@ -27,6 +28,7 @@ use crate::values::{
     joined_title, read_abstract, read_categories, read_count, read_isbn, read_issn, read_text, read_title,
     read_url,
 };
+use doubled::Whole;
 use entries::Fields;
 use identifiers::Identifiers;
 
@@ -58,8 +60,8 @@ pub struct Record {
     pub key: Option<String>,
     /// The id that a store of version 2 has it by, where that was not made from its content.
     pub legacy_id: Option<PaperId>,
-    /// Whether the id is a number that may count rows.
-    pub(crate) is_numbered: bool,
+    /// What stands there for its id.
+    pub(crate) stated: Stated,
     /// Optional fields that could not be read; their raw values are in the paper's `extra`.
     pub warnings: Vec<FieldIssue>,
     /// Where the record begins.
@@ -71,15 +73,23 @@ impl Record {
     #[must_use]
     pub fn named(paper: Paper, place: Place) -> Self {
         let identity = Identity::Named;
-        Self { paper, identity, key: None, legacy_id: None, is_numbered: false, warnings: Vec::new(), place }
+        Self { paper, identity, key: None, legacy_id: None, stated: Stated::Id, warnings: Vec::new(), place }
     }
 
-    /// The id that a store of version 2 has it by.
+    /// The ids that a store of version 2 may have it by, the likeliest first. What gave it its id then may have come
+    /// since: its key and its texts named it before.
     #[must_use]
-    pub fn legacy_id(&self) -> PaperId {
-        self.legacy_id.clone().unwrap_or_else(|| {
-            identity::legacy_content_id(self.paper.title.as_deref(), self.paper.abstract_text.as_deref())
-        })
+    pub fn legacy_ids(&self) -> Vec<PaperId> {
+        let Paper { title, abstract_text, .. } = &self.paper;
+        let of_content = identity::legacy_content_id(title.as_deref(), abstract_text.as_deref());
+        let of_key = self.key.as_ref().and_then(|key| PaperId::new(key.clone()).ok());
+        let mut ids = Vec::new();
+        for id in self.legacy_id.clone().into_iter().chain(of_key).chain([of_content]) {
+            if !ids.contains(&id) {
+                ids.push(id);
+            }
+        }
+        ids
     }
 
     /// Takes for its id what stands in the field `id`, though it names nothing in most files: `none`, `-`.
@@ -121,17 +131,31 @@ impl Record {
 /// counts as nothing), has an id that is not a valid [`PaperId`], or is beyond [`MAX_TITLE_BYTES`],
 /// [`MAX_ABSTRACT_BYTES`], [`MAX_AUTHORS`], [`MAX_CATEGORIES`] or [`MAX_FIELDS`].
 pub fn paper_from_json(record: Value, place: &Place) -> Result<Record, RecordError> {
+    paper_from_whole(Whole { value: record, doubled: Vec::new() }, place)
+}
+
+/// The same of JSON in which names may stand twice: the last counts, as for all readers of JSON, and the others are told,
+/// and kept in `extra`.
+fn paper_from_whole(record: Whole, place: &Place) -> Result<Record, RecordError> {
+    let Whole { value: record, doubled } = record;
     let Value::Object(record) = record else {
         return Err(RecordError::whole(
             place,
             format!("expected a JSON object, found {}", describe(&record)),
         ));
     };
-    if record.len() > MAX_FIELDS {
-        let message = format!("expected at most {MAX_FIELDS} fields, found {}", record.len());
+    let n_fields = record.len() + doubled.len();
+    if n_fields > MAX_FIELDS {
+        let message = format!("expected at most {MAX_FIELDS} fields, found {n_fields}");
         return Err(RecordError::whole(place, message));
     }
     let mut fields = Fields::new(record, place);
+    for (name, value) in doubled {
+        let message =
+            format!("expected one value, found several; the last counts, and {} stays", describe(&value));
+        fields.warn(&name, message);
+        fields.keep(&name, value);
+    }
     let legacy_id = fields.legacy_id();
     let mut claims = fields.claims()?;
 
@@ -191,8 +215,8 @@ pub fn paper_from_json(record: Value, place: &Place) -> Result<Record, RecordErr
     paper.extra = extra;
     let identity = if named.id.is_some() { Identity::Named } else { Identity::Content };
     paper.id = named.id.unwrap_or_else(|| identity::content_id(&paper));
-    let Named { key, is_number: is_numbered, .. } = named;
-    Ok(Record { paper, identity, key, legacy_id, is_numbered, warnings, place: place.clone() })
+    let Named { key, stated, .. } = named;
+    Ok(Record { paper, identity, key, legacy_id, stated, warnings, place: place.clone() })
 }
 
 /// Whether nothing is known of a paper by which anybody could tell what it is: not even a volume.
@@ -215,21 +239,23 @@ pub(crate) fn paper_from_json_text(text: &[u8], place: &Place) -> Result<Record,
         let message = format!("expected at most {MAX_VALUES} values in a record, found more");
         return Err(RecordError::whole(place, message));
     }
-    let record = serde_json::from_slice(text).or_else(|error| {
+    let record = serde_json::from_slice::<Whole>(text).or_else(|error| {
         // Only what was read as text can be repaired; the first error is the one that says where.
         let repaired = std::str::from_utf8(text).map(repair).unwrap_or_default();
         serde_json::from_str(&repaired).map_err(|_| error)
     });
     let record = record.map_err(|error: serde_json::Error| {
+        // The place in the error's own text is counted from the record's beginning.
+        let message = error.to_string();
         let found = if error.is_eof() {
             "one that is cut short".to_owned()
         } else {
-            format!("an error at column {}", error.column())
+            let cause = message.rsplit_once(" at line ").map_or(message.as_str(), |(cause, _)| cause);
+            format!("an error at column {}: {cause}", error.column())
         };
-        let message = format!("expected a record in JSON, found {found}");
-        RecordError { source: Some(Box::new(error)), ..RecordError::whole(place, message) }
+        RecordError::whole(place, format!("expected a record in JSON, found {found}"))
     })?;
-    paper_from_json(record, place)
+    paper_from_whole(record, place)
 }
 
 impl Fields<'_> {

@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use crate::bibliography::{Draft, ENTRY_TYPE, To, bibtex_type, field_name, labelled};
+use crate::bibliography::{DerivedLink, Draft, ENTRY_TYPE, To, bibtex_type, field_name, labelled};
 use crate::doi;
 use crate::identifier::{IdentifierKind, strip_label};
 use crate::tagged::Field;
@@ -16,6 +16,7 @@ use crate::text::fold;
 /// What the fields of a record say.
 pub(crate) fn draft(fields: &[Field]) -> Draft {
     let mut draft = Draft::default();
+    draft.reference.derived_link = DerivedLink::NotOfDoi;
     let values = |tag: &'static str| {
         let of_tag = fields.iter().filter(move |field| field.tag == tag && !field.value.trim().is_empty());
         of_tag.map(|field| &field.value)

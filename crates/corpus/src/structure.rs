@@ -49,6 +49,7 @@ pub(crate) fn records_in(value: &str) -> Vec<&str> {
     if records.is_empty() && !is_empty_answer(value) {
         records.push(value);
     }
+    records.retain(|record| !is_attachment(record));
     records
 }
 
@@ -56,7 +57,23 @@ pub(crate) fn records_in(value: &str) -> Vec<&str> {
 pub(crate) fn records_within(value: &str) -> Vec<&str> {
     let mut records = Vec::new();
     collect(value, 0, &mut records);
+    records.retain(|record| !is_attachment(record));
     records
+}
+
+/// Whether a record is what Zotero keeps beside works: a file, a note, a mark in a file.
+fn is_attachment(record: &str) -> bool {
+    const TYPE: &str = "itemType";
+    if memchr::memmem::find(record.as_bytes(), TYPE.as_bytes()).is_none() {
+        return false;
+    }
+    let is_of_type = |members: &[(Cow<'_, str>, &str)]| {
+        let kind = members.iter().find(|(name, _)| name == TYPE).map(|(_, kind)| *kind);
+        matches!(kind, Some("\"attachment\"" | "\"note\"" | "\"annotation\""))
+    };
+    let Some(own) = members(record) else { return false };
+    let inner = own.iter().find(|(name, _)| name == "data").and_then(|(_, data)| members(data));
+    is_of_type(&own) || inner.is_some_and(|inner| is_of_type(&inner))
 }
 
 fn collect<'a>(value: &'a str, depth: usize, records: &mut Vec<&'a str>) {
@@ -369,6 +386,16 @@ mod tests {
         check(r#"{"data":[{"title":"A"},{"year":2020}]}"#, &[r#"{"title":"A"}"#, r#"{"year":2020}"#]);
         let deep = format!("{}{}", "{\"a\":".repeat(50), "1") + &"}".repeat(50);
         check(&deep, &[&deep]);
+    }
+
+    #[test]
+    fn what_zotero_keeps_beside_works_is_no_record() {
+        let work = r#"{"key":"A","data":{"itemType":"book","title":"A"}}"#;
+        let file = r#"{"key":"B","data":{"itemType":"attachment","title":"PDF"}}"#;
+        let note = r#"{"itemType":"note","note":"<p>x</p>","title":"n"}"#;
+        check(&format!("[{work},{file},{note}]"), &[work]);
+        check(&format!("{{\"items\":[{file},{work}]}}"), &[work]);
+        check(file, &[]);
     }
 
     #[test]

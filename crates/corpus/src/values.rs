@@ -115,6 +115,11 @@ pub(crate) fn read_abstract(value: &Value) -> Reading<String> {
             Some(text) => Reading::whole(text),
             None => Reading::unreadable("text, its parts, or an index of its words", value),
         },
+        Value::String(text) if text.trim_start().starts_with('{') => {
+            // A cell of a table with the index.
+            let index = literal::parse(text).and_then(|parsed| inverted_index(parsed.as_object()?));
+            index.map_or_else(|| read_text(value), Reading::whole)
+        }
         _ => read_text(value),
     }
 }

@@ -55,6 +55,15 @@ enum Which {
 }
 
 impl ExportPapers {
+    /// The citation keys that records of the store's papers gave, for an
+    /// [`Exporter`](cognate_corpus::export::Exporter) to reserve.
+    ///
+    /// # Errors
+    /// [`EngineError`] if the store cannot be read.
+    pub fn citation_keys(&self) -> Result<Vec<String>, EngineError> {
+        self.reader.citation_keys()
+    }
+
     /// The next papers, as many as are read from the store at a time; none at the end.
     ///
     /// # Errors

@@ -143,6 +143,8 @@ pub struct RecordReport<'a> {
     pub with: Option<(&'a str, u64)>,
     /// Another paper has its id.
     pub clash: Option<&'a Clash>,
+    /// Whether its paper had been dropped, and was brought back.
+    pub is_restored: bool,
 }
 
 /// What an ingestion tells while it runs.
@@ -367,6 +369,7 @@ impl Run<'_, '_> {
             outcome: fate.outcome,
             with: fate.with.as_ref().map(|(file, line)| (file.as_str(), *line)),
             clash: fate.clash.as_ref(),
+            is_restored: fate.is_restored,
         }));
     }
 

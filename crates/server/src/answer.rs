@@ -164,11 +164,15 @@ pub(crate) async fn stream_export(
     (format, about): (ExportFormat, String),
 ) -> Result<Response, ApiError> {
     let found = off_thread_while_wanted(app, move |app, cancel| {
-        Ok((app.engine.export(cancel, &request)?, cancel.clone()))
+        let papers = app.engine.export(cancel, &request)?;
+        let meta = feed_meta(&about, None);
+        let mut exporter = Exporter::new(format, Vec::new(), &meta).map_err(|_| ApiError::internal())?;
+        if format.has_keys() {
+            exporter.reserve(papers.citation_keys()?);
+        }
+        Ok((papers, exporter, cancel.clone()))
     });
-    let (papers, cancel) = found.await?;
-    let meta = feed_meta(&about, None);
-    let exporter = Exporter::new(format, Vec::new(), &meta).map_err(|_| ApiError::internal())?;
+    let (papers, exporter, cancel) = found.await?;
     let rest = ExportPieces { papers, exporter: Some(exporter), cancel };
     let pieces = stream::unfold(Some(rest), |rest| async {
         let piece = tokio::task::spawn_blocking(move || rest.and_then(ExportPieces::next)).await;

@@ -1,5 +1,6 @@
 //! The routes: request in, engine call, body out.
 
+use std::cell::Cell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -350,16 +351,19 @@ async fn upsert(
     off_thread_while_wanted(&app, move |app, cancel| {
         let mut policy = params.policy();
         policy.restore |= asks_to_restore(&body);
-        let mut errors = RecordErrors::default();
+        let (mut errors, mut warnings) = (RecordErrors::default(), RecordErrors::default());
+        // Of the records that were read so far.
+        let number = Cell::new(0_u64);
         let report = app.engine.ingest(
-            records_of(body)?,
+            records_of(body)?.inspect(|_| number.set(number.get() + 1)),
             Ingestion {
                 policy,
                 stop: cancel.flag(),
                 on_event: &mut |event| match event {
-                    IngestEvent::Skipped(error) => errors.add(error),
-                    IngestEvent::Broken(error) => errors.add(error),
-                    IngestEvent::Record(_) | IngestEvent::Committed(_) | IngestEvent::Warning(_) => {}
+                    IngestEvent::Skipped(error) => errors.add(number.get(), error),
+                    IngestEvent::Broken(error) => errors.add(number.get(), error),
+                    IngestEvent::Warning(issue) => warnings.add(number.get(), issue),
+                    IngestEvent::Record(_) | IngestEvent::Committed(_) => {}
                 },
             },
         )?;
@@ -376,7 +380,7 @@ async fn upsert(
         }
         let all_bad = body.counts.skipped == body.counts.read;
         let status = if all_bad { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
-        Ok((status, Json(body.with_errors(errors))))
+        Ok((status, Json(body.with_faults(errors, warnings))))
     })
     .await
 }
@@ -384,12 +388,24 @@ async fn upsert(
 /// The papers in a body, each read or refused. Where each line is an object, a bad line costs only itself.
 fn records_of(body: Bytes) -> Result<Records, ApiError> {
     let format = match body.trim_ascii_start().first() {
-        Some(b'{') => Format::Auto,
-        _ => Format::Json,
+        None => return Err(no_papers()),
+        Some(b'{' | b'[') => Format::Auto,
+        Some(_) => match Format::of(&body) {
+            Some(format) => return Err(no_json(format)),
+            None if body.windows(2).any(|pair| pair == b"\n{") => Format::Jsonl,
+            None => Format::Json,
+        },
     };
     let options = ReadOptions { format, numbers: Numbers::Ids, ..ReadOptions::default() };
     let source = Source::from_text("request body", std::io::Cursor::new(body));
     Ok(source.records(&options).map_err(EngineError::from)?)
+}
+
+fn no_json(format: Format) -> ApiError {
+    let message = format!(
+        "expected papers in JSON (an object, an array, `{{\"papers\": […]}}` or NDJSON), found what looks like {format}"
+    );
+    ApiError::bad_request("invalid_json", message)
 }
 
 fn no_papers() -> ApiError {
@@ -423,7 +439,8 @@ async fn check(
     let judging = to_judging(params.min_probability, params.versions.as_deref())?;
     let body = body?;
     off_thread_while_wanted(&app, move |app, cancel| {
-        let (mut window, mut results, mut errors) = (Vec::new(), Vec::new(), RecordErrors::default());
+        let (mut window, mut results) = (Vec::new(), Vec::new());
+        let (mut errors, mut warnings) = (RecordErrors::default(), RecordErrors::default());
         let mut judge = |window: &mut Vec<Paper>| -> Result<(), ApiError> {
             if cancel.is_cancelled() {
                 return Err(EngineError::Interrupted.into());
@@ -437,10 +454,13 @@ async fn check(
             }
             Ok(())
         };
-        for record in records_of(body)? {
+        for (record, number) in records_of(body)?.zip(1..) {
             match record.map_err(EngineError::from)? {
-                Ok(parsed) => window.push(parsed.paper),
-                Err(error) => errors.add(&error),
+                Ok(parsed) => {
+                    parsed.warnings.iter().for_each(|issue| warnings.add(number, issue));
+                    window.push(parsed.paper);
+                }
+                Err(error) => errors.add(number, &error),
             }
             if window.len() == CHECK_WINDOW {
                 judge(&mut window)?;
@@ -450,7 +470,7 @@ async fn check(
         if results.is_empty() && errors.is_empty() {
             return Err(no_papers());
         }
-        Ok(Json(CheckBody::new(results, errors)))
+        Ok(Json(CheckBody::new(results, errors, warnings)))
     })
     .await
 }

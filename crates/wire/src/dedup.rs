@@ -251,13 +251,24 @@ pub struct CheckBody {
     /// Bad records that `errors` leaves out.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub errors_left_out: Option<u64>,
+    /// The first fields that could not be read of good records.
+    pub warnings: Vec<RecordErrorBody>,
+    /// Such fields that `warnings` leaves out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub warnings_left_out: Option<u64>,
 }
 
 impl CheckBody {
-    /// What was found about the good records, and the bad ones.
+    /// What was found about the good records, the bad ones, and what could not be read of good ones.
     #[must_use]
-    pub fn new(results: Vec<CheckedBody>, errors: RecordErrors) -> Self {
-        Self { results, errors: errors.first, errors_left_out: errors.left_out }
+    pub fn new(results: Vec<CheckedBody>, errors: RecordErrors, warnings: RecordErrors) -> Self {
+        Self {
+            results,
+            errors: errors.first,
+            errors_left_out: errors.left_out,
+            warnings: warnings.first,
+            warnings_left_out: warnings.left_out,
+        }
     }
 }
 

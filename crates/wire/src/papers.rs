@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use cognate_corpus::{Paper, ReadError, RecordError};
+use cognate_corpus::{FieldIssue, Paper, ReadError, RecordError};
 use cognate_engine::{
     Found, IngestCounts, IngestPolicy, IngestReport, Pruned, RecordSource, Relation, StoredPaper,
 };
@@ -250,6 +250,12 @@ pub struct IngestBody {
     /// Bad records that `errors` leaves out.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub errors_left_out: Option<u64>,
+    /// The first fields that could not be read of good records; over HTTP only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub warnings: Option<Vec<RecordErrorBody>>,
+    /// Such fields that `warnings` leaves out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub warnings_left_out: Option<u64>,
 }
 
 impl IngestBody {
@@ -268,6 +274,8 @@ impl IngestBody {
             files: Vec::new(),
             errors: None,
             errors_left_out: None,
+            warnings: None,
+            warnings_left_out: None,
         }
     }
 
@@ -282,14 +290,20 @@ impl IngestBody {
         Self { files: files.collect(), seconds: Some(seconds), ..self }
     }
 
-    /// The same, with the bad records.
+    /// The same, with the bad records, and what could not be read of good ones.
     #[must_use]
-    pub fn with_errors(self, errors: RecordErrors) -> Self {
-        Self { errors: Some(errors.first), errors_left_out: errors.left_out, ..self }
+    pub fn with_faults(self, errors: RecordErrors, warnings: RecordErrors) -> Self {
+        Self {
+            errors: Some(errors.first),
+            errors_left_out: errors.left_out,
+            warnings: Some(warnings.first),
+            warnings_left_out: warnings.left_out,
+            ..self
+        }
     }
 }
 
-/// Bad records: the first are told, all are counted.
+/// Bad records, or fields of good ones that could not be read: the first are told, all are counted.
 #[derive(Debug, Clone, Default)]
 pub struct RecordErrors {
     pub(crate) first: Vec<RecordErrorBody>,
@@ -300,13 +314,13 @@ impl RecordErrors {
     /// Most that are told.
     pub const MAX_TOLD: usize = 1_000;
 
-    /// One more.
-    pub fn add<'e, E>(&mut self, error: &'e E)
+    /// One more, of the record of this number.
+    pub fn add<'e, E>(&mut self, record: u64, error: &'e E)
     where
         RecordErrorBody: From<&'e E>,
     {
         if self.first.len() < Self::MAX_TOLD {
-            self.first.push(error.into());
+            self.first.push(RecordErrorBody { record, ..error.into() });
         } else {
             *self.left_out.get_or_insert(0) += 1;
         }
@@ -319,9 +333,11 @@ impl RecordErrors {
     }
 }
 
-/// A bad record.
+/// A bad record, or a field of a good one that could not be read.
 #[derive(Debug, Clone, Serialize)]
 pub struct RecordErrorBody {
+    /// Which one of the records in the body, from 1.
+    pub record: u64,
     /// Line of the input, from 1.
     pub line: u64,
     /// The record's id, where it could be read.
@@ -346,17 +362,31 @@ pub fn fault_in_words(error: &ReadError) -> String {
 
 impl From<&ReadError> for RecordErrorBody {
     fn from(error: &ReadError) -> Self {
-        Self { line: error.line().unwrap_or(1), id: None, field: None, message: fault_in_words(error) }
+        let (line, message) = (error.line().unwrap_or(1), fault_in_words(error));
+        Self { record: 0, line, id: None, field: None, message }
     }
 }
 
 impl From<&RecordError> for RecordErrorBody {
     fn from(error: &RecordError) -> Self {
         Self {
+            record: 0,
             line: error.place.line,
             id: error.id.clone(),
             field: error.field.clone(),
             message: error.message.clone(),
+        }
+    }
+}
+
+impl From<&FieldIssue> for RecordErrorBody {
+    fn from(issue: &FieldIssue) -> Self {
+        Self {
+            record: 0,
+            line: issue.place.line,
+            id: None,
+            field: Some(issue.field.clone()),
+            message: issue.message.clone(),
         }
     }
 }

@@ -262,6 +262,9 @@ pub(crate) fn print_kept(
 ) -> anyhow::Result<()> {
     let out = io::BufWriter::new(io::stdout().lock());
     let mut exporter = Exporter::new(format, out, &feed_meta("papers without duplicates", None))?;
+    if format.has_keys() {
+        exporter.reserve(engine.citation_keys()?);
+    }
     let written = engine
         .for_each_kept(report, &mut |StoredPaper { paper, .. }| {
             exporter.write(&paper, None).map_err(anyhow::Error::from)

@@ -3,18 +3,17 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use anyhow::Context;
-use cognate_corpus::export::{ExportFormat, Exporter, UnknownExportFormat};
-use cognate_corpus::{Format, Paper, Place, ReadOptions, paper_from_json};
+use cognate_corpus::export::{ExportFormat, UnknownExportFormat};
+use cognate_corpus::{Paper, Place, ReadOptions, paper_from_json};
 use cognate_engine::{
     Application, DedupReport, DedupRequest, Engine, EngineError, Match, Member, PairJudge, Relation, Verdict,
     named_features,
 };
-use cognate_server::feed_meta;
 use cognate_wire::{
     ApplyBody, CheckedBody, DedupBody, DedupParams, FlowBody, PairBody, ScoredPairBody, recorded_parameters,
     to_judging,
@@ -23,6 +22,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::index::Files;
+use super::new_records::NewRecords;
 use super::outputs::refuse_input;
 use super::{InvalidInput, decisions, stop_flag};
 use crate::args::{CheckArgs, CheckPairsArgs, DedupArgs, DedupCommand, DedupFindArgs};
@@ -186,10 +186,8 @@ fn in_words(report: &DedupReport) -> String {
 /// Records of files against the store, a line each.
 fn check(config: &Config, output: &Output, args: CheckArgs) -> anyhow::Result<()> {
     let judging = to_judging(args.judging.min_probability, args.judging.versions.as_deref())?;
-    if let Some(path) = &args.new {
-        let store = config.store_file();
-        refuse_input("--new", path, args.files.iter().chain([&store]).map(PathBuf::as_path))?;
-    }
+    let inputs = args.files.iter().cloned().chain([config.store_file()]).collect();
+    let mut new = args.new.as_ref().map(|path| NewRecords::begin(path, inputs)).transpose()?;
     let stop = stop_flag()?;
     let engine = Engine::open(config.engine_options())?;
     let options = ReadOptions { format: args.format, ..ReadOptions::default() };
@@ -198,12 +196,14 @@ fn check(config: &Config, output: &Output, args: CheckArgs) -> anyhow::Result<()
     let mut n_by_verdict: BTreeMap<&str, usize> =
         ["duplicate", "review", "nothing"].map(|name| (name, 0)).into();
     let mut records = Files::new(&args.files, options);
-    let mut new: Option<Exporter<BufWriter<File>>> = None;
     loop {
-        let mut papers = Vec::with_capacity(WINDOW_RECORDS);
-        for record in records.by_ref() {
+        let (mut papers, mut formats) = (Vec::with_capacity(WINDOW_RECORDS), Vec::new());
+        while let Some(record) = records.next() {
             match record.map_err(EngineError::from)? {
-                Ok(parsed) => papers.push(parsed.paper),
+                Ok(parsed) => {
+                    papers.push(parsed.paper);
+                    formats.push(records.format());
+                }
                 Err(error) => {
                     n_bad += 1;
                     progress.line(&format!("skipped {error}"));
@@ -216,14 +216,10 @@ fn check(config: &Config, output: &Output, args: CheckArgs) -> anyhow::Result<()
         if papers.is_empty() {
             break;
         }
-        for (paper, checked) in papers.iter().zip(engine.check(&papers, &judging)?) {
+        for ((paper, format), checked) in papers.iter().zip(formats).zip(engine.check(&papers, &judging)?) {
             *n_by_verdict.entry(checked.verdict.name()).or_default() += 1;
-            if let (Some(path), Verdict::Distinct) = (&args.new, checked.verdict) {
-                let new = match &mut new {
-                    Some(new) => new,
-                    None => new.insert(new_records(path, records.format())?),
-                };
-                new.write(paper, None).with_context(|| format!("could not write `{}`", path.display()))?;
+            if let (Some(new), Verdict::Distinct) = (&mut new, checked.verdict) {
+                new.write(paper, format)?;
             }
             output.print(&CheckedBody::from(checked), CheckedBody::in_words)?;
         }
@@ -232,42 +228,24 @@ fn check(config: &Config, output: &Output, args: CheckArgs) -> anyhow::Result<()
         }
     }
     progress.finish();
-    if let Some(path) = &args.new {
-        let new = match new {
-            Some(new) => new,
-            None => new_records(path, records.format())?,
-        };
-        new.finish().with_context(|| format!("could not write `{}`", path.display()))?;
-    }
+    let written = new.map(|new| new.finish(records.format())).transpose()?.unwrap_or_default();
     let n_checked: usize = n_by_verdict.values().sum();
     if n_checked == 0 {
         return Err(InvalidInput("no record could be read; see the messages above".to_owned()).into());
     }
     let counts = json!({ "checked": n_checked, "skipped": n_bad, "duplicate": n_by_verdict["duplicate"],
-        "review": n_by_verdict["review"], "nothing": n_by_verdict["nothing"] });
+        "review": n_by_verdict["review"], "nothing": n_by_verdict["nothing"], "written": written });
     output.print(&counts, |_| {
+        let files = if written.is_empty() {
+            String::new()
+        } else {
+            format!(", written to {}", written.join(" and "))
+        };
         format!(
-            "{n_checked} records: {} are in the store, {} to review, {} are new",
+            "{n_checked} records: {} are in the store, {} to review, {} are new{files}",
             n_by_verdict["duplicate"], n_by_verdict["review"], n_by_verdict["nothing"]
         )
     })
-}
-
-/// Begins the file of the records that are not in the store, in the format that they came in; what cognate reads and does
-/// not write becomes RIS, which reference managers read.
-fn new_records(path: &Path, format: Option<Format>) -> anyhow::Result<Exporter<BufWriter<File>>> {
-    let format = match format {
-        Some(Format::Bibtex) => ExportFormat::Bibtex,
-        Some(Format::Json) => ExportFormat::Json,
-        Some(Format::Jsonl | Format::DailyPapers) => ExportFormat::Jsonl,
-        Some(Format::Csv | Format::Tsv | Format::Xlsx) => ExportFormat::Csv,
-        Some(Format::EndnoteXml) => ExportFormat::EndnoteXml,
-        Some(Format::Atom) => ExportFormat::Atom,
-        _ => ExportFormat::Ris,
-    };
-    let file = File::create(path)
-        .map_err(|error| InvalidInput(format!("--new: could not write `{}`: {error}", path.display())))?;
-    Ok(Exporter::new(format, BufWriter::new(file), &feed_meta("new records", None))?)
 }
 
 /// A line of the file.

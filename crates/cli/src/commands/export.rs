@@ -22,6 +22,9 @@ pub(crate) fn run(config: &Config, args: ExportArgs) -> anyhow::Result<()> {
     let mut write = || -> anyhow::Result<()> {
         let mut exporter =
             Exporter::new(format, BufWriter::new(io::stdout().lock()), &feed_meta(&query, None))?;
+        if format.has_keys() {
+            exporter.reserve(papers.citation_keys()?);
+        }
         loop {
             let portion = papers.next_portion()?;
             if portion.is_empty() {

@@ -237,9 +237,10 @@ fn why(record: &RecordReport<'_>) -> String {
     let with = record.with.map(|(file, line)| format!("{file}:{line}"));
     match (record.outcome, with) {
         (Outcome::Added, _) => "a new paper".to_owned(),
-        (Outcome::Updated, None) => {
-            "it says something else than before, or its paper was brought back".to_owned()
+        (Outcome::Updated, _) if record.is_restored => {
+            "its paper, which was dropped as a duplicate, was brought back".to_owned()
         }
+        (Outcome::Updated, None) => "it says something else than before".to_owned(),
         (Outcome::Updated, Some(with)) => format!("of the same paper as {with}, to which it adds"),
         (Outcome::Unchanged, None) => "stored already".to_owned(),
         (Outcome::Unchanged, Some(with)) => format!("of the same paper as {with}, to which it adds nothing"),
@@ -325,7 +326,7 @@ pub(super) struct Files {
     encodings: Rc<RefCell<Vec<String>>>,
     /// The name of each file that was opened, and of each folder that holds none.
     opened: Rc<RefCell<Vec<Arc<str>>>>,
-    /// That of the first file.
+    /// That of the file opened last.
     format: Option<Format>,
 }
 
@@ -351,7 +352,7 @@ impl Files {
         }
     }
 
-    /// The format of the first file, once it is open.
+    /// The format of the file opened last.
     pub(super) fn format(&self) -> Option<Format> {
         self.format
     }
@@ -363,7 +364,7 @@ impl Files {
                 let name = source.name().to_owned();
                 self.opened.borrow_mut().push(name.as_str().into());
                 let records = source.records(&self.options)?;
-                self.format.get_or_insert(records.format());
+                self.format = Some(records.format());
                 self.current = Some(OpenFile { name, records, has_records: false });
             } else if let Some(path) = self.waiting.next() {
                 self.sources = Source::open_all(&path)?.into_iter();

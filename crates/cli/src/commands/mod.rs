@@ -11,6 +11,7 @@ mod index;
 mod keys;
 mod mcp;
 mod model;
+mod new_records;
 mod outputs;
 mod reembed;
 mod saved;

@@ -1,4 +1,4 @@
-//! Atom (RFC 4287), with Dublin Core's identifiers and PRISM's name of a journal.
+//! Atom (RFC 4287), with what Dublin Core and PRISM have elements for.
 //!
 //! Written here rather than with `atom_syndication`, which holds a whole feed in memory, brings `chrono`,
 //! and passes on characters that XML forbids.
@@ -62,8 +62,31 @@ pub(super) fn write(out: &mut impl Write, exported: Exported<&Paper>, updated: T
     for (kind, id) in &paper.external_ids {
         element(out, "dc:identifier", &format!("{}:{id}", kind.name()))?;
     }
-    if let Some(venue) = &paper.venue {
-        element(out, "prism:publicationName", venue)?;
+    for name in paper.editors.iter().filter(|name| !fold(name).is_empty()) {
+        element(out, "dc:contributor", name)?;
+    }
+    // The day may be in another year.
+    let year = paper.year.filter(|year| paper.publication_date.is_none_or(|date| date.year() != *year));
+    for (name, value) in [
+        ("dc:date", year.map(|year| year.to_string())),
+        ("dc:type", paper.kind.map(|kind| kind.name().to_owned())),
+        ("dc:publisher", paper.publisher.clone()),
+        ("dc:language", paper.language.clone()),
+        ("dc:source", paper.source.clone()),
+        ("prism:publicationName", paper.venue.clone()),
+        ("prism:volume", paper.volume.clone()),
+        ("prism:number", paper.issue.clone()),
+        ("prism:pageRange", paper.pages.clone()),
+    ] {
+        if let Some(value) = value {
+            element(out, name, &value)?;
+        }
+    }
+    for issn in &paper.issn {
+        element(out, "prism:issn", issn)?;
+    }
+    for isbn in &paper.isbn {
+        element(out, "prism:isbn", isbn)?;
     }
     if let Some(score) = score.filter(|score| (0.0..=1.0).contains(score)) {
         element(out, "relevance:score", &score.to_string())?;

@@ -70,6 +70,7 @@ impl Manner for BibTex {
             "corpusid" => Aspect::Id(IdentifierKind::CorpusId),
             "url" => Aspect::Url,
             "source" => Aspect::Source,
+            "upvotes" => Aspect::Upvotes,
             "type" => Aspect::Kind,
             "crossref" | "xdata" | "paperid" => Aspect::Own,
             name => Aspect::Extra(bibtex::extra_name(name)),
@@ -113,6 +114,7 @@ impl Manner for BibTex {
             "url",
             "keywords",
             "source",
+            "upvotes",
         ];
         names.extend(EXTRA.iter().filter(|name| paper.extra.contains_key(**name)));
         names.push("abstract");
@@ -178,6 +180,7 @@ fn value(paper: &Paper, name: &str) -> String {
         "url" => paper.url.as_deref().map(plain_address).unwrap_or_default(),
         "keywords" | "keyword" | "author_keywords" | "author-keywords" => keywords(&paper.categories),
         "source" => text(paper.source.as_deref()),
+        "upvotes" => paper.upvotes.map(|n| n.to_string()).unwrap_or_default(),
         name => text(Some(&extra_texts(paper, &bibtex::extra_name(name)).join("; "))),
     }
 }

@@ -70,6 +70,9 @@ pub(super) fn write(out: &mut impl Write, paper: &Paper, key: &str) -> io::Resul
         }
     }
     custom.insert(ENTRY_TYPE.to_owned(), json!(kind));
+    if let Some(upvotes) = paper.upvotes {
+        custom.insert("upvotes".to_owned(), json!(upvotes));
+    }
     if let Some(kind) = paper.kind {
         custom.insert("type".to_owned(), json!(kind.name()));
     }

@@ -5,7 +5,9 @@
 use std::io::{self, Write};
 
 use super::{entry_type, extra_texts, link, plain_address};
-use crate::bibliography::{CITATION_KEY, ENTRY_TYPE, bibtex_type_of_words, encode_own_id, endnote_type};
+use crate::bibliography::{
+    CITATION_KEY, ENTRY_TYPE, UPVOTES, bibtex_type_of_words, encode_own_id, endnote_type,
+};
 use crate::identifier::IdentifierKind;
 use crate::kind::PublicationKind;
 use crate::paper::Paper;
@@ -56,7 +58,7 @@ pub(super) fn write(out: &mut impl Write, paper: &Paper, number: u64) -> io::Res
         }
     };
     let is_lossy = bibtex_type_of_words(name) != kind;
-    let fields: [(&[&str], &str, Vec<String>); 31] = [
+    let fields: [(&[&str], &str, Vec<String>); 32] = [
         (&["contributors", "authors"], "author", people(&paper.authors)),
         (&["contributors", "secondary-authors"], "author", people(&paper.editors)),
         (&["titles"], "title", one(&paper.title)),
@@ -90,6 +92,7 @@ pub(super) fn write(out: &mut impl Write, paper: &Paper, number: u64) -> io::Res
         (&[], "custom5", id(IdentifierKind::CorpusId, &format!("{}:", IdentifierKind::CorpusId.name()))),
         (&[], "custom6", is_lossy.then(|| format!("{ENTRY_TYPE}:{kind}")).into_iter().collect()),
         (&[], "custom7", vec![format!("paper_id:{}", encode_own_id(&paper.id))]),
+        (&[], "custom8", paper.upvotes.map(|n| format!("{UPVOTES}:{n}")).into_iter().collect()),
         (&[], "remote-database-name", one(&paper.source)),
         (&[], "language", one(&paper.language)),
     ];

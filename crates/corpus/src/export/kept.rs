@@ -40,6 +40,7 @@ pub(crate) enum Aspect {
     Id(IdentifierKind),
     Url,
     Source,
+    Upvotes,
     /// A field of `extra`.
     Extra(String),
     /// What says nothing that a paper could say otherwise.
@@ -69,6 +70,7 @@ impl Aspect {
             Self::Categories => a.categories == b.categories,
             Self::Id(kind) => a.external_ids.get(kind) == b.external_ids.get(kind),
             Self::Url => a.url == b.url,
+            Self::Upvotes => a.upvotes == b.upvotes,
             Self::Source => folded(&a.source) == folded(&b.source),
             Self::Extra(name) => a.extra.get(name) == b.extra.get(name),
             Self::Own => true,

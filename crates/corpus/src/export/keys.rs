@@ -14,21 +14,40 @@ use crate::person::Person;
 #[derive(Default)]
 pub(super) struct Keys {
     taken: HashSet<String>,
+    /// Those of records, which no other gets before its record comes.
+    reserved: HashSet<String>,
 }
 
 impl Keys {
+    /// Keeps a key for the record that has it.
+    pub(super) fn reserve(&mut self, key: &str) {
+        if is_key(key) {
+            self.reserved.insert(key.to_lowercase());
+        }
+    }
+
     /// The key that the paper's record had, else `surname2020word`; a second one gets `b`, then `c`, …
     pub(super) fn key(&mut self, paper: &Paper) -> String {
-        let own = paper.extra.get(CITATION_KEY).and_then(Value::as_str).filter(|key| is_key(key));
+        let own = own_key(paper);
+        if let Some(own) = own
+            && self.taken.insert(own.to_lowercase())
+        {
+            return own.to_owned();
+        }
         let base = own.map_or_else(|| generated(paper), str::to_owned);
         let mut key = base.clone();
         let mut n = 1_usize;
-        while !self.taken.insert(key.to_lowercase()) {
+        while self.reserved.contains(&key.to_lowercase()) || !self.taken.insert(key.to_lowercase()) {
             n += 1;
             key = format!("{base}{}", letters(n));
         }
         key
     }
+}
+
+/// The key that the paper's record had, where an entry can have it.
+pub(super) fn own_key(paper: &Paper) -> Option<&str> {
+    paper.extra.get(CITATION_KEY).and_then(Value::as_str).filter(|key| is_key(key))
 }
 
 /// Whether a key can stand in an entry.

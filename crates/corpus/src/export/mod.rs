@@ -17,6 +17,7 @@ mod ris;
 mod tests;
 
 use std::borrow::Borrow;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::io::{self, Write};
 use std::str::FromStr;
@@ -95,6 +96,12 @@ impl ExportFormat {
             Self::Csl => "application/vnd.citationstyles.csl+json",
             Self::Atom => "application/atom+xml; charset=utf-8",
         }
+    }
+
+    /// Whether each paper is written with a key of its own, by which it is cited.
+    #[must_use]
+    pub fn has_keys(self) -> bool {
+        matches!(self, Self::Bibtex | Self::Csl)
     }
 
     /// The usual ending of a file's name, without the dot.
@@ -208,6 +215,14 @@ impl<W: Write> Exporter<W> {
         Ok(Self { out, state })
     }
 
+    /// Keeps citation keys for the papers whose records have them: without that, a paper whose record has none may be given
+    /// the key of one that comes later.
+    pub fn reserve(&mut self, citation_keys: impl IntoIterator<Item = impl AsRef<str>>) {
+        if let State::Bibtex(keys) | State::Csl { keys, .. } = &mut self.state {
+            citation_keys.into_iter().for_each(|key| keys.reserve(key.as_ref()));
+        }
+    }
+
     /// Writes one paper.
     ///
     /// # Errors
@@ -266,7 +281,7 @@ impl<W: Write> Exporter<W> {
     }
 }
 
-/// Writes a list of papers.
+/// Writes a list of papers, all of which are at hand.
 ///
 /// # Errors
 /// Those of `out`.
@@ -277,6 +292,8 @@ pub fn export<P: Borrow<Paper>>(
     meta: &FeedMeta,
 ) -> io::Result<()> {
     let mut exporter = Exporter::new(format, out, meta)?;
+    let papers: Vec<Exported<P>> = papers.into_iter().collect();
+    exporter.reserve(papers.iter().filter_map(|listed| keys::own_key(listed.paper.borrow())));
     for Exported { paper, score } in papers {
         exporter.write(paper.borrow(), score)?;
     }
@@ -289,8 +306,13 @@ pub fn link(paper: &Paper) -> Option<String> {
     if let Some(url) = &paper.url {
         return Some(url.clone());
     }
+    page_of(&paper.external_ids)
+}
+
+/// The page of the first of these identifiers that has one: of the arXiv id, DOI, PMID, PMCID or ACL Anthology id.
+pub(crate) fn page_of(ids: &BTreeMap<IdentifierKind, String>) -> Option<String> {
     let page = |kind: IdentifierKind, site: &str| {
-        let id = paper.external_ids.get(&kind)?;
+        let id = ids.get(&kind)?;
         Some(format!("{site}{}", percent_encoding::utf8_percent_encode(id, IN_PATH)))
     };
     page(IdentifierKind::Arxiv, "https://arxiv.org/abs/")
@@ -317,7 +339,7 @@ const IN_PATH: &percent_encoding::AsciiSet = &percent_encoding::CONTROLS
     .add(b'}');
 
 /// An address on one line that no format needs to escape.
-fn plain_address(url: &str) -> String {
+pub(crate) fn plain_address(url: &str) -> String {
     const CHANGED: &percent_encoding::AsciiSet = &percent_encoding::CONTROLS
         .add(b' ')
         .add(b'"')

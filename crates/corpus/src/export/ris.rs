@@ -8,7 +8,7 @@ use std::io::{self, Write};
 
 use super::kept::{self, Aspect, Line, Manner};
 use super::{entry_type, extra_texts, link, plain_address};
-use crate::bibliography::{CITATION_KEY, ENTRY_TYPE, OWN_ID, bibtex_type, encode_own_id, ris_type};
+use crate::bibliography::{CITATION_KEY, ENTRY_TYPE, OWN_ID, UPVOTES, bibtex_type, encode_own_id, ris_type};
 use crate::error::Place;
 use crate::identifier::{IdentifierKind, strip_label};
 use crate::kind::PublicationKind;
@@ -60,6 +60,7 @@ impl Manner for Ris {
             "DO" | "DI" => Aspect::Id(IdentifierKind::Doi),
             "UR" | "LK" | "US" => Aspect::Url,
             "DB" => Aspect::Source,
+            "U3" => Aspect::Upvotes,
             "CY" | "PP" => Aspect::Extra("address".to_owned()),
             "ET" => Aspect::Extra("edition".to_owned()),
             "T3" => Aspect::Extra("series".to_owned()),
@@ -91,7 +92,7 @@ impl Manner for Ris {
         tags.extend([
             "VL", "IS", "SP", "EP", "PB", "CY", "ET", "T3", "SN", "LA", "DO", "UR", "AN", "C1", "C2", "C3",
         ]);
-        tags.extend(["C4", "C5", "DB", "ID", "N1", "KW", "AB"]);
+        tags.extend(["C4", "C5", "U3", "DB", "ID", "N1", "KW", "AB"]);
         tags.into_iter().map(str::to_owned).collect()
     }
 
@@ -175,18 +176,26 @@ fn values(paper: &Paper, tag: &str) -> Vec<String> {
         "N1" => extra("note").iter().flat_map(|note| note.lines()).map(str::to_owned).collect(),
         "M3" => type_of_work(paper),
         "DO" | "DI" => labelled(IdentifierKind::Doi, ""),
-        "UR" | "LK" => link(paper).map(|url| plain_address(&url)).into_iter().collect(),
+        "UR" | "LK" => address(paper).into_iter().collect(),
         "AN" => labelled(IdentifierKind::Pmid, "PMID:"),
         "C1" => labelled(IdentifierKind::Arxiv, "arXiv:"),
         "C2" => labelled(IdentifierKind::Pmcid, ""),
         "C3" => labelled(IdentifierKind::Acl, "ACL:"),
         "C4" => labelled(IdentifierKind::OpenAlex, &format!("{}:", IdentifierKind::OpenAlex.name())),
         "C5" => labelled(IdentifierKind::CorpusId, &format!("{}:", IdentifierKind::CorpusId.name())),
+        "U3" => paper.upvotes.map(|n| format!("{UPVOTES}:{n}")).into_iter().collect(),
         "DB" => text(&paper.source),
         "ID" => extra(CITATION_KEY),
         "KW" => paper.categories.iter().map(|category| category.replace(';', ",")).collect(),
         tag => extra(&format!("ris_{}", tag.to_lowercase())),
     }
+}
+
+/// Where the paper can be read, unless its DOI alone says so, which every program makes a link of.
+fn address(paper: &Paper) -> Option<String> {
+    let has = |kind: IdentifierKind| paper.external_ids.contains_key(&kind);
+    let is_derived_of_doi = paper.url.is_none() && has(IdentifierKind::Doi) && !has(IdentifierKind::Arxiv);
+    link(paper).filter(|_| !is_derived_of_doi).map(|url| plain_address(&url))
 }
 
 /// The kind, where the record's type does not say it, or the record's own word for it.

@@ -1,11 +1,15 @@
 //! Items in CSL's form: what Zotero, Pandoc and Crossref write, and we.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 
 use super::entries::{Entry, Fields};
 use super::identifiers::sniffed;
 use crate::bibliography::{CITATION_KEY, ENTRY_TYPE};
+use crate::export::page_of;
 use crate::fields::fold_name;
+use crate::identifier::IdentifierKind;
 use crate::reading::scalar_text;
 
 /// CSL's variables that no field of a paper holds, and the names that other formats have for them.
@@ -22,9 +26,10 @@ impl Fields<'_> {
     pub(super) fn settle_csl(&mut self) {
         let position = |fields: &Self, key: &str| fields.entries.iter().position(|entry| entry.key == key);
         let has = |fields: &Self, key: &str| position(fields, key).is_some();
-        if !has(self, "type")
-            || !(has(self, "issued") || has(self, "containertitle") || has(self, "citationkey"))
-        {
+        // CSL spells it so; others have `citation_key` beside an id of their own.
+        let has_key = self.entries.iter().any(|entry| entry.name == "citation-key");
+        let is_other = !has(self, "type") || has(self, &fold_name(ENTRY_TYPE));
+        if is_other || !(has(self, "issued") || has(self, "containertitle") || has_key) {
             return;
         }
         if let Some(id) = position(self, "id")
@@ -48,6 +53,22 @@ impl Fields<'_> {
                 || entry.key == "keyword" && says("categories")
                 || entry.name == "citation-key")
         });
+        // An address that says no more than an identifier.
+        let ids: BTreeMap<IdentifierKind, String> =
+            [("doi", IdentifierKind::Doi), ("pmid", IdentifierKind::Pmid), ("pmcid", IdentifierKind::Pmcid)]
+                .into_iter()
+                .filter_map(|(key, kind)| {
+                    let entry = self.entries.iter().find(|entry| entry.key == key)?;
+                    Some((kind, kind.canonical(entry.value.as_str()?)?))
+                })
+                .chain(
+                    [("arxiv_id", IdentifierKind::Arxiv), ("acl_id", IdentifierKind::Acl)]
+                        .into_iter()
+                        .filter_map(|(name, kind)| Some((kind, members.get(name)?.as_str()?.to_owned()))),
+                )
+                .collect();
+        let derived = page_of(&ids);
+        self.entries.retain(|entry| entry.key != "url" || entry.value.as_str() != derived.as_deref());
         let entries = members.into_iter().map(|(name, value)| {
             let key = if name == "paper_id" { "id".to_owned() } else { fold_name(&name) };
             Entry { key, name, value, is_whole: true }

@@ -128,6 +128,16 @@ impl Fields<'_> {
         ] {
             self.database_ids(alias, &mut external_ids);
         }
+        // In a table a column has the name of the list before that of the kind: `ids.pmid`.
+        for kind in IdentifierKind::ALL {
+            for name in names_of(kind) {
+                let columns = ["ids", "externalids"].map(|list| format!("{list}{name}"));
+                let columns = [columns[0].as_str(), columns[1].as_str()];
+                if let Some(value) = self.first(&columns, |value| read_identifier(kind, value)) {
+                    external_ids.entry(kind).or_insert(value);
+                }
+            }
+        }
         // Only Semantic Scholar's own records have its id in such a list.
         let corpus_id = external_ids.get(&IdentifierKind::CorpusId).cloned();
         own.extend(corpus_id.map(|id| (IdentifierKind::CorpusId, id)));

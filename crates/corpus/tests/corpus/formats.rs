@@ -76,6 +76,53 @@ fn detects_formats() {
     );
 }
 
+/// A line, or a list, that is nested too deep costs itself.
+#[test]
+fn deep_lists_cost_only_themselves() {
+    let deep = "[".repeat(100_000);
+    let closed = format!("{deep}{}", "]".repeat(100_000));
+    for (text, n_bad) in [
+        (format!("{deep}\n{{\"title\": \"A\"}}\n{{\"title\": \"B\"}}\n"), 1),
+        (format!("{{\"title\": \"A\"}}\n{deep}\n{{\"title\": \"B\"}}\n"), 1),
+        (format!("{closed}\n{{\"title\": \"A\"}}\n{{\"title\": \"B\"}}\n"), 1),
+        (format!("[{{\"title\": \"A\"}},\n{closed},\n{{\"title\": \"B\"}}]"), 1),
+        (format!("{{\"results\": [{{\"title\": \"A\"}}, {closed}, {{\"title\": \"B\"}}]}}"), 0),
+    ] {
+        let outcome = read(text.as_str(), Format::Auto);
+        let start = &text[..20];
+        assert_eq!((outcome.titles(), &outcome.fault), (vec!["A", "B"], &None), "{start} {:?}", outcome.bad);
+        assert!(outcome.bad.len() >= n_bad, "{start} {:?}", outcome.bad);
+    }
+}
+
+/// As OpenAlex's tables are written by programs.
+#[test]
+fn lists_of_ids_and_indexes_of_words_in_cells() {
+    let text = "id,title,ids.pmid,externalIds.DOI,abstract_inverted_index\n\
+                W2741809807,A,https://pubmed.ncbi.nlm.nih.gov/31234567,10.5555/1,\"{\"\"Trade\"\": [0], \"\"tides\"\": [2], \"\"and\"\": [1]}\"\n";
+    let outcome = read(text, Format::Auto);
+    let [record] = outcome.papers.as_slice() else { panic!("{outcome:?}") };
+    let ids: Vec<&str> = record.paper.external_ids.values().map(String::as_str).collect();
+    assert_eq!(record.paper.id.as_str(), "W2741809807");
+    assert!(["10.5555/1", "31234567"].iter().all(|id| ids.contains(id)), "{ids:?}");
+    assert_eq!(record.paper.abstract_text.as_deref(), Some("Trade and tides"));
+}
+
+/// Of a name that stands twice in one object readers of JSON take the last value; the other is told and kept.
+#[test]
+fn a_name_that_stands_twice_is_told() {
+    let line =
+        r#"{"title": "First", "ids": {"mag": 1, "mag": 2}, "title": "Last", "year": 2020, "year": 2020}"#;
+    for text in [line.to_owned(), format!("[{line}]")] {
+        let outcome = read(text.as_str(), Format::Auto);
+        let [record] = outcome.papers.as_slice() else { panic!("{outcome:?}") };
+        assert_eq!((record.paper.title.as_deref(), record.paper.year), (Some("Last"), Some(2020)));
+        assert_eq!(record.paper.extra["title"], "First");
+        let fields: Vec<&str> = record.warnings.iter().map(|warning| warning.field.as_str()).collect();
+        assert_eq!(fields, ["ids.mag", "title"]);
+    }
+}
+
 #[test]
 fn what_looks_like_no_format_is_said() {
     let expected = "test: expected a file in one of the formats jsonl, json, csv";

@@ -197,6 +197,24 @@ fn long_fields_are_held_one_at_a_time() {
     }
 }
 
+#[test]
+fn a_macro_of_a_megabyte_in_two_thousand_entries_is_held_once() {
+    const N_ENTRIES: u64 = 2_000;
+    let folder = folder();
+    let path = folder.path().join("strings.bib");
+    let mut file = io::BufWriter::new(File::create(&path).unwrap());
+    writeln!(file, "@string{{long = {{{}}}}}", "x".repeat(1 << 20)).unwrap();
+    for n in 0..N_ENTRIES {
+        writeln!(file, "@misc{{k{n}, title = {{T{n}}}, note = long}}").unwrap();
+    }
+    // In one entry that is more than a record may have.
+    writeln!(file, "@misc{{greedy, title = {{G}}, note = {}}}", vec!["long"; 2_000].join(" # ")).unwrap();
+    file.flush().unwrap();
+    drop(file);
+    let Some((n_records, n_bad, fault)) = read_apart(&path) else { return };
+    assert_eq!((n_records, n_bad, fault.as_str()), (N_ENTRIES, 1, ""));
+}
+
 /// Names that cost far more in memory than in the file.
 #[test]
 fn many_small_parts_of_a_record_are_bounded() {

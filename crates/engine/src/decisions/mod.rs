@@ -185,6 +185,14 @@ impl Engine {
         })
     }
 
+    /// The citation keys that records of papers gave, for an [`Exporter`](cognate_corpus::export::Exporter) to reserve.
+    ///
+    /// # Errors
+    /// [`EngineError`] if the store cannot be read.
+    pub fn citation_keys(&self) -> Result<Vec<String>, EngineError> {
+        self.store.reader()?.citation_keys()
+    }
+
     /// Every application, the latest first.
     ///
     /// # Errors

@@ -168,7 +168,8 @@ fn pairs(words: &[String]) -> Vec<(char, char)> {
     pairs
 }
 
-fn share_an_author(a: &Paper, b: &Paper) -> bool {
+/// Whether an author of one may be one of the other.
+pub(super) fn share_an_author(a: &Paper, b: &Paper) -> bool {
     let keys = |paper: &Paper| -> Vec<NameKey> {
         paper.authors.iter().take(MAX_AUTHORS).filter_map(|name| NameKey::new(name)).collect()
     };

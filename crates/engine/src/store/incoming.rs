@@ -432,6 +432,8 @@ fn gone(row: u32) -> EngineError {
 }
 
 #[cfg(test)]
+mod layouts;
+#[cfg(test)]
 mod properties;
 #[cfg(test)]
 mod tests;

@@ -77,6 +77,22 @@ impl Reader {
         Ok(n.unsigned_abs())
     }
 
+    /// The citation keys that records of papers gave.
+    pub(crate) fn citation_keys(&self) -> Result<Vec<String>, EngineError> {
+        // A damaged row is told where it is read.
+        let sql = "SELECT json_extract(extra, '$.citation_key') FROM papers WHERE deleted = 0 \
+                   AND instr(extra, '\"citation_key\"') > 0 AND json_valid(extra)";
+        let mut statement = self.prepare_cached(sql)?;
+        let mut keys = Vec::new();
+        let mut rows = statement.query([])?;
+        while let Some(row) = rows.next()? {
+            if let Ok(key) = row.get_ref(0)?.as_str() {
+                keys.push(key.to_owned());
+            }
+        }
+        Ok(keys)
+    }
+
     /// Papers that have a vector: dropped ones too.
     pub(crate) fn n_vectors(&self) -> Result<u64, EngineError> {
         Ok(self.query_row("SELECT count(*) FROM vectors", [], |r| r.get(0))?)

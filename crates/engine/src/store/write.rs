@@ -60,6 +60,8 @@ pub(crate) struct Fate {
     /// File and line of the first record of the paper, where it has others.
     pub(crate) with: Option<(String, u64)>,
     pub(crate) clash: Option<Clash>,
+    /// Whether the paper had been dropped, and was brought back.
+    pub(crate) is_restored: bool,
 }
 
 /// What a commit did with a record.
@@ -334,7 +336,7 @@ impl Commit<'_> {
             _ => Outcome::Unchanged,
         };
         let Prepared { id, clash, .. } = prepared;
-        Ok(Committed::Done(Fate { outcome, id: id.into(), with, clash }))
+        Ok(Committed::Done(Fate { outcome, id: id.into(), with, clash, is_restored }))
     }
 
     /// Removes records of a paper; says whether it has gone with them. `Err` is the text whose vector is missing, with

@@ -5,7 +5,7 @@ use rusqlite::Connection;
 use serde_json::Value;
 
 use super::super::DELETED;
-use super::super::compose::{are_clearly_two, are_nearly_alike};
+use super::super::compose::{are_clearly_two, are_nearly_alike, share_an_author};
 use super::super::records::{self, Held};
 use super::{Clash, Incoming, Meant, Session, id_of, stored};
 use crate::error::EngineError;
@@ -30,10 +30,15 @@ pub(super) fn resolve(
     };
     let is_whole = session.policy.whole && *identity == Identity::Named;
     if is_whole {
-        return match named_row(connection, &paper.id)? {
-            Some(row) => found(Meant::Replaces { row }, &paper.id, None),
-            None => found(Meant::New, &paper.id, None),
+        let Some(row) = named_row(connection, &paper.id)? else {
+            return found(Meant::New, &paper.id, None);
         };
+        let ends = records::ends(connection, row)?;
+        let repeated = ends.map(|(_, last)| last).filter(|last| {
+            session.seen.contains(&last.record) && last.hash.as_slice() == incoming.hash().as_slice()
+        });
+        let meant = repeated.map_or(Meant::Replaces { row }, Meant::Repeat);
+        return found(meant, &paper.id, None);
     }
     let source = session.numbers.source(connection, incoming.source())?;
     if let Some(source) = source {
@@ -176,19 +181,34 @@ fn is_content_id(id: &str) -> bool {
 
 /// The row of a store before version 3 that the record made.
 fn legacy_row(connection: &Connection, record: &Record) -> Result<Option<u32>, EngineError> {
-    let Some((row, deleted)) = records::row_of(connection, record.legacy_id().as_str())? else {
-        return Ok(None);
-    };
-    if deleted == DELETED || records::ends(connection, row)?.is_some() {
-        return Ok(None);
+    for id in record.legacy_ids() {
+        let Some((row, deleted)) = records::row_of(connection, id.as_str())? else { continue };
+        if deleted == DELETED || records::ends(connection, row)?.is_some() {
+            continue;
+        }
+        let before = stored(connection, row)?;
+        if is_legacy_of(&before, record) {
+            return Ok(Some(row));
+        }
     }
-    // Such stores had chapters under their book's DOI, each in the place of the one before.
-    let before = stored(connection, row)?;
-    let is_same = match (&before.title, &record.paper.title) {
+    Ok(None)
+}
+
+/// Whether a record made a paper that had its id. Such stores had chapters under their book's DOI, each in the place of
+/// the one before, so that a title must be alike; but an entry may have got another title, and is known by its key then.
+fn is_legacy_of(before: &Paper, record: &Record) -> bool {
+    let now = &record.paper;
+    let is_alike = match (&before.title, &now.title) {
         (Some(before), Some(now)) => are_nearly_alike(before, now),
         _ => true,
     };
-    Ok(is_same.then_some(row))
+    let has_its_key = || {
+        let key = before.extra.get("citation_key").and_then(Value::as_str);
+        key.is_some() && key == record.key.as_deref()
+    };
+    let may_be_its_authors =
+        || before.authors.is_empty() || now.authors.is_empty() || share_an_author(before, now);
+    is_alike || (has_its_key() && may_be_its_authors())
 }
 
 /// A paper of an earlier store as it would be read today: much of what is a field now was in `extra` then.
