@@ -195,7 +195,7 @@ fn a_store_comes_out_in_every_format_and_goes_in_again() {
     assert_eq!(n_papers("/v1/export?has_abstract=True"), 2);
     assert_eq!(n_papers("/v1/export?categories=nothing&categories=tides"), 1);
     let twice = server.post("/v1/export", "application/json", r#"{"filter": {"must": [], "must": []}}"#);
-    assert_eq!(twice.status, 400);
+    assert_eq!(twice.status, 422);
 }
 
 #[test]

@@ -17,6 +17,10 @@ pub(super) struct Said {
     pub(super) key: Option<&'static str>,
 }
 
+/// An abstract as long as those of Daily Papers are.
+const LONG: &str = "Tides turn twice a day, and so do the boats that are moored at the mouth of the river. We follow them for a \
+                    year and give a model of their turning, which no one had asked for before this work.";
+
 /// A format of files.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Layout {
@@ -90,13 +94,16 @@ impl Layout {
         }
         let has_volume = !matches!(self, Self::OaiXml | Self::PubmedText | Self::Ovid);
         said.volume = said.volume.filter(|_| has_volume);
-        let needs_title = matches!(self, Self::PubmedText | Self::Ovid | Self::DailyPapers);
+        // An answer wraps records, which are told from other objects by their titles.
+        let needs_title = matches!(self, Self::PubmedText | Self::Ovid | Self::DailyPapers | Self::Crossref);
         let says_something = said.title.is_some() || said.doi.is_some() || !said.authors.is_empty();
         if needs_title || !says_something {
             said.title = said.title.or(Some("Editorial"));
         }
-        if matches!(self, Self::PubmedText | Self::DailyPapers) {
-            // Else the next title would pass for it.
+        // Without one, or with a short one, what follows would pass for it.
+        if self == Self::DailyPapers {
+            said.abstract_text = Some(LONG);
+        } else if self == Self::PubmedText {
             said.abstract_text = said.abstract_text.or(Some("On tides at quays."));
         }
         said
@@ -311,7 +318,7 @@ fn pubmed_text(said: &Said, n: usize) -> String {
     let year = said.year.map_or_else(String::new, |year| format!(" {year};"));
     let doi = said.doi.map_or_else(String::new, |doi| format!("DOI: {doi}\n"));
     format!(
-        "{n}. J Quays.{year}\n\n{}.\n\n{authors}{}\n\n{doi}PMID: {}\n",
+        "{n}. J Quays.{year}\n\n{}\n\n{authors}{}\n\n{doi}PMID: {}\n",
         said.title.unwrap_or_default(),
         said.abstract_text.unwrap_or_default(),
         said.pmid.unwrap_or_default()

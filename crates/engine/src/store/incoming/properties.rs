@@ -56,11 +56,20 @@ fn named(files: &[(Layout, Vec<Said>)]) -> Vec<(String, String)> {
         .collect()
 }
 
-/// PubMed's abstracts as text have initials.
+/// Whether a paper has these authors: formats with family names first may keep them so, and PubMed's abstracts as text have
+/// initials.
 fn have_names(layout: Layout, authors: &[String], said: &[&str]) -> bool {
+    let words = |name: &str| {
+        let mut words: Vec<String> =
+            name.split([' ', ',']).filter(|word| !word.is_empty()).map(str::to_owned).collect();
+        words.sort();
+        words
+    };
     let is_same = |(author, said): (&String, &&str)| match layout {
-        Layout::PubmedText => author.split(' ').any(|word| said.split(' ').next_back() == Some(word)),
-        _ => author == said,
+        Layout::PubmedText => {
+            said.split(' ').next_back().is_some_and(|family| words(author).contains(&family.to_owned()))
+        }
+        _ => words(author) == words(said),
     };
     authors.len() == said.len() && authors.iter().zip(said).all(is_same)
 }
