@@ -30,6 +30,7 @@ mod mcp;
 mod metrics;
 mod one_box;
 mod page;
+mod parameters;
 mod resources;
 mod reviewing;
 mod round_trips;

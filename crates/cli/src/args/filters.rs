@@ -1,6 +1,7 @@
 //! Arguments that say which papers fit.
 
 use clap::Args as ClapArgs;
+use cognate_engine::{DateRange, EngineError};
 use cognate_wire::{ConditionParams, OneOrMany};
 use serde_json::Value;
 
@@ -23,7 +24,7 @@ pub(crate) struct ConditionArgs {
     #[arg(long, value_name = "YEARS", allow_hyphen_values = true)]
     pub(crate) year: Option<String>,
     /// Days, months or years, such as 2019-03:2020-06
-    #[arg(long, value_name = "DATES")]
+    #[arg(long, value_name = "DATES", value_parser = checked_dates)]
     pub(crate) date: Option<String>,
     /// Categories with commas, of which one must fit; cs covers cs.CL; one with a comma of its own in quotes
     #[arg(long, value_name = "NAMES")]
@@ -40,6 +41,15 @@ pub(crate) struct ConditionArgs {
     /// A filter in JSON: {"must": […], "should": […], "must_not": […]}
     #[arg(long, value_name = "JSON")]
     pub(crate) filter: Option<String>,
+}
+
+/// Dates as filters take them. What is wrong with them is said of the flag, which has another name than the parameter.
+fn checked_dates(text: &str) -> Result<String, String> {
+    match text.parse::<DateRange>() {
+        Ok(_) => Ok(text.to_owned()),
+        Err(EngineError::InvalidRequest { expected, .. }) => Err(format!("expected {expected}")),
+        Err(error) => Err(error.to_string()),
+    }
 }
 
 impl From<ConditionArgs> for ConditionParams {
