@@ -125,3 +125,44 @@ fn another_model_is_refused_until_the_papers_are_embedded_anew() {
     assert_eq!(answer["meta"]["model"], "all-MiniLM-L6-v2");
     assert_eq!(ids(&answer)[0], "a");
 }
+
+#[test]
+fn a_store_remembers_the_dimensions_and_prefixes_of_its_model() {
+    let cognate = Cognate::new();
+    let file = cognate
+        .file("papers.jsonl", "{\"id\": \"a\", \"title\": \"Bats\"}\n{\"id\": \"b\", \"title\": \"Steel\"}");
+    let tiny =
+        |name: &str| root().join("crates/embed/tests/fixtures").join(name).to_str().unwrap().to_owned();
+    let (dense, head) = (tiny("tiny-dense"), tiny("tiny-head"));
+    // What the store records, and what its own processes make of a query.
+    let stored = || {
+        let model: String = rusqlite::Connection::open(cognate.store())
+            .unwrap()
+            .query_row("SELECT value FROM meta WHERE key = 'model'", [], |row| row.get(0))
+            .unwrap();
+        let model: serde_json::Value = serde_json::from_str(&model).unwrap();
+        (model["dim"].as_u64().unwrap(), model["query_prefix"].clone(), model["passage_prefix"].clone())
+    };
+    cognate.json(&["--model", &dense, "--dim", "20", "index", &file]);
+    assert_eq!(stored(), (20, "search the passage for: ".into(), "".into()));
+    // Nothing has to be named again, and the same named again is the same.
+    for again in [&["search", "bats"][..], &["--dim", "20", "search", "bats"]] {
+        let arguments = [&["--model", &dense], again].concat();
+        assert_eq!(ids(&cognate.json(&arguments)).len(), 2);
+    }
+    let message = cognate.failure(&["--model", &dense, "--dim", "21", "search", "bats"], 2);
+    assert!(message.contains("21 dimensions") && message.contains("reembed"), "{message}");
+    let message = cognate.failure(&["--model", &dense, "--dim", "49", "reembed"], 1);
+    assert!(message.contains("1 to 48 dimensions"), "{message}");
+
+    cognate.json(&["--model", &dense, "--dim", "48", "reembed"]);
+    assert_eq!(stored().0, 48);
+    // Another model has its own dimensions and prefixes.
+    cognate.json(&["--model", &head, "reembed"]);
+    assert_eq!(stored(), (24, "query: ".into(), "passage: ".into()));
+    assert_eq!(ids(&cognate.json(&["--model", &head, "search", "bats"])).len(), 2);
+    // The same model embedded anew keeps what it was told.
+    cognate.json(&["--model", &head, "--dim", "7", "--query-prefix", "", "reembed"]);
+    cognate.json(&["--model", &head, "--precision", "f32", "reembed"]);
+    assert_eq!(stored(), (7, "".into(), "passage: ".into()));
+}

@@ -48,6 +48,9 @@ pub(crate) struct Args {
     /// Text put before every paper, in place of the model's own
     #[arg(long, global = true, value_name = "TEXT", env = "COGNATE_PASSAGE_PREFIX", hide_env_values = true)]
     pub(crate) passage_prefix: Option<String>,
+    /// Components kept of a vector, for models that were trained to be cut [default: the data folder's own, else all]
+    #[arg(long, global = true, value_name = "N", env = "COGNATE_DIM", hide_env_values = true)]
+    pub(crate) dim: Option<usize>,
     /// Configuration file [default: ./cognate.toml, else cognate/config.toml in the user's configuration folder]
     #[arg(long, global = true, value_name = "FILE", env = "COGNATE_CONFIG", hide_env_values = true)]
     pub(crate) config: Option<PathBuf>,

@@ -32,6 +32,7 @@ struct Raw {
     precision: Option<Precision>,
     query_prefix: Option<String>,
     passage_prefix: Option<String>,
+    dim: Option<usize>,
     bind: Option<SocketAddr>,
     #[serde(default)]
     allow_remote: bool,
@@ -96,6 +97,7 @@ impl Config {
                 precision: args.precision.or(raw.precision),
                 query_prefix: args.query_prefix.clone().or(raw.query_prefix),
                 passage_prefix: args.passage_prefix.clone().or(raw.passage_prefix),
+                dim: args.dim.or(raw.dim),
             },
             bind: raw.bind.unwrap_or(DEFAULT_BIND),
             allow_remote: raw.allow_remote,

@@ -19,7 +19,7 @@ impl CandleBert {
     pub(crate) fn load(folder: &ModelFolder, config: &ModelConfig) -> Result<Self, EmbedError> {
         let (tensors, _) = open(folder, config)?;
         let model = BertModel::load(tensors, &candle_config(&config.bert))
-            .map_err(|source| unusable(folder, config, source))?;
+            .map_err(|source| unusable(folder, &config.weights_path, source))?;
         Ok(Self { model, pooling: config.pooling, hidden_size: config.bert.hidden_size })
     }
 

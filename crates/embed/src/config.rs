@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use crate::head::{DenseShape, HeadModule};
 use crate::manifest::stays_inside;
 use crate::{EmbedError, ModelFolder};
 
@@ -47,11 +48,16 @@ pub(crate) struct BertShape {
 pub(crate) struct ModelConfig {
     pub(crate) bert: BertShape,
     pub(crate) pooling: Pooling,
+    /// What comes after pooling.
+    pub(crate) head: Vec<HeadModule>,
+    /// Components of what the last module gives.
+    pub(crate) full_dim: usize,
     /// Texts are cut to this many tokens, special ones included. At most `bert.max_positions`.
     pub(crate) max_tokens: usize,
     /// Lowercase texts before they reach the tokenizer.
     pub(crate) lowercase: bool,
-    /// Prefixes that the folder's own `prompts` name; never empty.
+    /// Prefixes by the folder's own `prompts`. Empty only where the folder means it: it names a default prompt, which
+    /// this side does without.
     pub(crate) query_prompt: Option<String>,
     pub(crate) passage_prompt: Option<String>,
     /// False when a prefix should not count for pooling, which is not supported.
@@ -70,16 +76,32 @@ impl ModelConfig {
         let bert = read_bert(folder, &config_path)?;
         let (pooling, pools_prefix) = read_pooling(folder, &modules.pooling, bert.hidden_size)?;
         let (max_tokens, lowercase) = read_lengths(folder, &modules, bert.max_positions)?;
-        let prompts = read_json_if_present::<PromptsJson>(folder, "config_sentence_transformers.json")?
-            .unwrap_or_default()
-            .prompts;
+        let (head, full_dim) = modules.read_head(folder, bert.hidden_size)?;
+        let PromptsJson { prompts, default_prompt_name } =
+            read_json_if_present(folder, PROMPTS_PATH)?.unwrap_or_default();
+        let default_prompt = match &default_prompt_name {
+            None => None,
+            Some(name) => match prompts.get(name) {
+                Some(prompt) => prompt.clone(),
+                None => {
+                    let expected = "a default_prompt_name that is among the prompts".to_owned();
+                    return Err(inconsistent(folder, PROMPTS_PATH, expected, format!("{name:?}")));
+                }
+            },
+        };
+        // As encode_query and encode_document choose: the first of these names, else the default.
         let prompt = |names: &[&str]| {
-            let mut found = names.iter().filter_map(|&name| prompts.get(name).cloned().flatten());
-            found.find(|prompt| !prompt.is_empty())
+            let named = names.iter().find_map(|&name| prompts.get(name).cloned().flatten());
+            let chosen = named.or_else(|| default_prompt.clone());
+            // sentence-transformers writes empty prompts into every folder that it saves: they say nothing, unless
+            // there is a default to be kept from.
+            chosen.filter(|prompt| !prompt.is_empty() || default_prompt_name.is_some())
         };
         Ok(Self {
             bert,
             pooling,
+            head,
+            full_dim,
             max_tokens,
             lowercase,
             query_prompt: prompt(&["query"]),
@@ -98,6 +120,8 @@ struct Modules {
     transformer: String,
     /// Path of the pooling module's configuration.
     pooling: String,
+    /// Folders of the modules after it; `None` for Normalize, which has nothing to read.
+    head: Vec<Option<String>>,
 }
 
 #[derive(Deserialize)]
@@ -121,28 +145,57 @@ impl Modules {
             let expected = "paths of modules inside the model's folder".to_owned();
             return Err(inconsistent(folder, PATH, expected, format!("{:?}", module.path)));
         }
-        match classes.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
-            ["Transformer", "Pooling"] | ["Transformer", "Pooling", "Normalize"] => {
-                let join = |dir: &str, file: &str| {
-                    if dir.is_empty() { file.to_owned() } else { format!("{dir}/{file}") }
-                };
-                Ok(Self {
-                    transformer: modules[0].path.clone(),
-                    pooling: join(&modules[1].path, "config.json"),
-                })
-            }
-            _ => Err(EmbedError::Unsupported {
-                path: folder.dir().join(PATH),
-                field: "the list of modules",
-                found: if classes.is_empty() { "empty".to_owned() } else { classes.join(", ") },
-                supported: "Transformer, Pooling and an optional Normalize",
-            }),
+        let unsupported = || EmbedError::Unsupported {
+            path: folder.dir().join(PATH),
+            field: "the list of modules",
+            found: if classes.is_empty() { "empty".to_owned() } else { classes.join(", ") },
+            supported: "Transformer, Pooling, and then any of Dense and Normalize",
+        };
+        let [transformer, pooling, rest @ ..] = modules.as_slice() else { return Err(unsupported()) };
+        if classes[..2] != ["Transformer", "Pooling"] {
+            return Err(unsupported());
         }
+        let head = rest.iter().zip(&classes[2..]).map(|(module, class)| match class.as_str() {
+            "Normalize" => Ok(None),
+            "Dense" => Ok(Some(module.path.clone())),
+            _ => Err(unsupported()),
+        });
+        Ok(Self {
+            transformer: transformer.path.clone(),
+            pooling: join(&pooling.path, "config.json"),
+            head: head.collect::<Result<_, _>>()?,
+        })
+    }
+
+    /// What comes after pooling, and how many components it gives.
+    fn read_head(
+        &self,
+        folder: &ModelFolder,
+        hidden_size: usize,
+    ) -> Result<(Vec<HeadModule>, usize), EmbedError> {
+        let mut dim = hidden_size;
+        let mut head = Vec::with_capacity(self.head.len());
+        for module in &self.head {
+            head.push(match module {
+                None => HeadModule::Normalize,
+                Some(module) => {
+                    let shape = DenseShape::read(folder, module, dim)?;
+                    dim = shape.n_out();
+                    HeadModule::Dense(shape)
+                }
+            });
+        }
+        Ok((head, dim))
     }
 
     fn inside_transformer(&self, file: &str) -> String {
-        if self.transformer.is_empty() { file.to_owned() } else { format!("{}/{file}", self.transformer) }
+        join(&self.transformer, file)
     }
+}
+
+/// The path of a file in a folder inside the model's, often the model's own.
+pub(crate) fn join(dir: &str, file: &str) -> String {
+    if dir.is_empty() { file.to_owned() } else { format!("{dir}/{file}") }
 }
 
 #[derive(Deserialize)]
@@ -335,10 +388,13 @@ struct TokenizerConfigJson {
     model_max_length: Option<f64>,
 }
 
+const PROMPTS_PATH: &str = "config_sentence_transformers.json";
+
 #[derive(Deserialize, Default)]
 struct PromptsJson {
     #[serde(default)]
     prompts: BTreeMap<String, Option<String>>,
+    default_prompt_name: Option<String>,
 }
 
 /// `max_tokens` and `lowercase`. Where the folder names no `max_seq_length`, the limit is what
@@ -368,7 +424,7 @@ fn read_lengths(
     Ok((max_tokens, json.do_lower_case))
 }
 
-fn read_json<T: DeserializeOwned>(folder: &ModelFolder, path: &str) -> Result<T, EmbedError> {
+pub(crate) fn read_json<T: DeserializeOwned>(folder: &ModelFolder, path: &str) -> Result<T, EmbedError> {
     parse(folder, path, &folder.read(path)?.bytes)
 }
 

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::cmp::Reverse;
 use std::fmt;
+use std::path::PathBuf;
 
 use cognate_vector::UnitVector;
 use rayon::prelude::*;
@@ -11,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::batch::{chunk_budget, chunks};
 use crate::bert::Bert;
 use crate::config::{ModelConfig, Pooling};
+use crate::head::Head;
 use crate::kernel::Kernel;
 use crate::tokenize::{SpecialTokens, TextTokenizer, Token};
 use crate::{EmbedError, ModelFolder, ModelManifest, Precision};
@@ -25,7 +27,9 @@ pub struct ModelIdentity {
     pub name: String,
     /// SHA-256 of `model.safetensors`, 64 lowercase hex digits.
     pub weights_sha256: String,
-    /// Number of components of a vector.
+    /// The same of the further layers after pooling, their kinds and weights; empty where there are none.
+    pub head_sha256: String,
+    /// Number of components of a vector: what the model gives, or the first of these where fewer were asked for.
     pub dim: usize,
     /// The arithmetic of the forward pass.
     pub precision: Precision,
@@ -48,6 +52,8 @@ pub struct EncoderOptions {
     pub query_prefix: Option<String>,
     /// The same for passages.
     pub passage_prefix: Option<String>,
+    /// Keep only this many components, the first, instead of all: for models that were trained for it (Matryoshka).
+    pub dim: Option<usize>,
 }
 
 /// A loaded model. Immutable, and the same for any number of threads at once: share it in an `Arc`.
@@ -55,6 +61,10 @@ pub struct Encoder {
     identity: ModelIdentity,
     tokenizer: TextTokenizer,
     bert: Bert,
+    head: Head,
+    config: ModelConfig,
+    /// The model's folder, which errors name.
+    dir: PathBuf,
 }
 
 impl fmt::Debug for Encoder {
@@ -67,8 +77,8 @@ impl Encoder {
     /// Reads a sentence-transformers folder as published, and checks every file that it reads against the
     /// manifest beside the folder, if there is one.
     ///
-    /// Supported is the BERT family (`model_type` `bert`, absolute positions) with mean or CLS pooling and
-    /// weights in any floating-point type.
+    /// Supported is the BERT family (`model_type` `bert`, absolute positions) with mean or CLS pooling, then any of
+    /// sentence-transformers' Dense and Normalize, and weights in any floating-point type.
     ///
     /// It computes with the best instructions that this machine has; the environment variable
     /// `COGNATE_KERNEL` (`avx512`, `avxvnni`, `avx2` or `portable`) takes others, to compare them.
@@ -89,35 +99,56 @@ impl Encoder {
         let config = ModelConfig::read(folder)?;
         let tokenizer = TextTokenizer::load(folder, &config)?;
         let (bert, weights_sha256) = Bert::load(folder, &config, (options.precision, kernel))?;
+        let (head, head_sha256) = Head::load(folder, &config.head)?;
+        let prefix = |prompt: &Option<String>, default: fn(&ModelManifest) -> &String| {
+            prompt.as_ref().or(folder.manifest().map(default)).cloned().unwrap_or_default()
+        };
+        let identity = ModelIdentity {
+            name: folder.name().to_owned(),
+            weights_sha256,
+            head_sha256,
+            dim: config.full_dim,
+            precision: options.precision,
+            max_tokens: config.max_tokens,
+            pooling: config.pooling,
+            query_prefix: prefix(&config.query_prompt, |m| &m.query_prefix),
+            passage_prefix: prefix(&config.passage_prompt, |m| &m.passage_prefix),
+        };
+        Self { identity, tokenizer, bert, head, config, dir: folder.dir().to_owned() }.with_options(options)
+    }
 
-        let manifest = folder.manifest();
-        let prefix =
-            |option: &Option<String>, prompt: &Option<String>, default: fn(&ModelManifest) -> &String| {
-                let chosen = option.as_ref().or(prompt.as_ref()).or(manifest.map(default));
-                chosen.cloned().unwrap_or_default()
-            };
-        let query_prefix = prefix(&options.query_prefix, &config.query_prompt, |m| &m.query_prefix);
-        let passage_prefix = prefix(&options.passage_prefix, &config.passage_prompt, |m| &m.passage_prefix);
-        let has_prefix = !query_prefix.is_empty() || !passage_prefix.is_empty();
-        if has_prefix && !config.pools_prefix {
+    /// The same model with other prefixes and another number of components, where `options` name any. Its precision
+    /// stays what it was loaded in.
+    ///
+    /// # Errors
+    /// [`EmbedError::Dim`] for more components than the model gives, and [`EmbedError::Unsupported`] for a prefix that
+    /// its pooling would leave out.
+    pub fn with_options(mut self, options: &EncoderOptions) -> Result<Self, EmbedError> {
+        let identity = &mut self.identity;
+        let choose = |own: &mut String, option: &Option<String>| {
+            if let Some(prefix) = option {
+                own.clone_from(prefix);
+            }
+        };
+        choose(&mut identity.query_prefix, &options.query_prefix);
+        choose(&mut identity.passage_prefix, &options.passage_prefix);
+        let has_prefix = !identity.query_prefix.is_empty() || !identity.passage_prefix.is_empty();
+        if has_prefix && !self.config.pools_prefix {
             return Err(EmbedError::Unsupported {
-                path: folder.dir().join(&config.pooling_path),
+                path: self.dir.join(&self.config.pooling_path),
                 field: "include_prompt",
                 found: "false".to_owned(),
                 supported: "true, or no query and passage prefix",
             });
         }
-        let identity = ModelIdentity {
-            name: folder.name().to_owned(),
-            weights_sha256,
-            dim: config.bert.hidden_size,
-            precision: options.precision,
-            max_tokens: config.max_tokens,
-            pooling: config.pooling,
-            query_prefix,
-            passage_prefix,
-        };
-        Ok(Self { identity, tokenizer, bert })
+        if let Some(dim) = options.dim {
+            let full = self.config.full_dim;
+            if !(1..=full).contains(&dim) {
+                return Err(EmbedError::Dim { model: identity.name.clone(), full, found: dim });
+            }
+            identity.dim = dim;
+        }
+        Ok(self)
     }
 
     /// What the vectors of this encoder depend on beside the text.
@@ -168,8 +199,8 @@ impl Encoder {
         // A lone query pays for no other thread.
         if let [text] = texts {
             let ids = self.tokenize(prefix, (0, text))?;
-            let components = self.bert.forward(&[&ids]).swap_remove(0);
-            return Ok(vec![unit(0, components)?]);
+            let pooled = self.bert.forward(&[&ids]).swap_remove(0);
+            return Ok(vec![self.unit(0, pooled)?]);
         }
         let mut windows = texts.chunks(WINDOW).enumerate().map(|(number, texts)| (number * WINDOW, texts));
         let mut vectors = Vec::with_capacity(texts.len());
@@ -229,15 +260,18 @@ impl Encoder {
                 let texts: Vec<&[u32]> = rows.iter().map(|&row| tokens[row].as_slice()).collect();
                 let pooled = self.bert.forward(&texts);
                 let units = rows.iter().zip(pooled);
-                units.map(|(&row, components)| Ok((row, unit(start + row, components)?))).collect()
+                units.map(|(&row, pooled)| Ok((row, self.unit(start + row, pooled)?))).collect()
             })
             .collect::<Result<Vec<Vec<(usize, UnitVector)>>, EmbedError>>()?;
         let mut computed: Vec<(usize, UnitVector)> = computed.into_iter().flatten().collect();
         computed.sort_unstable_by_key(|&(row, _)| row);
         Ok(computed.into_iter().map(|(_, vector)| vector).collect())
     }
-}
 
-fn unit(position: usize, components: Vec<f32>) -> Result<UnitVector, EmbedError> {
-    UnitVector::normalize(components).map_err(|source| EmbedError::NoDirection { position, source })
+    /// From a pooled vector to the one of the text.
+    fn unit(&self, position: usize, pooled: Vec<f32>) -> Result<UnitVector, EmbedError> {
+        let mut components = self.head.apply(pooled);
+        components.truncate(self.identity.dim);
+        UnitVector::normalize(components).map_err(|source| EmbedError::NoDirection { position, source })
+    }
 }

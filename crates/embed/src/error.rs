@@ -8,7 +8,8 @@ use cognate_vector::VectorError;
 /// Why a model could not be found, read or used.
 ///
 /// Only [`ModelNotFound`](Self::ModelNotFound), [`Unsupported`](Self::Unsupported),
-/// [`Precision`](Self::Precision) and [`Kernel`](Self::Kernel) can be the caller's choice; the others are faults of the model's files or of this machine. No text is refused: an empty one,
+/// [`Dim`](Self::Dim), [`Precision`](Self::Precision) and [`Kernel`](Self::Kernel) can be the caller's choice; the
+/// others are faults of the model's files or of this machine. No text is refused: an empty one,
 /// or one of any length, has a vector.
 #[derive(Debug, thiserror::Error)]
 pub enum EmbedError {
@@ -143,6 +144,16 @@ pub enum EmbedError {
         position: usize,
         /// The tokenizer library's answer.
         source: Box<dyn Error + Send + Sync>,
+    },
+    /// More components are asked for than the model gives, or none.
+    #[error("expected 1 to {full} dimensions, which is what {model} gives, found {found}")]
+    Dim {
+        /// The model's name.
+        model: String,
+        /// Components of what it gives.
+        full: usize,
+        /// How many were asked for.
+        found: usize,
     },
     /// No precision has that name.
     #[error("expected the precision int8 or f32, found {found:?}")]

@@ -7,6 +7,7 @@
 //! Bytes from a model's folder are never trusted: whatever they hold, the answer is a vector or an
 //! [`EmbedError`] that names the file.
 
+mod activation;
 mod batch;
 mod bert;
 #[cfg(test)]
@@ -16,6 +17,7 @@ mod encoder;
 mod error;
 mod folder;
 mod hash;
+mod head;
 mod kernel;
 mod manifest;
 mod precision;

@@ -7,11 +7,13 @@ use proptest::prelude::*;
 
 use crate::candle_bert::CandleBert;
 use crate::config::ModelConfig;
+use crate::head::Head;
 use crate::kernel::Kernel;
 use crate::tokenize::TextTokenizer;
 use crate::{Encoder, EncoderOptions, ModelFolder, ModelRoots, Precision, UnitVector};
 
-const TINY_MODELS: [&str; 4] = ["tiny-mean", "tiny-cls", "tiny-prompts", "tiny-odd"];
+const TINY_MODELS: [&str; 6] =
+    ["tiny-mean", "tiny-cls", "tiny-prompts", "tiny-odd", "tiny-dense", "tiny-head"];
 
 const WORDS: [&str; 16] = [
     "quantum", "field", "theory", "of", "galaxies", "7", "we", "propose", "learning", "$x_{i}$", "the",
@@ -64,9 +66,10 @@ fn candle(folder: &ModelFolder, texts: &[&str]) -> Vec<UnitVector> {
     let config = ModelConfig::read(folder).unwrap();
     let tokenizer = TextTokenizer::load(folder, &config).unwrap();
     let bert = CandleBert::load(folder, &config).unwrap();
+    let (head, _) = Head::load(folder, &config.head).unwrap();
     let embed = |text: &&str| {
         let ids = tokenizer.encode(text).unwrap();
-        UnitVector::normalize(bert.forward(&[&ids]).unwrap().swap_remove(0)).unwrap()
+        UnitVector::normalize(head.apply(bert.forward(&[&ids]).unwrap().swap_remove(0))).unwrap()
     };
     texts.iter().map(embed).collect()
 }

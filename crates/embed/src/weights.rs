@@ -17,12 +17,11 @@ use crate::{EmbedError, ModelFolder, Precision};
 /// fit 32 bits.
 const MAX_INT8_INPUTS: usize = (i32::MAX / (255 * 127)) as usize / LANES * LANES;
 
-/// The tensors of a folder's `model.safetensors`, in f32 whatever they were published in, and its SHA-256.
-pub(crate) fn open(
+/// The tensors of a file of weights, in f32 whatever they were published in, and its SHA-256.
+pub(crate) fn open_tensors(
     folder: &ModelFolder,
-    config: &ModelConfig,
+    path: &str,
 ) -> Result<(VarBuilder<'static>, String), EmbedError> {
-    let path = &config.weights_path;
     let file = match folder.read(path) {
         Err(EmbedError::Missing { path, .. }) if path.with_file_name("pytorch_model.bin").is_file() => {
             return Err(EmbedError::Unsupported {
@@ -37,7 +36,17 @@ pub(crate) fn open(
     // Read once and hashed as read; a memory map would save 90 MB for the moment of loading, and
     // would need `unsafe` and a file that nobody writes to meanwhile.
     let tensors = VarBuilder::from_buffered_safetensors(file.bytes, DType::F32, &Device::Cpu)
-        .map_err(|source| unusable(folder, config, source))?;
+        .map_err(|source| unusable(folder, path, source))?;
+    Ok((tensors, file.sha256))
+}
+
+/// The tensors of the BERT itself.
+pub(crate) fn open(
+    folder: &ModelFolder,
+    config: &ModelConfig,
+) -> Result<(VarBuilder<'static>, String), EmbedError> {
+    let path = &config.weights_path;
+    let (tensors, sha256) = open_tensors(folder, path)?;
     // A whole BertForMaskedLM or the like has its BertModel under this name.
     let tensors = if tensors.contains_tensor("bert.embeddings.word_embeddings.weight") {
         tensors.pp("bert")
@@ -49,16 +58,32 @@ pub(crate) fn open(
         let expected = format!("{} layers, as in config.json", config.bert.n_layers);
         return Err(inconsistent(folder, path, expected, format!("more: {beyond}")));
     }
-    Ok((tensors, file.sha256))
+    Ok((tensors, sha256))
 }
 
 /// The error for weights that candle cannot read.
-pub(crate) fn unusable(folder: &ModelFolder, config: &ModelConfig, source: candle_core::Error) -> EmbedError {
-    EmbedError::Weights {
-        path: folder.dir().join(&config.weights_path),
-        repair: folder.repair(),
-        source: Box::new(source),
+pub(crate) fn unusable(folder: &ModelFolder, path: &str, source: candle_core::Error) -> EmbedError {
+    EmbedError::Weights { path: folder.dir().join(path), repair: folder.repair(), source: Box::new(source) }
+}
+
+/// A tensor of this shape, all of it finite, of the file of weights at a path.
+pub(crate) fn numbers(
+    (folder, path): (&ModelFolder, &str),
+    tensors: &VarBuilder<'_>,
+    shape: impl Into<Shape>,
+    name: &str,
+) -> Result<Vec<f32>, EmbedError> {
+    let numbers = tensors
+        .get(shape.into(), name)
+        .and_then(|tensor: Tensor| tensor.flatten_all()?.to_vec1::<f32>())
+        .map_err(|source| unusable(folder, path, source))?;
+    if let Some(position) = numbers.iter().position(|x| !x.is_finite()) {
+        let tensor = format!("{}.{name}", tensors.prefix());
+        let expected = format!("finite numbers in the tensor {tensor}");
+        let found = format!("{} at position {position}", numbers[position]);
+        return Err(inconsistent(folder, path, expected, found));
     }
+    Ok(numbers)
 }
 
 impl Bert {
@@ -168,17 +193,7 @@ impl Reader<'_> {
         shape: impl Into<Shape>,
         name: &str,
     ) -> Result<Vec<f32>, EmbedError> {
-        let numbers = tensors
-            .get(shape.into(), name)
-            .and_then(|tensor: Tensor| tensor.flatten_all()?.to_vec1::<f32>())
-            .map_err(|source| unusable(self.folder, self.config, source))?;
-        if let Some(position) = numbers.iter().position(|x| !x.is_finite()) {
-            let tensor = format!("{}.{name}", tensors.prefix());
-            let expected = format!("finite numbers in the tensor {tensor}");
-            let found = format!("{} at position {position}", numbers[position]);
-            return Err(inconsistent(self.folder, &self.config.weights_path, expected, found));
-        }
-        Ok(numbers)
+        numbers((self.folder, &self.config.weights_path), tensors, shape, name)
     }
 
     fn norm(&self, tensors: &VarBuilder<'_>) -> Result<Norm, EmbedError> {

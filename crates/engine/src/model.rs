@@ -22,6 +22,8 @@ pub struct ModelChoice {
     pub query_prefix: Option<String>,
     /// Put before every paper's text; else as in the store, else as the model has it.
     pub passage_prefix: Option<String>,
+    /// Components of a vector that are kept; else as in the store, else all.
+    pub dim: Option<usize>,
 }
 
 impl ModelChoice {
@@ -31,14 +33,12 @@ impl ModelChoice {
         self.name.as_deref().or(stored.map(|stored| stored.name.as_str())).unwrap_or(DEFAULT_MODEL)
     }
 
-    /// Loads the model, for a store whose vectors are by `stored`.
+    /// Loads the model, for a store whose vectors are by `stored`. What is left open follows the store only where the
+    /// store's model is this one: another has prefixes and dimensions of its own.
     ///
     /// # Errors
     /// [`EngineError::Embed`] if it cannot be found or read.
     pub fn load(&self, stored: Option<&StoredModel>) -> Result<Encoder, EngineError> {
-        let follow = |own: &Option<String>, of: fn(&StoredModel) -> &String| {
-            own.clone().or_else(|| stored.map(|stored| of(stored).clone()))
-        };
         let precision = match (self.precision, stored) {
             (Some(precision), _) => precision,
             (None, Some(stored)) => stored.precision.parse()?,
@@ -46,11 +46,24 @@ impl ModelChoice {
         };
         let options = EncoderOptions {
             precision,
-            query_prefix: follow(&self.query_prefix, |stored| &stored.query_prefix),
-            passage_prefix: follow(&self.passage_prefix, |stored| &stored.passage_prefix),
+            query_prefix: self.query_prefix.clone(),
+            passage_prefix: self.passage_prefix.clone(),
+            dim: self.dim,
         };
         let folder = ModelFolder::locate(self.name_for(stored), &self.roots)?;
-        Ok(Encoder::load(&folder, &options)?)
+        let encoder = Encoder::load(&folder, &options)?;
+        match stored.filter(|stored| stored.has_weights_of(encoder.identity())) {
+            None => Ok(encoder),
+            Some(stored) => {
+                let EncoderOptions { precision, query_prefix, passage_prefix, dim } = options;
+                Ok(encoder.with_options(&EncoderOptions {
+                    precision,
+                    query_prefix: query_prefix.or_else(|| Some(stored.query_prefix.clone())),
+                    passage_prefix: passage_prefix.or_else(|| Some(stored.passage_prefix.clone())),
+                    dim: dim.or(Some(stored.dim)),
+                })?)
+            }
+        }
     }
 }
 

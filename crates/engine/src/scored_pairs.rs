@@ -159,11 +159,9 @@ impl PairsFile {
     /// The file of a store. `rules` is a number that changes whenever a pair may be scored differently.
     pub(crate) fn of(store: &Store, data_dir: &Path, model: &StoredModel, rules: u64) -> Self {
         let mut hasher = Sha256::new();
-        for part in [store.store_id(), &model.weights_sha256, &model.precision] {
-            hasher.update(part.as_bytes());
-            hasher.update([0]);
-        }
-        hasher.update(model.recipe.to_le_bytes());
+        hasher.update(store.store_id().as_bytes());
+        hasher.update([0]);
+        model.bind(&mut hasher);
         hasher.update(rules.to_le_bytes());
         Self { path: data_dir.join(INDEX_DIR).join(PAIRS_FILE), binding: hasher.finalize().into() }
     }

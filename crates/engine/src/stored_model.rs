@@ -4,6 +4,7 @@ use std::fmt;
 
 use cognate_embed::{ModelIdentity, Pooling};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 use crate::recipe::RECIPE;
 
@@ -15,6 +16,9 @@ pub struct StoredModel {
     pub name: String,
     /// SHA-256 of `model.safetensors`, lower-case hex.
     pub weights_sha256: String,
+    /// SHA-256 of the further layers after pooling, lower-case hex; empty where the model has none.
+    #[serde(default)]
+    pub head_sha256: String,
     /// Components of a vector.
     pub dim: usize,
     /// `f32` or `int8`.
@@ -38,6 +42,7 @@ impl StoredModel {
         Self {
             name: identity.name.clone(),
             weights_sha256: identity.weights_sha256.clone(),
+            head_sha256: identity.head_sha256.clone(),
             dim: identity.dim,
             precision: identity.precision.to_string(),
             max_tokens: identity.max_tokens,
@@ -49,6 +54,25 @@ impl StoredModel {
             recipe: RECIPE,
             query_prefix: identity.query_prefix.clone(),
             passage_prefix: identity.passage_prefix.clone(),
+        }
+    }
+
+    /// Whether one of the two is the other's model, whatever they were told about prefixes, dimensions and arithmetic.
+    #[must_use]
+    pub fn has_weights_of(&self, identity: &ModelIdentity) -> bool {
+        self.weights_sha256 == identity.weights_sha256 && self.head_sha256 == identity.head_sha256
+    }
+
+    /// Takes into a hash what tells files that are derived from vectors of this model from those of any other.
+    pub(crate) fn bind(&self, hasher: &mut Sha256) {
+        for part in [&self.weights_sha256, &self.precision] {
+            hasher.update(part.as_bytes());
+            hasher.update([0]);
+        }
+        hasher.update(self.recipe.to_le_bytes());
+        // Nothing where there is nothing to tell, so that files of earlier releases stay good.
+        if !self.head_sha256.is_empty() {
+            hasher.update(self.head_sha256.as_bytes());
         }
     }
 

@@ -16,6 +16,7 @@ pub(crate) fn engine() -> (TempDir, Engine) {
         precision: None,
         query_prefix: None,
         passage_prefix: None,
+        dim: None,
     };
     let engine = Engine::create(EngineOptions {
         data_dir: folder.path().to_owned(),

@@ -128,7 +128,7 @@ pub(crate) fn parse(json: &[u8], repository: &str, address: &str) -> Result<List
                 ));
             }
         };
-        let limit = if name == WEIGHTS { MAX_WEIGHTS } else { MAX_OTHER };
+        let limit = if name.rsplit('/').next() == Some(WEIGHTS) { MAX_WEIGHTS } else { MAX_OTHER };
         if size > limit {
             return Err(untrusted(field("size"), &format!("at most {limit} bytes"), size.to_string()));
         }
@@ -182,8 +182,8 @@ fn without_weights(siblings: &[Sibling]) -> &'static str {
     }
 }
 
-/// Whether a model folder needs the file: see [`ROOT_FILES`], and the `config.json` of the numbered modules
-/// (`1_Pooling/config.json`). Everything else (other formats of the weights, training data, pictures) stays.
+/// Whether a model folder needs the file: see [`ROOT_FILES`], and the configuration and weights of the numbered modules
+/// (`1_Pooling/config.json`, `2_Dense/model.safetensors`). Everything else (other formats of the weights, training data, pictures) stays.
 fn is_needed(path: &str) -> bool {
     match path.split_once('/') {
         None => ROOT_FILES.contains(&path),
@@ -193,7 +193,7 @@ fn is_needed(path: &str) -> bool {
                     |text: &str, class: fn(&u8) -> bool| !text.is_empty() && text.bytes().all(|b| class(&b));
                 is(number, u8::is_ascii_digit) && is(name, u8::is_ascii_alphanumeric)
             });
-            module && file == CONFIG
+            module && [CONFIG, WEIGHTS].contains(&file)
         }
     }
 }

@@ -62,13 +62,23 @@ fn damaged_json_never_panics() {
         never_panics(&model, path, truncated(&whole, (0..whole.len()).step_by(17)));
         never_panics(&model, path, flipped(&whole, 0..whole.len()));
     }
+    let (_scratch, model) = copy_of("tiny-head");
+    for path in ["2_Dense/config.json", "modules.json"] {
+        let whole = std::fs::read(model.join(path)).unwrap();
+        never_panics(&model, path, truncated(&whole, (0..whole.len()).step_by(17)));
+        never_panics(&model, path, flipped(&whole, 0..whole.len()));
+    }
 }
 
 #[test]
 fn damaged_weights_never_panic() {
-    for name in ["tiny-prompts", "tiny-odd"] {
+    for (name, path) in [
+        ("tiny-prompts", "model.safetensors"),
+        ("tiny-odd", "model.safetensors"),
+        ("tiny-head", "2_Dense/model.safetensors"),
+        ("tiny-head", "4_Dense/model.safetensors"),
+    ] {
         let (_scratch, model) = copy_of(name);
-        let path = "model.safetensors";
         let whole = std::fs::read(model.join(path)).unwrap();
         let header = 8 + u64::from_le_bytes(whole[..8].try_into().unwrap()) as usize;
         never_panics(&model, path, flipped(&whole, (0..header).step_by(5)));

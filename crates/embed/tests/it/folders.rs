@@ -39,7 +39,8 @@ fn what_is_not_supported_is_named() {
     let modules = |from: &str, to: &str, expected: &[&str]| {
         refused("modules.json", &edited("modules.json", from, to), expected);
     };
-    modules("models.Normalize", "models.Dense", &["Transformer, Pooling, Dense"]);
+    modules("models.Normalize", "models.LSTM", &["Transformer, Pooling, LSTM", "Dense and Normalize"]);
+    modules("models.Pooling", "models.Dense", &["Transformer, Dense, Normalize"]);
     modules("models.Pooling", "models.WeightedLayerPooling", &["WeightedLayerPooling"]);
     modules(r#""path": """#, r#""path": "../tiny-cls""#, &["inside the model's folder", "../tiny-cls"]);
     refused("modules.json", "[]", &["list of modules is empty"]);
@@ -53,6 +54,64 @@ fn what_is_not_supported_is_named() {
     pooling(r#"{"embedding_dimension": 32, "pooling_mode": "lasttoken"}"#, &["lasttoken"]);
     pooling(r#"{"embedding_dimension": 32, "pooling_mode": ["mean", "weightedmean"]}"#, &["weightedmean"]);
     pooling(r#"{"embedding_dimension": 32}"#, &["pooling mode is none"]);
+}
+
+/// Changes `tiny-dense`'s layer and expects an error that says all of `expected`.
+fn refused_layer(from: &str, to: &str, expected: &[&str]) {
+    let (_scratch, model) = copy_of("tiny-dense");
+    let path = model.join("2_Dense/config.json");
+    let text = std::fs::read_to_string(&path).unwrap();
+    assert!(text.contains(from), "{text}");
+    std::fs::write(path, text.replace(from, to)).unwrap();
+    let message = full_message(&load(&model).unwrap_err());
+    for expected in [&["2_Dense"], expected].concat() {
+        assert!(message.contains(expected), "expected {expected:?} in: {message}");
+    }
+}
+
+#[test]
+fn further_layers_that_do_not_fit_are_named() {
+    refused_layer(
+        "torch.nn.modules.linear.Identity",
+        "torch.nn.GLU",
+        &["activation_function", "torch.nn.GLU"],
+    );
+    refused_layer("torch.nn.modules.linear.Identity", "os.system", &["\"os.system\""]);
+    refused_layer(r#""in_features": 32"#, r#""in_features": 31"#, &["in_features of 32", "found 31"]);
+    refused_layer(r#""out_features": 48"#, r#""out_features": 0"#, &["out_features", "found 0"]);
+    refused_layer(r#""out_features": 48"#, r#""out_features": 47"#, &["model.safetensors", "[47, 32]"]);
+    refused_layer(
+        r#""sentence_embedding""#,
+        r#""token_embeddings""#,
+        &["module_input_name", "token_embeddings"],
+    );
+    refused_layer(r#""bias": true"#, r#""bias": true, "use_residual": true"#, &["residual"]);
+
+    let (_scratch, model) = copy_of("tiny-dense");
+    let layer = model.join("2_Dense");
+    std::fs::rename(layer.join("model.safetensors"), layer.join("pytorch_model.bin")).unwrap();
+    let message = full_message(&load(&model).unwrap_err());
+    assert!(
+        message.contains("2_Dense/pytorch_model.bin") && message.contains("save_pretrained"),
+        "{message}"
+    );
+}
+
+#[test]
+fn a_default_prompt_is_for_texts_that_have_none() {
+    let check = |prompts: &str, expected: [&str; 2]| {
+        let (_scratch, model) = copy_of("tiny-mean");
+        std::fs::write(model.join("config_sentence_transformers.json"), prompts).unwrap();
+        let encoder = load(&model).unwrap();
+        let identity = encoder.identity();
+        assert_eq!([&*identity.query_prefix, &identity.passage_prefix], expected, "{prompts}");
+    };
+    check(r#"{"prompts": {"query": "q: ", "x": "x: "}, "default_prompt_name": "x"}"#, ["q: ", "x: "]);
+    check(r#"{"prompts": {"query": "", "x": "x: "}, "default_prompt_name": "x"}"#, ["", "x: "]);
+    check(r#"{"prompts": {"document": "d: ", "x": "x: "}, "default_prompt_name": "x"}"#, ["x: ", "d: "]);
+    check(r#"{"prompts": {"corpus": "c: ", "x": "x: "}, "default_prompt_name": null}"#, ["", "c: "]);
+    let absent = r#"{"prompts": {}, "default_prompt_name": "x"}"#;
+    refused("config_sentence_transformers.json", absent, &["default_prompt_name", "\"x\""]);
 }
 
 #[test]

@@ -12,7 +12,8 @@ use cognate_embed::{EmbedError, Encoder, EncoderOptions, ModelFolder, ModelRoots
 use tempfile::TempDir;
 
 /// The tiny models that `scripts/make-tiny-models` makes, one of each kind.
-const TINY_MODELS: [&str; 4] = ["tiny-mean", "tiny-cls", "tiny-prompts", "tiny-odd"];
+const TINY_MODELS: [&str; 6] =
+    ["tiny-mean", "tiny-cls", "tiny-prompts", "tiny-odd", "tiny-dense", "tiny-head"];
 
 fn fixtures() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures")

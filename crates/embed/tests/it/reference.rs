@@ -5,12 +5,14 @@ use std::path::Path;
 use cognate_embed::{Encoder, EncoderOptions, ModelFolder, ModelRoots, Pooling, Precision, UnitVector};
 use serde::Deserialize;
 
-use crate::{TINY_MODELS, fixtures, load, load_in};
+use crate::{TINY_MODELS, copy_of, fixtures, load, load_in};
 
 /// How far a cosine may be from 1, for f32: more than ten times what rounding takes.
 const F32: f32 = 1e-5;
 /// For 8 bits on real abstracts.
 const INT8: f32 = 2.5e-3;
+/// For 8 bits on the tiny models with further layers, whose vectors are as asked for.
+const INT8_HEAD: f32 = 5e-3;
 /// For 8 bits on the tiny models, whose random weights are larger than any trained model's and whose short
 /// rows and texts average few errors away.
 const INT8_TINY: f32 = 1e-2;
@@ -21,6 +23,8 @@ struct Reference {
     texts: Vec<String>,
     n_tokens: Vec<usize>,
     raw: Vec<Vec<f32>>,
+    /// The same cut to the first components.
+    truncated: Option<Vec<Vec<f32>>>,
     query: Vec<Vec<f32>>,
     passage: Vec<Vec<f32>>,
 }
@@ -48,6 +52,8 @@ fn tiny_models_of_every_kind_equal_sentence_transformers() {
     {
         let encoder = load_in(&fixtures().join(name), precision).unwrap();
         let reference = reference(name);
+        let has_head = !encoder.identity().head_sha256.is_empty();
+        let tolerance = if has_head { tolerance.min(INT8_HEAD) } else { tolerance };
         let texts: Vec<&str> = reference.texts.iter().map(String::as_str).collect();
         let check = |kind: &str, found: Result<Vec<UnitVector>, _>, expected: &[Vec<f32>]| {
             assert_equal(&format!("{name}, {precision}, {kind}"), tolerance, &found.unwrap(), expected);
@@ -57,6 +63,13 @@ fn tiny_models_of_every_kind_equal_sentence_transformers() {
         check("passage", encoder.embed_passages(&texts), &reference.passage);
         let n_tokens: Vec<usize> = texts.iter().map(|text| encoder.count_tokens(text)).collect();
         assert_eq!(n_tokens, reference.n_tokens, "{name}");
+        assert_eq!(has_head, reference.truncated.is_some(), "{name}");
+        if let Some(expected) = reference.truncated {
+            let dim = Some(expected[0].len());
+            let cut = encoder.with_options(&EncoderOptions { dim, ..EncoderOptions::default() }).unwrap();
+            let what = format!("{name}, {precision}, {} components", expected[0].len());
+            assert_equal(&what, tolerance, &cut.embed_raw(&texts).unwrap(), &expected);
+        }
     }
 }
 
@@ -78,6 +91,39 @@ fn the_identity_says_what_the_folder_and_the_options_say() {
     check("tiny-cls", Pooling::Cls, 32, "search the passage for: ", "");
     check("tiny-prompts", Pooling::Mean, 32, "query: ", "passage: ");
     check("tiny-odd", Pooling::Mean, 36, "", "");
+    check("tiny-dense", Pooling::Mean, 48, "search the passage for: ", "");
+    check("tiny-head", Pooling::Cls, 24, "query: ", "passage: ");
+}
+
+#[test]
+fn further_layers_are_part_of_the_identity() {
+    let head = |model: &Path| load(model).unwrap().identity().head_sha256.clone();
+    assert_eq!(head(&fixtures().join("tiny-mean")), "");
+    let (_scratch, model) = copy_of("tiny-dense");
+    let published = head(&model);
+    assert_eq!(published.len(), 64);
+    // Each of these gives other vectors, by the same weights of the BERT.
+    let config = model.join("2_Dense/config.json");
+    let text = std::fs::read_to_string(&config).unwrap();
+    std::fs::write(&config, text.replace("linear.Identity", "activation.Tanh")).unwrap();
+    assert_ne!(head(&model), published);
+    std::fs::write(&config, &text).unwrap();
+    let weights = model.join("2_Dense/model.safetensors");
+    let mut bytes = std::fs::read(&weights).unwrap();
+    *bytes.last_mut().unwrap() ^= 1;
+    std::fs::write(&weights, bytes).unwrap();
+    assert_ne!(head(&model), published);
+}
+
+#[test]
+fn more_components_than_there_are_are_refused() {
+    for (dim, expected) in [(0, "found 0"), (49, "found 49")] {
+        let folder = fixtures().join("tiny-dense");
+        let folder = ModelFolder::locate(folder.to_str().unwrap(), &ModelRoots::new(Vec::new())).unwrap();
+        let options = EncoderOptions { dim: Some(dim), ..EncoderOptions::default() };
+        let message = Encoder::load(&folder, &options).unwrap_err().to_string();
+        assert!(message.contains("1 to 48 dimensions") && message.contains(expected), "{message}");
+    }
 }
 
 #[test]

@@ -15,6 +15,7 @@ pub(crate) fn model() -> StoredModel {
     StoredModel {
         name: "made-up".to_owned(),
         weights_sha256: "00".repeat(32),
+        head_sha256: String::new(),
         dim: 3,
         precision: "f32".to_owned(),
         max_tokens: 8,

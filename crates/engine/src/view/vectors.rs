@@ -61,11 +61,9 @@ pub(super) fn options_of(
 /// Tells vectors of this store and model from any others.
 fn binding(store: &Store, model: &StoredModel) -> [u8; 32] {
     let mut hasher = Sha256::new();
-    for part in [store.store_id(), &model.weights_sha256, &model.precision] {
-        hasher.update(part.as_bytes());
-        hasher.update([0]);
-    }
-    hasher.update(model.recipe.to_le_bytes());
+    hasher.update(store.store_id().as_bytes());
+    hasher.update([0]);
+    model.bind(&mut hasher);
     hasher.finalize().into()
 }
 

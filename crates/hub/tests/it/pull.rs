@@ -241,7 +241,16 @@ fn statuses_say_what_to_do() {
 
 #[test]
 fn a_pulled_model_loads_and_embeds() {
-    let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("../embed/tests/fixtures/tiny-mean");
+    loads_and_embeds("tiny-mean");
+}
+
+#[test]
+fn so_does_one_with_further_layers() {
+    loads_and_embeds("tiny-head");
+}
+
+fn loads_and_embeds(model: &str) {
+    let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("../embed/tests/fixtures").join(model);
     let hub = Hub::start();
     for path in files_below(&fixture) {
         hub.put(&path, fs::read(fixture.join(&path)).unwrap(), path.ends_with(".safetensors"));
@@ -265,9 +274,7 @@ fn a_pulled_model_loads_and_embeds() {
     // Damaged afterwards: loading names the mend, and the mend works.
     fs::write(folder.path().join("tiny/tokenizer.json"), "{}").unwrap();
     let damaged = ModelFolder::locate("tiny", &roots).unwrap();
-    let Err(error) = Encoder::load(&damaged, &EncoderOptions::default()) else {
-        panic!("a damaged model loaded")
-    };
+    let error = Encoder::load(&damaged, &EncoderOptions::default()).unwrap_err();
     assert!(error.to_string().contains("cognate model pull tiny"), "{error}");
     pull(&request(&hub, folder.path())).unwrap();
     load("tiny", &roots);
