@@ -183,7 +183,7 @@ fn library(n_entries: usize) -> String {
         ));
         for (at, (name, value)) in BIB_FIELDS.iter().enumerate() {
             // Every field with every type, in ever other company.
-            if (n / BIB_TYPES.len() + at * (1 + n % 3)) % 4 == 0 {
+            if (n / BIB_TYPES.len() + at * (1 + n % 3)).is_multiple_of(4) {
                 let value = value
                     .replace("Tides.1", &format!("Tides.{n}"))
                     .replace("1903.00001", &format!("1903.{n:05}"));
@@ -256,7 +256,7 @@ fn a_ris_file_goes_through_the_store_unharmed() {
     for n in 0..160 {
         text.push_str(&format!("TY  - {}\nTI  - On the {n}th of örn\n", RIS_TYPES[n % RIS_TYPES.len()]));
         for (at, (tag, value)) in RIS_LINES.iter().enumerate() {
-            if (n / RIS_TYPES.len() + at * (1 + n % 3)) % 4 == 0 {
+            if (n / RIS_TYPES.len() + at * (1 + n % 3)).is_multiple_of(4) {
                 let value = value.replace("Tides.1", &format!("Tides.{n}"));
                 text.push_str(&format!("{tag}  - {value}\n"));
             }
