@@ -4,6 +4,7 @@
 //! cosine and by the part of the query's words that it has, and the highest of these are the answer's. From there the
 //! odds fall with the score. So a score means the same for every query, and relevance never rises with rank.
 
+use super::fusion;
 use super::request::Mode;
 
 /// What tells how well a paper fits a query.
@@ -143,11 +144,14 @@ impl QueryEvidence {
         }
     }
 
-    /// How far below the best a score is made of meaning alone.
+    /// How far below the best a score may be made of meaning alone, with what near papers add.
     fn length_of_upper(&self) -> f32 {
         match self.mode {
             Mode::Semantic | Mode::Keyword => f32::INFINITY,
-            Mode::Hybrid => (self.best_score - self.ratio).max(0.0),
+            Mode::Hybrid => {
+                let by_words = (self.best_score - self.ratio).max(0.0);
+                by_words * (1.0 - fusion::most_gain(self.ratio))
+            }
         }
     }
 }
@@ -219,6 +223,9 @@ mod tests {
         assert!(found.relevance(0.98) > 0.5, "{found:?}");
         assert!(found.relevance(0.55) > RELEVANCE_CUT, "{found:?}");
         assert!(found.relevance(0.1) < RELEVANCE_CUT, "{found:?}");
+        // What near papers add to a third that has not the word is no word.
+        let near = QueryEvidence::new(Mode::Hybrid, ratio, (1.0, 20.0), &[fit(1.0, 0.6, 12.0, 1.0)]);
+        assert!(near.relevance(0.14) < RELEVANCE_CUT, "{near:?}");
         let by_words = QueryEvidence::new(Mode::Keyword, 0.0, (1.0, 20.0), &[fit(12.0, -1.0, 12.0, 1.0)]);
         assert!(by_words.fits_well(), "{by_words:?}");
         let chance = QueryEvidence::new(Mode::Hybrid, 0.8, (6.0, 60.0), &[fit(0.98, 0.2, 3.0, 0.15)]);
