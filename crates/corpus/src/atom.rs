@@ -88,7 +88,7 @@ pub(crate) fn draft(mut entry: Element) -> Draft {
         draft.add_editor(&name);
     }
     for (name, to) in [
-        ("date", To::Year),
+        ("publicationDate", To::Year),
         ("type", To::Field("type")),
         ("publisher", To::Field("publisher")),
         ("language", To::Field("language")),

@@ -68,7 +68,7 @@ pub(super) fn write(out: &mut impl Write, exported: Exported<&Paper>, updated: T
     // The day may be in another year.
     let year = paper.year.filter(|year| paper.publication_date.is_none_or(|date| date.year() != *year));
     for (name, value) in [
-        ("dc:date", year.map(|year| year.to_string())),
+        ("prism:publicationDate", year.map(|year| year.to_string())),
         ("dc:type", paper.kind.map(|kind| kind.name().to_owned())),
         ("dc:publisher", paper.publisher.clone()),
         ("dc:language", paper.language.clone()),
