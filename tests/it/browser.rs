@@ -14,12 +14,18 @@ fn people_can_use_the_page() {
         eprintln!("SKIPPED: needs Chromium and the packages of tests/browser; scripts/test installs them");
         return;
     };
-    let server = Cognate::with_demo();
+    let (server, allowing, keyed) = (Cognate::with_demo(), Cognate::with_demo(), Cognate::with_demo());
     let server = server.serve(&[]);
+    let allowing = allowing.serve(&["--allow-origin", &server.address]);
+    let key = keyed.json(&["keys", "add", "reader", "--scope", "write"])["key"].as_str().unwrap().to_owned();
+    let keyed = keyed.serve(&[]);
     let output = Command::new("node")
         .args(["--test", "--test-reporter=tap", "."])
         .current_dir(&folder)
         .env("COGNATE_ADDRESS", &server.address)
+        .env("COGNATE_ALLOWING", &allowing.address)
+        .env("COGNATE_KEYED", &keyed.address)
+        .env("COGNATE_KEY", key)
         .env("COGNATE_SCREENSHOTS", root().join("target/screenshots"))
         .env("CHROMIUM", chromium)
         .output()

@@ -473,6 +473,18 @@ fn the_doctor_finds_what_is_wrong() {
 }
 
 #[test]
+fn a_manual_is_written() {
+    let cognate = Cognate::new();
+    let folder = cognate.folder.path().join("share/man/man1");
+    assert!(cognate.run(&["man", folder.to_str().unwrap()]).status.success());
+    let page = |name: &str| std::fs::read_to_string(folder.join(name)).unwrap();
+    assert!(page("cognate.1").contains("cognate\\-search(1)"), "{}", page("cognate.1"));
+    assert!(page("cognate-saved-list.1").starts_with(".ie") || page("cognate-saved-list.1").contains(".TH"));
+    let failed = cognate.failure(&["man", &cognate.file("a-file", "")], 1);
+    assert!(failed.contains("a-file"), "{failed}");
+}
+
+#[test]
 fn completions_are_printed() {
     let cognate = Cognate::new();
     for shell in ["bash", "zsh", "fish"] {

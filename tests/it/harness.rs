@@ -1,6 +1,7 @@
 //! Running the binary as a user does.
 
-use std::io::{BufRead, BufReader, Write};
+use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::OnceLock;
@@ -261,6 +262,22 @@ impl Server {
         let mut line = String::new();
         BufReader::new(stream).read_line(&mut line).unwrap();
         line.trim().to_owned()
+    }
+
+    /// Sends bytes as they are and gives status, headers by their names in small letters, and body, to the end of the
+    /// connection, which the request must ask for.
+    pub(crate) fn exchange(&self, request: &str) -> (u16, BTreeMap<String, String>, String) {
+        let mut stream = std::net::TcpStream::connect(self.address.strip_prefix("http://").unwrap()).unwrap();
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut bytes = Vec::new();
+        stream.read_to_end(&mut bytes).unwrap();
+        let text = String::from_utf8_lossy(&bytes);
+        let (head, body) = text.split_once("\r\n\r\n").unwrap();
+        let mut lines = head.lines();
+        let status = lines.next().unwrap().split(' ').nth(1).unwrap().parse().unwrap();
+        let headers = lines.filter_map(|line| line.split_once(": "));
+        let headers = headers.map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned()));
+        (status, headers.collect(), body.to_owned())
     }
 
     pub(crate) fn pid(&self) -> u32 {

@@ -29,6 +29,7 @@ mod layers;
 mod mcp;
 mod metrics;
 mod one_box;
+mod openapi;
 mod page;
 mod parameters;
 mod resources;

@@ -4,6 +4,7 @@ embedding_clients.py ADDRESS VECTORS: VECTORS are those of TEXTS by `cognate emb
 an assertion at the first answer that is not as it should be.
 """
 
+import concurrent.futures
 import json
 import sys
 import urllib.error
@@ -53,6 +54,19 @@ def check_openai(expected):
     refused(openai.BadRequestError, lambda: client.embeddings.create(model=MODEL, input="x", dimensions=8))
 
 
+def check_queue():
+    """Sixteen threads lose none of 48 calls, although fewer are answered at a time."""
+    client = openai.OpenAI(base_url=f"{ADDRESS}/v1", api_key="none", max_retries=0, timeout=300)
+    texts = lambda call: [f"{text} {call}" for text in TEXTS]
+    with concurrent.futures.ThreadPoolExecutor(16) as threads:
+        answers = list(threads.map(lambda call: client.embeddings.create(model=MODEL, input=texts(call)), range(48)))
+    assert [len(answer.data) for answer in answers] == [len(TEXTS)] * 48
+    # Each call has its own answer.
+    for call in [0, 23, 47]:
+        alone = client.embeddings.create(model=MODEL, input=texts(call)[0]).data[0].embedding
+        assert near(answers[call].data[0].embedding, alone), call
+
+
 def post(path, body):
     request = urllib.request.Request(ADDRESS + path, json.dumps(body).encode(), {"Content-Type": "application/json"})
     with urllib.request.urlopen(request) as answer:
@@ -78,7 +92,19 @@ def check_text_embeddings_inference(expected):
         info = json.load(answer)
     assert info["model_id"] == MODEL and info["max_input_length"] == 256
 
+    assert near(post("/", {"inputs": TEXTS[0]})[0], expected[0])
+    texts = ["tax law", "forests of seaweed", "spoons"]
+    ranked = post("/rerank", {"query": "kelp", "texts": texts, "raw_scores": False, "return_text": True})
+    assert ranked[0]["index"] == 1 and ranked[0]["text"] == texts[1] and sorted(rank["index"] for rank in ranked) == [0, 1, 2]
+    assert ranked[0]["score"] > ranked[1]["score"] > ranked[2]["score"] >= -1
+    request = urllib.request.Request(ADDRESS + "/rerank", json.dumps({"query": "kelp", "texts": texts}).encode())
+    with urllib.request.urlopen(request) as answer:
+        assert answer.headers["x-ranked-by"] == "cosine" and "text" not in json.load(answer)[0]
+
     for path, body, status in [
+        ("/rerank", {"query": "x", "texts": []}, 400),
+        ("/rerank", {"query": "x", "texts": ["y"], "colour": 1}, 400),
+        ("/embed", {"inputs": "x", "colour": 1}, 400),
         ("/embed", {"inputs": []}, 400),
         ("/embed", {"inputs": "word " * 1000, "truncate": False}, 413),
         ("/embed", {"inputs": "x", "normalize": False}, 400),
@@ -94,6 +120,7 @@ def main():
     with open(VECTORS) as file:
         expected = [json.loads(line)["embedding"] for line in file]
     check_openai(expected)
+    check_queue()
     check_text_embeddings_inference(expected)
 
 

@@ -68,6 +68,29 @@ def check_search(client):
     refused(BadQueryParametersException, lambda: client.search_paper("x", min_citation_count=3))
 
 
+    study = lambda names: ids(client.search_paper("a paper", fields_of_study=names, limit=100))
+    assert "hep-th/9901001" in study(["Mathematics"]) and "hep-th/9901001" not in study(["Computer Science"])
+    assert "Mathematics" in client.get_paper("hep-th/9901001", fields=["fieldsOfStudy"]).fieldsOfStudy
+
+
+def check_other_searches(client):
+    # Everything with the words, page after page by tokens; the client asks on by itself.
+    found = client.search_paper("papers of all kinds", bulk=True, fields=["title"])
+    everything = ids(found)
+    assert len(everything) == len(set(everything)) == found.total > 10, (len(everything), found.total)
+    dates = [paper.publicationDate for paper in client.search_paper("forests lullaby", bulk=True, sort="publicationDate:desc", fields=["publicationDate"])]
+    assert dates == sorted(dates, key=lambda date: date or datetime.min, reverse=True)
+    assert "citationCount" in refused(BadQueryParametersException, lambda: client.search_paper("x", bulk=True, sort="citationCount:asc"))
+
+    best = client.search_paper("branes WRAPPED on tori and their moduli", match_title=True)
+    assert best.paperId == "hep-th/9901001" and best.raw_data["matchScore"] > 0.8, best.raw_data
+    refused(ObjectNotFoundException, lambda: client.search_paper("no paper here is called like this one", match_title=True))
+    begun = client.get_autocomplete("branes wrap")
+    assert begun[0].id == "hep-th/9901001" and begun[0].title.startswith("Branes wrapped"), begun
+    assert begun[0].authors_year.endswith("1999"), begun[0].authors_year
+    assert client.get_autocomplete("qqqqzzzz") == []
+
+
 def check_papers(client):
     paper = client.get_paper("hep-th/9901001")
     assert paper.title == "Branes wrapped on tori & their <moduli>" and paper.venue == "Journal of Imagined Strings"
@@ -85,6 +108,13 @@ def check_papers(client):
     assert (ids(papers), missing) == (["hep-th/9901001", "2607.00011"], ["nowhere/1"])
 
 
+    authors = client.get_paper_authors("2607.00011", limit=10)
+    assert [author.name for author in authors] == ["Mira Sandoval"]
+    assert list(client.get_paper_citations("2607.00011")) == [] == list(client.get_paper_references("2607.00011", limit=5))
+    refused(ObjectNotFoundException, lambda: client.get_paper_citations("nowhere/1"))
+    assert "colour" in refused(BadQueryParametersException, lambda: client.get_paper_citations("2607.00011", fields=["colour"]))
+
+
 def check_recommendations(client):
     papers = client.get_recommended_papers("hep-th/9901001", limit=5)
     assert len(set(ids(papers))) == 5 and "hep-th/9901001" not in ids(papers)
@@ -98,6 +128,7 @@ def check_recommendations(client):
 def main():
     client = SemanticScholar(api_url=ADDRESS, retry=False)
     check_search(client)
+    check_other_searches(client)
     check_papers(client)
     check_recommendations(client)
 

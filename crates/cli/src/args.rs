@@ -142,6 +142,12 @@ pub(crate) enum Command {
         /// The shell
         shell: Shell,
     },
+    /// Write a page of the manual for each command into a folder
+    #[command(after_help = "Example: cognate man ~/.local/share/man/man1")]
+    Man {
+        /// The folder, which is made where it is not there
+        folder: PathBuf,
+    },
 }
 
 #[derive(Debug, ClapArgs)]

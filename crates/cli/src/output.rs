@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::io::{self, Write};
 
 use cognate_engine::EngineError;
-use cognate_wire::{ErrorBody, NOTHING_FITS, SearchBody, TrendsBody};
+use cognate_wire::{ErrorBody, FacetBody, FacetsBody, NOTHING_FITS, SearchBody, TrendsBody};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -106,7 +106,7 @@ pub(crate) fn hits(body: &SearchBody) -> String {
             text.push_str(&format!("            why: {reasons}\n"));
         }
     }
-    for (field, counts) in body.facets.iter().flatten() {
+    for (field, counts) in body.facets.iter().flat_map(FacetsBody::iter) {
         text.push_str(&format!("\n{field}: {}\n", facet(counts)));
     }
     text.push_str(&format!(
@@ -198,12 +198,10 @@ fn reasons(hit: &serde_json::Map<String, Value>) -> Option<String> {
 }
 
 /// The values of a facet, on one line.
-fn facet(counts: &Value) -> String {
+fn facet(counts: &[FacetBody]) -> String {
     const MAX_SHOWN: usize = 12;
-    let counts = counts.as_array().map_or(&[][..], Vec::as_slice);
-    let shown = counts.iter().take(MAX_SHOWN).filter_map(|count| {
-        Some(format!("{} ({})", one_line(count.get("value")?.as_str()?), count.get("n_papers")?))
-    });
+    let shown = counts.iter().take(MAX_SHOWN);
+    let shown = shown.map(|count| format!("{} ({})", one_line(&count.value), count.n_papers));
     let more = if counts.len() > MAX_SHOWN { ", …" } else { "" };
     format!("{}{more}", shown.collect::<Vec<_>>().join(", "))
 }

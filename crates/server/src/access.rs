@@ -71,9 +71,12 @@ impl Need {
                 | "/v1/search/batch"
                 | "/v1/search/range"
                 | "/v1/recommend"
+                | "/v1/export"
                 | "/v1/dedup/check"
                 | "/v1/embeddings"
+                | "/"
                 | "/embed"
+                | "/rerank"
                 | "/similarity"
                 | "/tokenize"
                 | "/graph/v1/paper/batch"
@@ -378,6 +381,8 @@ mod tests {
         check(Method::OPTIONS, "/v1/papers", "nothing");
         check(Method::GET, "/", "read");
         check(Method::POST, "/v1/search", "read");
+        check(Method::POST, "/", "read");
+        check(Method::POST, "/v1/export", "read");
         check(Method::POST, "/v1/papers", "write");
         check(Method::DELETE, "/v1/papers/a/b", "write");
         check(Method::GET, "/v1/papers/a/b", "read");

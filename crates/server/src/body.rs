@@ -16,7 +16,7 @@ use axum::extract::{FromRequest, FromRequestParts, Query, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Uri, header};
 use axum::response::Response;
-use cognate_wire::Object;
+use cognate_wire::{Object, UniqueObject};
 use flate2::write::MultiGzDecoder;
 use http_body_util::BodyExt;
 use hyper::body::{Frame, SizeHint};
@@ -180,6 +180,28 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for JsonBody<T> {
     async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
         let Json(Object(value)) = Json::from_bytes(&Bytes::from_request(request, state).await?)?;
         Ok(Self(value))
+    }
+}
+
+/// The body of a request that takes no parameters: nothing, or an object without fields.
+pub(crate) struct EmptyBody;
+
+impl<S: Send + Sync> FromRequest<S> for EmptyBody {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
+        let body = Bytes::from_request(request, state).await?;
+        if body.trim_ascii().is_empty() {
+            return Ok(Self);
+        }
+        let Json(UniqueObject(fields)) = Json::from_bytes(&body)?;
+        match fields.keys().next() {
+            Some(name) => {
+                let message = format!("`{name}`: expected no parameters; what is asked is what was saved");
+                Err(ApiError::bad_request("invalid_parameter", message))
+            }
+            None => Ok(Self),
+        }
     }
 }
 

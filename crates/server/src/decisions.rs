@@ -2,37 +2,40 @@
 
 use std::sync::Arc;
 
+use axum::Json;
 use axum::body::Bytes;
 use axum::extract::rejection::{BytesRejection, QueryRejection};
 use axum::extract::{Query, State};
 use axum::http::StatusCode;
-use axum::routing::{get, post};
-use axum::{Json, Router};
+use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt};
+use utoipa_axum::routes;
 
 use crate::body::JsonBody;
 use crate::error::ApiError;
 use crate::manners::bare;
 use crate::routes::{App, json_or_default, off_thread, off_thread_while_wanted};
 use cognate_wire::{
-    ApplyBody, DedupBody, DedupParams, DroppedBody, DroppedParams, FlowBody, HistogramBody, HistogramParams,
-    LabelParams, LabelledBody, LabelsBody, PairsBody, PairsParams, RunsBody, UndoParams, UndoneBody,
-    UnlabelParams, recorded_parameters,
+    ApplyBody, DedupBody, DedupParams, DroppedBody, DroppedParams, ErrorBody, FlowBody, HistogramBody,
+    HistogramParams, LabelParams, LabelledBody, LabelsBody, PairsBody, PairsParams, RunsBody, UndoParams,
+    UndoneBody, UnlabelParams, recorded_parameters,
 };
 
-pub(crate) fn router() -> Router<Arc<App>> {
-    Router::new()
-        .route("/v1/dedup/apply", bare(post(apply)))
-        .route("/v1/dedup/undo", bare(post(undo)))
-        .route("/v1/dedup/runs", bare(get(runs)))
-        .route("/v1/dedup/dropped", get(dropped))
-        .route("/v1/dedup/flow", bare(get(flow)))
-        .route("/v1/dedup/labels", bare(get(labels).post(label)).delete(unlabel))
-        .route("/v1/dedup/rethreshold", bare(post(rethreshold)))
-        .route("/v1/dedup/histogram", get(histogram))
-        .route("/v1/dedup/pairs", get(pairs))
+pub(crate) fn router() -> OpenApiRouter<Arc<App>> {
+    OpenApiRouter::new()
+        .routes(routes!(apply).map(bare))
+        .routes(routes!(undo).map(bare))
+        .routes(routes!(runs).map(bare))
+        .routes(routes!(dropped))
+        .routes(routes!(flow).map(bare))
+        .routes(routes!(labels, label).map(bare))
+        .routes(routes!(unlabel))
+        .routes(routes!(rethreshold).map(bare))
+        .routes(routes!(histogram))
+        .routes(routes!(pairs))
 }
 
-/// `POST /v1/dedup/apply`: what `POST /v1/dedup` would say to drop, dropped.
+/// Drops what `POST /v1/dedup` would say to drop.
+#[utoipa::path(post, path = "/v1/dedup/apply", request_body = Option<DedupParams>, responses((status = 200, body = ApplyBody)))]
 async fn apply(
     State(app): State<Arc<App>>,
     body: Result<Bytes, BytesRejection>,
@@ -47,6 +50,9 @@ async fn apply(
     .await
 }
 
+/// Brings dropped papers back.
+#[utoipa::path(post, path = "/v1/dedup/undo", request_body = Option<UndoParams>,
+    responses((status = 200, body = UndoneBody), (status = 404, body = ErrorBody)))]
 async fn undo(
     State(app): State<Arc<App>>,
     body: Result<Bytes, BytesRejection>,
@@ -56,10 +62,14 @@ async fn undo(
     off_thread(&app, move |app| Ok(Json(app.engine.undo(&undo)?.into()))).await
 }
 
+/// Every application of duplicates, the latest first.
+#[utoipa::path(get, path = "/v1/dedup/runs", responses((status = 200, body = RunsBody)))]
 async fn runs(State(app): State<Arc<App>>) -> Result<Json<RunsBody>, ApiError> {
     off_thread(&app, |app| Ok(Json(app.engine.drop_runs()?.into()))).await
 }
 
+/// Every dropped paper, and why.
+#[utoipa::path(get, path = "/v1/dedup/dropped", params(DroppedParams), responses((status = 200, body = DroppedBody)))]
 async fn dropped(
     State(app): State<Arc<App>>,
     params: Result<Query<DroppedParams>, QueryRejection>,
@@ -69,14 +79,21 @@ async fn dropped(
     off_thread(&app, move |app| Ok(Json(app.engine.dropped(offset, limit)?.into()))).await
 }
 
+/// The numbers of a PRISMA flow chart.
+#[utoipa::path(get, path = "/v1/dedup/flow", responses((status = 200, body = FlowBody)))]
 async fn flow(State(app): State<Arc<App>>) -> Result<Json<FlowBody>, ApiError> {
     off_thread(&app, |app| Ok(Json(app.engine.flow(None)?.into()))).await
 }
 
+/// What people said of pairs.
+#[utoipa::path(get, path = "/v1/dedup/labels", responses((status = 200, body = LabelsBody)))]
 async fn labels(State(app): State<Arc<App>>) -> Result<Json<LabelsBody>, ApiError> {
     off_thread(&app, |app| Ok(Json(app.engine.labels()?.into()))).await
 }
 
+/// Says of two papers whether they are duplicates.
+#[utoipa::path(post, path = "/v1/dedup/labels", request_body = LabelParams,
+    responses((status = 200, body = LabelledBody), (status = 404, body = ErrorBody)))]
 async fn label(
     State(app): State<Arc<App>>,
     JsonBody(params): JsonBody<LabelParams>,
@@ -89,6 +106,9 @@ async fn label(
     .await
 }
 
+/// Takes a label back.
+#[utoipa::path(delete, path = "/v1/dedup/labels", params(UnlabelParams),
+    responses((status = 204, description = "The label is taken back."), (status = 404, body = ErrorBody)))]
 async fn unlabel(
     State(app): State<Arc<App>>,
     params: Result<Query<UnlabelParams>, QueryRejection>,
@@ -101,7 +121,9 @@ async fn unlabel(
     .await
 }
 
-/// `POST /v1/dedup/rethreshold`: `POST /v1/dedup` from the pairs scored last, or not at all.
+/// `POST /v1/dedup` from the pairs scored last, or not at all.
+#[utoipa::path(post, path = "/v1/dedup/rethreshold", request_body = Option<DedupParams>,
+    responses((status = 200, body = DedupBody), (status = 409, body = ErrorBody, description = "There are no kept pairs, or papers changed since.")))]
 async fn rethreshold(
     State(app): State<Arc<App>>,
     body: Result<Bytes, BytesRejection>,
@@ -111,6 +133,9 @@ async fn rethreshold(
     off_thread(&app, move |app| Ok(Json(app.engine.rethreshold(&request)?.into()))).await
 }
 
+/// The kept pairs, counted by score.
+#[utoipa::path(get, path = "/v1/dedup/histogram", params(HistogramParams),
+    responses((status = 200, body = HistogramBody), (status = 409, body = ErrorBody, description = "There are no kept pairs, or papers changed since.")))]
 async fn histogram(
     State(app): State<Arc<App>>,
     params: Result<Query<HistogramParams>, QueryRejection>,
@@ -120,7 +145,9 @@ async fn histogram(
     off_thread(&app, move |app| Ok(Json(app.engine.dedup_histogram(cut, params.bins)?.into()))).await
 }
 
-/// `GET /v1/dedup/pairs`: those to ask a person about.
+/// Pairs to ask a person about.
+#[utoipa::path(get, path = "/v1/dedup/pairs", params(PairsParams),
+    responses((status = 200, body = PairsBody), (status = 409, body = ErrorBody, description = "There are no kept pairs, or papers changed since.")))]
 async fn pairs(
     State(app): State<Arc<App>>,
     params: Result<Query<PairsParams>, QueryRejection>,

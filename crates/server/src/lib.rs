@@ -9,6 +9,7 @@ mod body;
 mod compat;
 mod connection;
 mod decisions;
+mod document;
 mod error;
 mod guard;
 mod limits;

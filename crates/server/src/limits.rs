@@ -59,8 +59,9 @@ impl Class {
             "/health" | "/ready" => Self::Open,
             _ if path.starts_with("/assets/") => Self::Open,
             "/v1/search/range" | "/v1/export" => Self::Stream,
-            "/v1/search/batch" | "/v1/embeddings" | "/embed" | "/similarity" | "/tokenize" | "/v1/trends"
-            | "/map" | "/map/points" => Self::Batch,
+            "/" if method == Method::POST => Self::Batch,
+            "/v1/search/batch" | "/rerank" | "/v1/embeddings" | "/embed" | "/similarity" | "/tokenize"
+            | "/v1/trends" | "/map" | "/map/points" => Self::Batch,
             "/v1/papers"
             | "/v1/dedup"
             | "/v1/dedup/check"
@@ -81,7 +82,7 @@ impl Class {
 pub(crate) fn max_body_bytes(path: &str) -> usize {
     match path {
         "/v1/papers" | "/v1/dedup/check" => MAX_PAPERS_BODY_BYTES,
-        "/v1/embeddings" | "/embed" | "/similarity" | "/tokenize" => MAX_TEXTS_BODY_BYTES,
+        "/v1/embeddings" | "/" | "/embed" | "/rerank" | "/similarity" | "/tokenize" => MAX_TEXTS_BODY_BYTES,
         _ => MAX_BODY_BYTES,
     }
 }

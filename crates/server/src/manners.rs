@@ -42,8 +42,13 @@ pub(crate) async fn methods(request: Request, next: Next) -> Response {
     if response.status() != StatusCode::METHOD_NOT_ALLOWED {
         return response;
     }
-    // axum says what a route takes. Papers answer for themselves: their ids are paths.
-    let allowed = path.starts_with("/v1/papers/").then_some([(header::ALLOW, "GET,HEAD,DELETE")]);
+    // axum says what a route takes. What is near a paper is below the paper's own path, and answers for itself.
+    let own = match path.as_str() {
+        "/mcp" => Some("POST"),
+        path if path.starts_with("/v1/papers/") && path.ends_with("/similar") => Some("GET,HEAD"),
+        _ => None,
+    };
+    let allowed = own.map(|methods| [(header::ALLOW, methods)]);
     let allowed = allowed.map(AppendHeaders);
     if method == Method::OPTIONS {
         return (StatusCode::NO_CONTENT, allowed, ()).into_response();

@@ -1,16 +1,15 @@
 //! The routes: request in, engine call, body out.
 
 use std::cell::Cell;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use axum::body::Bytes;
 use axum::extract::rejection::{BytesRejection, QueryRejection};
 use axum::extract::{DefaultBodyLimit, Query, Request, State};
-use axum::http::{HeaderMap, Method, StatusCode, Uri};
+use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{any, get, post};
 use axum::{Json, Router};
 use cognate_corpus::{Format, Numbers, Paper, ReadOptions, Records, Source};
 use cognate_engine::{Cancel, Engine, EngineError, IngestEvent, Ingestion, Judging};
@@ -18,12 +17,16 @@ use percent_encoding::percent_decode_str;
 use serde::de::DeserializeOwned;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
+use utoipa::OpenApi;
+use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt};
+use utoipa_axum::routes;
 
 use crate::access::{self, Access};
 use crate::answer;
 use crate::body::{self, JsonBody, Parameters};
 use crate::compat;
 use crate::decisions;
+use crate::document::{self, Document};
 use crate::error::ApiError;
 use crate::guard::Guard;
 use crate::limits::{CancelOnDrop, Class, HELD, Limits};
@@ -34,10 +37,10 @@ use crate::serve::ServeOptions;
 use crate::tasks::{self, Tasks};
 use crate::telemetry::{self, Telemetry};
 use cognate_wire::{
-    BatchBody, BatchParams, CheckBody, CheckParams, CheckedBody, DedupBody, DedupParams, ExportParams,
-    HealthBody, IngestBody, Object, PaperBody, RangeParams, RecommendParams, RecordErrors, SearchBody,
-    SearchParams, SimilarParams, StatsBody, TrendParams, TrendsBody, UpsertParams, asks_to_restore,
-    to_judging,
+    BatchBody, BatchParams, CheckBody, CheckParams, CheckedBody, DedupBody, DedupParams, ErrorBody,
+    ExportParams, HealthBody, IngestBody, Object, PaperBody, RangeParams, RecommendParams, RecordErrors,
+    RecordsBody, SearchBody, SearchParams, SimilarParams, StatsBody, TrendParams, TrendsBody, UpsertParams,
+    asks_to_restore, to_judging,
 };
 
 /// What every handler needs.
@@ -49,6 +52,8 @@ pub(crate) struct App {
     pub(crate) telemetry: Telemetry,
     pub(crate) limits: Limits,
     pub(crate) tasks: Tasks,
+    /// The interface as OpenAPI, in JSON.
+    pub(crate) document: OnceLock<Bytes>,
     /// Set when the server is told to stop.
     stopping: AtomicBool,
 }
@@ -72,6 +77,7 @@ impl App {
             telemetry,
             limits: Limits::default(),
             tasks: Tasks::default(),
+            document: OnceLock::new(),
             stopping: AtomicBool::new(false),
         }
     }
@@ -86,27 +92,33 @@ impl App {
 
 /// The whole interface.
 pub(crate) fn router(app: Arc<App>) -> Router {
-    let routes = Router::new()
-        .route("/v1/search", get(search_by_get).merge(bare(post(search_by_post))))
-        .route("/v1/search/batch", bare(post(search_batch)))
-        .route("/v1/search/range", bare(post(search_range)))
-        .route("/v1/recommend", bare(post(recommend)))
-        .route("/v1/export", get(export_by_get).merge(bare(post(export_by_post))))
-        .route("/v1/papers", post(upsert))
-        // Ids hold slashes, so everything below this path is one id, taken raw or percent-encoded.
-        .route("/v1/papers/{*key}", any(paper).layer(middleware::from_fn(manners::tag)))
-        .route("/v1/dedup", bare(post(dedup)))
-        .route("/v1/dedup/check", post(check))
+    let papers = OpenApiRouter::new().routes(routes!(paper, delete_paper));
+    let routes = OpenApiRouter::with_openapi(Document::openapi())
+        .routes(routes!(search_by_get))
+        .routes(routes!(search_by_post).map(bare))
+        .routes(routes!(search_batch).map(bare))
+        .routes(routes!(search_range).map(bare))
+        .routes(routes!(recommend).map(bare))
+        .routes(routes!(export_by_get))
+        .routes(routes!(export_by_post).map(bare))
+        .routes(routes!(upsert))
+        .merge(papers.layer(middleware::from_fn(manners::tag)))
+        .routes(routes!(dedup).map(bare))
+        .routes(routes!(check))
         .merge(decisions::router())
         .merge(tasks::router())
-        .route("/v1/trends", get(trends))
-        .route("/v1/stats", bare(get(stats)))
-        .route("/health", get(health))
-        .route("/ready", get(ready))
-        .route("/metrics", get(telemetry::metrics))
+        .routes(routes!(trends))
+        .routes(routes!(stats).map(bare))
+        .routes(routes!(health))
+        .routes(routes!(ready))
+        .routes(routes!(telemetry::metrics))
+        .routes(routes!(document::show))
         .route_service("/mcp", cognate_mcp::http_service(cognate_mcp::Tools::new(Arc::clone(&app.engine))))
         .merge(saved::routes())
-        .merge(compat::routes())
+        .merge(compat::routes());
+    let (routes, openapi) = routes.split_for_parts();
+    app.document.get_or_init(|| document::written(&openapi));
+    let routes = routes
         .merge(page::routes())
         .fallback(nothing_there)
         // Bodies are bounded where they are read, in `body`.
@@ -196,6 +208,10 @@ where
     }
 }
 
+/// Search.
+///
+/// Papers by meaning and by words; without `q`, all that pass the filters, the newest first.
+#[utoipa::path(get, path = "/v1/search", params(SearchParams), responses((status = 200, body = SearchBody)))]
 async fn search_by_get(
     State(app): State<Arc<App>>,
     Parameters(params): Parameters<SearchParams>,
@@ -203,6 +219,8 @@ async fn search_by_get(
     search(&app, params).await
 }
 
+/// Search, with the parameters as JSON.
+#[utoipa::path(post, path = "/v1/search", request_body = SearchParams, responses((status = 200, body = SearchBody)))]
 async fn search_by_post(
     State(app): State<Arc<App>>,
     JsonBody(params): JsonBody<SearchParams>,
@@ -220,7 +238,8 @@ async fn search(app: &Arc<App>, params: SearchParams) -> Result<Response, ApiErr
     .await
 }
 
-/// `POST /v1/search/batch`: many searches, answered in their order.
+/// Many searches, answered in their order.
+#[utoipa::path(post, path = "/v1/search/batch", request_body = BatchParams, responses((status = 200, body = BatchBody)))]
 async fn search_batch(
     State(app): State<Arc<App>>,
     JsonBody(params): JsonBody<BatchParams>,
@@ -235,7 +254,9 @@ async fn search_batch(
     .await
 }
 
-/// `POST /v1/search/range`: everything above a score, a line each.
+/// Everything above a score, streamed.
+#[utoipa::path(post, path = "/v1/search/range", request_body = RangeParams,
+    responses((status = 200, body = String, content_type = "application/x-ndjson", description = "A line `{\"total\": …}`, then a hit on each line.")))]
 async fn search_range(
     State(app): State<Arc<App>>,
     JsonBody(params): JsonBody<RangeParams>,
@@ -244,6 +265,8 @@ async fn search_range(
     answer::stream_range(&app, request, params.fields).await
 }
 
+/// Every paper that fits, as a file.
+#[utoipa::path(get, path = "/v1/export", params(ExportParams), responses((status = 200, body = String, content_type = "application/x-ndjson")))]
 async fn export_by_get(
     State(app): State<Arc<App>>,
     Parameters(params): Parameters<ExportParams>,
@@ -251,6 +274,8 @@ async fn export_by_get(
     export(&app, params).await
 }
 
+/// Every paper that fits, as a file, with the parameters as JSON.
+#[utoipa::path(post, path = "/v1/export", request_body = ExportParams, responses((status = 200, body = String, content_type = "application/x-ndjson")))]
 async fn export_by_post(
     State(app): State<Arc<App>>,
     JsonBody(params): JsonBody<ExportParams>,
@@ -264,6 +289,8 @@ async fn export(app: &Arc<App>, params: ExportParams) -> Result<Response, ApiErr
     answer::stream_export(app, request, (format, params.q.unwrap_or_default())).await
 }
 
+/// Papers like some and unlike others.
+#[utoipa::path(post, path = "/v1/recommend", request_body = RecommendParams, responses((status = 200, body = SearchBody), (status = 404, body = ErrorBody)))]
 async fn recommend(
     State(app): State<Arc<App>>,
     JsonBody(params): JsonBody<RecommendParams>,
@@ -277,60 +304,80 @@ async fn recommend(
     .await
 }
 
-/// `GET|DELETE /v1/papers/{id}` and `GET /v1/papers/{id}/similar`.
+/// A paper, whole, with its duplicates and versions.
+#[utoipa::path(get, path = "/v1/papers/{*id}", params(("id" = String, Path, description = "The paper's id, or an identifier.")),
+    responses((status = 200, body = PaperBody), (status = 304, description = "It did not change."),
+        (status = 404, body = ErrorBody)))]
 async fn paper(
     State(app): State<Arc<App>>,
     uri: Uri,
-    method: Method,
     params: Result<Parameters<SimilarParams>, ApiError>,
 ) -> Result<Response, ApiError> {
-    // Split before decoding: an id that itself ends in "/similar" is reached by encoding its slash.
+    let (path, wants_similar) = paper_path(&uri);
+    let key = decoded_id(path)?;
+    if wants_similar {
+        let Parameters(params) = params?;
+        return similar(&app, key, params).await;
+    }
+    manners::check_bare(&uri)?;
+    off_thread(&app, move |app| {
+        let papers = app.engine.papers(&key)?;
+        let found = match papers.as_slice() {
+            [paper] => Some(app.engine.duplicates_of(paper, &Judging::default())?),
+            _ => None,
+        };
+        let body = PaperBody::of_matches(papers).ok_or_else(ApiError::internal)?;
+        Ok(Json(match found {
+            Some(found) => body.with_found(found),
+            None => body,
+        })
+        .into_response())
+    })
+    .await
+}
+
+/// The papers nearest to one.
+#[utoipa::path(get, path = "/v1/papers/{id}/similar",
+    params(("id" = String, Path, description = "The paper's id, or an identifier."), SimilarParams),
+    responses((status = 200, body = SearchBody), (status = 304, description = "It did not change."),
+        (status = 404, body = ErrorBody), (status = 409, body = ErrorBody)))]
+async fn similar(app: &Arc<App>, key: String, params: SimilarParams) -> Result<Response, ApiError> {
+    let options = params.to_options()?;
+    let shape = params.to_shape()?;
+    off_thread_while_wanted(app, move |app, cancel| {
+        let response = app.engine.similar(cancel, &key, &options)?;
+        answer::List { about: &key, shape }.of(response)
+    })
+    .await
+}
+
+/// Deletes a paper.
+#[utoipa::path(delete, path = "/v1/papers/{*id}", params(("id" = String, Path, description = "The paper's id, or an identifier.")),
+    responses((status = 204, description = "It is deleted, on disk."), (status = 404, body = ErrorBody),
+        (status = 405, body = ErrorBody, description = "What is near a paper cannot be deleted."),
+        (status = 409, body = ErrorBody, description = "Several papers carry the identifier; the message names them.")))]
+async fn delete_paper(State(app): State<Arc<App>>, uri: Uri) -> Result<StatusCode, ApiError> {
+    let (path, wants_similar) = paper_path(&uri);
+    if wants_similar {
+        return Err(ApiError::method_not_allowed(format!("DELETE is not possible at {:?}", uri.path())));
+    }
+    let key = decoded_id(path)?;
+    manners::check_bare(&uri)?;
+    off_thread(&app, move |app| {
+        app.engine.delete(&key)?;
+        Ok(StatusCode::NO_CONTENT)
+    })
+    .await
+}
+
+/// What of a path below `/v1/papers/` is the id, and whether the papers near it are meant. Ids hold slashes, so all of it is
+/// one id, raw or percent-encoded. Split before decoding: an id that itself ends in "/similar" is reached by encoding its
+/// slash.
+fn paper_path(uri: &Uri) -> (&str, bool) {
     let path = uri.path().strip_prefix("/v1/papers/").unwrap_or_default();
-    let (path, wants_similar) = match path.strip_suffix("/similar") {
+    match path.strip_suffix("/similar") {
         Some(path) => (path, true),
         None => (path, false),
-    };
-    let key = decoded_id(path)?;
-    if !wants_similar {
-        manners::check_bare(&uri)?;
-    }
-    match (method, wants_similar) {
-        (Method::GET | Method::HEAD, true) => {
-            let Parameters(params) = params?;
-            let options = params.to_options()?;
-            let shape = params.to_shape()?;
-            off_thread_while_wanted(&app, move |app, cancel| {
-                let response = app.engine.similar(cancel, &key, &options)?;
-                answer::List { about: &key, shape }.of(response)
-            })
-            .await
-        }
-        (Method::GET | Method::HEAD, false) => {
-            off_thread(&app, move |app| {
-                let papers = app.engine.papers(&key)?;
-                let found = match papers.as_slice() {
-                    [paper] => Some(app.engine.duplicates_of(paper, &Judging::default())?),
-                    _ => None,
-                };
-                let body = PaperBody::of_matches(papers).ok_or_else(ApiError::internal)?;
-                Ok(Json(match found {
-                    Some(found) => body.with_found(found),
-                    None => body,
-                })
-                .into_response())
-            })
-            .await
-        }
-        (Method::DELETE, false) => {
-            off_thread(&app, move |app| {
-                app.engine.delete(&key)?;
-                Ok(StatusCode::NO_CONTENT.into_response())
-            })
-            .await
-        }
-        (method, _) => {
-            Err(ApiError::method_not_allowed(format!("{method} is not possible at {:?}", uri.path())))
-        }
     }
 }
 
@@ -342,7 +389,12 @@ pub(crate) fn decoded_id(path: &str) -> Result<String, ApiError> {
     Ok(id.into_owned())
 }
 
-/// `POST /v1/papers`: one object, an array, `{"papers": […]}`, or NDJSON.
+/// Adds and updates papers.
+///
+/// One record, an array, `{"papers": […]}`, or a record on each line. The answer comes when all is on disk.
+#[utoipa::path(post, path = "/v1/papers", params(UpsertParams),
+    request_body(content((RecordsBody = "application/json"), (String = "application/x-ndjson"))),
+    responses((status = 200, body = IngestBody), (status = 422, body = IngestBody, description = "All records are bad.")))]
 async fn upsert(
     State(app): State<Arc<App>>,
     params: Result<Query<UpsertParams>, QueryRejection>,
@@ -414,6 +466,8 @@ fn no_papers() -> ApiError {
     ApiError::bad_request("no_papers", "expected at least one paper in the body, found none")
 }
 
+/// Duplicates among all papers; nothing is changed.
+#[utoipa::path(post, path = "/v1/dedup", request_body = Option<DedupParams>, responses((status = 200, body = DedupBody)))]
 async fn dedup(
     State(app): State<Arc<App>>,
     body: Result<Bytes, BytesRejection>,
@@ -431,7 +485,10 @@ const CHECK_WINDOW: usize = 256;
 /// Most records in one `POST /v1/dedup/check`: the answer says something of each.
 const MAX_CHECKED: usize = 10_000;
 
-/// `POST /v1/dedup/check`: records as for `POST /v1/papers`, compared with the store, not added.
+/// Which records are there already; none is added.
+#[utoipa::path(post, path = "/v1/dedup/check", params(CheckParams),
+    request_body(content((RecordsBody = "application/json"), (String = "application/x-ndjson"))),
+    responses((status = 200, body = CheckBody)))]
 async fn check(
     State(app): State<Arc<App>>,
     params: Result<Query<CheckParams>, QueryRejection>,
@@ -486,6 +543,8 @@ pub(crate) fn json_or_default<T: DeserializeOwned + Default>(body: &Bytes) -> Re
     Ok(params)
 }
 
+/// What is trending.
+#[utoipa::path(get, path = "/v1/trends", params(TrendParams), responses((status = 200, body = TrendsBody)))]
 async fn trends(
     State(app): State<Arc<App>>,
     params: Result<Query<TrendParams>, QueryRejection>,
@@ -495,17 +554,21 @@ async fn trends(
     off_thread(&app, move |app| Ok(Json(TrendsBody::from(app.engine.trends(&request, limit)?)))).await
 }
 
+/// How the data folder stands.
+#[utoipa::path(get, path = "/v1/stats", responses((status = 200, body = StatsBody)))]
 async fn stats(State(app): State<Arc<App>>) -> Result<Json<StatsBody>, ApiError> {
     off_thread(&app, |app| Ok(Json(StatsBody::from(app.engine.stats()?).with_limits(app.limits.body()))))
         .await
 }
 
-/// `GET /health`: the process lives, whatever its load.
+/// Whether the process lives, whatever its load.
+#[utoipa::path(get, path = "/health", responses((status = 200, body = HealthBody)))]
 async fn health() -> Json<HealthBody> {
     Json(HealthBody { status: "ok", version: env!("CARGO_PKG_VERSION") })
 }
 
-/// `GET /ready`: whether a search that came now would be answered.
+/// Whether a search that came now would be answered.
+#[utoipa::path(get, path = "/ready", responses((status = 200, body = HealthBody), (status = 503, body = HealthBody, description = "It is busy or stopping.")))]
 async fn ready(State(app): State<Arc<App>>) -> Response {
     let (status, said) = if app.stopping.load(Ordering::Relaxed) {
         (StatusCode::SERVICE_UNAVAILABLE, "stopping")

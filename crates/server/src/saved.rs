@@ -2,41 +2,50 @@
 
 use std::sync::Arc;
 
+use axum::Json;
 use axum::body::Bytes;
 use axum::extract::rejection::{BytesRejection, JsonRejection};
 use axum::extract::{Path, State};
-use axum::http::{HeaderMap, Method, StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware;
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
-use axum::{Json, Router};
 use cognate_corpus::export::{ExportFormat, FeedMeta, link};
 use cognate_engine::{Hit, SavedQuery};
 use jiff::Timestamp;
 use serde::Serialize;
+use utoipa::ToSchema;
+use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt};
+use utoipa_axum::routes;
 
 use crate::answer::{exported_with, last_indexed};
+use crate::body::EmptyBody;
 use crate::error::ApiError;
 use crate::manners::{self, bare};
 use crate::routes::{App, off_thread};
 use cognate_wire::{
-    Fields, SavedBody, SavedListBody, SavedRequest, SearchBody, UniqueObject, saved_question,
+    ErrorBody, Fields, SavedBody, SavedListBody, SavedParams, SavedRequest, SearchBody, UniqueObject,
+    saved_question,
 };
 
-pub(crate) fn routes() -> Router<Arc<App>> {
-    Router::new()
-        .route("/v1/saved", bare(get(list).post(add)))
-        .route("/v1/saved/{id}", bare(get(show).delete(delete)))
-        .route("/v1/saved/{id}/new", bare(get(new).post(new)))
-        .route("/v1/saved/{id}/feed.atom", bare(get(atom)).layer(middleware::from_fn(manners::tag)))
-        .route("/v1/saved/{id}/feed.json", bare(get(json_feed)).layer(middleware::from_fn(manners::tag)))
+pub(crate) fn routes() -> OpenApiRouter<Arc<App>> {
+    let feeds = OpenApiRouter::new().routes(routes!(atom)).routes(routes!(json_feed));
+    OpenApiRouter::new()
+        .routes(routes!(list, add).map(bare))
+        .routes(routes!(show, delete).map(bare))
+        .routes(routes!(new, look).map(bare))
+        .merge(feeds.layer(middleware::from_fn(manners::tag)))
 }
 
+/// Saved queries.
+#[utoipa::path(get, path = "/v1/saved", responses((status = 200, body = SavedListBody)))]
 async fn list(State(app): State<Arc<App>>) -> Result<Json<SavedListBody>, ApiError> {
     let saved = off_thread(&app, |app| Ok(app.engine.saved_queries()?)).await?;
     Ok(Json(SavedListBody { saved: saved.into_iter().map(SavedBody::from).collect() }))
 }
 
+/// Saves a query.
+#[utoipa::path(post, path = "/v1/saved", request_body = SavedParams,
+    responses((status = 201, body = SavedBody), (status = 409, body = ErrorBody, description = "There are too many.")))]
 async fn add(
     State(app): State<Arc<App>>,
     body: Result<Bytes, BytesRejection>,
@@ -47,10 +56,15 @@ async fn add(
     Ok((StatusCode::CREATED, Json(saved.into())))
 }
 
+/// A saved query.
+#[utoipa::path(get, path = "/v1/saved/{id}", params(("id" = String, Path, description = "The saved query's id.")), responses((status = 200, body = SavedBody), (status = 404, body = ErrorBody)))]
 async fn show(State(app): State<Arc<App>>, Path(id): Path<String>) -> Result<Json<SavedBody>, ApiError> {
     off_thread(&app, move |app| Ok(Json(app.engine.saved_query(&id)?.into()))).await
 }
 
+/// Deletes a saved query.
+#[utoipa::path(delete, path = "/v1/saved/{id}", params(("id" = String, Path, description = "The saved query's id.")),
+    responses((status = 204, description = "It is deleted."), (status = 404, body = ErrorBody)))]
 async fn delete(State(app): State<Arc<App>>, Path(id): Path<String>) -> Result<StatusCode, ApiError> {
     off_thread(&app, move |app| {
         app.engine.delete_saved(&id)?;
@@ -59,28 +73,32 @@ async fn delete(State(app): State<Arc<App>>, Path(id): Path<String>) -> Result<S
     .await
 }
 
-/// What came since the last look. `POST` is a look: the next one begins after it.
-async fn new(
+/// What came since the last look.
+#[utoipa::path(get, path = "/v1/saved/{id}/new", params(("id" = String, Path, description = "The saved query's id.")),
+    responses((status = 200, body = SearchBody), (status = 404, body = ErrorBody)))]
+async fn new(State(app): State<Arc<App>>, Path(id): Path<String>) -> Result<Json<SearchBody>, ApiError> {
+    since_last_look(&app, id, false).await
+}
+
+/// The same as a look: the next one begins after it.
+#[utoipa::path(post, path = "/v1/saved/{id}/new", params(("id" = String, Path, description = "The saved query's id.")),
+    responses((status = 200, body = SearchBody), (status = 404, body = ErrorBody),
+        (status = 422, body = ErrorBody, description = "A body that is no object.")))]
+async fn look(
     State(app): State<Arc<App>>,
     Path(id): Path<String>,
-    method: Method,
-    body: Result<Bytes, BytesRejection>,
-) -> Result<Json<SearchBody>, ApiError> {
     // Before the look is used up.
-    let body = body?;
-    if !body.trim_ascii().is_empty() {
-        let Json(UniqueObject(fields)) =
-            Json::<UniqueObject>::from_bytes(&body).map_err(|error: JsonRejection| error)?;
-        if let Some(name) = fields.keys().next() {
-            let message = format!("`{name}`: expected no parameters; what is asked is what was saved");
-            return Err(ApiError::bad_request("invalid_parameter", message));
-        }
-    }
-    off_thread(&app, move |app| {
+    _: EmptyBody,
+) -> Result<Json<SearchBody>, ApiError> {
+    since_last_look(&app, id, true).await
+}
+
+async fn since_last_look(app: &Arc<App>, id: String, is_look: bool) -> Result<Json<SearchBody>, ApiError> {
+    off_thread(app, move |app| {
         let saved = app.engine.saved_query(&id)?;
         let period = app.engine.period_after(saved.looked)?;
         let found = app.engine.answer_within(period, &saved_question(&saved)?)?;
-        if method == Method::POST {
+        if is_look {
             app.engine.mark_looked(&id, period)?;
         }
         Ok(Json(SearchBody::new(found, Fields::default())))
@@ -109,6 +127,9 @@ fn address(headers: &HeaderMap, id: &str, format: &str) -> Option<String> {
     Some(format!("{scheme}://{host}/v1/saved/{id}/feed.{format}"))
 }
 
+/// A feed of the query's papers of the last days, as Atom.
+#[utoipa::path(get, path = "/v1/saved/{id}/feed.atom", params(("id" = String, Path, description = "The saved query's id.")),
+    responses((status = 200, body = String, content_type = "application/atom+xml"), (status = 304, description = "It did not change."), (status = 404, body = ErrorBody)))]
 async fn atom(
     State(app): State<Arc<App>>,
     Path(id): Path<String>,
@@ -127,7 +148,7 @@ async fn atom(
 }
 
 /// A JSON Feed, version 1.1 (jsonfeed.org).
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct JsonFeed {
     version: &'static str,
     title: String,
@@ -136,7 +157,7 @@ struct JsonFeed {
     items: Vec<JsonItem>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct JsonItem {
     id: String,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -151,11 +172,14 @@ struct JsonItem {
     tags: Vec<String>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct JsonAuthor {
     name: String,
 }
 
+/// The same feed as JSON Feed.
+#[utoipa::path(get, path = "/v1/saved/{id}/feed.json", params(("id" = String, Path, description = "The saved query's id.")),
+    responses((status = 200, body = JsonFeed, content_type = "application/feed+json"), (status = 304, description = "It did not change."), (status = 404, body = ErrorBody)))]
 async fn json_feed(
     State(app): State<Arc<App>>,
     Path(id): Path<String>,

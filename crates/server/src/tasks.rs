@@ -8,27 +8,26 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use axum::Json;
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
 use axum::extract::{Path, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
-use axum::{Json, Router};
+use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt};
+use utoipa_axum::routes;
 
 use crate::error::ApiError;
 use crate::limits::HELD;
 use crate::manners::bare;
 use crate::routes::{App, json_or_default, off_thread};
-use cognate_wire::{DedupBody, DedupParams, TaskBody, TaskState, TasksBody};
+use cognate_wire::{DedupBody, DedupParams, ErrorBody, TaskBody, TaskState, TasksBody};
 
 /// Ended tasks that are kept, each with its report.
 const MAX_ENDED: usize = 8;
 
-pub(crate) fn router() -> Router<Arc<App>> {
-    Router::new()
-        .route("/v1/dedup/tasks", bare(post(start).get(list)))
-        .route("/v1/dedup/tasks/{number}", bare(get(show).delete(remove)))
+pub(crate) fn router() -> OpenApiRouter<Arc<App>> {
+    OpenApiRouter::new().routes(routes!(start, list).map(bare)).routes(routes!(show, remove).map(bare))
 }
 
 /// All tasks that can be asked about.
@@ -110,7 +109,9 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// `POST /v1/dedup/tasks`: what `POST /v1/dedup` does, begun; the answer comes at once.
+/// What `POST /v1/dedup` does, begun; the answer comes at once.
+#[utoipa::path(post, path = "/v1/dedup/tasks", request_body = Option<DedupParams>,
+    responses((status = 202, body = TaskBody, headers(("location" = String, description = "Where the task is.")))))]
 async fn start(
     State(app): State<Arc<App>>,
     body: Result<Bytes, BytesRejection>,
@@ -137,6 +138,8 @@ async fn start(
     Ok((StatusCode::ACCEPTED, location, answer).into_response())
 }
 
+/// The tasks, without reports.
+#[utoipa::path(get, path = "/v1/dedup/tasks", responses((status = 200, body = TasksBody)))]
 async fn list(State(app): State<Arc<App>>) -> Response {
     let tasks: Vec<(u64, Arc<Task>)> =
         lock(&app.tasks.0).tasks.iter().map(|(number, task)| (*number, Arc::clone(task))).collect();
@@ -146,12 +149,17 @@ async fn list(State(app): State<Arc<App>>) -> Response {
     Json(TasksBody { tasks: bodies.collect() }).into_response()
 }
 
+/// How far a task is, or its report.
+#[utoipa::path(get, path = "/v1/dedup/tasks/{number}", params(("number" = u64, Path, description = "The task.")),
+    responses((status = 200, body = TaskBody), (status = 404, body = ErrorBody)))]
 async fn show(State(app): State<Arc<App>>, Path(number): Path<String>) -> Result<Response, ApiError> {
     let (number, task) = app.tasks.get(&number)?;
     Ok(task.answer(|state, took| Json(TaskBody::new(number, state, took)).into_response()))
 }
 
-/// `DELETE /v1/dedup/tasks/N`: a running task is cancelled, one that ended is forgotten.
+/// Cancels a running task, and forgets one that ended.
+#[utoipa::path(delete, path = "/v1/dedup/tasks/{number}", params(("number" = u64, Path, description = "The task.")),
+    responses((status = 204, description = "It is."), (status = 404, body = ErrorBody)))]
 async fn remove(State(app): State<Arc<App>>, Path(number): Path<String>) -> Result<StatusCode, ApiError> {
     let (number, task) = app.tasks.get(&number)?;
     task.stop.store(true, Ordering::Relaxed);

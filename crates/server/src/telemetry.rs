@@ -120,7 +120,8 @@ fn trace_of(headers: &HeaderMap) -> Option<&str> {
     is_trace.then_some(trace)
 }
 
-/// `GET /metrics`, in the text format of Prometheus.
+/// What the server measures, in the text format of Prometheus.
+#[utoipa::path(get, path = "/metrics", responses((status = 200, body = String, content_type = "text/plain")))]
 pub(crate) async fn metrics(State(app): State<Arc<App>>) -> Result<Response, ApiError> {
     let text = off_thread(&app, |app| {
         let (stats, files) = (app.engine.stats()?, app.engine.file_sizes());

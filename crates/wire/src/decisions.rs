@@ -5,6 +5,7 @@ use cognate_engine::{
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use utoipa::{IntoParams, ToSchema};
 
 use crate::dedup::{DedupBody, DedupParams};
 
@@ -16,14 +17,14 @@ const DEFAULT_DROPPED: usize = 100;
 const MAX_DROPPED: usize = 1_000;
 
 /// Answer of `POST /v1/dedup/apply`: the report, and what became of it.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct ApplyBody {
     #[serde(flatten)]
     report: DedupBody,
     applied: ApplicationBody,
 }
 
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 struct ApplicationBody {
     run: Option<u64>,
     dropped: usize,
@@ -50,7 +51,7 @@ pub fn recorded_parameters(params: &DedupParams) -> String {
 }
 
 /// Body of `POST /v1/dedup/undo`; without any field, the latest application.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct UndoParams {
     /// The application to take back.
@@ -81,7 +82,7 @@ impl UndoParams {
 }
 
 /// Answer of `POST /v1/dedup/undo`.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct UndoneBody {
     run: Option<u64>,
     restored: usize,
@@ -94,14 +95,14 @@ impl From<Undone> for UndoneBody {
 }
 
 /// Answer of `GET /v1/dedup/runs`.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct RunsBody {
     /// Every application, the latest first.
     pub runs: Vec<RunBody>,
 }
 
 /// An application of duplicates.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct RunBody {
     /// Its number.
     pub run: u64,
@@ -129,7 +130,8 @@ impl From<Vec<DropRun>> for RunsBody {
 }
 
 /// Parameters of `GET /v1/dedup/dropped`.
-#[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, Deserialize, ToSchema, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub struct DroppedParams {
     /// Papers to give.
@@ -158,7 +160,7 @@ impl DroppedParams {
 }
 
 /// Answer of `GET /v1/dedup/dropped`.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct DroppedBody {
     /// Papers that are dropped at this moment.
     pub total: u64,
@@ -167,7 +169,7 @@ pub struct DroppedBody {
 }
 
 /// A dropped paper, the one that stays for it, and why.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct DroppedPaperBody {
     /// Its id.
     pub id: String,
@@ -216,14 +218,14 @@ impl From<DroppedPapers> for DroppedBody {
 }
 
 /// Answer of `GET /v1/dedup/flow`: the numbers of a PRISMA flow chart.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct FlowBody {
     /// In order of source.
     pub sources: Vec<SourceFlowBody>,
 }
 
 /// What became of the records of one source.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct SourceFlowBody {
     /// The database that the records name, if they name one.
     pub source: Option<String>,
@@ -272,7 +274,7 @@ impl FlowBody {
 }
 
 /// Body of `POST /v1/dedup/labels`.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LabelParams {
     /// A paper.
@@ -284,7 +286,8 @@ pub struct LabelParams {
 }
 
 /// Parameters of `DELETE /v1/dedup/labels`.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, ToSchema, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub struct UnlabelParams {
     /// A paper.
@@ -294,7 +297,7 @@ pub struct UnlabelParams {
 }
 
 /// Answer of `POST /v1/dedup/labels`.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct LabelledBody {
     a: String,
     b: String,
@@ -312,14 +315,14 @@ impl LabelledBody {
 }
 
 /// Answer of `GET /v1/dedup/labels`.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct LabelsBody {
     /// Every label, in order of the two ids.
     pub labels: Vec<LabelBody>,
 }
 
 /// A person's word on a pair.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct LabelBody {
     /// The id that comes first in order.
     pub a: String,

@@ -9,12 +9,14 @@ use cognate_engine::{
     Relation, ScoredPair,
 };
 use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 
 use crate::decisions::{FlowBody, SourceFlowBody};
+use crate::names::{ClustersName, DuplicateVersionsName};
 use crate::papers::{RecordBody, RecordErrorBody, RecordErrors};
 
 /// Body of `POST /v1/dedup`.
-#[derive(Debug, Clone, Default, Deserialize, Serialize)]
+#[derive(Debug, Clone, Default, Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DedupParams {
     /// Lowest cosine at which meaning alone makes two papers candidates.
@@ -22,8 +24,10 @@ pub struct DedupParams {
     /// Lowest probability of a duplicate.
     pub min_probability: Option<f64>,
     /// `same` or `distinct`.
+    #[schema(value_type = Option<DuplicateVersionsName>)]
     pub versions: Option<String>,
     /// `complete` or `connected`.
+    #[schema(value_type = Option<ClustersName>)]
     pub clusters: Option<String>,
     /// `best_metadata`, `newest`, `oldest`, `published_first` or `source:NAME`.
     pub keep: Option<String>,
@@ -51,12 +55,15 @@ impl DedupParams {
 }
 
 /// Parameters of `POST /v1/dedup/check`, in its query string: the body has the records.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, ToSchema, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub struct CheckParams {
     /// Lowest probability of a duplicate.
     pub min_probability: Option<f64>,
     /// `same` or `distinct`.
+    #[schema(value_type = Option<DuplicateVersionsName>)]
+    #[param(value_type = Option<DuplicateVersionsName>)]
     pub versions: Option<String>,
 }
 
@@ -73,7 +80,7 @@ fn parsed<T: Default + FromStr<Err = DedupError>>(text: Option<&str>) -> Result<
 }
 
 /// What was found about a pair of records.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct PairBody {
     verdict: &'static str,
     probability: f64,
@@ -96,7 +103,7 @@ impl From<JudgedPair> for PairBody {
 }
 
 /// Answer of `POST /v1/dedup`.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct DedupBody {
     clusters: Vec<ClusterBody>,
     stats: DedupStatsBody,
@@ -105,6 +112,7 @@ pub struct DedupBody {
     flow: Option<Vec<SourceFlowBody>>,
     /// Wall time of each step; on the command line only.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<BTreeMap<String, f64>>)]
     seconds: Option<BTreeMap<&'static str, f64>>,
 }
 
@@ -123,9 +131,11 @@ impl DedupBody {
 }
 
 /// Two stored papers that were compared.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct ScoredPairBody {
+    #[schema(value_type = String)]
     a: PaperId,
+    #[schema(value_type = String)]
     b: PaperId,
     score: f32,
     probability: f64,
@@ -148,16 +158,18 @@ impl From<&ScoredPair> for ScoredPairBody {
     }
 }
 
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 struct ClusterBody {
+    #[schema(value_type = String)]
     keep: PaperId,
     members: Vec<MemberBody>,
     #[serde(skip_serializing_if = "Option::is_none")]
     merged: Option<RecordBody>,
 }
 
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 struct MemberBody {
+    #[schema(value_type = String)]
     id: PaperId,
     title: Option<String>,
     action: &'static str,
@@ -166,10 +178,11 @@ struct MemberBody {
     probability: f64,
     kind: Option<&'static str>,
     relation: Option<&'static str>,
+    #[schema(value_type = Option<String>)]
     matched_to: Option<PaperId>,
 }
 
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 struct DedupStatsBody {
     n_papers: usize,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -242,7 +255,7 @@ impl From<DedupReport> for DedupBody {
 }
 
 /// Answer of `POST /v1/dedup/check`.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct CheckBody {
     /// For each good record, in their order, what it matches.
     pub results: Vec<CheckedBody>,
@@ -273,17 +286,20 @@ impl CheckBody {
 }
 
 /// What was found about one record; a line of `cognate dedup check`.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct CheckedBody {
+    #[schema(value_type = String)]
     id: PaperId,
     verdict: &'static str,
+    #[schema(value_type = Option<String>)]
     matched_to: Option<PaperId>,
     matches: Vec<FoundBody>,
 }
 
 /// A stored paper that a record matches.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub(crate) struct FoundBody {
+    #[schema(value_type = String)]
     id: PaperId,
     title: Option<String>,
     verdict: &'static str,

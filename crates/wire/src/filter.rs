@@ -5,11 +5,12 @@ use std::borrow::Cow;
 use cognate_engine::{Clause, Condition, EngineError, Filter};
 use serde::Deserialize;
 use serde_json::{Map, Value};
+use utoipa::ToSchema;
 
 use crate::lenient::Unique;
 
 /// One text with commas, or a list.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, ToSchema)]
 #[serde(untagged)]
 pub enum OneOrMany {
     /// `cs.CL,stat.ML`; a part that has commas itself stands in quotes, as in CSV.

@@ -4,15 +4,17 @@ use std::collections::BTreeMap;
 
 use cognate_corpus::{IdentifierKind, Paper, PublicationKind};
 use cognate_engine::{
-    Correction, EngineError, Explanation, FacetCount, Field, Hit, Part, Reading, SearchPath, SearchResponse,
+    Correction, EngineError, Explanation, Facet, FacetCount, FacetField, Field, Hit, Part, Reading,
+    SearchPath, SearchResponse,
 };
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
+use utoipa::ToSchema;
 
 use crate::filter::OneOrMany;
 
 /// Answer of a search.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct SearchBody {
     /// Papers that match; see docs/http.md.
     pub total: u64,
@@ -21,11 +23,12 @@ pub struct SearchBody {
     pub total_relevant: Option<u64>,
     /// Hits skipped.
     pub offset: usize,
-    /// The page: objects of the shape of [`HitBody`], reduced to the fields asked for.
+    /// The hits of the page, each reduced to the fields asked for.
+    #[schema(value_type = Vec<HitBody>)]
     pub data: HitsBody,
     /// For each field that was asked for, the values that the matching papers have.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub facets: Option<Map<String, Value>>,
+    pub facets: Option<FacetsBody>,
     /// How the answer came about.
     pub meta: MetaBody,
 }
@@ -60,8 +63,56 @@ impl Serialize for HitsBody {
     }
 }
 
+/// What the matching papers are counted by: of these, what was asked for.
+#[derive(Debug, Clone, Default, Serialize, ToSchema)]
+#[schema(as = Facets)]
+pub struct FacetsBody {
+    /// By year, that with most papers first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub year: Option<Vec<FacetBody>>,
+    /// By category, that with most papers first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub categories: Option<Vec<FacetBody>>,
+    /// By venue, that with most papers first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub venue: Option<Vec<FacetBody>>,
+}
+
+/// How many papers have a value.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[schema(as = FacetValue)]
+pub struct FacetBody {
+    /// The value.
+    pub value: String,
+    /// The papers.
+    pub n_papers: u64,
+}
+
+impl FacetsBody {
+    fn of(facets: Vec<Facet>) -> Option<Self> {
+        let mut body = (!facets.is_empty()).then(Self::default)?;
+        for Facet { field, counts } in facets {
+            let counts =
+                counts.into_iter().map(|FacetCount { value, n_papers }| FacetBody { value, n_papers });
+            let place = match field {
+                FacetField::Year => &mut body.year,
+                FacetField::Categories => &mut body.categories,
+                FacetField::Venue => &mut body.venue,
+            };
+            *place = Some(counts.collect());
+        }
+        Some(body)
+    }
+
+    /// Those that were asked for, by name.
+    pub fn iter(&self) -> impl Iterator<Item = (&'static str, &[FacetBody])> {
+        let all = [("year", &self.year), ("categories", &self.categories), ("venue", &self.venue)];
+        all.into_iter().filter_map(|(name, values)| Some((name, values.as_deref()?)))
+    }
+}
+
 /// How an answer came about.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct MetaBody {
     /// Ranking mode.
     pub mode: String,
@@ -91,7 +142,7 @@ pub struct MetaBody {
 }
 
 /// What whoever asked should know of how the query was read.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct ReadingBody {
     /// The identifier that was asked for, where no paper has it.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -111,7 +162,7 @@ pub struct ReadingBody {
 }
 
 /// A word that no paper has.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct CorrectionBody {
     /// As the query writes it.
     pub from: String,
@@ -120,7 +171,7 @@ pub struct CorrectionBody {
 }
 
 /// A query without its quotation marks.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct WithoutMarksBody {
     /// The query.
     pub q: String,
@@ -177,14 +228,14 @@ impl ReadingBody {
 pub const NOTHING_FITS: &str = "Nothing fits well; these are the nearest papers.";
 
 /// Answer of `POST /v1/search/batch`.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct BatchBody {
     /// An answer for each search, in their order.
     pub results: Vec<SearchBody>,
 }
 
 /// The first line of a streamed answer.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct RangeHeadBody {
     /// The hits that follow, a line each.
     pub total: u64,
@@ -194,22 +245,28 @@ pub struct RangeHeadBody {
 pub type FieldNames = OneOrMany;
 
 /// One hit, with every field.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct HitBody {
     id: String,
+    #[schema(required = false)]
     score: f32,
     relevance: Option<f32>,
+    #[schema(required = false)]
     scores: ScoresBody,
     title: Option<String>,
     #[serde(rename = "abstract")]
     abstract_text: Option<String>,
+    #[schema(required = false)]
     authors: Vec<AuthorBody>,
     year: Option<i16>,
     publication_date: Option<String>,
     venue: Option<String>,
+    #[schema(required = false)]
     categories: Vec<String>,
+    #[schema(required = false)]
     external_ids: BTreeMap<String, String>,
     url: Option<String>,
+    #[schema(required = false)]
     editors: Vec<AuthorBody>,
     #[serde(flatten)]
     details: DetailsBody,
@@ -220,7 +277,7 @@ pub struct HitBody {
 }
 
 /// What bibliographies need of a paper beside what searches show.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub(crate) struct DetailsBody {
     #[serde(rename = "type")]
     kind: Option<&'static str>,
@@ -228,7 +285,9 @@ pub(crate) struct DetailsBody {
     issue: Option<String>,
     pages: Option<String>,
     publisher: Option<String>,
+    #[schema(required = false)]
     issn: Vec<String>,
+    #[schema(required = false)]
     isbn: Vec<String>,
     language: Option<String>,
 }
@@ -250,19 +309,19 @@ impl DetailsBody {
 }
 
 /// The scores computed for a hit.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 struct ScoresBody {
     semantic: Option<f32>,
     keyword: Option<f32>,
 }
 
 /// An author.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub(crate) struct AuthorBody {
     name: String,
 }
 
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 struct ExplanationBody {
     semantic: Option<PartBody>,
     keyword: Option<PartBody>,
@@ -272,21 +331,21 @@ struct ExplanationBody {
     matched_terms: Vec<MatchedTermBody>,
 }
 
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 struct PartBody {
     rank: Option<usize>,
     score: f32,
     scaled: f32,
 }
 
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 struct SentenceBody {
     start: usize,
     end: usize,
     score: f32,
 }
 
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 struct MatchedTermBody {
     term: String,
     fields: Vec<&'static str>,
@@ -322,18 +381,14 @@ impl SearchBody {
     /// The body of `response`, each hit reduced to `fields` and its id.
     #[must_use]
     pub fn new(response: SearchResponse, fields: Fields) -> Self {
-        let facets: Map<String, Value> = response
-            .facets
-            .iter()
-            .map(|facet| (facet.field.to_string(), facet.counts.iter().map(count_body).collect()))
-            .collect();
+        let facets = FacetsBody::of(response.facets);
         let data = HitsBody { hits: response.hits.into_iter().map(HitBody::from).collect(), fields };
         Self {
             total: response.total,
             total_relevant: response.total_relevant,
             offset: response.offset,
             data,
-            facets: (!facets.is_empty()).then_some(facets),
+            facets,
             meta: MetaBody {
                 mode: response.meta.mode.to_string(),
                 model: response.meta.model,
@@ -348,10 +403,6 @@ impl SearchBody {
             },
         }
     }
-}
-
-fn count_body(count: &FacetCount) -> Value {
-    serde_json::json!({ "value": count.value, "n_papers": count.n_papers })
 }
 
 /// What is told of each hit: all of it, or its id and fields that hits have.

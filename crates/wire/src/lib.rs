@@ -6,7 +6,9 @@ mod dedup;
 mod filter;
 mod hit;
 mod lenient;
+mod names;
 mod papers;
+mod record;
 mod saved;
 mod search;
 mod stats;
@@ -15,6 +17,7 @@ mod threshold;
 mod trends;
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 pub use decisions::{
     ApplyBody, DroppedBody, DroppedPaperBody, DroppedParams, FlowBody, LabelBody, LabelParams, LabelledBody,
@@ -26,14 +29,19 @@ pub use dedup::{
 };
 pub use filter::{ConditionParams, OneOrMany, filter_of, filter_text};
 pub use hit::{
-    BatchBody, FieldNames, Fields, HIT_FIELDS, HitBody, HitsBody, NOTHING_FITS, RangeHeadBody, ReadingBody,
-    SearchBody,
+    BatchBody, FacetBody, FacetsBody, FieldNames, Fields, HIT_FIELDS, HitBody, HitsBody, NOTHING_FITS,
+    RangeHeadBody, ReadingBody, SearchBody,
 };
 pub use lenient::{Object, UniqueObject};
+pub use names::{
+    ClustersName, DuplicateVersionsName, FacetName, FormatName, ModeName, PairScoreName, SortName,
+    StrategyName, VersionsName,
+};
 pub use papers::{
     CountsOfRecords, FileBody, IngestBody, PaperBody, PrunedBody, RecordErrorBody, RecordErrors,
     UpsertParams, asks_to_restore, fault_in_words,
 };
+pub use record::{PapersParams, RecordParams, RecordsBody};
 pub use saved::{SavedBody, SavedListBody, SavedRequest, saved_question};
 pub use search::{
     AnswerShape, BatchParams, ExportParams, MAX_BATCH, RangeParams, RatioParam, RecommendParams, SavedParams,
@@ -48,7 +56,7 @@ pub use threshold::{
 pub use trends::{TrendParams, TrendsBody};
 
 /// Answer of `GET /health` and of `GET /ready`.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct HealthBody {
     /// `ok`; of `/ready` it is `ready`, `busy` or `stopping`.
     pub status: &'static str,
@@ -57,7 +65,7 @@ pub struct HealthBody {
 }
 
 /// Every error's body.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct ErrorBody {
     /// What was expected, what was found, and what to do.
     pub error: String,

@@ -9,12 +9,13 @@ use cognate_engine::{
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use utoipa::{IntoParams, ToSchema};
 
 use crate::dedup::FoundBody;
 use crate::hit::{AuthorBody, DetailsBody, author_bodies, external_ids};
 
 /// Answer of `GET /v1/papers/{id}`: one paper, whole.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct PaperBody {
     id: String,
     title: Option<String>,
@@ -33,9 +34,11 @@ pub struct PaperBody {
     source: Option<String>,
     upvotes: Option<i64>,
     first_indexed: String,
+    #[schema(value_type = Object)]
     extra: Map<String, Value>,
     /// All papers that carry the identifier asked for, the fullest first, where there are several.
     #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(no_recursion)]
     matches: Vec<PaperBody>,
     /// Papers that are this publication, or may be; of one paper asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -99,7 +102,7 @@ impl PaperBody {
 }
 
 /// A record as `POST /v1/papers` takes it: a paper of the store's fields, which need not be stored.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub(crate) struct RecordBody {
     id: String,
     title: Option<String>,
@@ -117,6 +120,7 @@ pub(crate) struct RecordBody {
     details: DetailsBody,
     source: Option<String>,
     upvotes: Option<i64>,
+    #[schema(value_type = Object)]
     extra: Map<String, Value>,
 }
 
@@ -144,7 +148,8 @@ impl From<Paper> for RecordBody {
 }
 
 /// Parameters of `POST /v1/papers`.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, ToSchema, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub struct UpsertParams {
     /// Bring back papers that were dropped as duplicates.
@@ -181,7 +186,7 @@ pub fn asks_to_restore(body: &[u8]) -> bool {
 }
 
 /// Counts of records.
-#[derive(Debug, Clone, Copy, Serialize)]
+#[derive(Debug, Clone, Copy, Serialize, ToSchema)]
 pub struct CountsOfRecords {
     /// Records read: the sum of the next five.
     pub read: u64,
@@ -205,7 +210,7 @@ impl From<IngestCounts> for CountsOfRecords {
 }
 
 /// What became of a file.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct FileBody {
     /// The file, as it was named.
     pub file: String,
@@ -218,7 +223,7 @@ pub struct FileBody {
 }
 
 /// What was removed since its source has it no more.
-#[derive(Debug, Clone, Copy, Serialize)]
+#[derive(Debug, Clone, Copy, Serialize, ToSchema)]
 pub struct PrunedBody {
     /// Records.
     pub records: u64,
@@ -227,7 +232,7 @@ pub struct PrunedBody {
 }
 
 /// Counts of an ingestion, as `cognate index` prints them; over HTTP, with the bad records.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct IngestBody {
     /// Of all records.
     #[serde(flatten)]
@@ -334,7 +339,7 @@ impl RecordErrors {
 }
 
 /// A bad record, or a field of a good one that could not be read.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct RecordErrorBody {
     /// Which one of the records in the body, from 1.
     pub record: u64,

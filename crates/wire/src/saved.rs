@@ -3,6 +3,7 @@
 use cognate_engine::{EngineError, RecommendRequest, SavedQuery, SavedQuestion, SearchRequest, Seed};
 use serde::Serialize;
 use serde_json::{Map, Value};
+use utoipa::ToSchema;
 
 use crate::lenient::UniqueObject;
 use crate::search::SavedParams;
@@ -182,7 +183,7 @@ fn invalid(parameter: &'static str, expected: &str, found: String) -> EngineErro
 }
 
 /// A saved query.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct SavedBody {
     /// Its id.
     pub id: String,
@@ -195,7 +196,7 @@ pub struct SavedBody {
 }
 
 /// Answer of `GET /v1/saved`.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct SavedListBody {
     /// All of them, in order of id.
     pub saved: Vec<SavedBody>,

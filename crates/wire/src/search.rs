@@ -1,6 +1,7 @@
 //! Parameters of searches. Each set is the query string of a `GET`, the body of a `POST`, and what the
 //! command line's flags become.
 
+use std::borrow::Cow;
 use std::str::FromStr;
 
 use cognate_corpus::export::{ExportFormat, UnknownExportFormat};
@@ -10,6 +11,9 @@ use cognate_engine::{
 };
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{ObjectBuilder, OneOfBuilder, Schema, Type};
+use utoipa::{IntoParams, PartialSchema, ToSchema};
 
 use crate::filter::{ConditionParams, OneOrMany};
 use crate::hit::{FieldNames, Fields};
@@ -17,6 +21,7 @@ use crate::lenient::{
     Object, flag, objects, optional_cosine, optional_flag, optional_limit, optional_offset, optional_part,
     optional_unique,
 };
+use crate::names::{FacetName, FormatName, ModeName, SortName, StrategyName, VersionsName};
 
 /// Most searches in one batch.
 pub const MAX_BATCH: usize = 100;
@@ -31,7 +36,8 @@ macro_rules! filtered {
         $($(#[$about_field:meta])* $field:ident: $type:ty,)*
     })*) => {$(
         $(#[$about])*
-        #[derive(Debug, Clone, Default, Deserialize)]
+        #[derive(Debug, Clone, Default, Deserialize, ToSchema, IntoParams)]
+        #[into_params(parameter_in = Query)]
         #[serde(deny_unknown_fields)]
         pub struct $name {
             $($(#[$about_field])* pub $field: $type,)*
@@ -40,6 +46,7 @@ macro_rules! filtered {
             /// Days, months or years: `2019-03:2020-06`.
             pub publication_date: Option<String>,
             /// Categories, of which one must fit; `cs` covers `cs.CL`.
+            #[param(value_type = Option<Vec<String>>)]
             pub categories: Option<OneOrMany>,
             /// An author's name, or words of it.
             pub author: Option<String>,
@@ -48,8 +55,9 @@ macro_rules! filtered {
             /// Whether there must be an abstract, or none.
             #[serde(default, deserialize_with = "optional_flag")]
             pub has_abstract: Option<bool>,
-            /// A filter in JSON; see [`filter_of`](crate::filter_of).
+            /// A filter in JSON: `must`, `should` and `must_not` of conditions such as `{"year": "2020-"}`.
             #[serde(default, deserialize_with = "optional_unique")]
+            #[param(value_type = Option<String>)]
             pub filter: Option<Value>,
         }
 
@@ -94,29 +102,43 @@ macro_rules! searches {
             $(#[$about])*
             struct $name {
                 $($(#[$about_field])* $field: $type,)*
-                /// Hits on the page.
+                /// Hits on the page, 1 to 1,000; 10 if absent.
+                #[schema(minimum = 1, maximum = 1000)]
+                #[param(minimum = 1, maximum = 1000)]
                 #[serde(default, deserialize_with = "optional_limit")]
                 limit: Option<usize>,
-                /// Hits to skip.
+                /// Hits to skip, at most 10,000.
+                #[schema(maximum = 10000)]
+                #[param(maximum = 10000)]
                 #[serde(default, deserialize_with = "optional_offset")]
                 offset: Option<usize>,
                 /// `new`, or the cursor of the page before.
                 cursor: Option<String>,
-                /// Lowest cosine of a hit.
+                /// Lowest cosine of a hit, from -1 to 1.
+                #[schema(minimum = -1, maximum = 1)]
+                #[param(minimum = -1, maximum = 1)]
                 #[serde(default, deserialize_with = "optional_cosine")]
                 min_score: Option<f32>,
                 /// Whether to compare every paper, so that nothing is missed.
                 #[serde(default, deserialize_with = "flag")]
                 exact: bool,
                 /// `relevance` or `newest`.
+                #[schema(value_type = Option<SortName>)]
+                #[param(value_type = Option<SortName>)]
                 sort: Option<String>,
                 /// `all`, or `collapse` for one of the publications of each work.
+                #[schema(value_type = Option<VersionsName>)]
+                #[param(value_type = Option<VersionsName>)]
                 versions: Option<String>,
                 /// What to count the matching papers by: `year`, `categories`, `venue`.
+                #[param(value_type = Option<Vec<FacetName>>)]
                 facets: Option<OneOrMany>,
                 /// Fields of each hit to give; all, if absent.
+                #[param(value_type = Option<Vec<String>>)]
                 fields: Option<FieldNames>,
-                /// Another form of answer than JSON with scores: the name of an [`ExportFormat`].
+                /// Another form of answer than JSON with scores.
+                #[schema(value_type = Option<FormatName>)]
+                #[param(value_type = Option<FormatName>)]
                 format: Option<String>,
             }
         }
@@ -189,6 +211,8 @@ searches! {
         /// The query.
         q: Option<String>,
         /// `hybrid`, `semantic` or `keyword`.
+        #[schema(value_type = Option<ModeName>)]
+        #[param(value_type = Option<ModeName>)]
         mode: Option<String>,
         /// The part of meaning in a hybrid score: `auto`, or from 0 to 1.
         semantic_ratio: Option<RatioParam>,
@@ -209,9 +233,13 @@ searches! {
 
     /// What a saved query asks.
     struct SavedParams {
+        /// What to call it; the first words of the query, if absent.
+        name: Option<String>,
         /// The query.
         q: Option<String>,
         /// `hybrid`, `semantic` or `keyword`.
+        #[schema(value_type = Option<ModeName>)]
+        #[param(value_type = Option<ModeName>)]
         mode: Option<String>,
         /// The part of meaning in a hybrid score: `auto`, or from 0 to 1.
         semantic_ratio: Option<RatioParam>,
@@ -232,6 +260,8 @@ searches! {
         #[serde(default)]
         negative: Vec<SeedParam>,
         /// `average_vector`, `best_score` or `sum_scores`.
+        #[schema(value_type = Option<StrategyName>)]
+        #[param(value_type = Option<StrategyName>)]
         strategy: Option<String>,
         /// From 0 to 1.
         #[serde(default, deserialize_with = "optional_part")]
@@ -261,6 +291,20 @@ impl RatioParam {
             Self::Auto => Ok(None),
             Self::Ratio(ratio) => SemanticRatio::new(ratio).map(Some),
         }
+    }
+}
+
+impl PartialSchema for RatioParam {
+    fn schema() -> RefOr<Schema> {
+        let auto = ObjectBuilder::new().schema_type(Type::String).enum_values(Some(["auto"]));
+        let ratio = ObjectBuilder::new().schema_type(Type::Number).minimum(Some(0)).maximum(Some(1));
+        OneOfBuilder::new().item(auto).item(ratio).into()
+    }
+}
+
+impl ToSchema for RatioParam {
+    fn name() -> Cow<'static, str> {
+        Cow::Borrowed("Ratio")
     }
 }
 
@@ -295,7 +339,7 @@ impl<'de> Deserialize<'de> for RatioParam {
 }
 
 /// A seed: an id, or a text.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, ToSchema)]
 #[serde(untagged)]
 pub enum SeedParam {
     /// `"1706.03762"`
@@ -307,14 +351,14 @@ pub enum SeedParam {
 }
 
 /// `{"id": …}`
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct IdSeed {
     id: String,
 }
 
 /// `{"text": …}`
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TextSeed {
     text: String,
@@ -453,10 +497,10 @@ impl RecommendParams {
 }
 
 /// Body of `POST /v1/search/batch`.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct BatchParams {
-    /// The searches; at most [`MAX_BATCH`].
+    /// The searches, at most 100.
     #[serde(deserialize_with = "objects")]
     pub searches: Vec<SearchParams>,
 }
@@ -518,7 +562,9 @@ filtered! {
     struct ExportParams {
         /// Words and operators that papers must fit; all papers, if absent.
         q: Option<String>,
-        /// The name of an [`ExportFormat`]; `jsonl` if absent.
+        /// The form of the file; `jsonl` if absent.
+        #[schema(value_type = Option<FormatName>)]
+        #[param(value_type = Option<FormatName>)]
         format: Option<String>,
     }
 }

@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use cognate_engine::{KeywordStatus, SegmentStatus, SourceCounts, Stats};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::hit::path_name;
 
 /// Answer of `GET /v1/stats`.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct StatsBody {
     n_papers: u64,
     generation: u64,
@@ -21,14 +22,14 @@ pub struct StatsBody {
 }
 
 /// Answer of `stats --by source`.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct SourcesBody {
     /// Those with most records first.
     pub sources: Vec<SourceBody>,
 }
 
 /// What one source brought.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct SourceBody {
     /// The database that records name, else the source that was named, else the file; null where nobody says.
     pub source: Option<String>,
@@ -39,6 +40,7 @@ pub struct SourceBody {
     /// Records with an abstract.
     pub abstracts: u64,
     /// Records with an identifier, by its kind.
+    #[schema(value_type = BTreeMap<String, u64>)]
     pub identifiers: BTreeMap<&'static str, u64>,
 }
 
@@ -64,7 +66,7 @@ impl StatsBody {
 }
 
 /// What the server does at one time; whoever comes when all places to wait are taken, or waits too long, gets 429.
-#[derive(Debug, Clone, Copy, Serialize)]
+#[derive(Debug, Clone, Copy, Serialize, ToSchema)]
 pub struct LimitsBody {
     /// Requests that do one query's work.
     pub searches: usize,
@@ -92,7 +94,7 @@ pub struct LimitsBody {
     pub papers_body_bytes: usize,
 }
 
-#[derive(Debug, Clone, Default, Serialize)]
+#[derive(Debug, Clone, Default, Serialize, ToSchema)]
 struct IndexBody {
     path: Option<&'static str>,
     n_papers: usize,
@@ -105,7 +107,7 @@ struct IndexBody {
     keywords: KeywordsBody,
 }
 
-#[derive(Debug, Clone, Default, Serialize)]
+#[derive(Debug, Clone, Default, Serialize, ToSchema)]
 struct KeywordsBody {
     n_papers: usize,
     generation: u64,
@@ -113,7 +115,7 @@ struct KeywordsBody {
     segments: Vec<SegmentBody>,
 }
 
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 struct SegmentBody {
     name: String,
     n_papers: usize,

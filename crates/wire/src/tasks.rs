@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::dedup::DedupBody;
 
@@ -27,7 +28,7 @@ pub enum TaskState {
 }
 
 /// A task; of a running one how far its step is, of one that is done its report.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct TaskBody<'a> {
     task: u64,
     status: &'static str,
@@ -42,6 +43,7 @@ pub struct TaskBody<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<DedupBody>)]
     report: Option<&'a DedupBody>,
 }
 
@@ -76,7 +78,7 @@ impl<'a> TaskBody<'a> {
 }
 
 /// Answer of `GET /v1/dedup/tasks`.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct TasksBody {
     /// The tasks, in their order, without reports.
     pub tasks: Vec<TaskBody<'static>>,

@@ -4,6 +4,9 @@ use cognate_engine::{
     Bin, Cut, DEFAULT_MIN_PROBABILITY, EngineError, Histogram, PairScore, PairToLabel, Precision, Stratum,
 };
 use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use crate::names::PairScoreName;
 
 /// The cut, when the request names none: the default of `min_probability`.
 const DEFAULT_AT: f64 = DEFAULT_MIN_PROBABILITY;
@@ -11,10 +14,13 @@ const DEFAULT_AT: f64 = DEFAULT_MIN_PROBABILITY;
 const DEFAULT_PAIRS: usize = 20;
 
 /// Parameters of `GET /v1/dedup/histogram`.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, ToSchema, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub struct HistogramParams {
     /// `probability` or `score`.
+    #[schema(value_type = Option<PairScoreName>)]
+    #[param(value_type = Option<PairScoreName>)]
     pub by: Option<String>,
     /// The cut.
     pub at: Option<f64>,
@@ -23,10 +29,13 @@ pub struct HistogramParams {
 }
 
 /// Parameters of `GET /v1/dedup/pairs`.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, ToSchema, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub struct PairsParams {
     /// `probability` or `score`.
+    #[schema(value_type = Option<PairScoreName>)]
+    #[param(value_type = Option<PairScoreName>)]
     pub by: Option<String>,
     /// The cut.
     pub at: Option<f64>,
@@ -66,7 +75,7 @@ fn cut(by: Option<&str>, at: Option<f64>) -> Result<Cut, EngineError> {
 }
 
 /// Answer of `GET /v1/dedup/histogram`.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct HistogramBody {
     /// The generation of the papers.
     pub generation: u64,
@@ -81,7 +90,7 @@ pub struct HistogramBody {
 }
 
 /// Pairs between two scores.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct BinBody {
     /// The lower end.
     pub from: f64,
@@ -93,7 +102,7 @@ pub struct BinBody {
 }
 
 /// Pairs, labels of them, and the part of duplicates that these tell of.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct CountsBody {
     /// All pairs.
     pub n_pairs: usize,
@@ -106,7 +115,7 @@ pub struct CountsBody {
 }
 
 /// A part, with its 95 % interval.
-#[derive(Debug, Clone, Copy, Serialize)]
+#[derive(Debug, Clone, Copy, Serialize, ToSchema)]
 pub struct PrecisionBody {
     /// Null without labels.
     pub estimate: Option<f64>,
@@ -147,14 +156,14 @@ impl From<Histogram> for HistogramBody {
 }
 
 /// Answer of `GET /v1/dedup/pairs`.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct PairsBody {
     /// Pairs without a label, the nearest to the cut first.
     pub pairs: Vec<PairToLabelBody>,
 }
 
 /// A pair to ask a person about.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct PairToLabelBody {
     /// A paper.
     pub a: PairPaperBody,
@@ -171,7 +180,7 @@ pub struct PairToLabelBody {
 }
 
 /// A paper of a pair.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct PairPaperBody {
     /// Its id.
     pub id: String,

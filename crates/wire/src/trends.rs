@@ -5,6 +5,7 @@ use cognate_engine::{
 };
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 
 use crate::papers::PaperBody;
 
@@ -12,7 +13,8 @@ use crate::papers::PaperBody;
 const DEFAULT_LIMIT: usize = 10;
 
 /// Parameters of `GET /v1/trends`.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, ToSchema, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub struct TrendParams {
     /// The window's last day, `YYYY-MM-DD`; the latest day that has papers, if absent.
@@ -45,7 +47,7 @@ impl TrendParams {
 }
 
 /// Answer of `GET /v1/trends`.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct TrendsBody {
     generation: u64,
     basis: &'static str,
@@ -56,21 +58,21 @@ pub struct TrendsBody {
     groups: Vec<GroupBody>,
 }
 
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 struct SpanBody {
     first: Option<String>,
     last: Option<String>,
     n_papers: usize,
 }
 
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 struct TrendingBody {
     score: f64,
     growth: Option<GrowthBody>,
     paper: PaperBody,
 }
 
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 struct GroupBody {
     label: Vec<String>,
     score: f64,
@@ -78,7 +80,7 @@ struct GroupBody {
     papers: Vec<String>,
 }
 
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 struct GrowthBody {
     n_near: usize,
     n_recent: usize,

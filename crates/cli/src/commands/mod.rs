@@ -17,10 +17,12 @@ mod reembed;
 mod saved;
 mod serve;
 
+use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use anyhow::Context;
 use clap::CommandFactory;
 use cognate_corpus::export::ExportFormat;
 use cognate_engine::{Cancel, Engine, IndexStatus, SearchPath, SearchResponse, examine};
@@ -53,6 +55,9 @@ pub(crate) fn run(args: Args, output: &Output) -> anyhow::Result<()> {
         clap_complete::generate(shell, &mut Args::command(), "cognate", &mut std::io::stdout());
         return Ok(());
     }
+    if let Command::Man { folder } = &args.command {
+        return man(folder);
+    }
     let config = Config::load(&args)?;
     match args.command {
         Command::Index(index) => index::run(&config, output, &index),
@@ -78,8 +83,14 @@ pub(crate) fn run(args: Args, output: &Output) -> anyhow::Result<()> {
         Command::Optimize => optimize(&config, output),
         Command::Reembed => reembed::run(&config, output),
         Command::Model(model) => model::run(&config, output, model),
-        Command::Completions { .. } => Ok(()),
+        Command::Completions { .. } | Command::Man { .. } => Ok(()),
     }
+}
+
+/// Writes the manual.
+fn man(folder: &Path) -> anyhow::Result<()> {
+    let written = fs::create_dir_all(folder).and_then(|()| clap_mangen::generate_to(Args::command(), folder));
+    written.with_context(|| format!("could not write the manual into {}", folder.display()))
 }
 
 /// Set by the first Ctrl-C or SIGTERM, of which the user is told at once; the second one ends the process.

@@ -2,15 +2,19 @@
 
 use std::sync::Arc;
 
+use axum::Json;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use axum::http::{Uri, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
-use axum::{Json, Router};
 use cognate_corpus::Paper;
 use cognate_engine::{DayOrder, DayRequest, Page, Period, SearchOptions, SearchRequest, Span, StoredPaper};
 use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use cognate_wire::ErrorBody;
 
 use super::{first, id_after};
 use crate::error::ApiError;
@@ -20,15 +24,13 @@ use crate::routes::{App, decoded_id, off_thread, off_thread_while_wanted};
 const DEFAULT_LIMIT: usize = 50;
 
 /// `/papers/{id}.md` is reached through the page's `/papers/{id}`; see [`read`].
-pub(super) fn routes() -> Router<Arc<App>> {
-    Router::new()
-        .route("/api/papers/search", get(search))
-        .route("/api/papers/{*id}", get(info))
-        .route("/api/daily_papers", get(daily))
+pub(super) fn routes() -> OpenApiRouter<Arc<App>> {
+    OpenApiRouter::new().routes(routes!(search)).routes(routes!(info)).routes(routes!(daily))
 }
 
 /// A paper as the hub gives it.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = HubPaper)]
 struct PaperBody {
     id: String,
     title: String,
@@ -39,14 +41,16 @@ struct PaperBody {
     upvotes: i64,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = HubAuthor)]
 struct AuthorBody {
     name: String,
     hidden: bool,
 }
 
 /// A paper in a list: clients read some fields from within, some from here.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = HubItem)]
 struct ItemBody {
     paper: PaperBody,
     #[serde(rename = "publishedAt")]
@@ -58,7 +62,8 @@ struct ItemBody {
 }
 
 /// A paper by itself.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = HubInfo)]
 struct InfoBody {
     #[serde(flatten)]
     paper: PaperBody,
@@ -100,14 +105,16 @@ impl From<StoredPaper> for ItemBody {
     }
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 struct SearchParams {
     q: Option<String>,
     limit: Option<usize>,
 }
 
-/// `GET /api/papers/search`: without a query, the latest papers.
+/// Search; without a query, the latest papers.
+#[utoipa::path(get, path = "/api/papers/search", params(SearchParams), responses((status = 200, body = Vec<ItemBody>)))]
 async fn search(
     State(app): State<Arc<App>>,
     params: Result<Query<SearchParams>, QueryRejection>,
@@ -124,7 +131,8 @@ async fn search(
     Ok(Json(found.await?.hits.into_iter().map(|hit| ItemBody::from(hit.paper)).collect()))
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 struct DailyParams {
     date: Option<String>,
@@ -173,7 +181,8 @@ impl DailyParams {
     }
 }
 
-/// `GET /api/daily_papers`: without a date, those of the latest day that has papers.
+/// Papers of a day, a week or a month; without any, those of the latest day that has papers.
+#[utoipa::path(get, path = "/api/daily_papers", params(DailyParams), responses((status = 200, body = Vec<ItemBody>)))]
 async fn daily(
     State(app): State<Arc<App>>,
     params: Result<Query<DailyParams>, QueryRejection>,
@@ -192,7 +201,8 @@ async fn papers_of(app: &Arc<App>, request: DayRequest) -> Result<Json<Vec<ItemB
     Ok(Json(day.papers.into_iter().map(ItemBody::from).collect()))
 }
 
-/// `GET /api/papers/{id}`
+/// A paper.
+#[utoipa::path(get, path = "/api/papers/{*id}", params(("id" = String, Path, description = "The paper's id.")), responses((status = 200, body = InfoBody), (status = 404, body = ErrorBody)))]
 async fn info(State(app): State<Arc<App>>, uri: Uri) -> Result<Json<InfoBody>, ApiError> {
     let id = id_after("/api/papers/", &uri)?;
     let stored = off_thread(&app, move |app| Ok(first(&app.engine, &id)?)).await?;

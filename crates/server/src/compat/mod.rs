@@ -4,13 +4,12 @@
 //! `/v1`, and shapes the answers as its clients expect. `docs/clients.md` says what differs.
 
 pub(crate) mod hugging_face;
-mod openai;
+pub(crate) mod openai;
 mod semantic_scholar;
-mod text_embeddings_inference;
+pub(crate) mod text_embeddings_inference;
 
 use std::sync::Arc;
 
-use axum::Router;
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
 use axum::http::Uri;
@@ -19,6 +18,9 @@ use cognate_wire::Object;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+
 use crate::error::ApiError;
 use crate::routes::{App, decoded_id};
 
@@ -26,8 +28,8 @@ use crate::routes::{App, decoded_id};
 const MAX_TEXTS: usize = 2_048;
 
 /// All of them.
-pub(crate) fn routes() -> Router<Arc<App>> {
-    Router::new()
+pub(crate) fn routes() -> OpenApiRouter<Arc<App>> {
+    OpenApiRouter::new()
         .merge(hugging_face::routes())
         .merge(semantic_scholar::routes())
         .merge(openai::routes())
@@ -53,7 +55,7 @@ fn json<T: DeserializeOwned>(body: Result<Bytes, BytesRejection>) -> Result<T, A
 }
 
 /// One text or several.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(untagged)]
 enum Texts {
     One(String),

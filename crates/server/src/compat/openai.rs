@@ -2,30 +2,32 @@
 
 use std::sync::Arc;
 
+use axum::Json;
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::extract::rejection::BytesRejection;
 use axum::http::{StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
-use axum::{Json, Router};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use cognate_engine::{Role, StoredModel, UnitVector};
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::Value;
+use utoipa::ToSchema;
+use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt};
+use utoipa_axum::routes;
 
 use super::{Texts, id_after, json};
 use crate::error::ApiError;
 use crate::manners::bare;
 use crate::routes::{App, off_thread, off_thread_while_wanted};
 
-pub(super) fn routes() -> Router<Arc<App>> {
-    Router::new()
-        .route("/v1/embeddings", bare(post(embeddings)))
-        .route("/v1/models", bare(get(models)))
-        .route("/v1/models/{*id}", bare(get(model)))
+pub(super) fn routes() -> OpenApiRouter<Arc<App>> {
+    OpenApiRouter::new()
+        .routes(routes!(embeddings).map(bare))
+        .routes(routes!(models).map(bare))
+        .routes(routes!(model).map(bare))
 }
 
 /// An error as these clients read it: an object in `error`.
@@ -37,6 +39,23 @@ impl<E: Into<ApiError>> From<E> for OpenAiError {
     }
 }
 
+/// An error as this service tells it.
+#[derive(Serialize, ToSchema)]
+#[schema(as = OpenAiError)]
+pub(crate) struct OpenAiErrorBody {
+    error: OpenAiFaultBody,
+}
+
+#[derive(Serialize, ToSchema)]
+#[schema(as = OpenAiFault)]
+struct OpenAiFaultBody {
+    message: String,
+    #[serde(rename = "type")]
+    kind: &'static str,
+    param: Option<String>,
+    code: &'static str,
+}
+
 impl IntoResponse for OpenAiError {
     fn into_response(self) -> Response {
         let Self(error) = self;
@@ -45,28 +64,34 @@ impl IntoResponse for OpenAiError {
             status if status.is_server_error() => "server_error",
             _ => "invalid_request_error",
         };
-        let body = json!({
-            "error": { "message": error.message(), "type": kind, "param": null, "code": error.code() }
-        });
-        error.with_body(body)
+        error.with_body(OpenAiErrorBody {
+            error: OpenAiFaultBody {
+                message: error.message().to_owned(),
+                kind,
+                param: None,
+                code: error.code(),
+            },
+        })
     }
 }
 
 /// Body of `POST /v1/embeddings`.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct EmbeddingsParams {
     model: String,
+    #[schema(value_type = Texts)]
     input: Value,
     #[serde(default)]
     encoding_format: EncodingFormat,
     dimensions: Option<usize>,
     /// Whom the client asks for, which nobody here needs to know.
     #[serde(rename = "user")]
+    #[schema(value_type = Option<String>)]
     _user: Option<IgnoredAny>,
 }
 
-#[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 enum EncodingFormat {
     #[default]
@@ -74,7 +99,8 @@ enum EncodingFormat {
     Base64,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = OpenAiEmbeddings)]
 struct EmbeddingsBody {
     object: &'static str,
     data: Vec<EmbeddingBody>,
@@ -82,26 +108,31 @@ struct EmbeddingsBody {
     usage: UsageBody,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = OpenAiEmbedding)]
 struct EmbeddingBody {
     object: &'static str,
     index: usize,
     embedding: VectorBody,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = OpenAiVector)]
 #[serde(untagged)]
 enum VectorBody {
     Float(Vec<f32>),
     Base64(String),
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = OpenAiUsage)]
 struct UsageBody {
     prompt_tokens: usize,
     total_tokens: usize,
 }
 
+/// A vector for each text.
+#[utoipa::path(post, path = "/v1/embeddings", request_body = EmbeddingsParams, responses((status = 200, body = EmbeddingsBody), (status = 404, body = OpenAiErrorBody)))]
 async fn embeddings(
     State(app): State<Arc<App>>,
     body: Result<Bytes, BytesRejection>,
@@ -158,12 +189,20 @@ fn encoded(vector: &UnitVector, format: EncodingFormat) -> VectorBody {
     }
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = OpenAiModel)]
 struct ModelBody {
     id: String,
     object: &'static str,
     created: i64,
     owned_by: &'static str,
+}
+
+#[derive(Serialize, ToSchema)]
+#[schema(as = OpenAiModels)]
+struct ModelsBody {
+    object: &'static str,
+    data: Vec<ModelBody>,
 }
 
 impl ModelBody {
@@ -173,11 +212,16 @@ impl ModelBody {
     }
 }
 
-async fn models(State(app): State<Arc<App>>) -> Result<Json<Value>, OpenAiError> {
+/// The model.
+#[utoipa::path(get, path = "/v1/models", responses((status = 200, body = ModelsBody)))]
+async fn models(State(app): State<Arc<App>>) -> Result<Json<ModelsBody>, OpenAiError> {
     let stored = off_thread(&app, |app| Ok(app.engine.load_model()?)).await?;
-    Ok(Json(json!({ "object": "list", "data": [ModelBody::new(stored)] })))
+    Ok(Json(ModelsBody { object: "list", data: vec![ModelBody::new(stored)] }))
 }
 
+/// The model, by its name.
+#[utoipa::path(get, path = "/v1/models/{*id}", params(("id" = String, Path, description = "The model's name.")),
+    responses((status = 200, body = ModelBody), (status = 404, body = OpenAiErrorBody)))]
 async fn model(State(app): State<Arc<App>>, uri: Uri) -> Result<Json<ModelBody>, OpenAiError> {
     let asked = id_after("/v1/models/", &uri)?;
     let stored = off_thread(&app, |app| Ok(app.engine.load_model()?)).await?;

@@ -16,7 +16,7 @@ struct Asset {
     text: &'static str,
 }
 
-const ASSETS: [Asset; 4] = [
+const ASSETS: [Asset; 5] = [
     Asset {
         name: "style.css",
         media_type: "text/css; charset=utf-8",
@@ -31,6 +31,11 @@ const ASSETS: [Asset; 4] = [
         name: "map.js",
         media_type: "text/javascript; charset=utf-8",
         text: include_str!("../../assets/map.js"),
+    },
+    Asset {
+        name: "try.js",
+        media_type: "text/javascript; charset=utf-8",
+        text: include_str!("../../assets/try.js"),
     },
     Asset { name: "icon.svg", media_type: "image/svg+xml", text: include_str!("../../assets/icon.svg") },
 ];

@@ -7,6 +7,7 @@
 
 mod address;
 mod assets;
+mod docs;
 mod duplicates;
 mod item;
 mod library;
@@ -48,6 +49,7 @@ pub(crate) fn routes() -> Router<Arc<App>> {
         .route("/map/paper/{row}", manners::bare(get(map::paper)))
         .route("/duplicates", get(duplicates::show).post(duplicates::say))
         .route("/assets/{version}/{name}", get(assets::serve))
+        .merge(docs::routes())
         .layer(middleware::from_fn(manners::tag))
         .merge(sign_in::routes())
         .layer(middleware::from_fn(protect))
