@@ -117,6 +117,72 @@ fn the_flow_chart_has_its_numbers() {
 }
 
 #[test]
+fn the_flow_chart_counts_records_of_named_sources_and_repeats() {
+    let cognate = Cognate::new();
+    let of = |title: &str| json!({ "title": title, "authors": ["Moss, I.", "Vale, B."], "year": 2010, "journal": "Echoes", "volume": "3" });
+    let (bats, steel, tides) =
+        (of("Echoes of bats over open water"), of("Steel under tides"), of("Tides and trade"));
+    let lines = |records: &[&Value]| records.iter().map(|record| format!("{record}\n")).collect::<String>();
+    let scopus = cognate.file("scopus.jsonl", &lines(&[&bats, &bats, &steel]));
+    let embase = cognate.file("embase.jsonl", &lines(&[&bats, &tides]));
+    cognate.json(&["index", &scopus, "--source", "Scopus"]);
+    cognate.json(&["index", &embase, "--source", "Embase"]);
+    let flow = |found, within, across, left, source| {
+        json!({ "source": source, "found": found, "duplicates_within": within,
+            "duplicates_across": across, "left": left })
+    };
+    // The record that both have is one paper already; three papers are left.
+    let expected = json!([flow(2, 0, 1, 1, "Embase"), flow(3, 1, 0, 2, "Scopus")]);
+    assert_eq!(cognate.json(&["dedup", "flow"])["sources"], expected);
+    assert_eq!(cognate.json(&["stats"])["papers"], 3);
+}
+
+#[test]
+fn the_source_that_was_named_may_be_kept() {
+    let cognate = Cognate::new();
+    let record = |id: &str, more: &Value| {
+        let mut record = json!({ "id": id, "title": "Sleep of night pilots in harbours", "year": 2010,
+            "authors": ["Moss, I.", "Vale, B."], "journal": "Echoes", "volume": "3", "pages": "11-19" });
+        record.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        record.to_string()
+    };
+    let full = record("s1", &json!({ "url": "https://example.org/s1", "doi": "10.1234/s1" }));
+    cognate.json(&["index", &cognate.file("scopus.jsonl", &full), "--source", "Scopus"]);
+    cognate.json(&["index", &cognate.file("embase.jsonl", &record("e1", &json!({}))), "--source", "Embase"]);
+    let kept = |keep: &str| cognate.json(&["dedup", "--keep", keep])["clusters"][0]["keep"].clone();
+    assert_eq!(kept("best_metadata"), "s1");
+    assert_eq!(kept("source:Embase"), "e1");
+    assert_eq!(kept("source:scopus"), "s1");
+}
+
+#[test]
+fn the_identifier_of_a_book_is_no_reason() {
+    let cognate = Cognate::new();
+    let chapter = |id: &str, title: &str, pages: &str| {
+        json!({ "id": id, "title": title, "authors": ["Moss, I.", "Vale, B."], "year": 2010,
+            "doi": "10.1234/book", "pages": pages })
+    };
+    let chapters = [
+        chapter("a1", "Sleep of night pilots in harbours", "1-9"),
+        chapter("a2", "Sleep of night pilots in harbours.", "1-9"),
+        chapter("b", "Cranes as sequences of events", "10-19"),
+        chapter("c", "Rust and its management", "20-29"),
+    ];
+    cognate.json(&["index", &cognate.file("book.json", &json!(chapters).to_string())]);
+    let report = cognate.json(&["dedup"]);
+    let clusters = clusters(&report);
+    assert_eq!(clusters.len(), 1, "{report}");
+    let reason = clusters[0]["members"][1]["reason"].as_str().unwrap();
+    assert!(reason.contains("the same title") && !reason.contains("doi"), "{reason}");
+    cognate.json(&["dedup", "label", "a1", "a2", "yes"]);
+    let labelled = cognate.json(&["dedup"]);
+    assert!(!labelled["clusters"][0]["members"][1]["reason"].as_str().unwrap().contains("doi"), "{labelled}");
+    for pair in cognate.json(&["dedup", "pairs"])["data"].as_array().unwrap() {
+        assert!(!pair["reason"].as_str().unwrap().contains("the same doi"), "{pair}");
+    }
+}
+
+#[test]
 fn decisions_are_a_table_and_reports_name_titles() {
     let cognate = with_harbours();
     let text = String::from_utf8(cognate.run(&["dedup"]).stdout).unwrap();

@@ -246,6 +246,9 @@ impl NameKey {
     /// letters and for what stands for further authors ("et al.").
     #[must_use]
     pub fn new(name: &str) -> Option<Self> {
+        if let Some(whole) = whole_name(name) {
+            return Some(Self { family: whole, given: String::new() });
+        }
         let (front, back) = name.split_once(',').unwrap_or((name, ""));
         let (mut family, mut given) = (name_words(front), name_words(back));
         family.retain(|word| !is_suffix(word));
@@ -284,6 +287,41 @@ impl NameKey {
         let is_swapped = !self.given.is_empty() && self.family == other.given && self.given == other.family;
         (is_same && agree(&self.given, &other.given)) || is_swapped
     }
+}
+
+/// A name that has no parts to be told apart, in one word: of people in Chinese characters, kana or hangul, with a space
+/// or comma between the parts or without; and of groups, without their articles ("the Harbour Sleep Team").
+fn whole_name(name: &str) -> Option<String> {
+    let is_cjk = |c: char| matches!(c, '\u{2e80}'..='\u{9fff}' | '\u{ac00}'..='\u{d7af}' | '\u{f900}'..='\u{faff}' | '\u{20000}'..='\u{3ffff}');
+    let mut letters = name.chars().filter(|c| c.is_alphanumeric()).peekable();
+    if letters.peek().is_some() && letters.all(is_cjk) {
+        return Some(words(name).concat());
+    }
+    const GROUPS: [&str; 14] = [
+        "collaboration",
+        "collaborations",
+        "collaborators",
+        "collaborative",
+        "committee",
+        "consortium",
+        "group",
+        "groups",
+        "initiative",
+        "investigators",
+        "network",
+        "society",
+        "team",
+        "teams",
+    ];
+    const SMALL: [&str; 9] = ["the", "a", "of", "for", "on", "in", "and", "behalf", "corporate"];
+    // "Group, Harbour Sleep Study": by a source that takes it for a person.
+    let words = match name.split_once(',') {
+        Some((last, first)) => [words(first), words(last)].concat(),
+        None => words(name),
+    };
+    let is_group = words.len() > 1 && words.last().is_some_and(|last| GROUPS.contains(&last.as_str()));
+    let told: Vec<&str> = words.iter().map(String::as_str).filter(|word| !SMALL.contains(word)).collect();
+    (is_group && !told.is_empty()).then(|| told.concat())
 }
 
 /// The words of a name; a hyphen joins ("Garcia-Molina", "Jean-Pierre").
@@ -349,6 +387,18 @@ mod tests {
         check("Martin Luther King Jr.", "King, Martin", true);
         check("S. Chaudhuri", "S. Chaudhury", true);
         check("J. Smith", "J. Smyth", false);
+        check("王 小明", "王小明", true);
+        check("王, 小明", "王小明", true);
+        check("王 小明", "李 小明", false);
+        check("山田 太郎", "山田太郎", true);
+        check("김 민준", "김민준", true);
+        check("the STRIDE Team", "STRIDE Team", true);
+        check("corporate the STRIDE Team", "STRIDE team", true);
+        check("The Harbour Sleep Study Group", "Harbour Sleep Study Group", true);
+        check("the STRIDE Team", "the TIDES Team", false);
+        check("Harbour Investigators", "Quay Investigators", false);
+        check("Group, Harbour Sleep Study", "the Harbour Sleep Study Group", true);
+        check("Anh The", "The, A.", true);
         assert_eq!(NameKey::new("et al."), None);
         assert_eq!(NameKey::new("?"), None);
     }

@@ -12,18 +12,18 @@ use crate::request::KeepPolicy;
 pub type Preference = (i64, Reverse<usize>, PaperId);
 
 impl KeepPolicy {
-    /// Of two records, the one of the smaller preference is kept.
+    /// Of two records, the one of the smaller preference is kept. `sources` are the names under which the records of the
+    /// paper came.
     #[must_use]
-    pub fn preference(&self, paper: &Paper, profile: &Profile) -> Preference {
+    pub fn preference(&self, paper: &Paper, profile: &Profile, sources: &[String]) -> Preference {
         let first = match self {
             Self::BestMetadata => 0,
             Self::Newest => day(paper).map_or(i64::MAX, |day| -day),
             Self::Oldest => day(paper).unwrap_or(i64::MAX),
             Self::PublishedFirst => i64::from(profile.is_preprint()),
             Self::Source(wanted) => {
-                let is_wanted =
-                    paper.source.as_deref().is_some_and(|source| source.eq_ignore_ascii_case(wanted));
-                i64::from(!is_wanted)
+                let mut names = sources.iter().chain(&paper.source);
+                i64::from(!names.any(|source| source.eq_ignore_ascii_case(wanted)))
             }
         };
         (first, Reverse(completeness(paper)), paper.id.clone())

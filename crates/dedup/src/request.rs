@@ -79,7 +79,7 @@ pub enum KeepPolicy {
     Oldest,
     /// A published article before a preprint.
     PublishedFirst,
-    /// A record of this source, as its field `source` has it.
+    /// A record of this source: the database that it names, the source that was named when it was indexed, or its file.
     Source(String),
 }
 

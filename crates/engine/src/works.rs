@@ -91,7 +91,7 @@ fn works(reader: &Reader, scored: impl Iterator<Item = ((u32, u32), f64)>) -> Re
     let mut records: Vec<u32> = papers.keys().copied().collect();
     records.sort_by_cached_key(|row| {
         let paper = &papers[row].paper;
-        KeepPolicy::PublishedFirst.preference(paper, &Profile::new(paper))
+        KeepPolicy::PublishedFirst.preference(paper, &Profile::new(paper), &[])
     });
     let places: HashMap<u32, usize> = records.iter().enumerate().map(|(place, row)| (*row, place)).collect();
     let links: Vec<Link> = pairs

@@ -227,13 +227,13 @@ pub struct FlowBody {
 /// What became of the records of one source.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct SourceFlowBody {
-    /// The database that the records name, if they name one.
+    /// The database that the records name, else the source that was named when they were indexed, else the file.
     pub source: Option<String>,
-    /// Records that there were before any was dropped as a duplicate.
+    /// Records that were found, exact repeats too.
     pub found: u64,
-    /// Records dropped in favour of one of the same source.
+    /// Records that are duplicates of one of the same source.
     pub duplicates_within: u64,
-    /// Records dropped in favour of one of another source.
+    /// Records that are duplicates of one of another source.
     pub duplicates_across: u64,
     /// Records that are left.
     pub left: u64,

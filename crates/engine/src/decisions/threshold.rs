@@ -201,6 +201,7 @@ impl Engine {
         nearest.truncate(limit);
         let rows: Vec<u32> = nearest.iter().flat_map(|(_, pair)| [pair.rows.0, pair.rows.1]).collect();
         let papers = reader.papers(&rows)?;
+        let containers = dedup::containers(&reader, papers.values().map(|stored| &stored.paper))?;
         let to_label = nearest.iter().filter_map(|(_, pair)| {
             let (a, b) = (&papers.get(&pair.rows.0)?.paper, &papers.get(&pair.rows.1)?.paper);
             let (a, b) = if a.id < b.id { (a, b) } else { (b, a) };
@@ -210,7 +211,7 @@ impl Engine {
                 score: pair.score,
                 probability: pair.probability.same_publication,
                 kind: pair.kind,
-                reason: dedup::reason_of(a, b, pair.score),
+                reason: dedup::reason_of((a, b), &containers, pair.score),
             })
         });
         Ok(to_label.collect())

@@ -71,7 +71,7 @@ impl Engine {
         let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
         let vectors = self.model()?.encoder.embed_passages(&texts)?;
         let moment = view.exact_moment(&self.store)?;
-        let containers = moment.read(|reader| containers(reader, records))?;
+        let containers = moment.read(|reader| containers(reader, records.iter()))?;
         let check = |(record, vector): (&Paper, &UnitVector)| {
             let vector = record.has_text().then(|| vector.rounded_to_f16());
             check_one(record, vector.as_ref(), (&moment, &containers, judging, true))
@@ -87,7 +87,7 @@ impl Engine {
         let Some(view) = self.view()? else { return Ok(Vec::new()) };
         let mut found = self.at_one_moment(&view, &mut |moment| {
             let vector = moment.vector(stored.row)?;
-            let containers = moment.read(|reader| containers(reader, std::slice::from_ref(&stored.paper)))?;
+            let containers = moment.read(|reader| containers(reader, std::iter::once(&stored.paper)))?;
             Ok(check_one(&stored.paper, vector.as_ref(), (moment, &containers, judging, false))?.matches)
         })?;
         found.retain(|found| found.id != stored.paper.id);
@@ -207,8 +207,11 @@ fn sameness(record: &Paper, paper: &Paper, is_stored: bool) -> Option<Sameness> 
 }
 
 /// The identifiers of these records that papers of unlike titles carry, in the store or among the records.
-fn containers(reader: &Reader, records: &[Paper]) -> Result<Containers, EngineError> {
-    let all = records.iter().flat_map(|record| &record.external_ids);
+pub(crate) fn containers<'a>(
+    reader: &Reader,
+    records: impl Iterator<Item = &'a Paper> + Clone,
+) -> Result<Containers, EngineError> {
+    let all = records.clone().flat_map(|record| &record.external_ids);
     let identifiers: BTreeSet<(IdentifierKind, &str)> =
         all.map(|(kind, value)| (*kind, value.as_str())).collect();
     let mut containers = Containers::default();
@@ -216,8 +219,11 @@ fn containers(reader: &Reader, records: &[Paper]) -> Result<Containers, EngineEr
         let Some(identifier) = ExternalId::new(kind, value) else { continue };
         let stored = reader.look_up(&Lookup { ids: Vec::new(), identifiers: vec![identifier] })?;
         let has = |record: &&Paper| record.external_ids.get(&kind).is_some_and(|theirs| theirs == value);
-        let papers = stored.iter().map(|stored| &stored.paper).chain(records.iter().filter(has));
-        let mut titles: Vec<&str> = papers.filter_map(|paper| paper.title.as_deref()).collect();
+        let mut titles: Vec<&str> =
+            stored.iter().filter_map(|stored| stored.paper.title.as_deref()).collect();
+        for record in records.clone().filter(has) {
+            titles.extend(record.title.as_deref());
+        }
         titles.sort_unstable();
         if is_container(titles) {
             containers.add(kind, value);

@@ -15,13 +15,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use cognate_corpus::Paper;
 use cognate_dedup::{
-    Action, Cluster, Containers, DedupReport, DedupRequest, DedupStats, Evidence, Group, Judging, Kind, Link,
-    Match, Member, Profile, Relation, ScoredPair, Verdict, groups, kind, merged, probability, reason,
-    relation,
+    Action, Cluster, Containers, DedupReport, DedupRequest, DedupStats, Evidence, Group, Judging, KeepPolicy,
+    Kind, Link, Match, Member, Profile, Relation, ScoredPair, Verdict, groups, kind, merged, probability,
+    reason, relation,
 };
 use rayon::prelude::*;
 use roaring::RoaringBitmap;
 
+pub(crate) use check::containers;
 pub use check::{CheckedRecord, Found};
 pub use pairs::{JudgedPair, PairJudge};
 
@@ -308,7 +309,9 @@ fn with_labels(
         let papers = reader.papers(&[rows.0, rows.1])?;
         let Some((a, b)) = papers.get(&rows.0).zip(papers.get(&rows.1)) else { continue };
         let score = reader.vector(rows.0)?.zip(reader.vector(rows.1)?).map(|(a, b)| a.cosine(&b));
-        let evidence = Evidence::new(&Profile::new(&a.paper), &Profile::new(&b.paper), score);
+        let containers = check::containers(reader, [&a.paper, &b.paper].into_iter())?;
+        let profile = |paper: &Paper| Profile::new(paper).without(&containers);
+        let evidence = Evidence::new(&profile(&a.paper), &profile(&b.paper), score);
         let probability = probability(&evidence);
         let (kind, relation) = (kind(&evidence, probability), relation(&evidence, probability));
         let score = score.unwrap_or(0.0);
@@ -329,9 +332,18 @@ fn clusters(
     rows.sort_unstable();
     rows.dedup();
     let papers = reader.papers(&rows)?;
+    let containers = check::containers(reader, papers.values().map(|stored| &stored.paper))?;
+    let sources = match request.keep() {
+        KeepPolicy::Source(_) => reader.source_names(&rows)?,
+        _ => HashMap::new(),
+    };
+    let profile = |paper: &Paper| Profile::new(paper).without(&containers);
     let mut records: Vec<(u32, &Paper, Profile)> =
-        papers.iter().map(|(row, stored)| (*row, &stored.paper, Profile::new(&stored.paper))).collect();
-    records.sort_by_cached_key(|(_, paper, profile)| request.keep().preference(paper, profile));
+        papers.iter().map(|(row, stored)| (*row, &stored.paper, profile(&stored.paper))).collect();
+    records.sort_by_cached_key(|(row, paper, profile)| {
+        let sources = sources.get(row).map_or(&[][..], Vec::as_slice);
+        request.keep().preference(paper, profile, sources)
+    });
     let places: HashMap<u32, usize> =
         records.iter().enumerate().map(|(place, record)| (record.0, place)).collect();
 
@@ -369,9 +381,13 @@ fn described(
     };
     let mut others: Vec<Member> = Vec::with_capacity(group.others.len());
     for other in &group.others {
-        let ends = (other.place.min(other.matched_to), other.place.max(other.matched_to));
+        let ends = (other.through.min(other.matched_to), other.through.max(other.matched_to));
         let Some(pair) = found.get(&ends) else { continue };
-        let ends = (&records[other.place].2, &records[other.matched_to].2);
+        let ends = (&records[other.through].2, &records[other.matched_to].2);
+        let through = match other.through {
+            through if through == other.place => String::new(),
+            through => format!("by its duplicate {}: ", id(through)),
+        };
         let reason = reason(&Evidence::new(ends.0, ends.1, Some(pair.score)), ends);
         let said = if pair.label.is_some() { "a person said that they are duplicates; " } else { "" };
         let action = if other.verdict == Verdict::Duplicate { Action::Drop } else { Action::Review };
@@ -381,7 +397,7 @@ fn described(
             probability: pair.probability,
             kind: pair.kind,
             relation: pair.relation,
-            reason: format!("{said}{reason}"),
+            reason: format!("{through}{said}{reason}"),
         };
         others.push(member(other.place, action, Some(found)));
     }
@@ -401,7 +417,7 @@ fn described(
 }
 
 /// What speaks for and against a pair, in words.
-pub(crate) fn reason_of(a: &Paper, b: &Paper, score: f32) -> String {
-    let (a, b) = (Profile::new(a), Profile::new(b));
+pub(crate) fn reason_of((a, b): (&Paper, &Paper), containers: &Containers, score: f32) -> String {
+    let (a, b) = (Profile::new(a).without(containers), Profile::new(b).without(containers));
     reason(&Evidence::new(&a, &b, Some(score)), (&a, &b))
 }

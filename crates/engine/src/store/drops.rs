@@ -93,14 +93,6 @@ pub struct DroppedPaper {
     pub dropped: String,
 }
 
-/// Papers of one source that are dropped in favour of papers of one source.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct DropsBetween {
-    pub(crate) source: Option<String>,
-    pub(crate) kept_source: Option<String>,
-    pub(crate) n: u64,
-}
-
 impl Store {
     /// Drops papers, in one transaction: when this returns, it is on disk. Left out are drops of which a paper
     /// has gone or changed after the generation `judged`, or that a label forbids.
@@ -254,26 +246,6 @@ impl Reader {
         let mut statement = self.prepare_cached(&sql)?;
         let dropped = statement.query_map([offset, limit], dropped_of)?.collect::<Result<_, _>>()?;
         Ok(dropped)
-    }
-
-    /// How many papers each source has that are not dropped.
-    pub(crate) fn n_by_source(&self) -> Result<Vec<(Option<String>, u64)>, EngineError> {
-        let mut statement =
-            self.prepare_cached("SELECT source, count(*) FROM papers WHERE deleted = 0 GROUP BY source")?;
-        let counts = statement.query_map([], |r| Ok((r.get(0)?, r.get(1)?)))?.collect::<Result<_, _>>()?;
-        Ok(counts)
-    }
-
-    /// How many papers of which source are dropped at this moment in favour of papers of which.
-    pub(crate) fn drops_between(&self) -> Result<Vec<DropsBetween>, EngineError> {
-        let mut statement = self.prepare_cached(
-            "SELECT p.source, k.source, count(*) FROM drops d JOIN papers p ON p.row = d.row \
-             JOIN papers k ON k.row = d.kept WHERE d.ended IS NULL GROUP BY p.source, k.source",
-        )?;
-        let between =
-            |r: &Row<'_>| Ok(DropsBetween { source: r.get(0)?, kept_source: r.get(1)?, n: r.get(2)? });
-        let drops = statement.query_map([], between)?.collect::<Result<_, _>>()?;
-        Ok(drops)
     }
 
     /// The dropped paper of this id, with its row.

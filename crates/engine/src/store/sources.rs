@@ -8,6 +8,23 @@ use super::Reader;
 use super::read::json_column;
 use crate::error::EngineError;
 
+/// Every record beside its paper; papers of stores before version 3 have none.
+const RECORDS: &str = "papers p LEFT JOIN records r ON r.row = p.row \
+     LEFT JOIN sources s ON s.source = r.source LEFT JOIN files f ON f.file = r.file";
+
+/// Whose a record is: the database that it names, else the source that was named when it was indexed, else its file.
+const SOURCE_OF_RECORD: &str = "coalesce(iif(r.fields IS NULL, p.source, json_extract(r.fields, '$.source')), \
+     iif(s.is_file, f.name, s.name))";
+
+/// A record, of which paper it is, and whose.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct RecordOf {
+    pub(crate) row: u32,
+    /// The row of the paper that this one is dropped for.
+    pub(crate) kept: Option<u32>,
+    pub(crate) source: Option<String>,
+}
+
 /// What one source brought: the database that its records name, else the source that was named, else the file.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SourceCounts {
@@ -27,16 +44,13 @@ impl Reader {
     /// What each source brought, those with most records first, ties by name. Papers that were dropped as duplicates
     /// count, since they were found.
     pub(crate) fn sources(&self) -> Result<Vec<SourceCounts>, EngineError> {
-        let mut statement = self.prepare(
+        let mut statement = self.prepare(&format!(
             "SELECT p.row, \
-               coalesce(iif(r.fields IS NULL, p.source, json_extract(r.fields, '$.source')), \
-                        iif(s.is_file, f.name, s.name)), \
+               {SOURCE_OF_RECORD}, \
                iif(r.fields IS NULL, p.abstract IS NOT NULL, json_extract(r.fields, '$.abstract') IS NOT NULL), \
                coalesce(json_extract(r.fields, '$.external_ids'), p.external_ids) \
-             FROM papers p LEFT JOIN records r ON r.row = p.row \
-             LEFT JOIN sources s ON s.source = r.source LEFT JOIN files f ON f.file = r.file \
-             WHERE p.deleted != 1",
-        )?;
+             FROM {RECORDS} WHERE p.deleted != 1",
+        ))?;
         let mut sources: HashMap<Option<String>, (SourceCounts, HashSet<u32>)> = HashMap::new();
         let mut rows = statement.query([])?;
         while let Some(row) = rows.next()? {
@@ -59,6 +73,43 @@ impl Reader {
         let mut counted: Vec<SourceCounts> = counted.collect();
         counted.sort_by(|a, b| b.n_records.cmp(&a.n_records).then_with(|| a.name.cmp(&b.name)));
         Ok(counted)
+    }
+
+    /// Every record of every paper that is not deleted, in the order of papers and in which each is composed of them.
+    pub(crate) fn for_each_record(&self, visit: &mut dyn FnMut(RecordOf)) -> Result<(), EngineError> {
+        let mut statement = self.prepare(&format!(
+            "SELECT p.row, d.kept, {SOURCE_OF_RECORD} FROM {RECORDS} \
+             LEFT JOIN drops d ON d.row = p.row AND d.ended IS NULL \
+             WHERE p.deleted != 1 ORDER BY p.row, r.rank, r.record",
+        ))?;
+        let mut rows = statement.query([])?;
+        while let Some(row) = rows.next()? {
+            visit(RecordOf { row: row.get(0)?, kept: row.get(1)?, source: row.get(2)? });
+        }
+        Ok(())
+    }
+
+    /// Every name under which records of these papers came: databases that they name, sources that were named, files; in
+    /// the order in which each paper is composed of its records. Papers of stores before version 3 name a database only.
+    pub(crate) fn source_names(&self, rows: &[u32]) -> Result<HashMap<u32, Vec<String>>, EngineError> {
+        let mut statement = self.prepare(&format!(
+            "SELECT iif(r.fields IS NULL, p.source, json_extract(r.fields, '$.source')), \
+               iif(s.is_file, NULL, s.name), f.name \
+             FROM {RECORDS} WHERE p.row = ?1 ORDER BY r.rank, r.record LIMIT 64",
+        ))?;
+        let mut all = HashMap::with_capacity(rows.len());
+        for &row in rows {
+            let mut found = statement.query([row])?;
+            let mut names: Vec<String> = Vec::new();
+            while let Some(record) = found.next()? {
+                for column in 0..3 {
+                    let name: Option<String> = record.get(column)?;
+                    names.extend(name.filter(|name| !names.contains(name)));
+                }
+            }
+            all.insert(row, names);
+        }
+        Ok(all)
     }
 
     /// Papers that share an identifier, or a title but for case, spaces and marks, with another.
