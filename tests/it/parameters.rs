@@ -80,7 +80,7 @@ fn a_refusal_says_what_would_do() {
     assert!(told("/api/daily_papers?week=2019-W53").contains("`week`"));
     let refused = cognate.failure(&["search", "x", "--date", "2019-13"], 2);
     assert!(refused.contains("--date") && !refused.contains("publication_date"), "{refused}");
-    assert!(told("/graph/v1/paper/search/bulk?query=x").contains("there is nothing at"));
+    assert!(told("/graph/v1/paper/search/none?query=x").contains("there is nothing at"));
 
     let browser = server.browse("/nope");
     assert!(

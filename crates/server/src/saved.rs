@@ -28,7 +28,7 @@ use cognate_wire::{
 };
 
 pub(crate) fn routes() -> OpenApiRouter<Arc<App>> {
-    let feeds = OpenApiRouter::new().routes(routes!(atom)).routes(routes!(json_feed));
+    let feeds = OpenApiRouter::new().routes(routes!(atom).map(bare)).routes(routes!(json_feed).map(bare));
     OpenApiRouter::new()
         .routes(routes!(list, add).map(bare))
         .routes(routes!(show, delete).map(bare))
@@ -45,7 +45,7 @@ async fn list(State(app): State<Arc<App>>) -> Result<Json<SavedListBody>, ApiErr
 
 /// Saves a query.
 #[utoipa::path(post, path = "/v1/saved", request_body = SavedParams,
-    responses((status = 201, body = SavedBody), (status = 409, body = ErrorBody, description = "There are too many.")))]
+    responses((status = 201, body = SavedBody), (status = 404, body = ErrorBody, description = "A seed is not there."), (status = 409, body = ErrorBody, description = "There are too many.")))]
 async fn add(
     State(app): State<Arc<App>>,
     body: Result<Bytes, BytesRejection>,
