@@ -231,19 +231,6 @@ impl Evidence {
         title.is_some_and(has_the_same) && self.text.is_none() && self.is_of_one_year_and_place()
     }
 
-    /// Whether the title, the authors and the year are the same, and at most the place is not: an abstract in the
-    /// proceedings of two meetings. Not of a preprint and its article, of which everybody knows that they are two.
-    pub(crate) fn differs_in_place(&self) -> bool {
-        let is_same_title = self.title.is_some_and(|t| t.is_equal && !t.is_generic && !t.are_notices);
-        let is_same_people = self.authors.is_some_and(|authors| authors.jaccard >= SAME_PEOPLE);
-        let is_of_other_kind = self.is_preprint_of_other
-            || self.kind_differs
-            || self.language_differs
-            || self.venue.is_some_and(|venue| venue.kind_differs);
-        let is_same = is_same_title && is_same_people && self.year_gap == Some(0);
-        is_same && !is_of_other_kind && self.conflicting_identifiers.is_empty()
-    }
-
     fn is_of_one_year_and_place(&self) -> bool {
         let place = &self.place;
         self.year_gap == Some(0)

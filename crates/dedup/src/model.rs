@@ -37,12 +37,10 @@ pub fn probability(evidence: &Evidence) -> Probability {
     }
     let one_of_it = of(PUBLICATION_BIAS, &PUBLICATION, &publication_features(evidence));
     let mut same_publication = same_work * one_of_it;
-    // What nothing but a word, or nothing but the place speaks against is asked about, never passed over.
+    // What nothing but a word speaks against is asked about, never passed over.
     if evidence.differs_in_a_word() {
         same_work = same_work.max(LEAST_BUT_FOR_A_WORD);
         same_publication = same_publication.max(LEAST_BUT_FOR_A_WORD);
-    } else if same_work >= SURELY_ONE_WORK && evidence.differs_in_place() {
-        same_publication = same_publication.max(LEAST_BUT_FOR_THE_PLACE);
     }
     Probability { same_work, same_publication: same_publication.min(evidence.most_of_one_publication()) }
 }
@@ -50,10 +48,6 @@ pub fn probability(evidence: &Evidence) -> Probability {
 /// The least of two records that agree in everything but a word of their titles; below the cut, above where questions
 /// begin. Before the other questions with one of them, which are of titles less alike.
 const LEAST_BUT_FOR_A_WORD: f64 = 0.2;
-/// The least of two records of surely one work that agree in everything but where it was published.
-const LEAST_BUT_FOR_THE_PLACE: f64 = 0.12;
-const SURELY_ONE_WORK: f64 = 0.95;
-
 /// Raised whenever the same pair may get other evidence than before.
 const EVIDENCE_VERSION: u64 = 5;
 

@@ -327,7 +327,7 @@ mod tests {
     }
 
     #[test]
-    fn what_agrees_in_all_but_one_thing_is_asked_about() {
+    fn what_agrees_in_all_but_a_word_is_asked_about() {
         let trial = |title: &str| Paper { venue: None, ..titled(title) };
         let in_adults =
             trial("Open label trial of eculizumab in adult patients with plasma resistant disease");
@@ -338,20 +338,6 @@ mod tests {
         assert_eq!(ask(&in_adults, &later), Verdict::Distinct, "of another year too");
         let by_others = Paper { authors: vec!["Ken Ash".to_owned()], ..others.clone() };
         assert_eq!(ask(&in_adults, &by_others), Verdict::Distinct, "by others too");
-
-        let abstract_at = |journal: &str, volume: &str, pages: &str| Paper {
-            venue: Some(journal.to_owned()),
-            volume: Some(volume.to_owned()),
-            issue: Some(volume.to_owned()),
-            pages: Some(pages.to_owned()),
-            ..titled("Stroke and aphasia overcoming the challenges of capacity")
-        };
-        let (first, second) = (abstract_at("Tides", "37", "S42"), abstract_at("Harbours", "41", "e505"));
-        assert_eq!(ask(&first, &second), Verdict::Review);
-        let next_year = Paper { year: Some(2002), ..second.clone() };
-        assert_eq!(ask(&first, &next_year), Verdict::Distinct, "of another year too");
-        let article = Paper { kind: Some(cognate_corpus::PublicationKind::Preprint), ..second };
-        assert_eq!(ask(&first, &article), Verdict::Distinct, "a preprint");
     }
 
     #[test]
