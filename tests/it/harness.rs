@@ -218,6 +218,12 @@ impl Server {
         page_of(self.agent.get(format!("{}{path}", self.address)).call().unwrap())
     }
 
+    /// A page as a browser asks for it.
+    pub(crate) fn browse(&self, path: &str) -> Page {
+        let request = self.agent.get(format!("{}{path}", self.address));
+        page_of(request.header("accept", "text/html,*/*;q=0.8").call().unwrap())
+    }
+
     /// An answer's bytes.
     pub(crate) fn bytes(&self, path: &str) -> Vec<u8> {
         self.agent.get(format!("{}{path}", self.address)).call().unwrap().body_mut().read_to_vec().unwrap()

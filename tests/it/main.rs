@@ -29,6 +29,7 @@ mod mcp;
 mod metrics;
 mod one_box;
 mod page;
+mod parameters;
 mod resources;
 mod reviewing;
 mod saved;

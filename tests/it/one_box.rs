@@ -205,6 +205,57 @@ fn identifiers_are_read_as_people_paste_them() {
 }
 
 #[test]
+fn an_identifier_that_nobody_has_gives_no_other_paper() {
+    let cognate = Cognate::new();
+    let papers = json!([
+        {"id": "PMID:31234567", "title": "Bats avoid collisions"},
+        {"id": "CorpusID:2000001", "title": "Corpora of bats"},
+        {"id": "a", "title": "An article of Oxford's", "doi": "10.5555/stz1234"},
+        {"id": "1704.03578", "title": "A preprint"},
+        {"id": "b", "title": "A paper of the ACL", "acl_id": "N19-1423"},
+    ]);
+    let file = cognate.file("papers.json", &papers.to_string());
+    assert_eq!(cognate.json(&["index", &file])["added"], 5);
+    let server = cognate.serve(&[]);
+    let unknown = [
+        "PMID:1",
+        "CorpusID:9",
+        "10.5555/nobody",
+        "https://doi.org/10.5555/nobody",
+        "arXiv:1704.03579",
+        "1704.03579",
+    ];
+    for q in unknown {
+        for mode in ["hybrid", "keyword"] {
+            let answer = search(&server, json!({"q": q, "mode": mode}));
+            assert_eq!((&answer["total"], ids(&answer).len()), (&json!(0), 0), "{q}");
+            assert_eq!(answer["meta"]["query"], json!({"unknown_identifier": q}), "{q}");
+        }
+        assert!(
+            server.page(&format!("/search?q={q}")).html.contains("No paper here has the identifier"),
+            "{q}"
+        );
+    }
+    for (q, id) in [
+        ("PubMed ID 31234567", "PMID:31234567"),
+        ("31234567[uid]", "PMID:31234567"),
+        ("PMID:31234567", "PMID:31234567"),
+        ("https://academic.oup.com/mnras/article/doi/10.5555/stz1234/5480000", "a"),
+        ("10.5555/stz1234#abstract", "a"),
+        ("oai:arXiv.org:1704.03578", "1704.03578"),
+        ("https://export.arxiv.org/api/query?id_list=1704.03578", "1704.03578"),
+        ("https://export.arxiv.org/api/query?start=0&id_list=1704.03578v2&max_results=1", "1704.03578"),
+        ("https://aclanthology.org/N19-1423.bib", "b"),
+    ] {
+        let answer = search(&server, json!({"q": q}));
+        assert_eq!((ids(&answer)[0].as_str(), &answer["meta"]["mode"]), (id, &json!("semantic")), "{q}");
+    }
+    // Words that might be one are words.
+    assert!(search(&server, json!({"q": "bats 12345"}))["total"].as_u64() > Some(0));
+    assert!(search(&server, json!({"q": "MED12"}))["total"].as_u64() > Some(0));
+}
+
+#[test]
 fn links_with_tracking_parameters_open_their_page() {
     let (_cognate, server) = serve();
     for path in ["/", "/search?q=bats", "/papers/1805.11924", "/map", "/library"] {

@@ -12,6 +12,7 @@ use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use cognate_corpus::Format;
 use cognate_embed::Precision;
+use cognate_engine::{DateRange, EngineError};
 pub(crate) use keys::{KeysAddArgs, KeysCommand, KeysFileArgs, KeysRevokeArgs, ScopeArg};
 pub(crate) use saved::{DigestArgs, DigestFormat, SavedAddArgs, SavedCommand, SavedNewArgs};
 
@@ -210,7 +211,7 @@ pub(crate) struct PageArgs {
     /// Say for each hit why it is one
     #[arg(long)]
     pub(crate) explain: bool,
-    /// Print the papers as json, jsonl, csv, bibtex, ris or atom
+    /// Print the papers as json, jsonl, csv, bibtex, ris, endnote-xml, csl or atom
     #[arg(long, value_name = "FORMAT")]
     pub(crate) format: Option<String>,
 }
@@ -226,6 +227,15 @@ pub(crate) struct FilterArgs {
     pub(crate) facets: Option<String>,
 }
 
+/// Dates as filters take them. What is wrong with them is said of the flag, which has another name than the parameter.
+fn checked_dates(text: &str) -> Result<String, String> {
+    match text.parse::<DateRange>() {
+        Ok(_) => Ok(text.to_owned()),
+        Err(EngineError::InvalidRequest { expected, .. }) => Err(format!("expected {expected}")),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
 /// Which papers fit.
 #[derive(Debug, ClapArgs)]
 #[command(next_help_heading = "Filters")]
@@ -234,7 +244,7 @@ pub(crate) struct ConditionArgs {
     #[arg(long, value_name = "YEARS", allow_hyphen_values = true)]
     pub(crate) year: Option<String>,
     /// Days, months or years, such as 2019-03:2020-06
-    #[arg(long, value_name = "DATES")]
+    #[arg(long, value_name = "DATES", value_parser = checked_dates)]
     pub(crate) date: Option<String>,
     /// Categories with commas, of which one must fit; cs covers cs.CL; one with a comma of its own in quotes
     #[arg(long, value_name = "NAMES")]
@@ -387,7 +397,8 @@ pub(crate) struct DedupFindArgs {
     /// Write the report as a table to this CSV file, a line for each member of each cluster
     #[arg(long, value_name = "FILE")]
     pub(crate) table: Option<PathBuf>,
-    /// Print the papers that stay, in place of the report: json, jsonl, csv, bibtex, ris or atom
+    /// Print the papers that stay, in place of the report: json, jsonl, csv, bibtex, ris,
+    /// endnote-xml, csl or atom
     #[arg(long, value_name = "FORMAT")]
     pub(crate) format: Option<String>,
     /// Give each cluster a record of the best fields of those that it drops

@@ -52,8 +52,18 @@ fn read(text: &str) -> Option<String> {
     // BibTeX and arXiv write `\_` for `_`; no registered DOI holds a backslash.
     let doi = found.as_str().to_ascii_lowercase().replace([' ', '\\'], "");
     let doi = without_what_follows(&doi);
+    // Oxford's addresses go on with a number of their own.
+    let is_oxford = text[..found.start()].to_ascii_lowercase().contains("academic.oup.com/");
+    let doi = match doi.rsplit_once('/') {
+        Some((shorter, number)) if is_oxford && is_number(number) && shorter.contains('/') => shorter,
+        _ => doi,
+    };
     let (_, suffix) = doi.split_once('/')?;
     suffix.contains(char::is_alphanumeric).then(|| doi.to_owned())
+}
+
+fn is_number(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// With references and an address's percent signs decoded, one kind of hyphen, and without what nobody sees. An
@@ -83,6 +93,8 @@ fn tidy(text: &str) -> Cow<'_, str> {
 /// Without what stands behind a DOI: pages of an article's address, parameters, a second DOI, punctuation.
 fn without_what_follows(mut doi: &str) -> &str {
     static PARAMETERS: LazyLock<Regex> = LazyLock::new(|| pattern(r"[?&][a-z_.-]+="));
+    // A SICI may end in a bare `#`.
+    static FRAGMENT: LazyLock<Regex> = LazyLock::new(|| pattern(r"#[a-z][a-z0-9_.-]*$"));
     static SECOND: LazyLock<Regex> = LazyLock::new(|| pattern(r"[;,|](?:https?://|doi:)?\S*10\.[0-9]{4,9}/"));
     static PREPRINT_PAGE: LazyLock<Regex> = LazyLock::new(|| {
         pattern(r"^(10\.1101/(?:[0-9]{4}\.[0-9]{2}\.[0-9]{2}\.)?[0-9]+)v[0-9]+(?:\.[a-z.-]+)?$")
@@ -108,6 +120,9 @@ fn without_what_follows(mut doi: &str) -> &str {
         doi = &doi[..found.start()];
     }
     if let Some(found) = PARAMETERS.find(doi) {
+        doi = &doi[..found.start()];
+    }
+    if let Some(found) = FRAGMENT.find(doi) {
         doi = &doi[..found.start()];
     }
     doi = doi.strip_suffix("[doi]").unwrap_or(doi);
@@ -181,6 +196,9 @@ mod tests {
             "https://doi.org/10.5555%2Fabc.1",
             "10.5555%2fabc.1",
             "10.5555/abc.1?utm_source=x",
+            "10.5555/abc.1#abstract",
+            "10.5555/abc.1#sec-2",
+            "https://academic.oup.com/mnras/article/doi/10.5555/abc.1/5480000",
             "10.5555/abc.1/full",
             "10.5555/abc.1/full/pdf.",
             "10.5555/ abc.1",
@@ -207,6 +225,11 @@ mod tests {
             "10.1101/2020.01.01.000001",
         );
         check("10.1000/full", "10.1000/full");
+        check(
+            "10.1002/1521-3773(20010316)40:6<9823::AID-ANIE9823>3.3.CO;2-#",
+            "10.1002/1521-3773(20010316)40:6<9823::aid-anie9823>3.3.co;2-#",
+        );
+        check("10.1000.10/123456/7", "10.1000.10/123456/7");
         check("10.1000.10/123456", "10.1000.10/123456");
     }
 

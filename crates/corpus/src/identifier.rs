@@ -10,7 +10,7 @@ use regex::Regex;
 use serde::{Deserialize, Serialize};
 
 use crate::doi;
-pub use crate::lookup::{Lookup, lookup};
+pub use crate::lookup::{Lookup, is_surely_identifier, lookup};
 use crate::paper::PaperId;
 
 /// Longest text read as an identifier, in bytes: a URL with every byte of a long DOI percent-encoded.
@@ -195,6 +195,18 @@ fn canonical_arxiv(text: &str) -> Option<String> {
         pattern(r"^([a-z]+(?:-[a-z]+)?)(?:\.[a-z-]{2,})?/([0-9]{2})([0-9]{2})([0-9]{3})(v[0-9]+)?$")
     });
 
+    /// A question to arXiv's own interface about one paper.
+    static API: LazyLock<Regex> = LazyLock::new(|| {
+        pattern(
+            r"^(?i:(?:https?://)?(?:export\.)?arxiv\.org/api/query\?(?:[^#]*&)?id_list=)([^&#,]+)(?:[&#]|$)",
+        )
+    });
+
+    let asked = API.captures(text).and_then(|parts| parts.get(1));
+    let asked = asked.map(|id| percent_encoding::percent_decode_str(id.as_str()).decode_utf8_lossy());
+    let text = asked.as_deref().unwrap_or(text);
+    // As OAI-PMH names it.
+    let text = strip_prefix_ignoring_case(text, "oai:arxiv.org:").unwrap_or(text);
     let path = url_path(text, &ARXIV_HOSTS);
     let doi = doi::arxiv_id(text).map(|id| format!("arxiv:{id}"));
     let text = match path.as_ref().or(doi.as_ref()) {
@@ -243,7 +255,7 @@ fn canonical_pmid(text: &str) -> Option<String> {
     /// The `.0` comes from tables that hold ids as floating-point numbers.
     static PMID: LazyLock<Regex> = LazyLock::new(|| {
         pattern(
-            r"^(?:(?i:pubmed|medline|pmid|med):? *)?(?i:nlm)?0*([1-9][0-9]{0,8})(\.0)?(?i: ?\[pmid\])?\.?$",
+            r"^(?:(?i:(?:pubmed|medline|pmid|med)(?: ?u?id)?):? *)?(?i:nlm)?0*([1-9][0-9]{0,8})(\.0)?(?i: ?\[(?:pm|u)id\])?\.?$",
         )
     });
 
@@ -306,7 +318,8 @@ fn canonical_acl(text: &str) -> Option<String> {
         None
     };
     let text = path.as_deref().unwrap_or(text);
-    let text = text.strip_suffix(".pdf").unwrap_or(text);
+    let endings = [".pdf", ".bib", ".xml", ".endf"];
+    let text = endings.iter().find_map(|ending| text.strip_suffix(ending)).unwrap_or(text);
     if let Some(parts) = OLD.captures(text) {
         return Some(parts[1].to_ascii_uppercase());
     }

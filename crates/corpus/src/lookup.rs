@@ -47,6 +47,21 @@ pub fn lookup(input: &str) -> Lookup {
     lookup
 }
 
+/// Whether a text can be nothing but an identifier: it is one with its label, in an address, or a DOI or arXiv id. A
+/// number, or a name such as `MED12`, may be words as well.
+#[must_use]
+pub fn is_surely_identifier(input: &str) -> bool {
+    let text = unwrapped(input.trim());
+    let identifiers = identifiers_of(text);
+    let is_labelled =
+        IdentifierKind::ALL.iter().any(|kind| identifier::strip_label(text, kind.name()).is_some());
+    let is_address =
+        starts_with_ignoring_case(text, "http://") || starts_with_ignoring_case(text, "https://");
+    let is_unlike_words = !text.contains(char::is_whitespace)
+        && identifiers.iter().any(|id| matches!(id.kind, IdentifierKind::Doi | IdentifierKind::Arxiv));
+    !identifiers.is_empty() && (is_labelled || is_address || is_unlike_words)
+}
+
 impl Lookup {
     /// Whether it names nothing.
     #[must_use]

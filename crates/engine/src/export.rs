@@ -1,5 +1,6 @@
 //! Every paper that fits, for other programs: no limit on their number, and no cut by relevance.
 
+use cognate_corpus::identifier;
 use roaring::RoaringBitmap;
 
 use crate::cancel::Cancel;
@@ -116,6 +117,9 @@ impl Engine {
         let named: RoaringBitmap = named_by(moment, query)?.into_iter().collect();
         if !named.is_empty() {
             return Ok(Some(if filter.is_empty() { named } else { named & catalog.matching(filter) }));
+        }
+        if identifier::is_surely_identifier(query) {
+            return Ok(Some(RoaringBitmap::new()));
         }
         let Understood { text, words, filter: of_query, .. } = query_language::understand(query);
         let options = SearchOptions { filter: filter.clone(), ..SearchOptions::default() };

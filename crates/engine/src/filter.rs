@@ -35,7 +35,13 @@ impl FromStr for YearRange {
         };
         range
             .filter(|range| range.first.is_some() || range.last.is_some())
-            .ok_or_else(|| invalid("year", "a year or a range such as `2020-2023`, `2020-`, `-2023`", text))
+            .ok_or_else(|| {
+                invalid(
+                    "year",
+                    "a year of four digits or a range such as `2020-2023`, `2020-`, `-2023`",
+                    text,
+                )
+            })
             .and_then(|range| match (range.first, range.last) {
                 (Some(first), Some(last)) if first > last => {
                     Err(invalid("year", "a range that does not run backwards", text))
@@ -92,7 +98,7 @@ fn invalid(parameter: &'static str, expected: &str, found: &str) -> EngineError 
 }
 
 fn year_of(text: &str) -> Option<i16> {
-    let is_year = (1..=4).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
+    let is_year = text.len() == 4 && text.bytes().all(|byte| byte.is_ascii_digit());
     if is_year { text.parse().ok() } else { None }
 }
 

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use crate::cancel::Cancel;
 use crate::engine::Engine;
 use crate::error::EngineError;
-use crate::search::{RecommendRequest, SearchRequest, SearchResponse};
+use crate::search::{RecommendRequest, SearchRequest, SearchResponse, Seed};
 use crate::store::{DigestPeriod, SavedQuery, rfc3339};
 
 /// Longest name of one, in Unicode scalar values.
@@ -28,11 +28,24 @@ pub enum SavedQuestion {
 }
 
 impl Engine {
-    /// Saves a query under a name.
+    /// Saves a query under a name: `request` as the caller writes `question`.
     ///
     /// # Errors
-    /// [`EngineError::InvalidRequest`] for a blank or long name or too many saved queries.
-    pub fn save_query(&self, name: &str, request: &str) -> Result<SavedQuery, EngineError> {
+    /// [`EngineError::InvalidRequest`] for a blank or long name or too many saved queries,
+    /// [`EngineError::PaperNotFound`] for a seed that is not there: it could never be answered.
+    pub fn save_query(
+        &self,
+        name: &str,
+        request: &str,
+        question: &SavedQuestion,
+    ) -> Result<SavedQuery, EngineError> {
+        if let SavedQuestion::Recommend(RecommendRequest { positive, negative, .. }) = question {
+            for seed in positive.iter().chain(negative) {
+                if let Seed::Paper(key) = seed {
+                    self.papers(key)?;
+                }
+            }
+        }
         let name = name.trim();
         let n_chars = name.chars().count();
         if !(1..=MAX_NAME_CHARS).contains(&n_chars) {

@@ -16,6 +16,7 @@ use axum::extract::{FromRequest, FromRequestParts, Query, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Uri, header};
 use axum::response::Response;
+use cognate_wire::Object;
 use flate2::write::MultiGzDecoder;
 use http_body_util::BodyExt;
 use hyper::body::{Frame, SizeHint};
@@ -177,7 +178,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for JsonBody<T> {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
-        let Json(value) = Json::from_bytes(&Bytes::from_request(request, state).await?)?;
+        let Json(Object(value)) = Json::from_bytes(&Bytes::from_request(request, state).await?)?;
         Ok(Self(value))
     }
 }

@@ -11,6 +11,7 @@ use axum::{Json, Router};
 
 use crate::body::JsonBody;
 use crate::error::ApiError;
+use crate::manners::bare;
 use crate::routes::{App, json_or_default, off_thread, off_thread_while_wanted};
 use cognate_wire::{
     ApplyBody, DedupBody, DedupParams, DroppedBody, DroppedParams, FlowBody, HistogramBody, HistogramParams,
@@ -20,13 +21,13 @@ use cognate_wire::{
 
 pub(crate) fn router() -> Router<Arc<App>> {
     Router::new()
-        .route("/v1/dedup/apply", post(apply))
-        .route("/v1/dedup/undo", post(undo))
-        .route("/v1/dedup/runs", get(runs))
+        .route("/v1/dedup/apply", bare(post(apply)))
+        .route("/v1/dedup/undo", bare(post(undo)))
+        .route("/v1/dedup/runs", bare(get(runs)))
         .route("/v1/dedup/dropped", get(dropped))
-        .route("/v1/dedup/flow", get(flow))
-        .route("/v1/dedup/labels", get(labels).post(label).delete(unlabel))
-        .route("/v1/dedup/rethreshold", post(rethreshold))
+        .route("/v1/dedup/flow", bare(get(flow)))
+        .route("/v1/dedup/labels", bare(get(labels).post(label)).delete(unlabel))
+        .route("/v1/dedup/rethreshold", bare(post(rethreshold)))
         .route("/v1/dedup/histogram", get(histogram))
         .route("/v1/dedup/pairs", get(pairs))
 }

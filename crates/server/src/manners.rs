@@ -2,14 +2,16 @@
 
 use axum::body::{Body, to_bytes};
 use axum::extract::Request;
-use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
-use axum::middleware::Next;
+use axum::http::{HeaderName, HeaderValue, Method, StatusCode, Uri, header};
+use axum::middleware::{self, Next};
 use axum::response::{AppendHeaders, IntoResponse, Response};
+use axum::routing::MethodRouter;
 use std::time::Duration;
 use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::error::ApiError;
+use crate::page;
 
 /// Time for which a browser need not ask again whether it may.
 const PREFLIGHT_AGE: Duration = Duration::from_secs(600);
@@ -47,6 +49,27 @@ pub(crate) async fn methods(request: Request, next: Next) -> Response {
         return (StatusCode::NO_CONTENT, allowed, ()).into_response();
     }
     (allowed, ApiError::method_not_allowed(format!("{method} is not possible at {path:?}"))).into_response()
+}
+
+/// The same routes, which take no parameters in the address: those are refused by name.
+pub(crate) fn bare<S: Clone + Send + Sync + 'static>(routes: MethodRouter<S>) -> MethodRouter<S> {
+    routes.route_layer(middleware::from_fn(without_parameters))
+}
+
+async fn without_parameters(request: Request, next: Next) -> Response {
+    match check_bare(request.uri()) {
+        Ok(()) => next.run(request).await,
+        Err(refusal) => page::refusal(request.uri(), request.headers(), refusal),
+    }
+}
+
+/// Whether an address has no parameters, for a route that takes none.
+pub(crate) fn check_bare(uri: &Uri) -> Result<(), ApiError> {
+    let Some((name, _)) = form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes()).next() else {
+        return Ok(());
+    };
+    let message = format!("`{name}`: expected no parameters in the address of {:?}, found one", uri.path());
+    Err(ApiError::bad_request("invalid_parameter", message))
 }
 
 /// Gives an answer to `GET` a tag of its content, and answers 304 to a client that has it already.

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use axum::body::Bytes;
 use axum::extract::rejection::{BytesRejection, QueryRejection};
 use axum::extract::{DefaultBodyLimit, Query, Request, State};
-use axum::http::{Method, StatusCode, Uri};
+use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get, post};
@@ -26,7 +26,7 @@ use crate::decisions;
 use crate::error::ApiError;
 use crate::guard::Guard;
 use crate::limits::{CancelOnDrop, Class, HELD, Limits};
-use crate::manners;
+use crate::manners::{self, bare};
 use crate::page;
 use crate::saved;
 use crate::serve::ServeOptions;
@@ -34,8 +34,9 @@ use crate::tasks::{self, Tasks};
 use crate::telemetry::{self, Telemetry};
 use cognate_wire::{
     BatchBody, BatchParams, CheckBody, CheckParams, CheckedBody, DedupBody, DedupParams, ExportParams,
-    HealthBody, IngestBody, PaperBody, RangeParams, RecommendParams, RecordErrors, SearchBody, SearchParams,
-    SimilarParams, StatsBody, TrendParams, TrendsBody, UpsertParams, asks_to_restore, to_judging,
+    HealthBody, IngestBody, Object, PaperBody, RangeParams, RecommendParams, RecordErrors, SearchBody,
+    SearchParams, SimilarParams, StatsBody, TrendParams, TrendsBody, UpsertParams, asks_to_restore,
+    to_judging,
 };
 
 /// What every handler needs.
@@ -85,20 +86,20 @@ impl App {
 /// The whole interface.
 pub(crate) fn router(app: Arc<App>) -> Router {
     let routes = Router::new()
-        .route("/v1/search", get(search_by_get).post(search_by_post))
-        .route("/v1/search/batch", post(search_batch))
-        .route("/v1/search/range", post(search_range))
-        .route("/v1/recommend", post(recommend))
-        .route("/v1/export", get(export_by_get).post(export_by_post))
+        .route("/v1/search", get(search_by_get).merge(bare(post(search_by_post))))
+        .route("/v1/search/batch", bare(post(search_batch)))
+        .route("/v1/search/range", bare(post(search_range)))
+        .route("/v1/recommend", bare(post(recommend)))
+        .route("/v1/export", get(export_by_get).merge(bare(post(export_by_post))))
         .route("/v1/papers", post(upsert))
         // Ids hold slashes, so everything below this path is one id, taken raw or percent-encoded.
         .route("/v1/papers/{*key}", any(paper).layer(middleware::from_fn(manners::tag)))
-        .route("/v1/dedup", post(dedup))
+        .route("/v1/dedup", bare(post(dedup)))
         .route("/v1/dedup/check", post(check))
         .merge(decisions::router())
         .merge(tasks::router())
         .route("/v1/trends", get(trends))
-        .route("/v1/stats", get(stats))
+        .route("/v1/stats", bare(get(stats)))
         .route("/health", get(health))
         .route("/ready", get(ready))
         .route("/metrics", get(telemetry::metrics))
@@ -106,12 +107,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .merge(saved::routes())
         .merge(compat::routes())
         .merge(page::routes())
-        .fallback(|uri: Uri| async move {
-            ApiError::not_found(format!(
-                "there is nothing at {:?}; docs/http.md lists the routes",
-                uri.path()
-            ))
-        })
+        .fallback(nothing_there)
         // Bodies are bounded where they are read, in `body`.
         .layer(DefaultBodyLimit::disable())
         .layer(middleware::from_fn_with_state(Arc::clone(&app), admit))
@@ -126,6 +122,12 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .layer(CatchPanicLayer::custom(|_| ApiError::internal().into_response()))
         .layer(middleware::from_fn(telemetry::observe))
         .with_state(app)
+}
+
+/// The answer of an address that is no route's.
+pub(crate) async fn nothing_there(uri: Uri, headers: HeaderMap) -> Response {
+    let message = format!("there is nothing at {:?}; docs/http.md lists the routes", uri.path());
+    page::refusal(&uri, &headers, ApiError::not_found(message))
 }
 
 /// Lets a request in that names this server and comes from no other page than its own and those allowed.
@@ -289,8 +291,8 @@ async fn paper(
         None => (path, false),
     };
     let key = decoded_id(path)?;
-    if !wants_similar && uri.query().is_some_and(|query| !query.is_empty()) {
-        return Err(ApiError::bad_request("invalid_parameter", "this route takes no parameters"));
+    if !wants_similar {
+        manners::check_bare(&uri)?;
     }
     match (method, wants_similar) {
         (Method::GET | Method::HEAD, true) => {
@@ -461,7 +463,7 @@ pub(crate) fn json_or_default<T: DeserializeOwned + Default>(body: &Bytes) -> Re
     if body.is_empty() {
         return Ok(T::default());
     }
-    let Json(params) = Json::from_bytes(body)?;
+    let Json(Object(params)) = Json::from_bytes(body)?;
     Ok(params)
 }
 

@@ -17,7 +17,7 @@ use serde::Serialize;
 
 use crate::answer::{exported_with, last_indexed};
 use crate::error::ApiError;
-use crate::manners;
+use crate::manners::{self, bare};
 use crate::routes::{App, off_thread};
 use cognate_wire::{
     Fields, SavedBody, SavedListBody, SavedRequest, SearchBody, UniqueObject, saved_question,
@@ -25,11 +25,11 @@ use cognate_wire::{
 
 pub(crate) fn routes() -> Router<Arc<App>> {
     Router::new()
-        .route("/v1/saved", get(list).post(add))
-        .route("/v1/saved/{id}", get(show).delete(delete))
-        .route("/v1/saved/{id}/new", get(new).post(new))
-        .route("/v1/saved/{id}/feed.atom", get(atom).layer(middleware::from_fn(manners::tag)))
-        .route("/v1/saved/{id}/feed.json", get(json_feed).layer(middleware::from_fn(manners::tag)))
+        .route("/v1/saved", bare(get(list).post(add)))
+        .route("/v1/saved/{id}", bare(get(show).delete(delete)))
+        .route("/v1/saved/{id}/new", bare(get(new).post(new)))
+        .route("/v1/saved/{id}/feed.atom", bare(get(atom)).layer(middleware::from_fn(manners::tag)))
+        .route("/v1/saved/{id}/feed.json", bare(get(json_feed)).layer(middleware::from_fn(manners::tag)))
 }
 
 async fn list(State(app): State<Arc<App>>) -> Result<Json<SavedListBody>, ApiError> {
@@ -42,8 +42,8 @@ async fn add(
     body: Result<Bytes, BytesRejection>,
 ) -> Result<(StatusCode, Json<SavedBody>), ApiError> {
     let Json(body) = Json::<UniqueObject>::from_bytes(&body?).map_err(|error: JsonRejection| error)?;
-    let SavedRequest { name, request } = SavedRequest::read(body)?;
-    let saved = off_thread(&app, move |app| Ok(app.engine.save_query(&name, &request)?)).await?;
+    let SavedRequest { name, request, question } = SavedRequest::read(body)?;
+    let saved = off_thread(&app, move |app| Ok(app.engine.save_query(&name, &request, &question)?)).await?;
     Ok((StatusCode::CREATED, Json(saved.into())))
 }
 
@@ -64,7 +64,18 @@ async fn new(
     State(app): State<Arc<App>>,
     Path(id): Path<String>,
     method: Method,
+    body: Result<Bytes, BytesRejection>,
 ) -> Result<Json<SearchBody>, ApiError> {
+    // Before the look is used up.
+    let body = body?;
+    if !body.trim_ascii().is_empty() {
+        let Json(UniqueObject(fields)) =
+            Json::<UniqueObject>::from_bytes(&body).map_err(|error: JsonRejection| error)?;
+        if let Some(name) = fields.keys().next() {
+            let message = format!("`{name}`: expected no parameters; what is asked is what was saved");
+            return Err(ApiError::bad_request("invalid_parameter", message));
+        }
+    }
     off_thread(&app, move |app| {
         let saved = app.engine.saved_query(&id)?;
         let period = app.engine.period_after(saved.looked)?;

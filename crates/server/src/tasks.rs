@@ -18,6 +18,7 @@ use axum::{Json, Router};
 
 use crate::error::ApiError;
 use crate::limits::HELD;
+use crate::manners::bare;
 use crate::routes::{App, json_or_default, off_thread};
 use cognate_wire::{DedupBody, DedupParams, TaskBody, TaskState, TasksBody};
 
@@ -26,8 +27,8 @@ const MAX_ENDED: usize = 8;
 
 pub(crate) fn router() -> Router<Arc<App>> {
     Router::new()
-        .route("/v1/dedup/tasks", post(start).get(list))
-        .route("/v1/dedup/tasks/{number}", get(show).delete(remove))
+        .route("/v1/dedup/tasks", bare(post(start).get(list)))
+        .route("/v1/dedup/tasks/{number}", bare(get(show).delete(remove)))
 }
 
 /// All tasks that can be asked about.

@@ -93,6 +93,9 @@ pub struct MetaBody {
 /// What whoever asked should know of how the query was read.
 #[derive(Debug, Clone, Serialize)]
 pub struct ReadingBody {
+    /// The identifier that was asked for, where no paper has it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unknown_identifier: Option<String>,
     /// A `-word` at the very start, which was read as that word.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub as_text: Option<String>,
@@ -134,6 +137,7 @@ impl ReadingBody {
         }
         let correction = |Correction { from, to }| CorrectionBody { from, to };
         Some(Self {
+            unknown_identifier: reading.unknown_identifier,
             as_text: reading.as_text,
             corrections: reading.corrections.into_iter().map(correction).collect(),
             missing_phrases: reading.missing_phrases,
@@ -146,6 +150,8 @@ impl ReadingBody {
     /// What to tell, a sentence each.
     #[must_use]
     pub fn sentences(&self) -> Vec<String> {
+        let unknown =
+            self.unknown_identifier.iter().map(|text| format!("No paper here has the identifier {text}."));
         let as_text = self.as_text.iter().map(|word| {
             format!(
                 "“{word}” comes first and was read as text; what is to be left out stands behind other words."
@@ -163,7 +169,7 @@ impl ReadingBody {
             1 => format!("Without quotation marks, 1 paper has every word: {}", without.q),
             total => format!("Without quotation marks, {total} papers have every word: {}", without.q),
         });
-        as_text.chain(corrected).chain(missing).chain(without).collect()
+        unknown.chain(as_text).chain(corrected).chain(missing).chain(without).collect()
     }
 }
 

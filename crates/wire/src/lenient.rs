@@ -1,7 +1,9 @@
 //! Values as they are written: yes and no in the spelling of other languages, and JSON in which no key stands twice.
 
 use std::fmt;
+use std::marker::PhantomData;
 
+use serde::de::value::MapAccessDeserializer;
 use serde::de::{Error, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
@@ -45,6 +47,107 @@ pub(crate) fn optional_flag<'de, D: Deserializer<'de>>(deserializer: D) -> Resul
     Ok(Option::<Flag>::deserialize(deserializer)?.map(|flag| flag.0))
 }
 
+/// An object in JSON, and no list of its values in order, which serde's own reading takes for one.
+#[derive(Debug, Clone, Default)]
+pub struct Object<T>(pub T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Objects<T>(PhantomData<T>);
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for Objects<T> {
+            type Value = T;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<T, A::Error> {
+                T::deserialize(MapAccessDeserializer::new(map))
+            }
+        }
+        deserializer.deserialize_map(Objects(PhantomData)).map(Self)
+    }
+}
+
+/// Reads a list of [`Object`]s.
+pub(crate) fn objects<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+    deserializer: D,
+) -> Result<Vec<T>, D::Error> {
+    Ok(Vec::<Object<T>>::deserialize(deserializer)?.into_iter().map(|object| object.0).collect())
+}
+
+/// A number that may be absent, and what is expected of it. What is no number is told the bounds.
+struct Number(&'static str);
+
+impl<'de> Visitor<'de> for Number {
+    type Value = Option<f64>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+
+    fn visit_none<E>(self) -> Result<Option<f64>, E> {
+        Ok(None)
+    }
+
+    fn visit_unit<E>(self) -> Result<Option<f64>, E> {
+        Ok(None)
+    }
+
+    fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<Option<f64>, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Option<f64>, E> {
+        Ok(Some(value as f64))
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Option<f64>, E> {
+        Ok(Some(value as f64))
+    }
+
+    fn visit_f64<E>(self, value: f64) -> Result<Option<f64>, E> {
+        Ok(Some(value))
+    }
+
+    /// As the values of a query string are.
+    fn visit_str<E: Error>(self, value: &str) -> Result<Option<f64>, E> {
+        let number = value.parse().ok();
+        number.map(Some).ok_or_else(|| E::invalid_value(serde::de::Unexpected::Str(value), &self))
+    }
+}
+
+fn whole<'de, D: Deserializer<'de>>(
+    deserializer: D,
+    expected: &'static str,
+) -> Result<Option<usize>, D::Error> {
+    let Some(number) = deserializer.deserialize_option(Number(expected))? else { return Ok(None) };
+    if number < 0.0 || number.fract() != 0.0 {
+        return Err(D::Error::invalid_value(serde::de::Unexpected::Float(number), &expected));
+    }
+    Ok(Some(number as usize))
+}
+
+/// Reads how many hits a page has.
+pub(crate) fn optional_limit<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<usize>, D::Error> {
+    whole(deserializer, "a whole number from 1 to 1,000")
+}
+
+/// Reads how many hits are skipped.
+pub(crate) fn optional_offset<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<usize>, D::Error> {
+    whole(deserializer, "a whole number from 0 to 10,000")
+}
+
+/// Reads a cosine.
+pub(crate) fn optional_cosine<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<f32>, D::Error> {
+    Ok(deserializer.deserialize_option(Number("a number from -1 to 1"))?.map(|number| number as f32))
+}
+
+/// Reads a part of a whole.
+pub(crate) fn optional_part<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<f32>, D::Error> {
+    Ok(deserializer.deserialize_option(Number("a number from 0 to 1"))?.map(|number| number as f32))
+}
+
 /// Any JSON, but that no object has a key twice: of two values, whichever is taken, somebody meant the other.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Unique(pub(crate) Value);
@@ -57,7 +160,10 @@ impl<'de> Deserialize<'de> for UniqueObject {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         match Unique::deserialize(deserializer)?.0 {
             Value::Object(object) => Ok(Self(object)),
-            _ => Err(D::Error::custom("expected an object")),
+            other => {
+                let found = if other.is_array() { "a list" } else { "a single value" };
+                Err(D::Error::custom(format!("expected an object, found {found}")))
+            }
         }
     }
 }
@@ -135,6 +241,48 @@ mod tests {
         assert_eq!(read(text).unwrap(), serde_json::from_str::<Value>(text).unwrap());
         for text in [r#"{"a":1,"a":1}"#, r#"[{"b":{"a":1,"c":2,"a":3}}]"#] {
             assert!(read(text).unwrap_err().to_string().contains("stands twice"), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_list_is_no_object() {
+        #[derive(Debug, Default, Deserialize, PartialEq)]
+        struct Pair {
+            a: u8,
+            b: u8,
+        }
+        let read = |text: &str| serde_json::from_str::<Object<Pair>>(text).map(|object| object.0);
+        assert_eq!(read(r#"{"a": 1, "b": 2}"#).unwrap(), Pair { a: 1, b: 2 });
+        for text in ["[1, 2]", "[]", "null", "\"a\"", "1"] {
+            let error = read(text).unwrap_err().to_string();
+            assert!(error.contains("expected an object"), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_number_is_told_the_bounds() {
+        #[derive(Deserialize)]
+        struct Params {
+            #[serde(default, deserialize_with = "optional_limit")]
+            limit: Option<usize>,
+            #[serde(default, deserialize_with = "optional_cosine")]
+            min_score: Option<f32>,
+        }
+        let read = |text: &str| {
+            serde_json::from_str::<Params>(text)
+                .map(|params| (params.limit, params.min_score))
+                .map_err(|error| error.to_string())
+        };
+        assert_eq!(read(r#"{"limit": 3, "min_score": -0.5}"#), Ok((Some(3), Some(-0.5))));
+        assert_eq!(read(r#"{"limit": null}"#), Ok((None, None)));
+        for (text, bounds) in [
+            (r#"{"limit": "abc"}"#, "from 1 to 1,000"),
+            (r#"{"limit": -1}"#, "from 1 to 1,000"),
+            (r#"{"limit": 2.5}"#, "from 1 to 1,000"),
+            (r#"{"limit": [3]}"#, "from 1 to 1,000"),
+            (r#"{"min_score": "much"}"#, "from -1 to 1"),
+        ] {
+            assert!(read(text).unwrap_err().contains(bounds), "{text}");
         }
     }
 

@@ -29,7 +29,7 @@ pub use hit::{
     BatchBody, FieldNames, Fields, HIT_FIELDS, HitBody, HitsBody, NOTHING_FITS, RangeHeadBody, ReadingBody,
     SearchBody,
 };
-pub use lenient::UniqueObject;
+pub use lenient::{Object, UniqueObject};
 pub use papers::{
     CountsOfRecords, FileBody, IngestBody, PaperBody, PrunedBody, RecordErrorBody, RecordErrors,
     UpsertParams, asks_to_restore, fault_in_words,

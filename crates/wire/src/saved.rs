@@ -17,7 +17,33 @@ pub struct SavedRequest {
     pub name: String,
     /// What is asked, as it will be stored.
     pub request: String,
+    /// What is asked, for the engine.
+    pub question: SavedQuestion,
 }
+
+/// What a saved query may say, beside its name.
+const KEYS: [&str; 16] = [
+    "q",
+    "seeds",
+    "mode",
+    "semantic_ratio",
+    "min_score",
+    "min_relevance",
+    "limit",
+    "exact",
+    "versions",
+    "year",
+    "publication_date",
+    "categories",
+    "author",
+    "venue",
+    "has_abstract",
+    "filter",
+];
+
+/// The keys among them that filter.
+const FILTERS: [&str; 7] =
+    ["year", "publication_date", "categories", "author", "venue", "has_abstract", "filter"];
 
 impl SavedRequest {
     /// Reads the body of `POST /v1/saved`: a name and the parameters of a search, with seeds beside or
@@ -31,27 +57,41 @@ impl SavedRequest {
         let name = match name {
             Some(Value::String(name)) => name,
             Some(other) => return Err(invalid("name", "a text", other.to_string())),
-            None => query.map_or_else(|| "Papers like some".to_owned(), short),
+            None => short(&query.map_or_else(|| name_of(&body), str::to_owned)),
         };
         body.retain(|_, value| !value.is_null());
-        // Nobody but this module writes it.
-        if body.contains_key(RATIO_SCALE) {
-            return Err(invalid(
-                "saved",
-                "the parameters of a search, and `seeds`",
-                format!("`{RATIO_SCALE}`"),
-            ));
+        // Those of one answer are refused below, by what they are.
+        let is_known = |name: &str| KEYS.contains(&name) || OF_ONE_ANSWER.contains(&name);
+        if let Some(name) = body.keys().find(|name| !is_known(name)) {
+            let expected = format!("`name`, `{}`", KEYS.join("`, `"));
+            return Err(invalid("saved", &expected, format!("`{name}`")));
         }
         let (without_effect, why) = without_effect(&body);
         if let Some(name) = without_effect.iter().find(|name| body.contains_key(**name)) {
             return Err(invalid(name, why, body[*name].to_string()));
         }
-        question_of(&body)?;
+        let question = question_of(&body)?;
+        SavedParams::deserialize_from(&body)?.check_ratio()?;
         if body.contains_key(RATIO) {
             body.insert(RATIO_SCALE.to_owned(), Value::from(2));
         }
-        Ok(Self { name, request: Value::Object(body).to_string() })
+        Ok(Self { name, request: Value::Object(body).to_string(), question })
     }
+}
+
+/// Parameters of a search that say how one answer looks; a saved query has many.
+const OF_ONE_ANSWER: [&str; 6] = ["offset", "cursor", "facets", "fields", "format", "sort"];
+
+/// What to call a query without words: by its filter, or by its seeds.
+fn name_of(body: &Map<String, Value>) -> String {
+    if body.get("seeds").and_then(Value::as_array).is_some_and(|seeds| !seeds.is_empty()) {
+        return "Papers like some".to_owned();
+    }
+    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let given = FILTERS.into_iter().filter_map(|name| Some((name, body.get(name)?)));
+    let given = given.filter(|(_, value)| !value.is_null());
+    let parts: Vec<String> = given.map(|(name, value)| format!("{name} {}", text(value))).collect();
+    if parts.is_empty() { "Papers".to_owned() } else { parts.join(", ") }
 }
 
 /// The part of meaning in hybrid scores.
@@ -118,16 +158,7 @@ pub fn saved_question(saved: &SavedQuery) -> Result<SavedQuestion, EngineError> 
 
 fn question_of(request: &Map<String, Value>) -> Result<SavedQuestion, EngineError> {
     let params = SavedParams::deserialize_from(request)?;
-    // They say how one answer looks, and a saved query has many.
-    let of_one_answer = [
-        ("offset", params.offset.is_some()),
-        ("cursor", params.cursor.is_some()),
-        ("facets", params.facets.is_some()),
-        ("fields", params.fields.is_some()),
-        ("format", params.format.is_some()),
-        ("sort", params.sort.is_some()),
-    ];
-    if let Some((name, _)) = of_one_answer.into_iter().find(|(_, is_given)| *is_given) {
+    if let Some(name) = OF_ONE_ANSWER.into_iter().find(|name| request.contains_key(*name)) {
         return Err(invalid(name, "none in a saved query", "one".to_owned()));
     }
     let options = params.to_options(DEFAULT_LIMIT)?;
@@ -206,6 +237,20 @@ mod tests {
         assert_eq!(ratio(&now), 0.4);
         assert_eq!(SavedBody::from(saved(now.clone())).request.get(RATIO_SCALE), None);
         assert!(saved_question(&saved(now)).is_ok());
+        let name = |body: &str| SavedRequest::read(serde_json::from_str(body).unwrap()).unwrap().name;
+        assert_eq!(name(r#"{"year": "2019"}"#), "year 2019");
+        assert_eq!(
+            name(r#"{"categories": ["cs", "math"], "has_abstract": true}"#),
+            "categories [\"cs\",\"math\"], has_abstract true"
+        );
+        assert_eq!(name(r#"{"seeds": ["a"], "year": "2019"}"#), "Papers like some");
+        let refusal =
+            |body: &str| SavedRequest::read(serde_json::from_str(body).unwrap()).unwrap_err().to_string();
+        let unknown = refusal(r#"{"q": "bats", "colour": "red"}"#);
+        assert!(unknown.contains("`colour`") && unknown.contains("`seeds`"), "{unknown}");
+        assert!(!unknown.contains("`offset`") && !unknown.contains("`format`"), "{unknown}");
+        assert!(refusal(r#"{"q": "bats", "offset": 5}"#).contains("none in a saved query"));
+        assert!(refusal(r#"{"q": "bats", "mode": "keyword", "semantic_ratio": 0.5}"#).contains("keyword"));
         let forged = serde_json::from_str(r#"{"q": "bats", "ratio_scale": 1}"#).unwrap();
         assert!(SavedRequest::read(forged).is_err());
     }

@@ -13,7 +13,10 @@ use serde_json::{Map, Value};
 
 use crate::filter::{Conditions, OneOrMany};
 use crate::hit::{FieldNames, Fields};
-use crate::lenient::{flag, optional_flag, optional_unique};
+use crate::lenient::{
+    Object, flag, objects, optional_cosine, optional_flag, optional_limit, optional_offset, optional_part,
+    optional_unique,
+};
 
 /// Most searches in one batch.
 pub const MAX_BATCH: usize = 100;
@@ -32,12 +35,15 @@ macro_rules! searches {
         pub struct $name {
             $($(#[$about_field])* pub $field: $type,)*
             /// Hits on the page.
+            #[serde(default, deserialize_with = "optional_limit")]
             pub limit: Option<usize>,
             /// Hits to skip.
+            #[serde(default, deserialize_with = "optional_offset")]
             pub offset: Option<usize>,
             /// `new`, or the cursor of the page before.
             pub cursor: Option<String>,
             /// Lowest cosine of a hit.
+            #[serde(default, deserialize_with = "optional_cosine")]
             pub min_score: Option<f32>,
             /// Whether to compare every paper, so that nothing is missed.
             #[serde(default, deserialize_with = "flag")]
@@ -66,7 +72,8 @@ macro_rules! searches {
             pub facets: Option<OneOrMany>,
             /// Fields of each hit to give; all, if absent.
             pub fields: Option<FieldNames>,
-            /// Another form of answer than JSON with scores: `json`, `jsonl`, `csv`, `bibtex`, `ris` or `atom`.
+            /// Another form of answer than JSON with scores: `json`, `jsonl`, `csv`, `bibtex`, `ris`, `endnote-xml`, `csl` or
+            /// `atom`.
             pub format: Option<String>,
         }
 
@@ -155,6 +162,7 @@ searches! {
         /// The part of meaning in a hybrid score: `auto`, or from 0 to 1.
         semantic_ratio: Option<RatioParam>,
         /// Lowest relevance of a hit, from 0 to 1.
+        #[serde(default, deserialize_with = "optional_part")]
         min_relevance: Option<f32>,
         /// Whether to say why each hit is one.
         #[serde(default, deserialize_with = "flag")]
@@ -177,6 +185,7 @@ searches! {
         /// The part of meaning in a hybrid score: `auto`, or from 0 to 1.
         semantic_ratio: Option<RatioParam>,
         /// Lowest relevance of a hit, from 0 to 1.
+        #[serde(default, deserialize_with = "optional_part")]
         min_relevance: Option<f32>,
         /// More like these.
         #[serde(default)]
@@ -194,6 +203,7 @@ searches! {
         /// `average_vector`, `best_score` or `sum_scores`.
         strategy: Option<String>,
         /// From 0 to 1.
+        #[serde(default, deserialize_with = "optional_part")]
         diversity: Option<f32>,
         /// Ids that are no answer.
         #[serde(default)]
@@ -260,9 +270,9 @@ pub enum SeedParam {
     /// `"1706.03762"`
     Id(String),
     /// `{"id": "1706.03762"}`
-    NamedId(IdSeed),
+    NamedId(Object<IdSeed>),
     /// `{"text": "attention in networks"}`
-    Text(TextSeed),
+    Text(Object<TextSeed>),
 }
 
 /// `{"id": …}`
@@ -282,9 +292,19 @@ pub struct TextSeed {
 impl From<&SeedParam> for Seed {
     fn from(seed: &SeedParam) -> Self {
         match seed {
-            SeedParam::Id(id) | SeedParam::NamedId(IdSeed { id }) => Self::Paper(id.clone()),
-            SeedParam::Text(TextSeed { text }) => Self::Text(text.clone()),
+            SeedParam::Id(id) | SeedParam::NamedId(Object(IdSeed { id })) => Self::Paper(id.clone()),
+            SeedParam::Text(Object(TextSeed { text })) => Self::Text(text.clone()),
         }
+    }
+}
+
+/// Refuses a ratio beside a mode that has no two parts.
+fn check_ratio(mode: Option<&str>, ratio: Option<RatioParam>) -> Result<(), EngineError> {
+    match (mode, ratio) {
+        (Some(mode @ ("semantic" | "keyword")), Some(RatioParam::Ratio(ratio))) => {
+            Err(invalid("semantic_ratio", format!("none with `mode={mode}`"), ratio.to_string()))
+        }
+        _ => Ok(()),
     }
 }
 
@@ -295,6 +315,7 @@ impl SearchParams {
     /// [`EngineError::InvalidRequest`] naming the parameter that is missing or out of bounds.
     pub fn to_request(&self) -> Result<SearchRequest, EngineError> {
         let shared = self.shared_options()?;
+        check_ratio(self.mode.as_deref(), self.semantic_ratio)?;
         // Where what comes first is not the best, or nobody looks on, what does not fit is left out.
         let is_cut = shared.sort == Sort::Newest || self.format.is_some();
         let options = SearchOptions {
@@ -344,6 +365,11 @@ impl SimilarParams {
 }
 
 impl SavedParams {
+    /// Refuses what other modes than hybrid would leave out of account.
+    pub(crate) fn check_ratio(&self) -> Result<(), EngineError> {
+        check_ratio(self.mode.as_deref(), self.semantic_ratio)
+    }
+
     /// Reads the parameters of a saved query.
     pub(crate) fn deserialize_from(request: &Map<String, Value>) -> Result<Self, EngineError> {
         Self::deserialize(request).map_err(|error| EngineError::InvalidRequest {
@@ -400,6 +426,7 @@ impl RecommendParams {
 #[serde(deny_unknown_fields)]
 pub struct BatchParams {
     /// The searches; at most [`MAX_BATCH`].
+    #[serde(deserialize_with = "objects")]
     pub searches: Vec<SearchParams>,
 }
 
@@ -451,6 +478,7 @@ pub struct RangeParams {
     /// The query.
     pub q: Option<String>,
     /// Lowest cosine of a hit.
+    #[serde(default, deserialize_with = "optional_cosine")]
     pub min_score: Option<f32>,
     /// As for a search.
     pub year: Option<String>,

@@ -42,8 +42,8 @@ fn add(config: &Config, output: &Output, args: SavedAddArgs) -> anyhow::Result<(
         "filter": filters.conditions.filter,
         "facets": filters.facets,
     });
-    let SavedRequest { name, request } = SavedRequest::read(serde_json::from_value(body)?)?;
-    let saved = Engine::open(config.engine_options())?.save_query(&name, &request)?;
+    let SavedRequest { name, request, question } = SavedRequest::read(serde_json::from_value(body)?)?;
+    let saved = Engine::open(config.engine_options())?.save_query(&name, &request, &question)?;
     output.print(&SavedBody::from(saved), |saved| format!("saved as {}", saved.id))
 }
 

@@ -22,6 +22,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use cognate_corpus::identifier;
 use cognate_index::SearchPath;
 use cognate_vector::UnitVector;
 
@@ -104,6 +105,13 @@ impl Engine {
                     cancel: cancel.clone(),
                 };
                 return self.answer(moment, (&question, works), started);
+            }
+            if identifier::is_surely_identifier(query) {
+                let mut nobody = empty_answer(options, started);
+                nobody.meta.model = moment.read(|reader| reader.model())?.map(|model| model.name);
+                nobody.meta.generation = moment.snapshot.generation;
+                nobody.meta.reading.unknown_identifier = Some(query.trim().to_owned());
+                return Ok(nobody);
             }
             if pending.is_none() && needs_vector && !browses {
                 pending = Some(Arc::new(self.model_of_view()?.queries.begin(&text, cancel)?));

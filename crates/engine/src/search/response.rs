@@ -80,6 +80,8 @@ pub struct Hit {
 /// What whoever asked should know of how the query was read. Empty where it was read as it stands.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Reading {
+    /// The identifier that was asked for, where no paper has it.
+    pub unknown_identifier: Option<String>,
     /// A `-word` at the very start, which was read as that word.
     pub as_text: Option<String>,
     /// Words that no paper has, and those that were looked for instead.

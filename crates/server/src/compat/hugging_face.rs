@@ -148,11 +148,11 @@ impl DailyParams {
         let period = match (given.next(), given.next()) {
             (None, _) => None,
             (Some((name, text, span)), None) => {
-                let period: Period = text.parse()?;
-                if period.span() != *span {
+                let period = text.parse().ok().filter(|period: &Period| period.span() == *span);
+                let Some(period) = period else {
                     let message = format!("`{name}`: expected a {name}, found {text:?}");
                     return Err(ApiError::bad_request("invalid_parameter", message));
-                }
+                };
                 Some(period)
             }
             (Some(_), Some(_)) => {

@@ -15,6 +15,7 @@ use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
 use axum::http::Uri;
 use cognate_engine::{Engine, EngineError, StoredPaper};
+use cognate_wire::Object;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
@@ -47,6 +48,7 @@ fn first(engine: &Engine, key: &str) -> Result<StoredPaper, EngineError> {
 /// A body in JSON, whatever its `Content-Type`.
 fn json<T: DeserializeOwned>(body: Result<Bytes, BytesRejection>) -> Result<T, ApiError> {
     serde_json::from_slice(&body?)
+        .map(|Object(params)| params)
         .map_err(|error| ApiError::bad_request("invalid_json", format!("the body cannot be read: {error}")))
 }
 

@@ -18,13 +18,14 @@ use serde_json::{Value, json};
 
 use super::{Texts, id_after, json};
 use crate::error::ApiError;
+use crate::manners::bare;
 use crate::routes::{App, off_thread, off_thread_while_wanted};
 
 pub(super) fn routes() -> Router<Arc<App>> {
     Router::new()
-        .route("/v1/embeddings", post(embeddings))
-        .route("/v1/models", get(models))
-        .route("/v1/models/{*id}", get(model))
+        .route("/v1/embeddings", bare(post(embeddings)))
+        .route("/v1/models", bare(get(models)))
+        .route("/v1/models/{*id}", bare(get(model)))
 }
 
 /// An error as these clients read it: an object in `error`.

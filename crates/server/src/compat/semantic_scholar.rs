@@ -10,7 +10,7 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::extract::rejection::BytesRejection;
 use axum::http::Uri;
-use axum::routing::{get, post};
+use axum::routing::{any, get, post};
 use axum::{Json, Router};
 use cognate_corpus::{IdentifierKind, Paper};
 use cognate_engine::{
@@ -23,7 +23,7 @@ use serde_json::{Map, Value, json};
 use super::{first, id_after, json as json_body};
 use crate::answer::bibtex;
 use crate::error::ApiError;
-use crate::routes::{App, off_thread, off_thread_while_wanted};
+use crate::routes::{App, nothing_there, off_thread, off_thread_while_wanted};
 
 /// Papers on a page, or recommended, when the request does not say.
 const DEFAULT_LIMIT: usize = 100;
@@ -33,6 +33,8 @@ const MAX_BATCH: usize = 500;
 pub(super) fn routes() -> Router<Arc<App>> {
     Router::new()
         .route("/graph/v1/paper/search", get(search))
+        // Theirs are bulk and match, which are not here; no paper's id begins so.
+        .route("/graph/v1/paper/search/{*other}", any(nothing_there))
         .route("/graph/v1/paper/batch", post(batch))
         .route("/graph/v1/paper/{*id}", get(paper))
         .route("/recommendations/v1/papers/forpaper/{*id}", get(recommend_for_paper))

@@ -229,6 +229,13 @@ impl Library {
             });
         }
         if request.positive.is_empty() {
+            if !request.negative.is_empty() {
+                let missing = "Add a paper that others are to be like: “less like” alone recommends nothing.";
+                library.problems.push(missing.to_owned());
+            }
+            if params.n_seeds() > 0 {
+                library.status = Some(library.problems.join(" "));
+            }
             return Ok(library);
         }
         let response = match engine.recommend(cancel, &request) {

@@ -21,7 +21,7 @@ use std::sync::Arc;
 use askama::Template;
 use axum::Router;
 use axum::extract::Request;
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use axum::middleware::{self, Next};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
@@ -40,12 +40,12 @@ pub(crate) fn routes() -> Router<Arc<App>> {
     Router::new()
         .route("/", get(today::show))
         .route("/search", get(search::show))
-        .route("/papers/{*key}", get(paper::show))
+        .route("/papers/{*key}", manners::bare(get(paper::show)))
         .route("/library", get(library::show).post(library::show))
         .route("/map", get(map::show))
         .route("/map/points", get(map::points))
         .route("/map/found", get(map::found))
-        .route("/map/paper/{row}", get(map::paper))
+        .route("/map/paper/{row}", manners::bare(get(map::paper)))
         .route("/duplicates", get(duplicates::show).post(duplicates::say))
         .route("/assets/{version}/{name}", get(assets::serve))
         .layer(middleware::from_fn(manners::tag))
@@ -150,6 +150,18 @@ fn page(status: StatusCode, template: &impl Template) -> Response {
 struct ErrorPage {
     frame: Frame,
     message: String,
+}
+
+/// A refusal as whoever asked reads it: a page for a browser that does not ask one of the interfaces, else JSON.
+pub(crate) fn refusal(uri: &Uri, headers: &HeaderMap, error: ApiError) -> Response {
+    const INTERFACES: [&str; 4] = ["/v1/", "/api/", "/graph/", "/recommendations/"];
+    let accepts = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
+    let is_browser =
+        accepts.flat_map(|value| value.split(',')).any(|kind| kind.trim().starts_with("text/html"));
+    if is_browser && !INTERFACES.iter().any(|prefix| uri.path().starts_with(prefix)) {
+        return protected(PageError(error).into_response());
+    }
+    error.into_response()
 }
 
 /// An error, for people.

@@ -222,6 +222,7 @@ fn list_of(params: &Params, like: Option<Link>, response: SearchResponse) -> Lis
         let here = params.address().with("offset", offset.to_string()).with("why", "1").into_text();
         item.why_href = Some(format!("{here}#hit-{}", offset + place + 1));
     }
+    let is_like_left_out = like.is_none() && !params.like.trim().is_empty();
     let how = match (&like, params.mode.as_str()) {
         (None, _) if params.query().is_empty() => "newest first",
         (Some(_), _) | (None, "semantic") => "by meaning",
@@ -238,6 +239,11 @@ fn list_of(params: &Params, like: Option<Link>, response: SearchResponse) -> Lis
     };
     let like_is_none = like.is_none();
     let mut notes = ReadingBody::of(meta.reading).map_or_else(Vec::new, |reading| reading.sentences());
+    if is_like_left_out {
+        notes.push(
+            "The words were searched for; these papers need not be like the one that was chosen.".to_owned(),
+        );
+    }
     if n_hits > 0 && meta.evidence.is_some_and(|evidence| !evidence.fits_well()) {
         notes.push(NOTHING_FITS.to_owned());
     }
