@@ -469,9 +469,7 @@ fn relevance_means_the_same_for_every_query() {
         };
         for answer in [&inside, &outside] {
             let relevances = relevances(answer);
-            // By words and meaning, a paper's own words may tell against it what its neighbours tell for it.
-            let is_sorted = relevances.is_sorted_by(|a, b| a >= b);
-            assert!(is_sorted || mode == "hybrid", "{mode}: {relevances:?}");
+            assert!(relevances.is_sorted_by(|a, b| a >= b), "{mode}: {relevances:?}");
             assert_eq!(answer["meta"]["confidence"], answer["data"][0]["relevance"]);
         }
         assert_eq!(

@@ -17,7 +17,7 @@ use crate::ingest::Ingestion;
 use crate::metrics::{self, Metrics, QueryMetrics};
 use crate::model::{Model, ModelChoice};
 use crate::search::{
-    MAX_LIMIT, Mode, Page, QueryEvidence, SearchOptions, SearchRequest, SearchResponse, SemanticRatio,
+    MAX_LIMIT, Mode, Page, QueryEvidence, Scores, SearchOptions, SearchRequest, SearchResponse, SemanticRatio,
 };
 use crate::stored_model::StoredModel;
 use crate::view::DerivedFiles;
@@ -71,12 +71,23 @@ pub struct QueryFit {
     pub is_outside: bool,
     /// What the best papers tell.
     pub evidence: Option<QueryEvidence>,
-    /// The score of the best `N_FITTED` hits, and their grade, where they were judged.
-    pub hits: Vec<(f32, Option<i32>)>,
+    /// The best `N_FITTED` hits.
+    pub hits: Vec<HitFit>,
 }
 
-/// Hits of each query of which [`QueryFit`] tells.
-const N_FITTED: usize = 20;
+/// What tells how well a hit fits the query.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct HitFit {
+    /// What it is ranked by.
+    pub score: f32,
+    /// What the score is made of.
+    pub scores: Scores,
+    /// Its grade, where it was judged.
+    pub grade: Option<i32>,
+}
+
+/// Hits of each query of which [`QueryFit`] tells: as many as an answer looks at.
+const N_FITTED: usize = 50;
 
 /// What one way to rank achieved.
 #[derive(Debug, Clone, PartialEq)]
@@ -228,7 +239,13 @@ fn fit_of(query: &str, response: &SearchResponse, judgments: &BTreeMap<&str, i32
         query: query.to_owned(),
         is_outside: false,
         evidence: response.meta.evidence,
-        hits: hits.map(|hit| (hit.score, judgments.get(hit.paper.paper.id.as_str()).copied())).collect(),
+        hits: hits
+            .map(|hit| HitFit {
+                score: hit.score,
+                scores: hit.scores,
+                grade: judgments.get(hit.paper.paper.id.as_str()).copied(),
+            })
+            .collect(),
     }
 }
 

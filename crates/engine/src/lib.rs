@@ -51,7 +51,7 @@ pub use embedding::{Embedded, Role};
 pub use engine::{Engine, EngineOptions, FileSizes, IndexStatus, Stats};
 pub use error::{EngineError, Fault};
 pub use eval::{
-    Approximation, EvalReport, EvalRequest, ModeReport, QueryFit, RunLine, evaluate, measure_run,
+    Approximation, EvalReport, EvalRequest, HitFit, ModeReport, QueryFit, RunLine, evaluate, measure_run,
 };
 pub use export::{ExportPapers, ExportRequest};
 pub use filter::{Clause, Condition, DateRange, Filter, MAX_FILTER_CLAUSES, MAX_FILTER_DEPTH, YearRange};

@@ -35,6 +35,10 @@ pub struct Ranking {
     snapshot: Arc<Snapshot>,
     /// By place; 0 where nothing matches.
     scores: Vec<f32>,
+    /// By place: the weight of the query's words that it has.
+    covered: Vec<f32>,
+    /// The weight of all of them.
+    words_weight: f32,
     bound: f32,
     n_telling_words: f32,
     /// The rows that may be answers; `None` for all.
@@ -48,6 +52,10 @@ pub struct Ranking {
 struct Scores {
     /// Of every place.
     scores: Vec<f32>,
+    /// Of every place: the weight of the query's words that it has.
+    covered: Vec<f32>,
+    /// The weight of all of them.
+    words_weight: f32,
     bound: f32,
     n_telling_words: f32,
     /// The places that may be answers.
@@ -67,10 +75,19 @@ impl Snapshot {
             let scores = self.scores(&query)?;
             Ok((query, scores))
         })?;
-        let Scores { scores, bound, n_telling_words, permitted, missing_phrases } = scores;
-        let permitted = permitted.map(|permitted| self.rows_of(&permitted));
-        let snapshot = Arc::clone(self);
-        Ok(Ranking { snapshot, scores, bound, n_telling_words, permitted, query, missing_phrases })
+        let Scores { scores, covered, words_weight, bound, n_telling_words, permitted, missing_phrases } =
+            scores;
+        Ok(Ranking {
+            snapshot: Arc::clone(self),
+            scores,
+            covered,
+            words_weight,
+            bound,
+            n_telling_words,
+            permitted: permitted.map(|permitted| self.rows_of(&permitted)),
+            query,
+            missing_phrases,
+        })
     }
 
     /// The rows that have every word of a query, in whatever fields.
@@ -135,73 +152,115 @@ impl Snapshot {
     }
 
     fn scores(&self, query: &Query) -> tantivy::Result<Scores> {
-        let mut scores = vec![0.0f32; self.n_places()];
-        let mut bound = 0.0;
-        let mut telling = Telling::default();
-        let mut missing_phrases = Vec::new();
-        let permitted = phrase::permitted(self, query)?;
-        if permitted.as_ref().is_some_and(Vec::is_empty) {
-            return Ok(Scores { scores, bound, n_telling_words: 0.0, permitted, missing_phrases });
+        let mut found = Scores {
+            scores: vec![0.0; self.n_places()],
+            covered: vec![0.0; self.n_places()],
+            words_weight: 0.0,
+            bound: 0.0,
+            n_telling_words: 0.0,
+            permitted: phrase::permitted(self, query)?,
+            missing_phrases: Vec::new(),
+        };
+        if found.permitted.as_ref().is_some_and(Vec::is_empty) {
+            return Ok(found);
         }
+        let mut telling = Telling::default();
         let scoring = self.scoring();
         let mut frequencies = Frequencies::new(self.n_places());
         for term in &query.terms {
             for term in term.alternatives() {
                 frequencies.read(self, term)?;
             }
+            if term.kind == Kind::Whole && (frequencies.places.is_empty() || query.terms.len() > 1) {
+                // Words that tell nothing, unless they are the whole question and a whole title.
+                frequencies.take().for_each(drop);
+                continue;
+            }
             let idf = idf(self.len(), frequencies.places.len());
-            telling.add(term, idf);
+            telling.add(term, idf, &frequencies.places);
             let weight = scoring.weight_of_term(term) * idf;
             let weight = weight * (scoring.k1 + 1.0);
-            bound += weight;
+            found.bound += weight;
             for (place, frequency) in frequencies.take() {
-                scores[place] += weight * frequency / (frequency + self.norms()[place]);
+                found.scores[place] += weight * frequency / (frequency + self.norms()[place]);
             }
         }
+        found.n_telling_words = telling.number();
+        found.words_weight = telling.sum();
+        telling.cover(&mut found.covered);
         for phrase in &query.preferred {
             let places = phrase::places_of(self, phrase)?;
             if places.is_empty() {
-                missing_phrases.push(phrase.surface.clone());
+                found.missing_phrases.push(phrase.surface.clone());
             }
             let weight = scoring.phrase * idf(self.len(), places.len()) * (scoring.k1 + 1.0);
-            bound += weight;
+            found.bound += weight;
             for place in places {
-                scores[place as usize] += weight / (1.0 + self.norms()[place as usize]);
+                found.scores[place as usize] += weight / (1.0 + self.norms()[place as usize]);
             }
         }
-        if let Some(permitted) = &permitted {
-            let mut of_permitted = vec![0.0f32; scores.len()];
+        if let Some(permitted) = &found.permitted {
+            let mut of_permitted = vec![0.0f32; found.scores.len()];
             for &place in permitted {
-                of_permitted[place as usize] = scores[place as usize];
+                of_permitted[place as usize] = found.scores[place as usize];
             }
-            scores = of_permitted;
+            found.scores = of_permitted;
         }
-        Ok(Scores { scores, bound, n_telling_words: telling.number(), permitted, missing_phrases })
+        Ok(found)
     }
 }
 
-/// What the words of a query tell, each by its rarity.
+/// The words of a query, and what each tells by its rarity.
 #[derive(Default)]
-struct Telling<'a>(Vec<(&'a str, f32)>);
+struct Telling<'a>(Vec<Word<'a>>);
+
+/// A word of the query in all its forms.
+struct Word<'a> {
+    surface: &'a str,
+    /// That of its rarest form.
+    idf: f32,
+    /// The rows that have it in any form, by place; some more than once.
+    places: Vec<u32>,
+    n_forms: usize,
+}
 
 impl<'a> Telling<'a> {
-    fn add(&mut self, term: &'a QueryTerm, idf: f32) {
-        // They say again what words say.
-        if matches!(term.kind, Kind::Compound | Kind::Variant) {
-            return;
+    fn add(&mut self, term: &'a QueryTerm, idf: f32, places: &[u32]) {
+        // An acronym's stem and its capitals are one word of the query, and so are two spellings.
+        let known = self.0.iter_mut().find(|word| word.surface == term.surface);
+        match (term.kind, known) {
+            // It says again what its parts say.
+            (Kind::Compound, _) | (Kind::Variant, None) => {}
+            (kind, Some(word)) => {
+                word.idf = if kind == Kind::Variant { word.idf } else { word.idf.max(idf) };
+                word.places.extend_from_slice(places);
+                word.n_forms += 1;
+            }
+            (_, None) => {
+                self.0.push(Word { surface: &term.surface, idf, places: places.to_vec(), n_forms: 1 });
+            }
         }
-        // An acronym's stem and its capitals are one word of the query.
-        match self.0.iter_mut().find(|(surface, _)| *surface == term.surface) {
-            Some((_, known)) => *known = known.max(idf),
-            None => self.0.push((&term.surface, idf)),
-        }
+    }
+
+    fn sum(&self) -> f32 {
+        self.0.iter().map(|word| word.idf).sum()
     }
 
     /// How many words of equal rarity would tell as much: the square of the sum by the sum of squares.
     fn number(&self) -> f32 {
-        let sum: f32 = self.0.iter().map(|(_, idf)| idf).sum();
-        let squares: f32 = self.0.iter().map(|(_, idf)| idf * idf).sum();
-        if squares > 0.0 { sum * sum / squares } else { 0.0 }
+        let squares: f32 = self.0.iter().map(|word| word.idf * word.idf).sum();
+        if squares > 0.0 { self.sum() * self.sum() / squares } else { 0.0 }
+    }
+
+    /// Adds what each word tells to the places that have it.
+    fn cover(self, covered: &mut [f32]) {
+        for mut word in self.0 {
+            if word.n_forms > 1 {
+                word.places.sort_unstable();
+                word.places.dedup();
+            }
+            word.places.iter().for_each(|place| covered[*place as usize] += word.idf);
+        }
     }
 }
 
@@ -286,6 +345,14 @@ impl Ranking {
     #[must_use]
     pub fn score(&self, row: u32) -> f32 {
         self.snapshot.place_of(row).map_or(0.0, |place| self.scores[place])
+    }
+
+    /// The part of the query's words that a row has, whatever the form and however often, from 0 to 1: a word counts by
+    /// its rarity, and one that no row has counts most. 0 for a row that is not here.
+    #[must_use]
+    pub fn coverage(&self, row: u32) -> f32 {
+        let covered = self.snapshot.place_of(row).map_or(0.0, |place| self.covered[place]);
+        if covered > 0.0 { (covered / self.words_weight).min(1.0) } else { 0.0 }
     }
 
     /// What no score reaches: that of a row which has every term of the query, known here or not, without

@@ -43,7 +43,7 @@ impl Scoring {
     /// What a term of a query counts for.
     pub(crate) fn weight_of_term(&self, term: &QueryTerm) -> f32 {
         let kind = match term.kind {
-            Kind::Word | Kind::Character => 1.0,
+            Kind::Word | Kind::Character | Kind::Whole => 1.0,
             Kind::Compound | Kind::Variant => self.compound,
             Kind::Exact => self.exact,
         };

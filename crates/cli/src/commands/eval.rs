@@ -176,14 +176,22 @@ struct FitBody<'a> {
     query: &'a str,
     outside: bool,
     semantic_ratio: f32,
-    best_cosine: f32,
-    mean_cosine: f32,
-    best_keyword: f32,
-    bound: f32,
     n_words: f32,
+    bound: f32,
     confidence: f32,
-    /// Score and grade of the best hits; the grade is null where there is no judgment.
-    hits: &'a [(f32, Option<i32>)],
+    fits_well: bool,
+    hits: Vec<HitFitBody>,
+}
+
+#[derive(Serialize)]
+struct HitFitBody {
+    score: f32,
+    cosine: Option<f32>,
+    keyword: Option<f32>,
+    coverage: Option<f32>,
+    /// Null where there is no judgment.
+    grade: Option<i32>,
+    relevance: f32,
 }
 
 fn evidence_file(report: &ModeReport) -> anyhow::Result<Vec<u8>> {
@@ -194,13 +202,22 @@ fn evidence_file(report: &ModeReport) -> anyhow::Result<Vec<u8>> {
             query: &fit.query,
             outside: fit.is_outside,
             semantic_ratio: evidence.ratio,
-            best_cosine: evidence.best_cosine,
-            mean_cosine: evidence.mean_cosine,
-            best_keyword: evidence.best_keyword,
-            bound: evidence.bound,
             n_words: evidence.n_words,
+            bound: evidence.bound,
             confidence: evidence.confidence(),
-            hits: &fit.hits,
+            fits_well: evidence.fits_well(),
+            hits: fit
+                .hits
+                .iter()
+                .map(|hit| HitFitBody {
+                    score: hit.score,
+                    cosine: hit.scores.semantic,
+                    keyword: hit.scores.keyword,
+                    coverage: hit.scores.coverage,
+                    grade: hit.grade,
+                    relevance: evidence.relevance(hit.score),
+                })
+                .collect(),
         };
         serde_json::to_writer(&mut file, &body)?;
         file.push(b'\n');

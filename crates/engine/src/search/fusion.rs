@@ -101,6 +101,11 @@ pub(super) fn scaled(score: f32, (lowest, best): (f32, f32)) -> f32 {
     if range > 0.0 { ((score - lowest) / range).clamp(0.0, 1.0) } else { 0.0 }
 }
 
+/// What a row gains from its neighbours at most, as a part of what it lacks to the best.
+pub(super) fn most_gain(ratio: f32) -> f32 {
+    NEIGHBOURS_GAIN * (ratio / RATIOS[RATIOS.len() - 1].1).min(1.0)
+}
+
 /// Has candidates, the best first, gain from those near them. With scores stretched so that the first has 1 and the last
 /// 0, each gains a part of what it lacks, by the mean score of the others, those weighted by the eighth power of their
 /// cosine to it. None of them loses, and none passes the best score that there was.
@@ -112,7 +117,7 @@ pub(super) fn add_neighbours(best: &mut [Candidate], vectors: &[Option<UnitVecto
         return;
     }
     let scores: Vec<f32> = best.iter().map(|candidate| (candidate.score - low) / range).collect();
-    let gain = NEIGHBOURS_GAIN * (ratio / RATIOS[RATIOS.len() - 1].1).min(1.0);
+    let gain = most_gain(ratio);
     for (at, candidate) in best.iter_mut().enumerate() {
         let Some(own) = &vectors[at] else { continue };
         let (mut sum, mut weights) = (0.0, 0.0);

@@ -90,7 +90,7 @@ impl Engine {
                 // A saved query asks on, whatever came.
                 if options.within.is_none() {
                     options.refuse_relevance(
-                        "where `q` is the id of a paper: papers near one have no relevance",
+                        "where `q` is the id of a paper: it cuts what answers a question",
                     )?;
                 }
                 let question = Question {
@@ -224,6 +224,9 @@ impl Engine {
         let ranking = rank::rank(&moment.snapshot, works, question)?;
         let (mut response, ranked) = read_page(moment, question.options, ranking)?;
         response.meta.mode = question.mode;
+        // A paper that the query names is what was asked for.
+        let named = response.hits.iter_mut().filter(|hit| question.pinned.contains(&hit.paper.row));
+        named.for_each(|hit| hit.relevance = Some(1.0));
         if question.options.explain {
             self.explain(&mut response.hits, question, &ranked)?;
         }
@@ -254,9 +257,7 @@ fn read_page(
     });
     let mut hits = read_hits(moment, &candidates)?;
     if let Some(evidence) = &ranking.evidence {
-        let of_row: HashMap<u32, f32> =
-            candidates.iter().map(|own| (own.row, own.relevance(evidence))).collect();
-        hits.iter_mut().for_each(|hit| hit.relevance = of_row.get(&hit.paper.row).copied());
+        hits.iter_mut().for_each(|hit| hit.relevance = Some(evidence.relevance(hit.score)));
     }
     let response = SearchResponse {
         total: ranking.total,
@@ -340,7 +341,11 @@ fn read_hits(moment: &Moment<'_>, page: &[Candidate]) -> Result<Vec<Hit>, Engine
     let hits = page.iter().filter_map(|candidate| {
         Some(Hit {
             score: candidate.score,
-            scores: Scores { semantic: candidate.semantic, keyword: candidate.keyword },
+            scores: Scores {
+                semantic: candidate.semantic,
+                keyword: candidate.keyword,
+                coverage: candidate.coverage,
+            },
             paper: papers.remove(&candidate.row)?,
             relevance: None,
             explanation: None,

@@ -75,7 +75,7 @@ impl RangeHits {
             let hits = portion.iter().filter_map(|hit| {
                 Some(Hit {
                     score: hit.score,
-                    scores: Scores { semantic: Some(hit.score), keyword: None },
+                    scores: Scores { semantic: Some(hit.score), ..Scores::default() },
                     paper: papers.remove(&hit.row)?,
                     relevance: None,
                     explanation: None,

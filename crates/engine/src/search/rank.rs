@@ -10,7 +10,7 @@ use cognate_vector::{Scored, UnitVector};
 use roaring::RoaringBitmap;
 
 use super::fusion::{self, Fusion};
-use super::relevance::{QueryEvidence, RELEVANCE_CUT};
+use super::relevance::{Fit, QueryEvidence, RELEVANCE_CUT};
 use super::request::{Mode, N_SORTED, SearchOptions, SemanticRatio, Sort};
 use super::response::{Reading, WithoutMarks};
 use crate::cancel::Cancel;
@@ -63,6 +63,9 @@ impl Question<'_> {
     }
 }
 
+/// How many of the best papers tell whether something fits a query.
+pub(super) const N_TELLING: usize = fusion::N_NEIGHBOURS;
+
 /// The place of a row that is ranked by its score.
 pub(super) const UNPLACED: u32 = u32::MAX;
 /// The place of a row that is ranked by its date.
@@ -78,6 +81,8 @@ pub(super) struct Candidate {
     pub(super) semantic: Option<f32>,
     /// BM25, where it was computed.
     pub(super) keyword: Option<f32>,
+    /// The part of the query's words that it has, where that was found out.
+    pub(super) coverage: Option<f32>,
     /// Cosine and BM25 as they went into a hybrid score.
     pub(super) scaled: (f32, f32),
     /// What near rows added to a hybrid score.
@@ -95,6 +100,7 @@ impl Candidate {
             score: 0.0,
             semantic: None,
             keyword: None,
+            coverage: None,
             scaled: (0.0, 0.0),
             neighbours: 0.0,
             place: UNPLACED,
@@ -102,9 +108,14 @@ impl Candidate {
         }
     }
 
-    /// How likely it is that it is what was asked for, from 0 to 1.
-    pub(super) fn relevance(&self, evidence: &QueryEvidence) -> f32 {
-        evidence.relevance(self.score, self.semantic.unwrap_or(-1.0), self.keyword.unwrap_or(0.0))
+    /// What tells how well it fits a query.
+    pub(super) fn fit(&self) -> Fit {
+        Fit {
+            score: self.score,
+            cosine: self.semantic.unwrap_or(-1.0),
+            keyword: self.keyword.unwrap_or(0.0),
+            coverage: self.coverage.unwrap_or(0.0),
+        }
     }
 
     /// The order of the answer, before ties are broken by id.
@@ -128,7 +139,7 @@ pub(super) struct Ranking {
     pub(super) path: SearchPath,
     /// The part of meaning in hybrid scores.
     pub(super) ratio: Option<f32>,
-    /// How well the best rows fit a query; `None` where no text was asked for.
+    /// How well the best rows fit; `None` where there is nothing but filters, or a paper without a text, to be near to.
     pub(super) evidence: Option<QueryEvidence>,
     /// How the query was read.
     pub(super) reading: Reading,
@@ -181,7 +192,7 @@ pub(super) fn rank(
     let evidence = context.evidence(&candidates);
     // The papers that are relevant enough, where that is asked.
     let least_relevance = options.least_relevance();
-    let wants_cut = least_relevance.is_some() || !options.facets.is_empty();
+    let wants_cut = question.words.is_some() && (least_relevance.is_some() || !options.facets.is_empty());
     let relevant = match &evidence {
         Some(evidence) if wants_cut => {
             let cut = least_relevance.unwrap_or(RELEVANCE_CUT);
@@ -345,7 +356,7 @@ impl Context<'_> {
                 let named = named.iter().map(|row| Candidate { place: 0, ..Candidate::new(row) });
                 Ok(Candidates::new(named.collect(), SearchPath::Exact))
             }
-            _ => Ok(Candidates::new(self.by_words(end), SearchPath::Exact)),
+            _ => Ok(Candidates::new(self.by_words(end.max(N_TELLING)), SearchPath::Exact)),
         }
     }
 
@@ -353,8 +364,7 @@ impl Context<'_> {
     fn by_words(&self, end: usize) -> Vec<Candidate> {
         let Some(words) = self.words else { return Vec::new() };
         let best = top_with_ties(words, end, self.allowed);
-        let candidate = |(row, score)| Candidate { keyword: Some(score), score, ..Candidate::new(row) };
-        best.into_iter().map(candidate).collect()
+        best.into_iter().map(|(row, score)| candidate_by_words(words, row, score)).collect()
     }
 
     /// The first `end` rows by meaning, and those that tie with the last.
@@ -430,27 +440,19 @@ impl Context<'_> {
         Ok(Candidates { rows: candidates, path: found.path, found: Some(found), fusion: Some(fusion) })
     }
 
-    /// What the best rows tell of how well they fit; `None` where no text was asked for.
+    /// What the best rows tell of how well they fit; `None` where nothing tells.
     fn evidence(&self, candidates: &Candidates) -> Option<QueryEvidence> {
-        if self.question.words.is_none() || self.question.browses {
+        if self.question.browses || (self.question.words.is_none() && self.vector.is_none()) {
             return None;
         }
-        let best = candidates.found.as_ref().map_or(&[][..], |found| &found.hits[..found.hits.len().min(10)]);
-        let best_keyword =
-            self.words.and_then(|words| words.top(1, self.allowed).first().map(|(_, score)| *score));
-        let mut evidence = QueryEvidence {
-            mode: self.question.mode,
-            ratio: candidates.fusion.map_or(0.0, |fusion| fusion.ratio),
-            best_relevance: 0.0,
-            best_cosine: best.first().map_or(-1.0, |hit| hit.score),
-            mean_cosine: best.iter().map(|hit| hit.score).sum::<f32>() / best.len().max(1) as f32,
-            best_keyword: best_keyword.unwrap_or(0.0),
-            bound: self.words.map_or(0.0, cognate_keyword::Ranking::bound),
-            n_words: self.words.map_or(0.0, cognate_keyword::Ranking::n_telling_words),
-        };
-        let relevances = candidates.rows.iter().map(|own| own.relevance(&evidence));
-        evidence.best_relevance = relevances.fold(0.0, f32::max);
-        Some(evidence)
+        // The best by score, whatever the page.
+        let mut best: Vec<&Candidate> = candidates.rows.iter().collect();
+        best.sort_unstable_by(|a, b| a.order(b).then(a.row.cmp(&b.row)));
+        best.truncate(N_TELLING);
+        let best: Vec<Fit> = best.into_iter().map(Candidate::fit).collect();
+        let ratio = candidates.fusion.map_or(0.0, |fusion| fusion.ratio);
+        let of_words = self.words.map_or((0.0, 0.0), |words| (words.n_telling_words(), words.bound()));
+        Some(QueryEvidence::new(self.question.mode, ratio, of_words, &best))
     }
 
     /// The rows whose relevance is at least `cut`.
@@ -481,8 +483,7 @@ impl Context<'_> {
                     let keyword = keyword.get(row as usize).copied().unwrap_or(0.0);
                     // No cosine is enough for a row that no walk found, if the last that was found has none.
                     let is_out = !found.rows.contains(row) && fusion.score(found.least, keyword) < least;
-                    let cosine = fusion.cosine_for(least, keyword).max(evidence.cosine_for(cut, keyword));
-                    if is_out { 2.0 } else { cosine }
+                    if is_out { 2.0 } else { fusion.cosine_for(least, keyword) }
                 };
                 vectors.rows_at_least(vector, &least, self.allowed)?
             }
@@ -496,11 +497,7 @@ impl Context<'_> {
             }
         };
         // Those that gained from what is near them.
-        let is_relevant = |own: &&Candidate| {
-            let keyword = own.keyword.unwrap_or(0.0);
-            own.score >= least && own.semantic.unwrap_or(-1.0) >= evidence.cosine_for(cut, keyword)
-        };
-        rows.extend(candidates.rows.iter().filter(is_relevant).map(|own| own.row));
+        rows.extend(candidates.rows.iter().filter(|own| own.score >= least).map(|own| own.row));
         Ok(rows)
     }
 
@@ -548,8 +545,8 @@ impl Context<'_> {
                 );
             }
             _ => scored.extend(others.into_iter().map(|row| {
-                let score = self.words.map_or(0.0, |words| words.score(row));
-                Candidate { keyword: Some(score), score, ..Candidate::new(row) }
+                let words = self.words;
+                words.map_or(Candidate::new(row), |words| candidate_by_words(words, row, words.score(row)))
             })),
         }
         Ok(scored)
@@ -566,6 +563,7 @@ impl Context<'_> {
         match fusion {
             Some(fusion) => {
                 own.keyword = Some(self.words.map_or(0.0, |words| words.score(row)));
+                own.coverage = self.words.map(|words| words.coverage(row));
                 fusion.fuse(&mut own, found.most(row));
             }
             None => own.score = cosine.unwrap_or(-1.0).min(found.most(row)),
@@ -603,6 +601,12 @@ impl Context<'_> {
         }
         rows
     }
+}
+
+/// A row that is ranked by words alone.
+fn candidate_by_words(words: &cognate_keyword::Ranking, row: u32, score: f32) -> Candidate {
+    let coverage = Some(words.coverage(row));
+    Candidate { keyword: Some(score), score, coverage, ..Candidate::new(row) }
 }
 
 /// The best rows by words, and on through every tie with the last.

@@ -10,7 +10,8 @@ use roaring::RoaringBitmap;
 
 use super::cursor::{Basis, Steps};
 use super::fusion::DEPTH;
-use super::rank::{self, Candidate, Question, Ranking, Target};
+use super::rank::{self, Candidate, N_TELLING, Question, Ranking, Target};
+use super::relevance::{Fit, QueryEvidence};
 use super::request::{Mode, N_SORTED, SearchOptions, Sort, check_query, invalid};
 use super::response::{Reading, SearchResponse};
 use crate::cancel::Cancel;
@@ -315,6 +316,8 @@ fn by_seeds(
     let mut candidates = scored_by_seeds(snapshot, seeds, (strategy, question), &near)?;
     candidates.sort_unstable_by(|a, b| a.order(b).then(a.row.cmp(&b.row)));
     candidates.truncate(DEPTH);
+    let best: Vec<Fit> = candidates.iter().take(N_TELLING).map(Candidate::fit).collect();
+    let n_summed = if strategy == Strategy::SumScores { seeds.positive.len() } else { 1 };
     if options.reach() > DEPTH && allowed.len() > candidates.len() as u64 {
         let last = candidates.last().map_or(f32::INFINITY, |candidate| candidate.score.next_down());
         let first: RoaringBitmap = candidates.iter().map(|candidate| candidate.row).collect();
@@ -333,7 +336,7 @@ fn by_seeds(
         matching: (!options.facets.is_empty()).then(|| allowed.clone()),
         path,
         ratio: None,
-        evidence: None,
+        evidence: Some(QueryEvidence::of_sums(n_summed, &best)),
         reading: Reading::default(),
     })
 }

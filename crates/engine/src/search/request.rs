@@ -171,8 +171,8 @@ pub struct SearchOptions {
     /// Asks for a listing that goes on as it began. Where it goes on is where a page begins, in place of its offset.
     pub cursor: Option<Cursor>,
     /// Lowest relevance of a hit of a query, from 0 to 1. `None` for no bound on hits but `only_fitting`, with facets of the
-    /// papers from [`RELEVANCE_CUT`](super::RELEVANCE_CUT) on. Refused where nothing has a relevance: without a query, and
-    /// where it is the id of a paper.
+    /// papers from [`RELEVANCE_CUT`](super::RELEVANCE_CUT) on. For questions: refused without a query, and where it is the
+    /// id of a paper.
     pub min_relevance: Option<f32>,
     /// Whether hits of a query whose relevance is below [`RELEVANCE_CUT`](super::RELEVANCE_CUT) are left out, where
     /// `min_relevance` says nothing else.

@@ -19,6 +19,8 @@ pub struct Scores {
     pub semantic: Option<f32>,
     /// BM25, from 0.
     pub keyword: Option<f32>,
+    /// The part of the query's words that the paper has, from 0 to 1, each counted by its rarity.
+    pub coverage: Option<f32>,
 }
 
 /// A place in one of the two rankings behind a hit.
@@ -65,7 +67,8 @@ pub struct Hit {
     /// What the ranking is by, higher is better: in [`Mode::Semantic`] the cosine, in [`Mode::Keyword`]
     /// BM25, in [`Mode::Hybrid`] a number from 0 to 1.
     pub score: f32,
-    /// How likely it is that the paper is what was asked for, from 0 to 1. `None` where no text was asked for.
+    /// How likely it is that the paper is what was asked for, or near to what was named, from 0 to 1. `None` where filters
+    /// alone were asked for.
     pub relevance: Option<f32>,
     /// Every score computed.
     pub scores: Scores,

@@ -5,6 +5,7 @@ use std::sync::OnceLock;
 use std::time::Instant;
 
 use cognate_corpus::{Place, Record};
+use cognate_index::SearchPath;
 use cognate_keyword::Query;
 use cognate_vector::UnitVector;
 use proptest::prelude::*;
@@ -23,35 +24,70 @@ use crate::store::Session;
 use crate::store::testing::{client, paper, take_in};
 
 const N_PAPERS: usize = 700;
+/// So many that they are searched by graph, where a filter lets nearly all pass.
+const N_IN_GRAPH: usize = 9_000;
 const WORDS: [&str; 8] = ["bees", "dance", "dark", "matter", "halos", "flowers", "lattice", "tides"];
 
 /// More papers than any ranking is deep, with few words and few vectors among them.
 fn engine() -> &'static Engine {
     static ENGINE: OnceLock<(TempDir, Engine)> = OnceLock::new();
-    &ENGINE
-        .get_or_init(|| {
-            let (folder, engine) = crate::testing::engine();
-            let records = (0..N_PAPERS).map(|number| {
-                // Every word stands in another part of the papers, from half of them to a few.
-                let words = WORDS.iter().enumerate().filter(|(at, _)| number * 7 % (2 << at) == at / 2);
-                let words: Vec<&str> = words.map(|(_, word)| *word).collect();
-                let title = format!("{} number {}", words.join(" "), number % 13);
-                let id = format!("p{:03}", number * 37 % N_PAPERS);
-                let paper = paper(&id, &title, 1990 + (number % 30) as i16);
-                Record::named(paper, Place { file: "test".into(), line: 1 })
-            });
-            let mut session = Session::new(client(), &engine.store).unwrap();
-            take_in(&engine.store, &mut session, records.collect());
-            engine.catch_up().unwrap();
-            (folder, engine)
-        })
-        .1
+    &ENGINE.get_or_init(|| engine_of(N_PAPERS)).1
+}
+
+/// The same with a graph.
+fn engine_with_graph() -> &'static Engine {
+    static ENGINE: OnceLock<(TempDir, Engine)> = OnceLock::new();
+    let (_, engine) = ENGINE.get_or_init(|| {
+        let (folder, engine) = engine_of(N_IN_GRAPH);
+        engine.optimize().unwrap();
+        (folder, engine)
+    });
+    engine
+}
+
+fn engine_of(n_papers: usize) -> (TempDir, Engine) {
+    let (folder, engine) = crate::testing::engine();
+    let records = (0..n_papers).map(|number| {
+        // Every word stands in another part of the papers, from half of them to a few.
+        let words = WORDS.iter().enumerate().filter(|(at, _)| number * 7 % (2 << at) == at / 2);
+        let words: Vec<&str> = words.map(|(_, word)| *word).collect();
+        let title = format!("{} number {}", words.join(" "), number % 13);
+        let id = format!("p{:03}", number * 37 % n_papers);
+        let paper = paper(&id, &title, 1990 + (number % 30) as i16);
+        Record::named(paper, Place { file: "test".into(), line: 1 })
+    });
+    let mut session = Session::new(client(), &engine.store).unwrap();
+    take_in(&engine.store, &mut session, records.collect());
+    engine.catch_up().unwrap();
+    (folder, engine)
+}
+
+/// Asks for a page by words and a vector.
+fn asked(engine: &Engine, text: &str, vector: &UnitVector, options: &SearchOptions) -> SearchResponse {
+    let question = Question {
+        words: Some(Query::parse(text)),
+        target: Some(Target::Known(vector.clone())),
+        mode: options.mode,
+        text,
+        browses: false,
+        pinned: Vec::new(),
+        exclude: Vec::new(),
+        options,
+        cancel: Cancel::default(),
+    };
+    let view = engine.view().unwrap().unwrap();
+    let started = Instant::now();
+    engine.at_one_moment(&view, &mut |moment| engine.answer(moment, (&question, None), started)).unwrap()
+}
+
+fn since(year: i16) -> Clause {
+    Clause::Condition(Condition::Year(format!("{year}-").parse().unwrap()))
 }
 
 /// Asks for page after page, and sees that each paper comes once, as many as there are in all.
 fn check_pages(limit: usize, ask: &dyn Fn(Page) -> SearchResponse) -> Result<(), TestCaseError> {
     let mut seen = BTreeSet::new();
-    let mut last = f32::INFINITY;
+    let mut last = (f32::INFINITY, 1.0);
     let mut offset = 0;
     loop {
         let page = ask(Page::new(Some(limit), Some(offset), None).unwrap());
@@ -63,8 +99,9 @@ fn check_pages(limit: usize, ask: &dyn Fn(Page) -> SearchResponse) -> Result<(),
         }
         if page.facets.is_empty() {
             for hit in &page.hits {
-                prop_assert!(hit.score <= last, "scores fall, at {}", offset);
-                last = hit.score;
+                let own = (hit.score, hit.relevance.unwrap_or(0.0));
+                prop_assert!(own.0 <= last.0 && own.1 <= last.1, "scores and relevance fall, at {}", offset);
+                last = own;
             }
         } else {
             // Marks requests that are not in the order of scores.
@@ -95,38 +132,24 @@ proptest! {
         ratio in prop::option::of(0.0f32..=1.0),
         min_score in prop::option::of(0.3f32..1.0),
         min_relevance in prop::option::of(0.0f32..1.0),
-        since in prop::option::of(1990i16..2025),
+        first_year in prop::option::of(1990i16..2025),
         (is_newest, exact) in any::<(bool, bool)>(),
         limit in 7usize..300,
     ) {
         let text = words.join(" ");
-        let year = |since: i16| Clause::Condition(Condition::Year(format!("{since}-").parse().unwrap()));
         let ask = |page: Page| {
             let options = SearchOptions {
                 mode,
                 semantic_ratio: ratio.map(|ratio| SemanticRatio::new(ratio).unwrap()),
                 page: Page { min_score, ..page },
                 min_relevance,
-                filter: Filter { must: since.map(year).into_iter().collect(), ..Filter::default() },
+                filter: Filter { must: first_year.map(since).into_iter().collect(), ..Filter::default() },
                 facets: if is_newest { vec![FacetField::Year] } else { Vec::new() },
                 sort: if is_newest { Sort::Newest } else { Sort::Relevance },
                 exact,
                 ..SearchOptions::default()
             };
-            let question = Question {
-                words: Some(Query::parse(&text)),
-                target: Some(Target::Known(vector.clone())),
-                mode,
-                text: &text,
-                browses: false,
-                pinned: Vec::new(),
-                exclude: Vec::new(),
-                options: &options,
-                cancel: Cancel::default(),
-            };
-            let view = engine().view().unwrap().unwrap();
-            let started = Instant::now();
-            engine().at_one_moment(&view, &mut |moment| engine().answer(moment, (&question, None), started)).unwrap()
+            asked(engine(), &text, &vector, &options)
         };
         check_pages(limit, &ask)?;
     }
@@ -169,5 +192,36 @@ proptest! {
         if ask(Page::default()).is_some() {
             check_pages(limit, &|page| ask(page).unwrap())?;
         }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(4))]
+
+    #[test]
+    fn paging_gives_each_hit_once_where_a_graph_finds_them(
+        mode in prop::sample::select(vec![Mode::Hybrid, Mode::Semantic]),
+        words in prop::collection::vec(prop::sample::select(WORDS.to_vec()), 1..5),
+        vector in vectors(),
+        min_relevance in prop::option::of(0.0f32..0.5),
+        is_newest in any::<bool>(),
+        limit in 600usize..1_000,
+    ) {
+        let text = words.join(" ");
+        let ask = |page: Page| {
+            let options = SearchOptions {
+                mode,
+                page,
+                min_relevance,
+                filter: Filter { must: vec![since(1990)], ..Filter::default() },
+                facets: if is_newest { vec![FacetField::Year] } else { Vec::new() },
+                sort: if is_newest { Sort::Newest } else { Sort::Relevance },
+                ..SearchOptions::default()
+            };
+            let response = asked(engine_with_graph(), &text, &vector, &options);
+            assert_eq!(response.meta.path, SearchPath::FilteredHnsw);
+            response
+        };
+        check_pages(limit, &ask)?;
     }
 }

@@ -6,7 +6,8 @@
 //!   `2` and `sarscov2`; `0.5` is `0`, `5` and `0.5`);
 //! - *exact forms*: an acronym that would be stemmed or dropped is also a term in capitals (`AIDS` is
 //!   `aid` and `AIDS`; `WHO` is `WHO` alone), and so are the letter of `vitamin A` and names such as `c++`;
-//! - *variants*: the other spelling of an umlaut (`Müller` is `muller` and `mueller`).
+//! - *variants*: the other spelling of an umlaut (`Müller` is `muller` and `mueller`);
+//! - *wholes*: a text of stop words alone is one term (`To be or not to be`), so that such a title can be asked for.
 //!
 //! A text in a script whose words have nothing between them (Chinese, Japanese, Thai, Lao, Khmer, Burmese), or
 //! are joined to particles (Korean), has a term for each character and each pair of neighbours; a query asks for
@@ -29,7 +30,7 @@ use cognate_fold as fold;
 pub use cognate_fold::{fold, fold_to_digraphs};
 
 /// The version of this analysis, kept with each index.
-pub(crate) const VERSION: u32 = 2;
+pub(crate) const VERSION: u32 = 3;
 
 /// Terms are cut to this many bytes, in the index and in queries alike.
 const MAX_TERM_BYTES: usize = 64;
@@ -69,6 +70,8 @@ pub(crate) enum Kind {
     Variant,
     /// A character that also stands in a pair; queries do without it.
     Character,
+    /// All words of a text that has none but stop words, with spaces.
+    Whole,
 }
 
 /// The terms of a text, in order of position, and the text in which they stand (which is the one that was
@@ -79,6 +82,7 @@ pub(crate) fn analyze(text: &str) -> (Vec<Token>, Cow<'_, str>) {
         Analysis { stemmer: Stemmer::new(Algorithm::English), position: 0, tokens: Vec::new() };
     let shouts = words::shouts(&text);
     let mut compound = Compound::default();
+    let mut whole = String::new();
     for word in words::words(&text) {
         if word.joint == Joint::Apart {
             compound.close(&mut analysis);
@@ -95,12 +99,20 @@ pub(crate) fn analyze(text: &str) -> (Vec<Token>, Cow<'_, str>) {
         if folded.is_empty() {
             continue;
         }
+        if analysis.tokens.is_empty() && whole.len() < MAX_TERM_BYTES {
+            whole.push_str(if whole.is_empty() { "" } else { " " });
+            whole.push_str(&folded);
+        }
         let is_exact = !shouts && word.is_acronym(&text);
         analysis.word(&word, &folded, is_exact);
         compound.add(&word, spelling::american(&folded), analysis.position);
         analysis.position += 1;
     }
     compound.close(&mut analysis);
+    if analysis.tokens.is_empty() && !whole.is_empty() {
+        analysis.position = 0;
+        analysis.push(whole, Kind::Whole, (0, text.len()));
+    }
     (analysis.tokens, text)
 }
 

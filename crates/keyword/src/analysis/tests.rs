@@ -1,6 +1,6 @@
 use super::*;
 
-/// Terms with positions; a compound is marked with `+`, an exact form with `=`, a character with `'`.
+/// Terms with positions; a compound is marked with `+`, an exact form with `=`, a character with `'`, a whole text with `*`.
 fn terms(text: &str) -> String {
     let tokens = analyze(text).0.into_iter().map(|token| {
         let mark = match token.kind {
@@ -9,6 +9,7 @@ fn terms(text: &str) -> String {
             Kind::Exact => "=",
             Kind::Variant => "~",
             Kind::Character => "'",
+            Kind::Whole => "*",
         };
         format!("{mark}{}@{}", token.term, token.position)
     });
@@ -28,7 +29,15 @@ fn words_are_folded_and_stemmed_and_stop_words_leave_a_gap() {
     check("Müller", "muller@0 ~mueller@0");
     check("लेख ١٢٣", "लेख@0 123@1");
     check("", "");
-    check("the of --- \u{301} \u{0}", "");
+    check("--- \u{301} \u{0}", "");
+}
+
+#[test]
+fn a_text_of_stop_words_is_one_term() {
+    check("The of --- \u{301} \u{0}", "*the of@0");
+    check("To be, or not to be?", "*to be or not to be@0");
+    check("Why?", "*why@0");
+    check("The one", "one@1");
 }
 
 #[test]

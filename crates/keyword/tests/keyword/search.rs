@@ -339,6 +339,46 @@ fn a_word_of_none_but_deleted_rows_is_one_that_no_row_has() {
 }
 
 #[test]
+fn coverage_is_the_part_of_the_words_that_a_row_has() {
+    let dir = tempfile::tempdir().unwrap();
+    let texts = ["AIDS in mice", "Mice and mice, and more mice", "Men", "Colours of Müller, in SARS-CoV-2"];
+    let index = titles(dir.path(), &texts);
+    let coverage = |query: &str| {
+        let ranking = index.snapshot().rank(&Query::parse(query)).unwrap();
+        [0, 1, 2, 3, 9].map(|row| ranking.coverage(row))
+    };
+    // However often, and in whatever form.
+    assert_eq!(coverage("mice"), [1.0, 1.0, 0.0, 0.0, 0.0]);
+    assert_eq!(coverage("mouse-free colors by Mueller")[3], coverage("mouse-free colours by Müller")[3]);
+    assert_eq!(coverage("Müller"), [0.0, 0.0, 0.0, 1.0, 0.0]);
+    assert_eq!(coverage("AIDS"), [1.0, 0.0, 0.0, 0.0, 0.0]);
+    assert_eq!(coverage("sars-cov-2"), [0.0, 0.0, 0.0, 1.0, 0.0]);
+    // The rarer word counts more, and one that nobody has most.
+    let [both, one, none, ..] = coverage("mice aids");
+    assert!(both == 1.0 && one > 0.0 && one < 0.5 && none == 0.0, "{both} {one} {none}");
+    let [.., nobody] = coverage("zzz");
+    let partly = coverage("men qqq")[2];
+    assert!(nobody == 0.0 && partly > 0.0 && partly < 0.5, "{partly}");
+    assert_eq!(coverage("the of"), [0.0; 5]);
+}
+
+#[test]
+fn a_title_of_stop_words_is_found_by_all_of_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let index = titles(dir.path(), &["To be or not to be", "What is it?", "What is it about bees?", "Bees"]);
+    for (query, rows) in
+        [("to be, or not to be", vec![0]), ("what is it?", vec![1]), ("what is", vec![]), ("is it", vec![])]
+    {
+        assert_eq!(matching(&index, query), rows, "{query}");
+    }
+    // Beside other words they tell nothing.
+    assert_eq!(matching(&index, "what is it bees"), [2, 3]);
+    let ranking = |query: &str| index.snapshot().rank(&Query::parse(query)).unwrap();
+    assert_eq!((ranking("what is it").n_telling_words(), ranking("what is it").coverage(1)), (1.0, 1.0));
+    assert_eq!((ranking("what is").n_telling_words(), ranking("what is").bound()), (0.0, 0.0));
+}
+
+#[test]
 fn beginnings_are_required_or_excluded() {
     let dir = tempfile::tempdir().unwrap();
     let index =
