@@ -379,7 +379,7 @@ fn a_listing_with_a_cursor_goes_on_as_it_began() {
         ("named", &post("/v1/search", json!({"q": seed, "limit": 40}))),
         (
             "newest",
-            &post("/v1/search", json!({"q": "climate", "limit": 4, "sort": "newest", "min_relevance": 0.01})),
+            &post("/v1/search", json!({"q": "climate", "limit": 40, "sort": "newest", "min_relevance": 0})),
         ),
         ("browsing", &post("/v1/search", json!({"limit": 40}))),
         ("similar", &similar),
