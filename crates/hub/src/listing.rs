@@ -255,20 +255,24 @@ mod tests {
 
     #[test]
     fn needed_files() {
-        for path in
-            ["config.json", "model.safetensors", "1_Pooling/config.json", "10_Dense/config.json", "LICENSE"]
-        {
+        for path in [
+            "config.json",
+            "model.safetensors",
+            "1_Pooling/config.json",
+            "2_Dense/model.safetensors",
+            "LICENSE",
+        ] {
             assert!(is_needed(path), "{path:?}");
         }
         for path in [
             "README.md",
             "pytorch_model.bin",
             "onnx/config.json",
-            "1_Pooling/model.safetensors",
             "_Pooling/config.json",
             "a/1_Pooling/config.json",
             "1_Pooling/config.json/config.json",
             "openvino/model.safetensors",
+            "2_Dense/pytorch_model.bin",
         ] {
             assert!(!is_needed(path), "{path:?}");
         }

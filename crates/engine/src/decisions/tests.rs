@@ -157,7 +157,7 @@ fn what_is_dropped_is_named_with_its_match() {
     let applied = engine.drop_duplicates(&report(&engine, &[("b", "a")]), "{}").unwrap();
     assert_eq!(applied, Application { run: Some(1), n_dropped: 1, n_left: 0 });
     let error = engine.paper("10.5555/b").unwrap_err().to_string();
-    assert!(error.contains("duplicate of a") && error.contains("undo --paper b"), "{error}");
+    assert!(error.contains("duplicate of a"), "{error}");
     assert!(matches!(engine.undo(&Undo::Run(7)), Err(EngineError::RunNotFound { run: 7 })));
     let unknown = Undo::Papers(vec!["b".to_owned(), "nobody".to_owned()]);
     assert!(matches!(engine.undo(&unknown), Err(EngineError::PaperNotFound { .. })));

@@ -99,7 +99,11 @@ fn each_flipped_bit_is_told_or_changes_nothing() {
                     Ok::<(), EngineError>(())
                 });
                 if let Err(error) = read {
-                    assert!(error.to_string().contains("restore"), "{what}: {}", with_causes(&error));
+                    assert!(
+                        error.to_string().contains("which is damaged"),
+                        "{what}: {}",
+                        with_causes(&error)
+                    );
                     assert!(is_told, "{what}");
                 }
             }
@@ -108,7 +112,7 @@ fn each_flipped_bit_is_told_or_changes_nothing() {
                 assert!(is_told, "{what}");
                 let is_named =
                     matches!(error, EngineError::NotAStore { .. } | EngineError::StoreTooNew { .. })
-                        || ["restore", "read-only"].iter().any(|word| error.to_string().contains(word));
+                        || ["damaged", "read-only"].iter().any(|word| error.to_string().contains(word));
                 assert!(is_named, "{what}: {}", with_causes(&error));
             }
         }

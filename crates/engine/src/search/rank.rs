@@ -377,7 +377,13 @@ impl Context<'_> {
         }
         if end > found.hits.len() && !found.is_all {
             let params = SearchParams { top_k: end, exact: true, allowed: self.allowed, ef: None };
-            for hit in self.snapshot.vectors.search(vector, &params)?.hits {
+            let mut others = self.snapshot.vectors.search(vector, &params)?.hits;
+            // What a walk missed ties, however near it is: where that reaches to the end of the page, all of it counts.
+            let tied = found.least.next_down();
+            if others.last().is_some_and(|last| last.score >= tied) {
+                others = self.snapshot.vectors.at_least(vector, tied, self.allowed)?.collect();
+            }
+            for hit in others {
                 let own = self.candidate(&found, None, (hit.row, Some(hit.score)));
                 candidates.entry(hit.row).or_insert(own);
             }
