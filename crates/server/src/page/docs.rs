@@ -15,7 +15,7 @@ use crate::error::ApiError;
 use crate::routes::App;
 
 /// The documents of this release, by name.
-const DOCUMENTS: [(&str, &str); 13] = [
+const DOCUMENTS: [(&str, &str); 14] = [
     ("http", include_str!("../../../../docs/http.md")),
     ("cli", include_str!("../../../../docs/cli.md")),
     ("clients", include_str!("../../../../docs/clients.md")),
@@ -26,6 +26,7 @@ const DOCUMENTS: [(&str, &str); 13] = [
     ("mcp", include_str!("../../../../docs/mcp.md")),
     ("models", include_str!("../../../../docs/models.md")),
     ("page", include_str!("../../../../docs/page.md")),
+    ("ranking", include_str!("../../../../docs/ranking.md")),
     ("saved", include_str!("../../../../docs/saved.md")),
     ("store", include_str!("../../../../docs/store.md")),
     ("trends", include_str!("../../../../docs/trends.md")),
