@@ -367,7 +367,7 @@ impl<'t> Ends<'t> {
             return None;
         }
         let end = format!("\\end{{{name}}}");
-        let window = &rest[..floor_char_boundary(rest, MAX_BYTES)];
+        let window = &rest[..rest.floor_char_boundary(MAX_BYTES)];
         Some(at + window.find(&end)? + end.len())
     }
 
@@ -400,11 +400,6 @@ impl<'t> Ends<'t> {
             }
         }
     }
-}
-
-/// The nearest place at or below `at` where a character begins.
-fn floor_char_boundary(text: &str, at: usize) -> usize {
-    (0..=at.min(text.len())).rev().find(|&at| text.is_char_boundary(at)).unwrap_or(0)
 }
 
 /// Whether what stands between two dollars is maths rather than the text between two prices.

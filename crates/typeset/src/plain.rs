@@ -74,15 +74,16 @@ fn command(rest: &str, depth: usize, to: &mut Setter) -> Option<usize> {
     let name = &after[..length];
     if name.is_empty() {
         let c = after.chars().next()?;
-        let sign = match c {
-            '%' | '&' | '_' | '#' | '$' | '{' | '}' => c,
-            ' ' | ',' | ';' | ':' | '\n' | '\\' => ' ',
-            '|' => '‖',
-            '-' | '/' | '!' => '\u{ad}',
+        let shown = match c {
+            '%' | '&' | '_' | '#' | '$' | '{' | '}' => Some(c),
+            ' ' | ',' | ';' | ':' | '\n' | '\\' => Some(' '),
+            '|' => Some('‖'),
+            // Where a word may be parted, and spaces of no width.
+            '-' | '/' | '!' => None,
             _ => return None,
         };
-        if sign != '\u{ad}' {
-            to.push_escaped(sign.encode_utf8(&mut [0; 4]));
+        if let Some(shown) = shown {
+            to.push_escaped(shown.encode_utf8(&mut [0; 4]));
         }
         return Some(1 + c.len_utf8());
     }

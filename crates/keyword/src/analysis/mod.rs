@@ -245,7 +245,7 @@ impl Analysis {
 
     fn push(&mut self, mut term: String, kind: Kind, (start, end): (usize, usize)) {
         if term.len() > MAX_TERM_BYTES {
-            term.truncate((0..=MAX_TERM_BYTES).rev().find(|&at| term.is_char_boundary(at)).unwrap_or(0));
+            term.truncate(term.floor_char_boundary(MAX_TERM_BYTES));
         }
         self.tokens.push(Token { term, position: self.position, kind, start, end });
     }
