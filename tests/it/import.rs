@@ -141,6 +141,50 @@ fn what_a_library_has_no_more_goes_only_if_all_of_it_was_read() {
     output(&cognate, &["index", "-", "--prune"], 2);
 }
 
+/// A library that its owner edits, exports and indexes again every week.
+#[test]
+fn a_library_indexed_every_week_updates_in_place() {
+    let cognate = Cognate::new();
+    let library = cognate.file("library.bib", BIB);
+    run(&cognate, &["index", &library]);
+    let ids: Vec<String> = papers(&cognate).into_keys().collect();
+    let about_tides = || {
+        let found = papers(&cognate)
+            .into_values()
+            .find(|paper| paper["title"].as_str().unwrap().starts_with("Tides"));
+        found.expect("it stays")
+    };
+    let before = about_tides();
+    // What is done to the file each week, and what that does: added, updated, unchanged, repeated, skipped.
+    let new = "@article{new2021, title = {Dikes}, author = {Poe, Di}, year = {2021}}\n";
+    let weeks: [(&str, &str, [u64; 5]); 6] = [
+        ("year = {2020}, volume = {4}", "year = {2021}, volume = {5}", [0, 1, 2, 0, 0]),
+        ("Tides and Trade in", "Tides, and Trade at", [0, 1, 2, 0, 0]),
+        ("doi = {10.5555/tides.1}, ", "", [0, 1, 2, 0, 0]),
+        ("@phdthesis", &format!("{new}@phdthesis"), [1, 0, 3, 0, 0]),
+        // An abstract that is gone from the file stays in the store.
+        ("  abstract = {Trade follows tides at every quay that we saw.}\n", "", [0, 1, 3, 0, 0]),
+        ("Doe, Bo}, year = {2019}", "Doe, Bo and Roe, Cy}, year = {2019}", [0, 1, 3, 0, 0]),
+    ];
+    let mut text = BIB.to_owned();
+    for (week, (from, to, expected)) in weeks.into_iter().enumerate() {
+        assert!(text.contains(from), "{from}");
+        text = text.replace(from, to);
+        cognate.file("library.bib", &text);
+        let [read, parts @ ..] = counts(&run(&cognate, &["index", &library]));
+        assert_eq!((read, parts), (parts.iter().sum(), expected), "week {week}: {from}");
+        let [_, again @ ..] = counts(&run(&cognate, &["index", &library]));
+        assert_eq!(again, [0, 0, read, 0, 0], "week {week}: {from}");
+        assert!(ids.iter().all(|id| papers(&cognate).contains_key(id)), "week {week}: every id stays");
+    }
+    let paper = about_tides();
+    assert_eq!(paper["id"], before["id"]);
+    assert_eq!((&paper["year"], &paper["volume"]), (&json!(2021), &json!("5")));
+    assert_eq!(paper["title"], "Tides, and Trade at Følner's Harbour");
+    assert!(paper["external_ids"]["doi"].is_null() && paper["abstract"].is_string(), "{paper}");
+    assert_eq!(papers(&cognate).len(), 4);
+}
+
 /// What a record says, without what only its file says of it.
 fn bare(paper: &Value) -> Value {
     let mut paper = paper.clone();

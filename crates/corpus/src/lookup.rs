@@ -124,9 +124,45 @@ fn identifiers_of(text: &str) -> Vec<ExternalId> {
     if found.is_empty() {
         found = dois_in_url(text);
     }
+    if found.is_empty() {
+        found = identifiers_of_citation(text);
+    }
     let is_bare_pmid = (5..=8).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
     if found.is_empty() && is_bare_pmid {
         found.extend(ExternalId::new(IdentifierKind::Pmid, text));
+    }
+    found
+}
+
+/// The identifiers at the end of a citation, as PubMed and arXiv write them: `doi: 10.…. Epub 2018 Jan 5. PMID: …; PMCID: PMC….`,
+/// `arXiv:…v2 [cs.CL] 5 Jan 2023`. If anything else is among them, there are none.
+fn identifiers_of_citation(text: &str) -> Vec<ExternalId> {
+    static AFTER_ARXIV: LazyLock<Regex> = LazyLock::new(|| {
+        Regex::new(r"^(.*\S)\s*\[[a-z-]+(?:\.[A-Za-z-]+)?\](?:\s+[0-9]{1,2} [A-Z][a-z]{2} [0-9]{4})?$")
+            .expect("a pattern of this file is a valid one")
+    });
+    const MAX_BYTES: usize = 300;
+    if text.len() > MAX_BYTES {
+        return Vec::new();
+    }
+    let mut found = Vec::new();
+    for sentence in text.split(". ") {
+        if starts_with_ignoring_case(sentence, "epub ") {
+            continue;
+        }
+        for part in sentence.split([';', ',', '|']).map(|part| part.trim().trim_end_matches('.')) {
+            let part =
+                AFTER_ARXIV.captures(part).and_then(|parts| parts.get(1)).map_or(part, |part| part.as_str());
+            match identifier::identify(part) {
+                // Two of one kind are two papers.
+                Some(identifier) if found.iter().any(|other: &ExternalId| other.kind == identifier.kind) => {
+                    return Vec::new();
+                }
+                Some(identifier) => found.push(identifier),
+                None if part.is_empty() => {}
+                None => return Vec::new(),
+            }
+        }
     }
     found
 }

@@ -194,6 +194,20 @@ fn lookups_of_what_people_paste() {
             .contains(&(Doi, "10.1101/2020.01.02.345678".to_owned()))
     );
     assert_eq!(identifiers("how 10.1234 differs"), []);
+    check(
+        &["arXiv:1704.03578v2 [cs.CL] 5 Jan 2018", "arXiv:1704.03578 [cs.CL]", "1704.03578 [hep-th]"],
+        Arxiv,
+        "1704.03578",
+    );
+    let both = [(Pmid, "30049270".to_owned()), (Pmcid, "PMC6061025".to_owned())];
+    assert_eq!(identifiers("PMID: 30049270; PMCID: PMC6061025."), both);
+    check(&["doi: 10.1234/56.78. Epub 2018 Jan 5. PMID: 30049270; PMCID: PMC6061025."], Doi, "10.1234/56.78");
+    assert_eq!(identifiers("Epub 2018 Jan 5. PMID: 30049270; PMCID: PMC6061025."), both);
+    for several in
+        ["PMID: 1234567; PMID: 7654321", "tides; PMID: 1234567", "PMID: 1234567 in tides, or locks"]
+    {
+        assert_eq!(identifiers(several), [], "{several}");
+    }
 
     let ids = |input: &str| lookup(input).ids.iter().map(ToString::to_string).collect::<Vec<_>>();
     for input in
