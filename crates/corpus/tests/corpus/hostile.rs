@@ -208,7 +208,8 @@ fn long_fields_are_held_one_at_a_time() {
         file.finish().unwrap();
         let Some((n_read, n_bad, fault)) = read_apart(&path) else { return };
         std::fs::remove_file(&path).unwrap();
-        assert!(n_read >= n_records, "{name}: {n_read} {n_bad} {fault}");
+        // An abstract of 12 MiB is refused; a note is none.
+        assert!(n_read + n_bad >= n_records, "{name}: {n_read} {n_bad} {fault}");
     }
 }
 
