@@ -23,8 +23,9 @@ const LETTERS_FOR_TWO: usize = 9;
 impl Snapshot {
     /// The query in the words that rows have: beginnings of words are completed, and a word that no row has is
     /// corrected to the nearest that some have. Only words of five letters or more are, outside phrases; one letter
-    /// may be wrong, missing, too many or exchanged with the next, and two in words of nine letters or more. Of
-    /// equally near words the most frequent is taken.
+    /// may be wrong, missing, too many or exchanged with the next, and two in words of nine letters or more, but then not
+    /// the first: people seldom err there, and looking for such words reads most of the dictionary. Of equally near words
+    /// the most frequent is taken.
     ///
     /// # Errors
     /// As [`rank`](Self::rank).
@@ -98,7 +99,12 @@ impl Snapshot {
             for (segment, _) in self.parts() {
                 let term = Term::from_field_text(schema::number_of_spellings(), word);
                 let automaton = FuzzyTermQuery::new(term, distance, true).automaton()?;
-                let mut stream = segment.spellings.terms().search(automaton).into_stream()?;
+                let mut words = segment.spellings.terms().search(automaton);
+                if distance > 1 {
+                    let (first, behind) = words_beginning_as(word);
+                    words = words.ge(first).lt(behind);
+                }
+                let mut stream = words.into_stream()?;
                 while stream.advance() {
                     let n_rows = segment.n_live_with(&segment.spellings, stream.value())?;
                     if let Ok(spelling) = std::str::from_utf8(stream.key())
@@ -116,4 +122,15 @@ impl Snapshot {
         }
         Ok(None)
     }
+}
+
+/// The least text that begins with the first letter of a word, and the least behind all of these, in the order of bytes.
+fn words_beginning_as(word: &str) -> (&[u8], Vec<u8>) {
+    let first = &word.as_bytes()[..word.chars().next().map_or(0, char::len_utf8)];
+    let mut behind = first.to_vec();
+    if let Some(last) = behind.last_mut() {
+        // No byte of a text is the highest.
+        *last += 1;
+    }
+    (first, behind)
 }

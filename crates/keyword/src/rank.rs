@@ -369,12 +369,16 @@ impl Ranking {
         self.n_telling_words
     }
 
-    /// Every row that matches among `allowed`, with its score, in no particular order.
+    /// Every row that matches among `allowed` and whose score `is_wanted`, with its score, ascending.
     #[must_use]
-    pub fn matches(&self, allowed: Option<&RoaringBitmap>) -> Vec<(u32, f32)> {
+    pub fn matches(
+        &self,
+        allowed: Option<&RoaringBitmap>,
+        is_wanted: impl Fn(f32) -> bool,
+    ) -> Vec<(u32, f32)> {
         match allowed {
-            None => self.scored_places().collect(),
-            Some(allowed) => self.scored_rows(allowed).collect(),
+            None => self.scored_places().filter(|(_, score)| is_wanted(*score)).collect(),
+            Some(allowed) => self.scored_rows(allowed).filter(|(_, score)| is_wanted(*score)).collect(),
         }
     }
 
@@ -434,6 +438,7 @@ impl Ranking {
         allowed.iter().filter_map(move |row| {
             at += top::gallop(&rows[at..], row);
             let score = (*rows.get(at)? == row).then(|| self.scores[places[at] as usize])?;
+            at += 1;
             (score > 0.0).then_some((row, score))
         })
     }

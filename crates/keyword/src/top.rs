@@ -36,6 +36,9 @@ fn keep_best(keys: &mut Vec<u64>, top_k: usize) -> u64 {
 
 /// Where in ascending rows the first is that is not less than `row`: few steps where it is near.
 pub(crate) fn gallop(rows: &[u32], row: u32) -> usize {
+    if rows.first().is_none_or(|&first| first >= row) {
+        return 0;
+    }
     let mut step = 1;
     while step < rows.len() && rows[step] < row {
         step *= 2;

@@ -407,8 +407,10 @@ impl Context<'_> {
         let keyword =
             self.words.map_or_else(Vec::new, |words| top_with_ties(words, fusion::DEPTH, self.allowed));
         let fusion = self.fusion(found.best, keyword.first().map_or(0.0, |(_, score)| *score));
-        let mut candidates: Vec<Candidate> = Vec::new();
-        let mut known = RoaringBitmap::new();
+        let by_meaning = found.hits.iter().map(|hit| (hit.row, Some(hit.score)));
+        let mut candidates: Vec<Candidate> =
+            by_meaning.map(|scored| self.candidate(&found, Some(fusion), scored)).collect();
+        let mut known = found.rows.clone();
         let mut add = |candidates: &mut Vec<Candidate>, rows: Vec<u32>| -> Result<(), EngineError> {
             let rows: Vec<u32> = rows.into_iter().filter(|row| known.insert(*row)).collect();
             let cosines = self.snapshot.vectors.scores_of(vector, &rows)?;
@@ -416,17 +418,15 @@ impl Context<'_> {
             candidates.extend(scored.map(|scored| self.candidate(&found, Some(fusion), scored)));
             Ok(())
         };
-        let rows = found.hits.iter().map(|hit| hit.row).chain(keyword.iter().map(|(row, _)| *row));
-        add(&mut candidates, rows.collect())?;
+        add(&mut candidates, keyword.iter().map(|(row, _)| *row).collect())?;
         if !found.is_all {
             // What was not found by meaning is no nearer than the last that was.
             let wanted = end.max(fusion::N_NEIGHBOURS);
             let bar = nth_best(&candidates, wanted).filter(|bar| *bar > fusion.score(found.least, 0.0));
             let rows = match (bar, self.words) {
                 (Some(bar), Some(words)) => {
-                    let mut matches = words.matches(self.allowed);
-                    matches.retain(|(_, keyword)| fusion.score(found.least, *keyword) >= bar);
-                    matches.into_iter().map(|(row, _)| row).collect()
+                    let is_wanted = |keyword| fusion.score(found.least, keyword) >= bar;
+                    words.matches(self.allowed, is_wanted).into_iter().map(|(row, _)| row).collect()
                 }
                 (Some(_), None) => Vec::new(),
                 (None, _) => self.all_rows(),
@@ -478,7 +478,9 @@ impl Context<'_> {
                     return Ok(vectors.rows_at_least(vector, &least, self.allowed)?);
                 };
                 let mut keyword: Vec<f32> = Vec::new();
-                for (row, score) in self.words.map_or_else(Vec::new, |words| words.matches(self.allowed)) {
+                for (row, score) in
+                    self.words.map_or_else(Vec::new, |words| words.matches(self.allowed, |_| true))
+                {
                     let row = row as usize;
                     if row >= keyword.len() {
                         keyword.resize(row + 1, 0.0);
@@ -494,12 +496,10 @@ impl Context<'_> {
                 vectors.rows_at_least(vector, &least, self.allowed)?
             }
             _ => {
-                let matches = self.words.map_or_else(Vec::new, |words| words.matches(self.allowed));
-                return Ok(matches
-                    .iter()
-                    .filter(|(_, score)| *score >= least)
-                    .map(|(row, _)| *row)
-                    .collect());
+                let is_wanted = |score| score >= least;
+                let matches =
+                    self.words.map_or_else(Vec::new, |words| words.matches(self.allowed, is_wanted));
+                return Ok(matches.iter().map(|(row, _)| *row).collect());
             }
         };
         // Those that gained from what is near them.
