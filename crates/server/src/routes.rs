@@ -93,6 +93,9 @@ impl App {
 /// The whole interface.
 pub(crate) fn router(app: Arc<App>) -> Router {
     let papers = OpenApiRouter::new().routes(routes!(paper, delete_paper));
+    let tools = cognate_mcp::http_service(cognate_mcp::Tools::new(Arc::clone(&app.engine)));
+    let tools =
+        Router::new().route_service("/mcp", tools).layer(middleware::map_request(manners::any_type_is_json));
     let routes = OpenApiRouter::with_openapi(Document::openapi())
         .routes(routes!(search_by_get))
         .routes(routes!(search_by_post).map(bare))
@@ -113,7 +116,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .routes(routes!(ready))
         .routes(routes!(telemetry::metrics))
         .routes(routes!(document::show))
-        .route_service("/mcp", cognate_mcp::http_service(cognate_mcp::Tools::new(Arc::clone(&app.engine))))
+        .merge(OpenApiRouter::from(tools))
         .merge(saved::routes())
         .merge(compat::routes());
     let (routes, openapi) = routes.split_for_parts();

@@ -81,7 +81,7 @@ impl Engine {
         let needs_vector =
             narrowed.mode != Mode::Keyword || narrowed.page.min_score.is_some() || narrowed.explain;
         let Some(view) = self.view()? else { return answer_of_nothing(options, started) };
-        let mut pending = None;
+        let (mut pending, mut is_known) = (None, true);
         let asked = ("search", query);
         let mut named = |moment: &Moment<'_>| named_by(moment, query);
         let mut answer = |moment: &Moment<'_>, basis: &Basis<Vec<u32>>, options: &SearchOptions| {
@@ -113,16 +113,23 @@ impl Engine {
                 nobody.meta.reading.unknown_identifier = Some(query.trim().to_owned());
                 return Ok(nobody);
             }
-            if pending.is_none() && needs_vector && !browses {
-                pending = Some(Arc::new(self.model_of_view()?.queries.begin(&text, cancel)?));
+            if pending.is_none() && is_known && needs_vector && !browses {
+                let model = self.model_of_view()?;
+                is_known = model.encoder.knows(&text)?;
+                if is_known {
+                    pending = Some(Arc::new(model.queries.begin(&text, cancel)?));
+                }
             }
             let narrowed = SearchOptions { page: options.page, ..narrowed.clone() };
+            // Without a meaning, words alone count, and nothing is near.
+            let needs_meaning = narrowed.mode == Mode::Semantic || narrowed.page.min_score.is_some();
+            let mode = if is_known || needs_meaning { narrowed.mode } else { Mode::Keyword };
             let question = Question {
-                words: Some(words.clone()),
+                words: (is_known || !needs_meaning).then(|| words.clone()),
                 text: &text,
                 target: pending.clone().map(Target::Pending),
                 // By neither meaning nor words.
-                mode: if browses { Mode::Hybrid } else { narrowed.mode },
+                mode: if browses { Mode::Hybrid } else { mode },
                 browses,
                 pinned: Vec::new(),
                 exclude: Vec::new(),
@@ -227,6 +234,9 @@ impl Engine {
         // A paper that the query names is what was asked for.
         let named = response.hits.iter_mut().filter(|hit| question.pinned.contains(&hit.paper.row));
         named.for_each(|hit| hit.relevance = Some(1.0));
+        if ranked.ranking.candidates.first().is_some_and(|first| question.pinned.contains(&first.row)) {
+            response.meta.evidence = response.meta.evidence.map(QueryEvidence::of_named);
+        }
         if question.options.explain {
             self.explain(&mut response.hits, question, &ranked)?;
         }
