@@ -83,8 +83,9 @@ impl TextTokenizer {
         // A word in the vocabulary, and one that is in none: what is wrong with the unknown token shows
         // here, not at some later paper.
         loaded.encode("a \u{e000}").map_err(unusable)?;
-        // A character for private use is in no vocabulary; where one token stands for it, that is of the unknown.
-        if let [token] = loaded.tokens("\u{e000}", SpecialTokens::Omit).map_err(unusable)?.as_slice() {
+        // A cuneiform sign is in no vocabulary, and is text, which normalizers keep; where one token stands for it, that is
+        // the one of the unknown.
+        if let [token] = loaded.tokens("\u{12000}", SpecialTokens::Omit).map_err(unusable)?.as_slice() {
             loaded.unknown = Some(token.id);
         }
         Ok(loaded)

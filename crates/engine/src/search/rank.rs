@@ -258,12 +258,12 @@ fn answerable(snapshot: &Snapshot, question: &Question<'_>) -> Option<RoaringBit
     let without_text = snapshot.without_text();
     let pinned: RoaringBitmap = question.pinned.iter().copied().collect();
     let named = &pinned & without_text;
+    // Nothing is near to a paper without a text, nor to a question without a meaning.
+    let is_alone = question.words.is_none() && question.target.is_none();
     let allowed = match allowed {
-        None if named.is_empty() => return None,
+        None if named.is_empty() && !is_alone => return None,
         allowed => allowed.unwrap_or_else(|| snapshot.rows()) - (without_text - &named),
     };
-    // Nothing is near to a paper without a text.
-    let is_alone = question.words.is_none() && question.target.is_none();
     Some(if is_alone { allowed & pinned } else { allowed })
 }
 
