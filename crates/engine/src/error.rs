@@ -221,6 +221,9 @@ pub enum EngineError {
     /// The run was asked to stop before it was done.
     #[error("stopped before the end; what was committed stays")]
     Interrupted,
+    /// A set of papers was given to a backend that did not make it, which only a defect can cause.
+    #[error("a set of papers was made by another backend; please report this")]
+    OtherBackend,
     /// Whoever asked no longer waits for the answer.
     #[error("the answer was no longer wanted")]
     Superseded,
@@ -288,6 +291,7 @@ impl EngineError {
             | Self::DamagedIndex(_)
             | Self::Io { .. }
             | Self::Interrupted
+            | Self::OtherBackend
             | Self::ThreadGone { .. } => Fault::System,
         }
     }

@@ -4,6 +4,7 @@
 //! goes through [`Engine::search`]: embedded, compared with the vectors of the current snapshot,
 //! ranked, and answered with papers read from the store.
 
+mod backend;
 mod cancel;
 mod catalog;
 mod days;
@@ -38,6 +39,7 @@ mod trends;
 mod view;
 mod works;
 
+pub use backend::{Allowed, Backend, Key, Nearest, Wanted, WordScore, Words};
 pub use cancel::Cancel;
 pub use catalog::{Facet, FacetCount, FacetField};
 pub use days::{DayOrder, DayPage, DayRequest};
@@ -87,5 +89,5 @@ pub use cognate_dedup::{
     named_features,
 };
 pub use cognate_embed::{SpecialTokens, Token, UnitVector};
-pub use cognate_index::{SearchPath, SegmentStatus};
+pub use cognate_index::{Found as FoundNearest, SearchPath, SegmentStatus};
 pub use cognate_keyword::{Correction, Field, MatchedTerm, Status as KeywordStatus};

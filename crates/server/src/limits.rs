@@ -10,7 +10,7 @@
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::http::Method;
 use cognate_engine::Cancel;
@@ -204,10 +204,19 @@ impl Limits {
         places.enter().await.map(Some)
     }
 
-    /// All that a request holds while it is worked on.
-    pub(crate) async fn hold(&self, class: Class, body: ReadBody) -> Result<Held, ApiError> {
+    /// All that a request holds while it is worked on, for which its client waits at most `longest`.
+    pub(crate) async fn hold(
+        &self,
+        class: Class,
+        body: ReadBody,
+        longest: Duration,
+    ) -> Result<Held, ApiError> {
         let place = self.enter(class, body.n_bytes).await?;
-        let cancel = Cancel::default();
+        let cancel = match class {
+            Class::Search | Class::Batch => Cancel::at(Instant::now() + longest),
+            // These go on after their answer has begun, or for as long as they need.
+            Class::Open | Class::Long | Class::Stream => Cancel::default(),
+        };
         let running = (class == Class::Long).then(|| self.running.add(&cancel));
         let held = Holding { _place: place, _body: body.memory, _running: running };
         Ok(Held { _holding: Arc::new(held), cancel })

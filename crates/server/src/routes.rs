@@ -171,7 +171,7 @@ async fn admit(State(app): State<Arc<App>>, request: Request, next: Next) -> Res
 /// away has this future dropped, which cancels the work.
 async fn answer(app: &App, class: Class, request: Request, next: Next) -> Result<Response, ApiError> {
     let (request, body) = body::read(&app.limits, request).await?;
-    let held = app.limits.hold(class, body).await?;
+    let held = app.limits.hold(class, body, app.options.request_timeout).await?;
     let abandoned = CancelOnDrop(held.cancel.clone());
     let response = HELD.scope(held.clone(), next.run(request)).await;
     body::count(&app.limits, class, response, (held, abandoned)).await

@@ -6,6 +6,7 @@
 //! its own memory. Where files are missing, damaged, or of another store, they are begun anew, and fed everything.
 
 mod keywords;
+mod local;
 mod moment;
 mod vectors;
 
