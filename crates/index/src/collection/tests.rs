@@ -23,13 +23,13 @@ fn options(dir: &Path, dim: usize, graph_from: usize) -> CollectionOptions {
     }
 }
 
-fn open(dir: &Path, dim: usize, graph_from: usize) -> Collection {
+pub(super) fn open(dir: &Path, dim: usize, graph_from: usize) -> Collection {
     let (collection, damage) = Collection::open(options(dir, dim, graph_from)).unwrap();
     assert!(damage.is_none(), "{damage:?}");
     collection
 }
 
-fn upsert(collection: &Collection, rows: Vec<(u32, UnitVector)>) {
+pub(super) fn upsert(collection: &Collection, rows: Vec<(u32, UnitVector)>) {
     let generation = collection.generation() + 1;
     collection.apply(Changes { upserts: rows, deletes: vec![], generation }).unwrap();
 }
@@ -42,7 +42,7 @@ fn score(query: &UnitVector, row: &UnitVector) -> f32 {
 }
 
 /// The `k` best rows of a map and those that tie with the last.
-fn expected<'a>(
+pub(super) fn expected<'a>(
     rows: impl Iterator<Item = (&'a u32, &'a UnitVector)>,
     query: &UnitVector,
     k: usize,

@@ -6,7 +6,7 @@
 
 use std::fs::File;
 use std::path::Path;
-use std::sync::Mutex;
+use std::sync::{Mutex, OnceLock};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use rayon::prelude::*;
@@ -89,6 +89,7 @@ impl Segment {
                 path: path.to_owned(),
                 header: Box::new(header),
             },
+            row_set: OnceLock::new(),
             scratches: Mutex::default(),
             verified: AtomicBool::new(false),
         })

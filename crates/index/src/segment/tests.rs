@@ -53,7 +53,7 @@ fn search(segment: &Segment, dim: usize) {
                 for key in scratch.found() {
                     let _ = segment.score(query.as_slice(), key.position() as usize, &mut Vec::new());
                 }
-                terrain.walk_where((&quantized.coarse, 20), scratch, |point| point % 2 == 0);
+                terrain.walk_where((&quantized.coarse, 20, 500), scratch, |point| point % 2 == 0);
             });
         }
     }
