@@ -171,8 +171,7 @@ impl Snapshot {
     pub(super) fn offer_all(&self, query: &Query<'_>, number: usize, candidates: &mut Candidates) {
         let k = candidates.k;
         let found = self.fold_blocks(
-            self.blocks_of(number).collect(),
-            std::slice::from_ref(query),
+            (self.blocks_of(number).collect(), std::slice::from_ref(query)),
             (&|| Candidates::new(k), &|left: &mut Candidates, right| left.merge(right)),
             &|candidates: &mut Candidates, _, bounds, place| candidates.push(bounds, place),
         );
@@ -233,7 +232,7 @@ impl Snapshot {
         add: &(impl Fn(&mut A, usize, Bounds, Place) + Sync),
     ) -> A {
         let blocks = (0..self.segments().len()).flat_map(|number| self.blocks_of(number)).collect();
-        self.fold_blocks(blocks, queries, fold, add)
+        self.fold_blocks((blocks, queries), fold, add)
     }
 
     fn blocks_of(&self, number: usize) -> impl Iterator<Item = Block> {
@@ -244,8 +243,7 @@ impl Snapshot {
     /// [`fold_rows`](Self::fold_rows) of some blocks.
     fn fold_blocks<A: Send>(
         &self,
-        blocks: Vec<Block>,
-        queries: &[Query<'_>],
+        (blocks, queries): (Vec<Block>, &[Query<'_>]),
         (new, merge): (&(impl Fn() -> A + Sync), &(impl Fn(&mut A, A) + Sync)),
         add: &(impl Fn(&mut A, usize, Bounds, Place) + Sync),
     ) -> A {

@@ -97,7 +97,9 @@ impl Snapshot {
                 let live = &self.segments()[number];
                 match way {
                     Way::Pass => continue,
-                    Way::Walk(walk) if live.walked(&query, params, (walk, number as u32, &mut candidates)) => {
+                    Way::Walk(walk)
+                        if live.walked(&query, params, (walk, number as u32, &mut candidates)) =>
+                    {
                         walked = true;
                         continue;
                     }

@@ -15,7 +15,7 @@ use std::sync::Arc;
 const BINDING: [u8; 32] = [7; 32];
 
 fn build_params() -> BuildParams {
-    BuildParams { m: 6, ef_construction: 16, slots: 12, refine_widths: vec![32], alpha: 1.05 }
+    BuildParams { m: 6, ef_construction: 16, slice: 64, slots: 12, refine_widths: vec![32], alpha: 1.05 }
 }
 
 fn in_memory(vectors: &[UnitVector]) -> Arc<Segment> {
@@ -35,7 +35,7 @@ fn written(folder: &Path, vectors: &[UnitVector], graph_from: usize) -> PathBuf 
         binding: BINDING,
         dim: segment.dim(),
         build: &build_params(),
-        graph_from,
+        graph_from: Some(graph_from),
         pool: &pool,
     };
     write(&Source::new([(&segment, &Bitmap::new(segment.len()))]), &params).unwrap();

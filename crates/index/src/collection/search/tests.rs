@@ -57,24 +57,28 @@ fn each_segment_is_searched_by_its_own_allowed_rows() {
     }
 }
 
+fn narrow(allowed: &RoaringBitmap) -> SearchParams<'_> {
+    SearchParams { ef: Some(10), ..params(allowed) }
+}
+
 #[test]
 fn a_walk_among_rows_that_are_not_allowed_is_given_up() {
     let dir = tempfile::tempdir().unwrap();
-    let vectors = clustered(12, 4_000, 16, 20);
+    let vectors = clustered(12, 3_000, 16, 20);
     let rows = numbered(&vectors);
     let collection = open(dir.path(), 16, 1_000);
     upsert(&collection, rows.clone());
     collection.flush().unwrap();
     let snapshot = collection.snapshot();
-    for query in vectors.iter().step_by(400) {
-        let mut near = expected(rows.iter().map(|(row, vector)| (row, vector)), query, 4_000);
-        let far: RoaringBitmap = near.split_off(2_800).iter().map(|hit| hit.row).collect();
-        assert!(snapshot.segments()[0].way(&params(&far)).is_walk());
-        let found = snapshot.search(query, &params(&far)).unwrap();
+    for query in vectors.iter().step_by(300) {
+        let mut near = expected(rows.iter().map(|(row, vector)| (row, vector)), query, 3_000);
+        let far: RoaringBitmap = near.split_off(2_100).iter().map(|hit| hit.row).collect();
+        assert!(snapshot.segments()[0].way(&narrow(&far)).is_walk());
+        let found = snapshot.search(query, &narrow(&far)).unwrap();
         assert_eq!(found.path, SearchPath::Exact, "what is given up is scanned");
         let live = rows.iter().filter(|(row, _)| far.contains(*row));
         assert_eq!(found.hits, expected(live.map(|(row, vector)| (row, vector)), query, 5));
-        let mixed: RoaringBitmap = (0..4_000).filter(|row| row % 10 < 3).collect();
-        assert_eq!(snapshot.search(query, &params(&mixed)).unwrap().path, SearchPath::FilteredHnsw);
+        let mixed: RoaringBitmap = (0..3_000).filter(|row| row % 10 < 3).collect();
+        assert_eq!(snapshot.search(query, &narrow(&mixed)).unwrap().path, SearchPath::FilteredHnsw);
     }
 }
