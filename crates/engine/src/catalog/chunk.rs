@@ -1,5 +1,7 @@
 //! The columns of some thousand papers.
 
+mod stored;
+
 use jiff::civil::Date;
 
 use super::CHUNK_ROWS;
@@ -49,7 +51,7 @@ impl Slots {
 }
 
 /// A list of values for each slot, one after the other.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 struct Lists<T> {
     /// Where the list of slot i ends.
     ends: Vec<u32>,
@@ -130,7 +132,7 @@ pub(crate) fn date_of(days: i32) -> Date {
 }
 
 /// Columns, an element for each slot that was ever used.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Chunk {
     is_live: Vec<bool>,
     years: Vec<i16>,
@@ -245,16 +247,20 @@ impl Chunk {
         self.upvotes.get(slot).copied().filter(|votes| *votes != NO_VOTES)
     }
 
-    pub(super) fn year(&self, slot: usize) -> Option<i16> {
-        self.years.get(slot).copied().filter(|year| *year != NO_YEAR)
+    /// The year of each slot, in the order in which they come, where there is one.
+    pub(super) fn years_of(&self, slots: impl Iterator<Item = usize>) -> impl Iterator<Item = i16> {
+        slots.filter_map(|slot| self.years.get(slot).copied()).filter(|year| *year != NO_YEAR)
     }
 
-    pub(super) fn venue(&self, slot: usize) -> Option<u32> {
-        self.venues.get(slot).copied().filter(|venue| *venue != NO_NAME)
+    /// The same for venues.
+    pub(super) fn venues_of(&self, slots: impl Iterator<Item = usize>) -> impl Iterator<Item = u32> {
+        slots.filter_map(|slot| self.venues.get(slot).copied()).filter(|venue| *venue != NO_NAME)
     }
 
-    pub(super) fn categories(&self, slot: usize) -> &[u32] {
-        if slot < self.is_live.len() { self.categories.get(slot) } else { &[] }
+    /// The same for categories, all of each slot.
+    pub(super) fn categories_of(&self, slots: impl Iterator<Item = usize>) -> impl Iterator<Item = u32> {
+        let slots = slots.filter(|slot| *slot < self.is_live.len());
+        slots.flat_map(|slot| self.categories.get(slot).iter().copied())
     }
 }
 

@@ -1,20 +1,23 @@
 //! What filters, facets and sorting need to know of every paper, in memory.
 //!
-//! A catalogue is derived from the store, and kept up with it by generation. It is immutable: whoever
+//! A catalogue is derived from the store, and kept up with it by generation; a file has most of it for the next process. It is immutable: whoever
 //! searches holds one, and an update makes the next, which shares all chunks that did not change. Rows
 //! are in chunks of [`CHUNK_ROWS`], each a set of columns, so that a condition is one pass over one column.
 
 mod chunk;
 mod facets;
+mod file;
 mod filter;
 mod names;
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, RwLock};
 
 use rayon::prelude::*;
 use roaring::RoaringBitmap;
 
 pub use facets::{Facet, FacetCount, FacetField};
+pub(crate) use file::CatalogFile;
 
 use crate::error::EngineError;
 use crate::filter::Filter;
@@ -37,6 +40,8 @@ pub(crate) struct Catalog {
     /// The names that the chunks refer to. They are only ever added to, so all catalogues of a store
     /// share them.
     names: Arc<RwLock<Names>>,
+    /// Changes that the file lacks, counted for all catalogues of a store together.
+    n_unwritten: Arc<AtomicU64>,
 }
 
 /// A paper among those of its day.
@@ -116,6 +121,7 @@ impl Catalog {
     /// Replaces entries, in ascending order of row; `None` for a paper that was deleted.
     fn apply(&mut self, entries: Vec<(u32, Option<Entry>)>) {
         let Some((last, _)) = entries.last() else { return };
+        self.n_unwritten.fetch_add(entries.len() as u64, Ordering::Relaxed);
         let n_chunks = (last / CHUNK_ROWS) as usize + 1;
         if self.chunks.len() < n_chunks {
             self.chunks.resize_with(n_chunks, Default::default);
