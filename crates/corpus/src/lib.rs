@@ -54,6 +54,7 @@ mod table;
 mod tagged;
 mod tex;
 pub mod text;
+mod twice_encoded;
 mod unpack;
 mod values;
 mod web_of_science;

@@ -9,13 +9,15 @@ use unicode_normalization::UnicodeNormalization;
 
 use crate::markup::decode_references;
 use crate::tex;
+use crate::twice_encoded::repaired;
 
 /// The words of a text in the one spelling in which sources are compared: HTML entities and TeX decoded,
 /// without accents, case, markup or punctuation, Greek letters by name. `H$_2$O` and `H₂O` are both
-/// `h2o`; `TNF-α` and `TNF-$\alpha$` are both `tnf`, `alpha`.
+/// `h2o`; `TNF-α` and `TNF-$\alpha$` are both `tnf`, `alpha`. UTF-8 that was encoded twice is read as it was before.
 #[must_use]
 pub fn words(text: &str) -> Vec<String> {
-    let text = decode_references(text);
+    let text = repaired(text);
+    let text = decode_references(&text);
     let has_markup = text.contains(['\\', '{', '$', '<']);
     let text = if has_markup { Cow::Owned(plain(&text)) } else { text };
     let mut words = Vec::new();
@@ -366,6 +368,7 @@ mod tests {
         check("<i>In vivo</i> a < b &amp; Garc&iacute;a, garc &#237; a", "in vivo a b garcia garcia");
         check("Parkinson’s disease (PD)", "parkinsons disease pd");
         check("深層学習 입문", "深層学習 입문");
+        check("Effets des marÃ©es Ã  l'Ã®le", "effets des marees a lile");
     }
 
     #[test]

@@ -4,10 +4,13 @@
 
 use cognate_corpus::{IdentifierKind, PublicationKind};
 
+use crate::codes::CodeEvidence;
+use crate::notice::About;
 use crate::people::AuthorEvidence;
 use crate::place::{Agreement, PlaceEvidence};
-use crate::profile::{Profile, Text, n_common};
+use crate::profile::{Profile, Text, hash, n_common};
 use crate::telling::Telling;
+use crate::wording::Wording;
 
 /// Everything that two records were compared by.
 #[derive(Debug, Clone, PartialEq)]
@@ -22,6 +25,10 @@ pub struct Evidence {
     pub authors: Option<AuthorEvidence>,
     /// Years between them; `None` unless both are dated.
     pub year_gap: Option<u16>,
+    /// Both are dated to the day, and not to the same.
+    pub is_of_other_day: bool,
+    /// They are versions of one preprint, neither published: their years tell nothing.
+    pub is_same_preprint: bool,
     /// Of the venues; `None` unless both name one.
     pub venue: Option<VenueEvidence>,
     /// Of journal, volume, issue and pages.
@@ -35,6 +42,10 @@ pub struct Evidence {
     pub cosine: Option<f32>,
     /// They are of two sorts that no source takes for one another, as a thesis and an article.
     pub kind_differs: bool,
+    /// One is a paper at a meeting and the other an article, or one a report.
+    pub sort_differs: bool,
+    /// Of the numbers of trials, patents and reports.
+    pub codes: CodeEvidence,
     /// One is in English and the other is not.
     pub language_differs: bool,
     /// One is a preprint, and the other is published or says nothing of an archive.
@@ -58,12 +69,16 @@ pub struct TitleEvidence {
     pub n_words: usize,
     /// Both are of those that many papers have, such as "Editorial".
     pub is_generic: bool,
+    /// Both are of those that come again each year, such as "Annual report".
+    pub is_serial: bool,
     /// They are alike, but each has a number that the other has not, as "Part I" and "Part II".
     pub numbers_differ: bool,
     /// They are alike, but for signs, letters or words of opposite meaning.
     pub told_apart_by: Option<Telling>,
     /// They are alike, but only one has numbers.
     pub numbers_added: bool,
+    /// How their words differ, in whatever spelling.
+    pub wording: Wording,
     /// They are the same but for a part's number at the end of one, as "X" and "X II".
     pub is_next_part: bool,
     /// One is a correction, comment, reply or retraction and the other is not, or is another such.
@@ -92,6 +107,8 @@ pub struct TextEvidence {
     pub word_jaccard: f32,
     /// Jaccard coefficient of their numbers; `None` unless both have some.
     pub numbers: Option<f32>,
+    /// A word that only one of the titles has is in that one's abstract alone.
+    pub differs_as_titles: bool,
 }
 
 impl Evidence {
@@ -111,24 +128,44 @@ impl Evidence {
                 conflicting_identifiers.push(kind);
             }
         }
-        let text = a.text.as_ref().zip(b.text.as_ref()).map(|(a, b)| text_evidence(a, b));
+        let text = text_evidence(a, b);
         let language_differs = a.is_english.zip(b.is_english).is_some_and(|(a, b)| a != b);
         let kind_differs = a.kind.and_then(sort).zip(b.kind.and_then(sort)).is_some_and(|(a, b)| a != b);
+        let place = a.place.compare(&b.place);
+        let is_on_one_page = place.is_same_place || (place.is_same_page && !place.volume.is_other());
+        // Two titles of one erratum have other words around that of the paper.
+        let about = a
+            .title
+            .as_ref()
+            .zip(b.title.as_ref())
+            .filter(|(a, b)| a.notice.is_none() || a.notice != b.notice);
+        let about = about.and_then(|(a, b)| a.about(b));
+        let is_about_other = match about {
+            Some(About::Other(_)) => true,
+            Some(About::Section) => !is_on_one_page,
+            None => false,
+        };
         let (a_is_preprint, b_is_preprint) = (a.is_preprint(), b.is_preprint());
+        let is_same_preprint =
+            a_is_preprint && b_is_preprint && shared_identifiers.contains(&IdentifierKind::Arxiv);
         Self {
+            is_of_other_day: a.date.zip(b.date).is_some_and(|(a, b)| a != b),
+            is_same_preprint,
             shared_identifiers,
             conflicting_identifiers,
             title: title_evidence(a, b).map(|title| TitleEvidence {
-                notice_differs: title.notice_differs || a.is_erratum() != b.is_erratum(),
+                notice_differs: title.notice_differs || is_about_other || a.is_erratum() != b.is_erratum(),
                 is_translated: title.is_translated || language_differs,
                 ..title
             }),
             authors: a.authors.compare(&b.authors),
             kind_differs,
+            sort_differs: sorts_differ(a.kind, b.kind),
+            codes: a.codes.compare(&b.codes),
             language_differs,
             year_gap: a.year.zip(b.year).map(|(a, b)| a.abs_diff(b)),
             venue: venue_evidence(a, b),
-            place: a.place.compare(&b.place),
+            place,
             isbns: compare_isbns(&a.isbns, &b.isbns),
             cosine: cosine.filter(|_| text.is_some()),
             text,
@@ -149,6 +186,60 @@ impl Evidence {
             && !(place.is_same_place || place.is_same_page)
     }
 
+    /// Whether both stand on one page.
+    fn is_on_one_page(&self) -> bool {
+        self.place.is_same_place || (self.place.is_same_page && !self.place.volume.is_other())
+    }
+
+    /// Whether they have other numbers in a registry of trials, and nothing says that they are one.
+    pub(crate) fn are_two_trials(&self) -> bool {
+        self.codes.trials.is_other() && !self.shared_identifiers.iter().any(names_publication)
+    }
+
+    /// Whether the titles have the same words, or something says that they are of one paper although they have not: one
+    /// page, nearly the same abstract, an identifier. What a title has in front of the other, or within, may be that
+    /// of a notice under the identifier of the paper; and on a page of a supplement are several abstracts.
+    fn is_worded_as_one(&self) -> bool {
+        /// From this part of word pairs in common on, abstracts are nearly the same.
+        const SAME_TEXT: f32 = 0.7;
+        let Some(title) = self.title.filter(|title| !title.is_translated) else { return true };
+        let names_publication = self.shared_identifiers.iter().any(names_publication);
+        let has_text =
+            |least: f32| self.text.is_some_and(|text| text.containment >= least && !text.differs_as_titles);
+        match title.wording {
+            Wording::Same => true,
+            Wording::Behind => {
+                self.is_on_one_page() || has_text(SAME_TEXT) || names_publication || self.isbns.is_same()
+            }
+            Wording::Before => self.is_on_one_page() || has_text(SAME_TEXT),
+            Wording::Other => {
+                (self.is_on_one_page() && !self.place.is_supplement)
+                    || has_text(SAME_TEXT)
+                    || (names_publication && (self.authors.is_some() || self.text.is_some()))
+            }
+        }
+    }
+
+    /// Whether the title is one that many papers have, or that of a series, and one of them may be of another year or
+    /// issue.
+    fn has_serial_title(&self) -> bool {
+        let place = self.place;
+        self.title.is_some_and(|title| title.is_generic || title.is_serial)
+            && self.text.is_none()
+            && !self.isbns.is_same()
+            && ((self.year_gap.is_none() && !self.is_on_one_page())
+                || self.is_of_other_day
+                || place.issue.is_other()
+                || place.volume.is_other())
+    }
+
+    /// Whether the authors of one are a few of the other's, but not the first, as of a column of many authors: a list
+    /// that was cut short has kept its first author. Neither a place nor a text says that they are the same.
+    fn has_other_people(&self) -> bool {
+        let is_part = |a: AuthorEvidence| a.overlap >= SAME_PEOPLE && a.jaccard < 0.5 && !a.first_is_same;
+        self.authors.is_some_and(is_part) && self.text.is_none() && !self.is_on_one_page()
+    }
+
     /// Whether something says that these are two papers, however alike: two identifiers of one kind and two titles,
     /// another part of a series, a notice about the other, or nobody who wrote both. An identifier in common outweighs
     /// it, but for these cases: comments by others on one paper often all go by its DOI; where identifiers of another
@@ -167,10 +258,14 @@ impl Evidence {
                 || (by_authors && !is_one)
                 || self.isbns.is_other()
                 || self.has_title_alone()
+                || self.has_serial_title()
+                || self.has_other_people()
+                || !self.is_worded_as_one()
                 || (has_conflict && of_title(&|t| !t.is_equal))
         } else {
             let has_other_text = self.text.is_none_or(|text| text.containment < ALIKE);
             of_title(&|t| t.notice_differs || t.are_told_apart())
+                || !self.is_worded_as_one()
                 || (by_authors && of_title(&|t| t.are_notices))
                 || (has_conflict && of_title(&|t| t.similarity < NEAR_TITLE))
                 || (has_other_text && of_title(&|t| t.is_unlike() && !t.is_translated))
@@ -186,6 +281,8 @@ impl Evidence {
     pub fn most_of_one_publication(&self) -> f64 {
         const PERHAPS: f64 = 0.4;
         const HARDLY: f64 = 0.15;
+        // Titles of so many words are never those of two papers of one issue.
+        const SURE_TITLE: usize = 12;
         let PlaceEvidence { journal, volume, issue, pages, .. } = self.place;
         if self.shared_identifiers.iter().any(names_publication) {
             return 1.0;
@@ -198,15 +295,27 @@ impl Evidence {
         };
         let other_first = self.authors.is_some_and(|authors| !authors.first_is_same);
         let other_title = of_title(&|t| !t.is_equal);
+        let has_same_numbers = self.place.has_same_numbers();
         let n_against = [
             volume.is_other() && !pages.is_same(),
-            journal.is_other() && !self.place.has_same_numbers(),
+            journal.is_other() && !has_same_numbers,
             pages.is_other() && (issue.is_other() || other_first || other_title),
             pages.is_other() && (volume.is_other() || journal.is_other()),
             pages.is_other() && issue.is_other() && other_title,
             // "Author index" is in every issue, on page 1 too.
             issue.is_other() && !pages.is_same() && self.authors.is_none() && self.text.is_none(),
             other_first && of_title(&|t| !is_near(t)),
+            // Two cases of one hospital, under one title.
+            pages.is_other()
+                && !(volume.is_other()
+                    || issue.is_other()
+                    || journal.is_other()
+                    || other_first
+                    || other_title)
+                && self.text.is_none()
+                && !(issue.is_same() && of_title(&|t| t.n_words >= SURE_TITLE)),
+            self.sort_differs && !self.place.is_same_place,
+            self.codes.documents.is_other(),
             // Without titles and texts, a place is all that there is.
             self.title.is_none() && self.text.is_none(),
         ];
@@ -276,11 +385,13 @@ fn title_evidence(a: &Profile, b: &Profile) -> Option<TitleEvidence> {
         containment: likeness.containment,
         n_words: a.words.len().min(b.words.len()),
         is_generic: a.is_generic() && b.is_generic(),
+        is_serial: a.is_serial() && b.is_serial(),
         n_replaced: a.n_replaced(b),
         is_translated: a.is_translated || b.is_translated,
         numbers_differ,
         told_apart_by,
         numbers_added: is_alike && a.has_more_numbers(b),
+        wording: if is_alike || likeness.containment >= ALIKE { a.wording(b) } else { Wording::Same },
         is_next_part: a.is_part_of_series(b) || b.is_part_of_series(a),
         notice_differs: a.notice != b.notice,
         are_notices: a.notice.is_some() && a.notice == b.notice,
@@ -304,7 +415,19 @@ fn venue_evidence(a: &Profile, b: &Profile) -> Option<VenueEvidence> {
     Some(VenueEvidence { agrees: a.agrees(b), kind_differs })
 }
 
-fn text_evidence(a: &Text, b: &Text) -> TextEvidence {
+fn text_evidence(a: &Profile, b: &Profile) -> Option<TextEvidence> {
+    let (text_a, text_b) = a.text.as_ref().zip(b.text.as_ref())?;
+    let has_own_word = |ours: &Profile, text: &Text, theirs: &Profile, other: &Text| {
+        let titles = ours.title.as_ref().zip(theirs.title.as_ref());
+        let words = titles.map_or_else(Vec::new, |(ours, theirs)| ours.lacking_in(theirs));
+        let has = |text: &Text, word: &str| text.words.binary_search(&hash(word.as_bytes())).is_ok();
+        words.into_iter().any(|word| has(text, word) && !has(other, word))
+    };
+    let differs_as_titles = has_own_word(a, text_a, b, text_b) || has_own_word(b, text_b, a, text_a);
+    Some(TextEvidence { differs_as_titles, ..compare_texts(text_a, text_b) })
+}
+
+fn compare_texts(a: &Text, b: &Text) -> TextEvidence {
     let jaccard = |a: &[u32], b: &[u32]| {
         let n = n_common(a, b);
         n as f32 / (a.len() + b.len() - n).max(1) as f32
@@ -316,6 +439,7 @@ fn text_evidence(a: &Text, b: &Text) -> TextEvidence {
         containment: n_common(&a.shingles, &b.shingles) as f32 / n_shingles.max(1) as f32,
         word_jaccard: jaccard(&a.words, &b.words),
         numbers: has_numbers.then(|| jaccard(&a.numbers, &b.numbers)),
+        differs_as_titles: false,
     }
 }
 
@@ -341,6 +465,17 @@ fn sort(kind: PublicationKind) -> Option<u8> {
         PublicationKind::Software => Some(5),
         PublicationKind::Preprint | PublicationKind::Report | PublicationKind::Other => None,
     }
+}
+
+/// Whether one is a paper at a meeting and the other an article, or one a report and the other either.
+fn sorts_differ(a: Option<PublicationKind>, b: Option<PublicationKind>) -> bool {
+    let of = |kind| match kind {
+        PublicationKind::Article => Some(0),
+        PublicationKind::ConferencePaper => Some(1),
+        PublicationKind::Report => Some(2),
+        _ => None,
+    };
+    a.and_then(of).zip(b.and_then(of)).is_some_and(|(a, b)| a != b)
 }
 
 /// Whether a DOI has the prefix of a server of preprints.

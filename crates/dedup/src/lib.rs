@@ -6,6 +6,7 @@
 //! which records stay for which others ([`groups`]). Nothing depends on the order of records.
 
 mod cluster;
+mod codes;
 mod coefficients;
 mod containers;
 mod error;
@@ -14,6 +15,7 @@ mod journal;
 mod keep;
 mod model;
 mod notes;
+mod notice;
 mod people;
 mod place;
 mod profile;
@@ -24,8 +26,10 @@ mod telling;
 mod title;
 mod venue;
 mod verdict;
+mod wording;
 
 pub use cluster::{Group, Link, Place, groups};
+pub use codes::CodeEvidence;
 pub use containers::{Containers, is_container};
 pub use error::DedupError;
 pub use evidence::{Evidence, TextEvidence, TitleEvidence, VenueEvidence};
@@ -39,3 +43,4 @@ pub use request::{ClusterMode, DEFAULT_MIN_PROBABILITY, DedupRequest, Judging, K
 pub use sketch::{BANDS, Sketch};
 pub use telling::Telling;
 pub use verdict::{Judgment, Kind, Relation, Verdict, kind, reason, relation};
+pub use wording::Wording;

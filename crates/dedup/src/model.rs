@@ -15,6 +15,9 @@ use crate::people::AuthorEvidence;
 /// decides, however alike the rest is. Parts of a series often have the same abstract.
 const CONTRADICTED: f64 = 0.5;
 
+/// The most that two trials can have: a sponsor has many of one title, and nobody has to be asked.
+const TWO_TRIALS: f64 = 0.05;
+
 /// How likely two records are one.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Probability {
@@ -35,6 +38,9 @@ pub fn probability(evidence: &Evidence) -> Probability {
     if evidence.is_contradicted() {
         same_work = same_work.min(CONTRADICTED);
     }
+    if evidence.are_two_trials() {
+        same_work = same_work.min(TWO_TRIALS);
+    }
     let one_of_it = of(PUBLICATION_BIAS, &PUBLICATION, &publication_features(evidence));
     let mut same_publication = same_work * one_of_it;
     // What nothing but a word speaks against is asked about, never passed over.
@@ -49,7 +55,7 @@ pub fn probability(evidence: &Evidence) -> Probability {
 /// begin. Before the other questions with one of them, which are of titles less alike.
 const LEAST_BUT_FOR_A_WORD: f64 = 0.2;
 /// Raised whenever the same pair may get other evidence than before.
-const EVIDENCE_VERSION: u64 = 5;
+const EVIDENCE_VERSION: u64 = 6;
 
 /// A number that differs whenever a pair may be scored differently, so that scores of earlier rules are not used.
 #[must_use]
@@ -140,7 +146,8 @@ fn publication_features(evidence: &Evidence) -> [f64; PUBLICATION.len()] {
     let of_text = |of: &dyn Fn(TextEvidence) -> f64| evidence.text.map_or(0.0, of);
     let place = evidence.place;
     // Of one volume, the year in print and the year online differ.
-    let is_dated_otherwise = !(place.volume.is_same() && place.journal.is_same());
+    let is_one_volume = place.volume.is_same() && place.journal.is_same();
+    let is_dated_otherwise = !is_one_volume && !evidence.is_same_preprint;
     let gap = |at_least: u16| yes(is_dated_otherwise && evidence.year_gap.is_some_and(|gap| gap >= at_least));
     let has_same_numbers = place.has_same_numbers();
     let names_publication = |kinds: &[_]| yes(kinds.iter().any(super::evidence::names_publication));

@@ -1,6 +1,6 @@
 //! What sources add to a title: notes on errata, languages, comments, numbers of abstracts.
 
-use crate::title::Notice;
+use crate::notice::Notice;
 
 /// A title without what was added to it, and what that tells.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,6 +58,14 @@ impl<'a> Bare<'a> {
                 return true;
             }
         }
+        // "Tides - book review"
+        if let Some((front, behind)) = text
+            .rsplit_once([" - ", " – ", " — "].into_iter().find(|dash| text.contains(dash)).unwrap_or(" - "))
+            && SORTS_BEHIND_DASH.contains(&&*behind.trim().to_lowercase())
+        {
+            self.text = front.trim_end();
+            return true;
+        }
         if let Some(at) = citation(text) {
             self.text = text[..at].trim_end();
             self.notice = Some(Notice::Correction);
@@ -77,7 +85,7 @@ impl<'a> Bare<'a> {
 }
 
 /// What an article is, where its title says so in parentheses.
-const SORTS: [&str; 17] = [
+const SORTS: [&str; 23] = [
     "multiple letters",
     "letter",
     "abstract",
@@ -95,7 +103,16 @@ const SORTS: [&str; 17] = [
     "invited paper",
     "invited talk",
     "keynote",
+    "extended version",
+    "book review",
+    "thesis",
+    "phd thesis",
+    "doctoral thesis",
+    "dissertation",
 ];
+
+/// Those that stand behind a dash, too.
+const SORTS_BEHIND_DASH: [&str; 5] = ["book review", "panel", "tutorial", "abstract", "extended abstract"];
 
 fn is_note(inside: &str) -> bool {
     const STARTS: [&str; 18] = [

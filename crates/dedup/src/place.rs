@@ -52,6 +52,8 @@ pub struct PlaceEvidence {
     pub pages: Agreement,
     /// Volume and first page are the same, and no other journal is named.
     pub is_same_place: bool,
+    /// One of them is in a supplement, where several abstracts may stand on one page.
+    pub is_supplement: bool,
     /// Journal and first page are the same; so they are two places only if the volumes are.
     pub is_same_page: bool,
 }
@@ -100,7 +102,13 @@ impl Place {
         let is_same_place = volume.is_same() && pages.is_same() && !journal.is_other();
         let issue = self.issue.compare_issue(&other.issue);
         let is_same_page = pages.is_same() && journal.is_same();
-        PlaceEvidence { journal, volume, issue, pages, is_same_place, is_same_page }
+        let is_supplement = self.is_supplement() || other.is_supplement();
+        PlaceEvidence { journal, volume, issue, pages, is_same_place, is_supplement, is_same_page }
+    }
+
+    fn is_supplement(&self) -> bool {
+        self.issue.supplement.is_some()
+            || self.pages.as_ref().is_some_and(|pages| pages.letters.starts_with('s'))
     }
 
     /// Volume and first page: with an author's name, what records of the same place are found by.
@@ -204,7 +212,7 @@ struct Pages {
     /// Letters around the first page: "s" of `S12`, "p" of `P-123`.
     letters: String,
     first: u32,
-    /// Same as the first, where only one is named.
+    /// Same as the first, where only one is named. Lower, where one of the two is mistyped.
     last: u32,
 }
 
@@ -244,7 +252,7 @@ impl Pages {
             if last < first { full.parse().unwrap_or(first) } else { last }
         });
         let letters = if letters.is_empty() { suffix } else { letters };
-        Some(Self { letters, first, last: last.max(first) })
+        Some(Self { letters, first, last })
     }
 
     fn compare(&self, other: &Self) -> Agreement {
@@ -259,7 +267,7 @@ impl Pages {
         let counts_itself = |pages: &Self| pages.first == 1 && pages.letters.is_empty();
         let is_article = |pages: &Self| pages.first >= Self::ARTICLE_NUMBER || pages.letters.starts_with('e');
         let is_whole = |a: &Self, b: &Self| {
-            a.last - a.first >= Self::WHOLE_SUPPLEMENT && (a.first..=a.last).contains(&b.first)
+            a.last.saturating_sub(a.first) >= Self::WHOLE_SUPPLEMENT && (a.first..=a.last).contains(&b.first)
         };
         let is_abstract = |pages: &Self| {
             matches!(
@@ -267,7 +275,7 @@ impl Pages {
                 "p" | "ps" | "pp" | "po" | "o" | "op" | "or" | "abstract" | "poster"
             )
         };
-        let ends_together = self.last == other.last && self.last > self.first && other.last > other.first;
+        let ends_together = self.last == other.last && self.last != self.first && other.last != other.first;
         if (!same_letters && (is_abstract(self) != is_abstract(other) || !one_has_letters))
             || (is_article(self) != is_article(other))
             || counts_itself(self)
@@ -326,6 +334,7 @@ mod tests {
         check("14S-14S", "14", Same);
         check("499–711", "612", Unknown);
         check("2141-2147", "2142-2147", Unknown);
+        check("2297-2108", "2097-2108", Unknown);
         check("e1003", "1-12", Unknown);
         check("pp. 5-9", "5", Same);
         assert_eq!(Pages::new("215 p"), None);

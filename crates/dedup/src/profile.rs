@@ -6,6 +6,7 @@ use cognate_corpus::matching;
 use cognate_corpus::{IdentifierKind, Paper, PublicationKind};
 use xxhash_rust::xxh3::xxh3_64;
 
+use crate::codes::Codes;
 use crate::containers::Containers;
 use crate::evidence::is_preprint_doi;
 use crate::people::People;
@@ -23,6 +24,8 @@ pub struct Profile {
     pub(crate) title: Option<Title>,
     pub(crate) authors: People,
     pub(crate) year: Option<i16>,
+    /// When it was published, where that is known to the day.
+    pub(crate) date: Option<(i16, i8, i8)>,
     pub(crate) kind: Option<PublicationKind>,
     /// Whether the paper is in English, where its record says in which language it is.
     pub(crate) is_english: Option<bool>,
@@ -31,6 +34,8 @@ pub struct Profile {
     /// In the form of 13 digits, without the digit that checks the others.
     pub(crate) isbns: Vec<String>,
     pub(crate) text: Option<Text>,
+    /// Of trials, patents and reports.
+    pub(crate) codes: Codes,
 }
 
 /// An abstract's words, as sets of hashes in ascending order.
@@ -47,16 +52,18 @@ impl Profile {
     #[must_use]
     pub fn new(paper: &Paper) -> Self {
         Self {
-            identifiers: paper.external_ids.clone(),
+            identifiers: identifiers(paper),
             title: paper.title.as_deref().and_then(Title::new),
             authors: People::new(&paper.authors),
             year: paper.year,
+            date: paper.publication_date.map(|date| (date.year(), date.month(), date.day())),
             kind: paper.kind,
             is_english: paper.language.as_deref().map(|language| language.to_lowercase().starts_with("en")),
             venue: paper.venue.as_deref().and_then(Venue::new),
             place: Place::new(paper),
             isbns: paper.isbn.iter().map(|isbn| isbn_stem(isbn)).collect(),
             text: paper.abstract_text.as_deref().and_then(Text::new),
+            codes: Codes::new(paper),
         }
     }
 }
@@ -84,6 +91,24 @@ impl Profile {
             None => self.venue.is_none() && self.identifiers.contains_key(&IdentifierKind::Arxiv),
         }
     }
+}
+
+/// A paper's identifiers, with those that its address is.
+pub(crate) fn identifiers(paper: &Paper) -> BTreeMap<IdentifierKind, String> {
+    /// Kinds whose sites have a page for each. Addresses of DOIs are often those of a whole book.
+    const IN_ADDRESSES: [IdentifierKind; 3] =
+        [IdentifierKind::Arxiv, IdentifierKind::Pmid, IdentifierKind::Pmcid];
+    let mut identifiers = paper.external_ids.clone();
+    if let Some(url) = paper.url.as_deref().filter(|url| url.contains('/')) {
+        for kind in IN_ADDRESSES {
+            if !identifiers.contains_key(&kind)
+                && let Some(value) = kind.canonical(url)
+            {
+                identifiers.insert(kind, value);
+            }
+        }
+    }
+    identifiers
 }
 
 /// An ISBN of 10 digits and that of 13 which is the same, without the last digit, which differs.

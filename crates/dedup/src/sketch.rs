@@ -7,7 +7,7 @@ use xxhash_rust::xxh3::xxh3_64;
 use crate::containers::identifier_hash;
 use crate::people::People;
 use crate::place::Place;
-use crate::profile::{set, shingles, without_notices};
+use crate::profile::{identifiers, set, shingles, without_notices};
 
 /// Hash functions of a sketch. `BANDS` bands of `ROWS` each bring two texts together with probability
 /// `1 - (1 - j^ROWS)^BANDS` at Jaccard coefficient `j`: 0.87 at 0.5, 0.99 at 0.6.
@@ -40,8 +40,8 @@ impl Sketch {
     /// The sketch of the paper of a row.
     #[must_use]
     pub fn new(row: u32, paper: &Paper) -> Self {
-        let identifiers = paper.external_ids.iter();
-        let identifiers = identifiers.map(|(kind, value)| identifier_hash(*kind, value)).collect();
+        let identifiers = identifiers(paper);
+        let identifiers = identifiers.iter().map(|(kind, value)| identifier_hash(*kind, value)).collect();
         let title_words = matching::words(paper.title.as_deref().unwrap_or_default());
         let title = (!title_words.is_empty()).then(|| xxh3_64(title_words.concat().as_bytes()));
         let people = People::new(&paper.authors);

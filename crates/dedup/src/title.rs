@@ -3,8 +3,10 @@
 use cognate_corpus::matching::{self, Signed};
 
 use crate::notes::Bare;
+use crate::notice::{self, About, Notice};
 use crate::profile::{hash, n_common};
 use crate::telling::{self, Telling};
+use crate::wording::{Wording, Words};
 
 /// A title's words and what of them names a part, a number or a notice.
 #[derive(Debug, Clone)]
@@ -25,19 +27,6 @@ pub(crate) struct Title {
     label: Option<String>,
     /// It is of a paper in another language, or not in the paper's own.
     pub(crate) is_translated: bool,
-}
-
-/// A publication about another one that carries its title.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Notice {
-    /// Erratum, corrigendum, correction, addendum.
-    Correction,
-    /// A comment on a paper, or a discussion of it.
-    Comment,
-    /// An answer to a comment.
-    Reply,
-    /// A notice of retraction.
-    Retraction,
 }
 
 /// Of two titles.
@@ -69,7 +58,7 @@ impl Title {
             trigrams: trigrams(&key),
             numbers: numbers(&words),
             signs: matching::signs(bare.text),
-            notice: notice(&words).or(bare.notice),
+            notice: notice::of_title(&words).or(bare.notice),
             label: bare.label,
             is_translated: bare.is_translated,
             key,
@@ -80,6 +69,29 @@ impl Title {
 
     pub(crate) fn is_equal(&self, other: &Self) -> bool {
         self.key == other.key
+    }
+
+    fn spelled(&self) -> Words<'_> {
+        Words { words: &self.words, key: &self.key }
+    }
+
+    /// How the words of both differ, however they are spelled.
+    pub(crate) fn wording(&self, other: &Self) -> Wording {
+        if self.is_equal(other) { Wording::Same } else { self.spelled().compare(other.spelled()) }
+    }
+
+    /// Words that this one has and the other in no spelling.
+    pub(crate) fn lacking_in<'a>(&'a self, other: &'a Self) -> Vec<&'a str> {
+        self.spelled().lacking_in(other.spelled())
+    }
+
+    /// What the words say that one title has around the other: that it is about the other, or what sort of article it is.
+    pub(crate) fn about(&self, other: &Self) -> Option<About> {
+        let around =
+            self.spelled().around(other.spelled()).or_else(|| other.spelled().around(self.spelled()));
+        let (front, back) = around?;
+        let shorter = self.words.len().min(other.words.len());
+        if shorter < 2 { None } else { notice::around_title(front, back) }
     }
 
     /// By what two titles that are alike tell two papers apart, numbers aside.
@@ -122,6 +134,28 @@ impl Title {
             "subject", "summary", "table", "the", "to",
         ];
         self.words.iter().all(|word| WORDS.contains(&word.as_str()))
+    }
+
+    /// Whether it is one that comes again each year or month.
+    pub(crate) fn is_serial(&self) -> bool {
+        const WORDS: [&str; 14] = [
+            "almanac",
+            "annual",
+            "biennial",
+            "bulletin",
+            "monthly",
+            "newsletter",
+            "proceedings",
+            "quarterly",
+            "report",
+            "reports",
+            "statistics",
+            "update",
+            "weekly",
+            "yearbook",
+        ];
+        const MAX_WORDS: usize = 6;
+        self.words.len() <= MAX_WORDS && self.words.iter().any(|word| WORDS.contains(&word.as_str()))
     }
 
     /// Whether both have numbers that the other has not: "Part I" and "Part II", two years of a series.
@@ -175,8 +209,7 @@ fn is_spelling_of(a: &str, b: &str) -> bool {
     if short.len() >= MIN_TELLING && long.starts_with(short) {
         return true;
     }
-    let opposes = |a: &str, b: &str| OPPOSITES.iter().any(|(x, y)| a.starts_with(x) && b.starts_with(y));
-    if opposes(a, b) || opposes(b, a) {
+    if have_opposite_beginnings(a, b) {
         return false;
     }
     let most = match short.len() {
@@ -185,6 +218,12 @@ fn is_spelling_of(a: &str, b: &str) -> bool {
         _ => 2,
     };
     n_edits(short.as_bytes(), long.as_bytes(), most) <= most
+}
+
+/// Whether two words begin as those of opposite meaning do.
+pub(crate) fn have_opposite_beginnings(a: &str, b: &str) -> bool {
+    let opposes = |a: &str, b: &str| OPPOSITES.iter().any(|(x, y)| a.starts_with(x) && b.starts_with(y));
+    opposes(a, b) || opposes(b, a)
 }
 
 /// Beginnings that make words of opposite meaning, few letters apart.
@@ -285,6 +324,14 @@ fn roman(word: &str) -> Option<u32> {
     (1..).zip(NUMERALS).find(|(_, numeral)| *numeral == word).map(|(number, _)| number)
 }
 
+/// The digits of a number in words, of an ordinal ("4th") and of a Roman number of two letters or more.
+pub(crate) fn number(word: &str) -> Option<String> {
+    let in_words =
+        roman(word).filter(|_| word.len() > 1).or_else(|| spelled(word)).map(|number| number.to_string());
+    in_words
+        .or_else(|| word.bytes().any(|byte| byte.is_ascii_digit()).then(|| without_ordinal(word).to_owned()))
+}
+
 fn spelled(word: &str) -> Option<u32> {
     Some(match word {
         "one" | "first" => 1,
@@ -299,36 +346,6 @@ fn spelled(word: &str) -> Option<u32> {
         "ten" | "tenth" => 10,
         _ => return None,
     })
-}
-
-/// Notices say what they are at the start ("Erratum to: …", "Comment on …") or at the end ("… Erratum").
-fn notice(words: &[String]) -> Option<Notice> {
-    let of = |word: &str, follows: Option<&str>| match word {
-        "erratum" | "errata" | "corrigendum" | "corrigenda" | "addendum" => Some(Notice::Correction),
-        "correction" | "corrections" if matches!(follows, None | Some("to" | "for")) => {
-            Some(Notice::Correction)
-        }
-        "comment" | "comments" if matches!(follows, None | Some("on")) => Some(Notice::Comment),
-        "discussion" if matches!(follows, Some("of" | "on")) => Some(Notice::Comment),
-        "reply" | "rejoinder" if matches!(follows, None | Some("to")) => Some(Notice::Reply),
-        "response" if follows == Some("to") => Some(Notice::Reply),
-        "retraction" if matches!(follows, None | Some("notice" | "note" | "of" | "to")) => {
-            Some(Notice::Retraction)
-        }
-        _ => None,
-    };
-    if words.len() < 2 {
-        return None;
-    }
-    let start = usize::from(matches!(words[0].as_str(), "a" | "author" | "authors" | "publisher"));
-    let at_start = words.get(start).and_then(|word| {
-        let follows = words.get(start + 1).map(String::as_str);
-        // "Correction: …" has its title behind; so "Comments" alone would be any title's word.
-        of(word, follows).or_else(|| of(word, None).filter(|notice| *notice == Notice::Correction))
-    });
-    // Not "correction": quantum errors have one.
-    let last = words.last().filter(|word| !word.starts_with("correction"));
-    at_start.or_else(|| last.and_then(|word| of(word, None)))
 }
 
 #[cfg(test)]
@@ -397,24 +414,6 @@ mod tests {
         assert!(title("Guest Editorial").is_generic());
         assert!(title("Book review column").is_generic());
         assert!(!title("A review of graph search").is_generic());
-    }
-
-    #[test]
-    fn notices_are_told_from_papers() {
-        fn check(text: &str, expected: Option<Notice>) {
-            assert_eq!(title(text).notice, expected, "{text}");
-        }
-        check("Erratum: On the mass of stars", Some(Notice::Correction));
-        check("On the mass of stars (Erratum)", Some(Notice::Correction));
-        check("Author correction: On the mass of stars", Some(Notice::Correction));
-        check("Comment on \"On the mass of stars\"", Some(Notice::Comment));
-        check("Discussion of \"On the mass of stars\" by Ada Lovelace", Some(Notice::Comment));
-        check("Reply to Comment on the mass", Some(Notice::Reply));
-        check("Retraction notice to the mass of stars", Some(Notice::Retraction));
-        check("RETRACTED ARTICLE: On the mass of stars", None);
-        check("Comments in source code", None);
-        check("Response of cells to light", None);
-        check("Quantum error correction", None);
     }
 
     #[test]

@@ -7,6 +7,7 @@ use crate::model::{self, Probability};
 use crate::place::{Agreement, PlaceEvidence};
 use crate::profile::Profile;
 use crate::request::{Judging, Versions};
+use crate::wording::Wording;
 
 /// What is to be done about a pair.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -151,7 +152,11 @@ pub fn relation(evidence: &Evidence, probability: Probability) -> Option<Relatio
         .title
         .is_some_and(|t| t.notice_differs || t.are_told_apart() || t.is_next_part || t.are_notices);
     let is_alike = evidence.title.is_some_and(|t| t.similarity >= NEAR_TITLE || t.containment >= NEAR_TITLE);
-    if probability.same_publication >= 0.5 * probability.same_work && probability.same_work >= SAME_WORK {
+    let is_notice = evidence.title.is_some_and(|t| t.notice_differs);
+    if !is_notice
+        && probability.same_publication >= 0.5 * probability.same_work
+        && probability.same_work >= SAME_WORK
+    {
         Some(Relation::Duplicate)
     } else if is_about_other {
         is_alike.then_some(Relation::Related)
@@ -221,8 +226,15 @@ pub fn reason(evidence: &Evidence, (a, b): (&Profile, &Profile)) -> String {
     }
     if evidence.is_preprint_of_other {
         reasons.push("one is a preprint".to_owned());
+    } else if evidence.sort_differs {
+        reasons.push("two sorts of publication".to_owned());
     } else if evidence.venue.is_some_and(|venue| venue.kind_differs) {
         reasons.push("two sorts of venue".to_owned());
+    }
+    let codes =
+        [(evidence.codes.trials, "trials or reviews"), (evidence.codes.documents, "patents or reports")];
+    for (_, what) in codes.iter().filter(|(found, _)| *found == Agreement::Other) {
+        reasons.push(format!("but other numbers of {what}"));
     }
     for kind in &evidence.conflicting_identifiers {
         let value = |of: &Profile| of.identifiers.get(kind).cloned().unwrap_or_default();
@@ -268,8 +280,10 @@ fn title_reason(title: &TitleEvidence) -> String {
         ", but for the number of a part"
     } else if title.numbers_differ {
         ", but with other numbers"
-    } else if title.n_replaced > 0 {
+    } else if title.n_replaced > 0 || title.wording == Wording::Other {
         ", but with other words"
+    } else if title.wording == Wording::Before {
+        ", but with words in front or within"
     } else {
         ""
     };
@@ -278,7 +292,7 @@ fn title_reason(title: &TitleEvidence) -> String {
 
 #[cfg(test)]
 mod tests {
-    use cognate_corpus::{Paper, PaperId};
+    use cognate_corpus::{IdentifierKind, Paper, PaperId, PublicationKind};
 
     use super::*;
 
@@ -351,6 +365,172 @@ mod tests {
         };
         assert_ne!(judged(&drug("A"), &drug("B")).0, Verdict::Duplicate);
         assert_eq!(judged(&drug("A"), &drug("A")).0, Verdict::Duplicate);
+    }
+
+    fn relation_of(a: &Paper, b: &Paper) -> (Verdict, Option<Relation>) {
+        let evidence = Evidence::new(&Profile::new(a), &Profile::new(b), None);
+        let judgment = Judgment::new(evidence, &Judging::default());
+        (judgment.verdict, judgment.relation)
+    }
+
+    fn with_doi(paper: Paper) -> Paper {
+        let external_ids = [(IdentifierKind::Doi, "10.5555/tides".to_owned())].into();
+        Paper { external_ids, ..paper }
+    }
+
+    fn at(volume: &str, pages: &str, paper: Paper) -> Paper {
+        Paper { volume: Some(volume.to_owned()), pages: Some(pages.to_owned()), ..paper }
+    }
+
+    const WALLS: &str = "Harbour walls and the tides of winter";
+
+    #[test]
+    fn what_is_about_a_paper_is_related_to_it_even_under_its_doi() {
+        let titles = [
+            "Expression of concern: {}",
+            "Authors' reply: {}",
+            "Commentary: {}",
+            "Re: {}",
+            "{}: authors' response",
+            "Berichtigung: {}",
+            "{} (Correction)",
+            "In response to \"{}\"",
+            "{} – discussion",
+            "Guest editorial: {}",
+            "Video abstract: {}",
+            "{}: executive summary",
+        ];
+        for title in titles.map(|title| title.replace("{}", WALLS)) {
+            let (paper, notice) = (with_doi(titled(WALLS)), with_doi(titled(&title)));
+            assert_eq!(relation_of(&paper, &notice), (Verdict::Review, Some(Relation::Related)), "{title}");
+            let verdict = relation_of(&titled(WALLS), &titled(&title)).0;
+            assert_ne!(verdict, Verdict::Duplicate, "{title}, without a DOI");
+        }
+        // On its page, "Editorial" is the name of the section.
+        let editorial = titled(&format!("Editorial: {WALLS}"));
+        assert_eq!(
+            relation_of(&at("3", "1-2", titled(WALLS)), &at("3", "1", editorial)).0,
+            Verdict::Duplicate
+        );
+        let retracted = titled(&format!("RETRACTED: {WALLS}"));
+        assert_eq!(relation_of(&titled(WALLS), &retracted).0, Verdict::Duplicate);
+    }
+
+    #[test]
+    fn words_more_or_other_words_need_a_page_an_abstract_or_an_identifier() {
+        let text = |paper: Paper, also: &str| {
+            let abstract_text = format!(
+                "The walls of forty harbours were measured at every tide of one winter, and those that had moved by \
+                 more than a hand were built anew in spring. None of the others moved in ten years. {also}"
+            );
+            Paper { abstract_text: Some(abstract_text), ..paper }
+        };
+        let longer = format!("{WALLS}: a survey of forty places");
+        let within = "Harbour walls and the high tides of winter";
+        let other = "Harbour walls and the storms of winter";
+        for title in [&longer, within, other] {
+            assert_eq!(judged(&titled(WALLS), &titled(title)).0, Verdict::Review, "{title}");
+            let on_page = judged(&at("3", "11-19", titled(WALLS)), &at("3", "11", titled(title)));
+            assert_eq!(on_page.0, Verdict::Duplicate, "{title}: {}", on_page.1);
+            let with_text = judged(&text(titled(WALLS), ""), &text(titled(title), ""));
+            assert_eq!(with_text.0, Verdict::Duplicate, "{title}: {}", with_text.1);
+        }
+        assert_eq!(judged(&with_doi(titled(WALLS)), &with_doi(titled(&longer))).0, Verdict::Duplicate);
+        // A page of a supplement has several abstracts.
+        let poster = |title: &str| at("3 Suppl 1", "S11", titled(title));
+        assert_ne!(judged(&poster(WALLS), &poster(other)).0, Verdict::Duplicate);
+        // Abstracts after one template differ in the word of their titles.
+        let (a, b) = (text(titled(WALLS), "Tides move walls."), text(titled(other), "Storms move walls."));
+        assert_ne!(judged(&a, &b).0, Verdict::Duplicate);
+    }
+
+    #[test]
+    fn trials_and_patents_with_other_numbers_are_two() {
+        let trial = |url: &str| Paper {
+            url: Some(url.to_owned()),
+            venue: Some("ClinicalTrials.gov".to_owned()),
+            ..titled("A study of salt in healthy sailors")
+        };
+        let (a, b) = (trial("https://clinicaltrials.gov/show/NCT01234567"), trial("NCT07654321"));
+        assert_eq!(judged(&a, &a).0, Verdict::Duplicate);
+        let (verdict, said) = judged(&a, &b);
+        assert!(verdict == Verdict::Distinct && said.contains("other numbers of trials"), "{said}");
+        assert_eq!(relation_of(&a, &b).1, None);
+        let patent = |number: &str| Paper {
+            extra: [("type".to_owned(), "patent".into())].into_iter().collect(),
+            issue: Some(number.to_owned()),
+            ..titled("Wall of a harbour with a gate")
+        };
+        assert_ne!(judged(&patent("US1234567"), &patent("EP7654321")).0, Verdict::Duplicate);
+    }
+
+    #[test]
+    fn two_sorts_of_publication_and_two_pages_are_asked_about() {
+        let of =
+            |kind, venue: &str| Paper { kind: Some(kind), venue: Some(venue.to_owned()), ..titled(WALLS) };
+        let paper = at("1", "1-8", of(PublicationKind::ConferencePaper, "Proceedings of the Harbour Days"));
+        let article = at("3", "101-130", of(PublicationKind::Article, "Transactions on Harbours"));
+        assert_ne!(judged(&paper, &article).0, Verdict::Duplicate);
+        let report = Paper { kind: Some(PublicationKind::Report), venue: None, ..titled(WALLS) };
+        let article = of(PublicationKind::Article, "Journal of Tides");
+        assert_eq!(relation_of(&report, &article), (Verdict::Review, Some(Relation::Version)));
+        let case = |pages: &str| at("3", pages, titled("Fall from a harbour wall: a case report"));
+        assert_eq!(judged(&case("11-13"), &case("45-47")).0, Verdict::Review);
+        assert_eq!(judged(&case("11-13"), &case("11")).0, Verdict::Duplicate);
+        let meeting = |venue: &str, pages: &str| Paper {
+            venue: Some(venue.to_owned()),
+            pages: Some(pages.to_owned()),
+            ..titled("Walls of the northern harbours in winter")
+        };
+        let (a, b) =
+            (meeting("Harbour Congress, abstracts", "12"), meeting("Wall Symposium, abstracts", "77"));
+        assert_ne!(judged(&a, &b).0, Verdict::Duplicate);
+    }
+
+    #[test]
+    fn what_comes_again_is_of_one_year_issue_and_day() {
+        let report = |year: Option<i16>| Paper { year, ..titled("Annual report") };
+        assert_eq!(judged(&report(Some(2001)), &report(None)).0, Verdict::Review);
+        assert_eq!(judged(&report(Some(2001)), &report(Some(2001))).0, Verdict::Duplicate);
+        let column =
+            |issue: &str| Paper { issue: Some(issue.to_owned()), ..at("3", "1", titled("From the editor")) };
+        assert_ne!(judged(&column("1"), &column("2")).0, Verdict::Duplicate);
+        let daily = |day| Paper {
+            publication_date: Some(jiff::civil::date(2001, 2, day)),
+            ..titled("Weather report for the harbour")
+        };
+        assert_ne!(judged(&daily(3), &daily(4)).0, Verdict::Duplicate);
+        let many = ["Una Moss", "Ken Vale", "Ada Eno"].map(str::to_owned).to_vec();
+        let all = Paper { authors: many.clone(), ..titled("Memories of harbours that we built") };
+        let one = |author: &str| Paper { authors: vec![author.to_owned()], ..all.clone() };
+        assert_eq!(judged(&all, &one("Ada Eno")).0, Verdict::Review, "the last of three");
+        assert_eq!(judged(&all, &one("Una Moss")).0, Verdict::Duplicate, "a list that was cut short");
+    }
+
+    #[test]
+    fn an_address_names_a_preprint_and_its_versions_are_one() {
+        let bare = |year| Paper { venue: None, year: Some(year), ..titled(WALLS) };
+        let by_address =
+            |year| Paper { url: Some("https://arxiv.org/abs/2001.00042v3".to_owned()), ..bare(year) };
+        let by_id =
+            Paper { external_ids: [(IdentifierKind::Arxiv, "2001.00042".to_owned())].into(), ..bare(2001) };
+        assert_eq!(relation_of(&by_id, &by_address(2002)), (Verdict::Duplicate, Some(Relation::Duplicate)));
+        let article = with_doi(titled(WALLS));
+        assert_ne!(relation_of(&by_address(2001), &article).0, Verdict::Duplicate);
+    }
+
+    #[test]
+    fn texts_that_were_encoded_twice_are_the_same() {
+        let names = |names: [&str; 2]| names.map(str::to_owned).to_vec();
+        let once = Paper {
+            authors: names(["Hélène Lefèvre", "Noël Çelik"]),
+            ..titled("Les marées de l'été à Orléans")
+        };
+        let twice = Paper {
+            authors: names(["HÃ©lÃ¨ne LefÃ¨vre", "NoÃ«l Ã‡elik"]),
+            ..titled("Les marÃ©es de l'Ã©tÃ© Ã  OrlÃ©ans")
+        };
+        assert_eq!(judged(&once, &twice).0, Verdict::Duplicate);
     }
 
     #[test]

@@ -172,7 +172,7 @@ fn in_words(report: &DedupReport) -> String {
     }
     let stats = report.stats;
     text.push_str(&format!(
-        "{} papers{}, {} pairs compared, {} clusters: {} to drop, {} to review; ",
+        "{} papers{}, {} pairs compared, {} clusters: {} to drop, {} to review\n",
         stats.n_papers,
         stats.n_new.map_or_else(String::new, |n_new| format!(", {n_new} of them new")),
         stats.n_pairs,
