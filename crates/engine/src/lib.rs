@@ -18,6 +18,7 @@ mod export;
 mod filter;
 mod ingest;
 mod kept;
+mod lists;
 mod map;
 mod metrics;
 mod model;
@@ -39,7 +40,7 @@ mod view;
 mod works;
 
 pub use cancel::Cancel;
-pub use catalog::{Facet, FacetCount, FacetField};
+pub use catalog::{DayBasis, Facet, FacetCount, FacetField};
 pub use days::{DayOrder, DayPage, DayRequest};
 pub use decisions::{
     Application, Bin, Cut, DroppedPapers, Histogram, Labelled, PairScore, PairToLabel, Precision, SourceFlow,
@@ -70,8 +71,9 @@ pub use search::{
     WithoutMarks,
 };
 pub use store::{
-    BackupReport, Clash, DigestPeriod, DropRun, DroppedPaper, IngestPolicy, Label, MAX_SAVED, Outcome,
-    Pruned, RecordSource, RestoreReport, STORE_FILE, SavedQuery, SourceCounts, StoredPaper,
+    BackupReport, Clash, DigestPeriod, DropRun, DroppedPaper, EntryKind, IngestPolicy, KeptList, Label,
+    ListEntry, MAX_LIST_ENTRIES, MAX_LISTS, MAX_SAVED, Outcome, Pruned, RecordSource, RestoreReport,
+    STORE_FILE, SavedQuery, SourceCounts, StoredPaper,
 };
 pub use stored_model::StoredModel;
 pub use trends::{
