@@ -185,6 +185,12 @@ pub enum EngineError {
     /// There is nothing to undo.
     #[error("no paper is dropped as a duplicate at this moment")]
     NothingDropped,
+    /// No list of papers has this id, for whoever asks.
+    #[error("there is no list {id:?}")]
+    ListNotFound {
+        /// The id.
+        id: String,
+    },
     /// No saved query has the id.
     #[error("no saved query has the id {id:?}")]
     SavedQueryNotFound {
@@ -266,6 +272,7 @@ impl EngineError {
             Self::PaperNotFound { .. }
             | Self::PaperDropped { .. }
             | Self::RunNotFound { .. }
+            | Self::ListNotFound { .. }
             | Self::SavedQueryNotFound { .. }
             | Self::NothingDropped => Fault::NotFound,
             Self::CursorGone => Fault::Gone,

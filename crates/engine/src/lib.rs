@@ -19,6 +19,7 @@ mod export;
 mod filter;
 mod ingest;
 mod kept;
+mod lists;
 mod map;
 mod metrics;
 mod model;
@@ -41,7 +42,7 @@ mod works;
 
 pub use backend::{Allowed, Backend, Key, Nearest, Wanted, WordScore, Words};
 pub use cancel::Cancel;
-pub use catalog::{Facet, FacetCount, FacetField};
+pub use catalog::{DayBasis, Facet, FacetCount, FacetField};
 pub use days::{DayOrder, DayPage, DayRequest};
 pub use decisions::{
     Application, Bin, Cut, DroppedPapers, Histogram, Labelled, PairScore, PairToLabel, Precision, SourceFlow,
@@ -72,8 +73,9 @@ pub use search::{
     WithoutMarks,
 };
 pub use store::{
-    BackupReport, Clash, DigestPeriod, DropRun, DroppedPaper, IngestPolicy, Label, MAX_SAVED, Outcome,
-    Pruned, RecordSource, RestoreReport, STORE_FILE, SavedQuery, SourceCounts, StoredPaper,
+    BackupReport, Clash, DigestPeriod, DropRun, DroppedPaper, EntryKind, IngestPolicy, KeptList, Label,
+    ListEntry, MAX_LIST_ENTRIES, MAX_LISTS, MAX_SAVED, Outcome, Pruned, RecordSource, RestoreReport,
+    STORE_FILE, SavedQuery, SourceCounts, StoredPaper,
 };
 pub use stored_model::StoredModel;
 pub use trends::{

@@ -77,6 +77,26 @@ impl Engine {
         }
     }
 
+    /// How near papers are to one another: for each pair of `rows` the cosine of their vectors, at `[i][j]` and `[j][i]`.
+    /// 0 for one that has no vector, or not any more.
+    ///
+    /// # Errors
+    /// [`EngineError`] if vectors cannot be read.
+    pub fn cosines_among(&self, rows: &[u32]) -> Result<Vec<Vec<f32>>, EngineError> {
+        let mut cosines = vec![vec![0.0; rows.len()]; rows.len()];
+        let Some(view) = self.view()? else { return Ok(cosines) };
+        let vectors = self.at_one_moment(&view, &mut |moment| {
+            rows.iter().map(|row| moment.vector(*row)).collect::<Result<Vec<_>, EngineError>>()
+        })?;
+        for (i, a) in vectors.iter().enumerate() {
+            for (j, b) in vectors.iter().enumerate().take(i + 1) {
+                let cosine = a.as_ref().zip(b.as_ref()).map_or(0.0, |(a, b)| a.cosine(b));
+                (cosines[i][j], cosines[j][i]) = (cosine, cosine);
+            }
+        }
+        Ok(cosines)
+    }
+
     /// The paper of a row, as maps name papers.
     ///
     /// # Errors

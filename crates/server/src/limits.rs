@@ -61,7 +61,7 @@ impl Class {
             "/v1/search/range" | "/v1/export" => Self::Stream,
             "/" if method == Method::POST => Self::Batch,
             "/v1/search/batch" | "/rerank" | "/v1/embeddings" | "/embed" | "/similarity" | "/tokenize"
-            | "/v1/trends" | "/map" | "/map/points" => Self::Batch,
+            | "/v1/trends" | "/trends" | "/saved" | "/map" | "/map/points" => Self::Batch,
             "/v1/papers"
             | "/v1/dedup"
             | "/v1/dedup/check"
@@ -69,6 +69,7 @@ impl Class {
             | "/v1/dedup/rethreshold"
             | "/v1/dedup/tasks"
             | "/duplicates"
+            | "/import"
                 if method == Method::POST =>
             {
                 Self::Long
@@ -81,7 +82,7 @@ impl Class {
 /// The largest body accepted at `path`.
 pub(crate) fn max_body_bytes(path: &str) -> usize {
     match path {
-        "/v1/papers" | "/v1/dedup/check" => MAX_PAPERS_BODY_BYTES,
+        "/v1/papers" | "/v1/dedup/check" | "/import" => MAX_PAPERS_BODY_BYTES,
         "/v1/embeddings" | "/" | "/embed" | "/rerank" | "/similarity" | "/tokenize" => MAX_TEXTS_BODY_BYTES,
         _ => MAX_BODY_BYTES,
     }

@@ -4,8 +4,8 @@ mod stored;
 
 use jiff::civil::Date;
 
-use super::CHUNK_ROWS;
 use super::names::{self, Names};
+use super::{CHUNK_ROWS, DayBasis};
 use crate::store::Attributes;
 
 const N_SLOTS: usize = CHUNK_ROWS as usize;
@@ -88,8 +88,8 @@ pub(super) struct Entry {
     year: i16,
     /// Days since 1970-01-01.
     day: i32,
-    /// The day of publication, else that of being first indexed.
-    listed: i32,
+    /// The day of being first indexed.
+    indexed: i32,
     upvotes: i32,
     has_abstract: bool,
     venue: u32,
@@ -107,7 +107,7 @@ impl Entry {
         Self {
             year: paper.year.unwrap_or(NO_YEAR),
             day: paper.publication_date.map_or(NO_DAY, days),
-            listed: days(paper.publication_date.unwrap_or(paper.first_indexed)),
+            indexed: days(paper.first_indexed),
             upvotes: paper
                 .upvotes
                 .map_or(NO_VOTES, |votes| votes.clamp(i64::from(-i32::MAX), i64::from(i32::MAX)) as i32),
@@ -137,7 +137,7 @@ pub(super) struct Chunk {
     is_live: Vec<bool>,
     years: Vec<i16>,
     days: Vec<i32>,
-    listed: Vec<i32>,
+    indexed: Vec<i32>,
     upvotes: Vec<i32>,
     has_abstract: Vec<bool>,
     venues: Vec<u32>,
@@ -164,7 +164,7 @@ impl Chunk {
                 self.is_live.push(true);
                 self.years.push(from.years[slot]);
                 self.days.push(from.days[slot]);
-                self.listed.push(from.listed[slot]);
+                self.indexed.push(from.indexed[slot]);
                 self.upvotes.push(from.upvotes[slot]);
                 self.has_abstract.push(from.has_abstract[slot]);
                 self.venues.push(from.venues[slot]);
@@ -180,7 +180,7 @@ impl Chunk {
         self.is_live.push(entry.is_some());
         self.years.push(entry.map_or(NO_YEAR, |entry| entry.year));
         self.days.push(entry.map_or(NO_DAY, |entry| entry.day));
-        self.listed.push(entry.map_or(NO_DAY, |entry| entry.listed));
+        self.indexed.push(entry.map_or(NO_DAY, |entry| entry.indexed));
         self.upvotes.push(entry.map_or(NO_VOTES, |entry| entry.upvotes));
         self.has_abstract.push(entry.is_some_and(|entry| entry.has_abstract));
         self.venues.push(entry.map_or(NO_NAME, |entry| entry.venue));
@@ -238,9 +238,14 @@ impl Chunk {
         (year != NO_YEAR).then(|| Date::new(year, 1, 1).map_or(i32::from(year) * 366, days))
     }
 
-    /// For each slot the day under which its paper is listed, where it holds one.
-    pub(super) fn listed(&self) -> impl Iterator<Item = Option<i32>> + '_ {
-        self.listed.iter().map(|day| (*day != NO_DAY).then_some(*day))
+    /// For each slot the day on which its paper was published, where it holds one of which that is known; or first
+    /// indexed.
+    pub(super) fn days(&self, by: DayBasis) -> impl Iterator<Item = Option<i32>> + '_ {
+        let days = match by {
+            DayBasis::Published => &self.days,
+            DayBasis::Indexed => &self.indexed,
+        };
+        days.iter().map(|day| (*day != NO_DAY).then_some(*day))
     }
 
     pub(super) fn upvotes(&self, slot: usize) -> Option<i32> {

@@ -44,6 +44,16 @@ pub(crate) struct Catalog {
     n_unwritten: Arc<AtomicU64>,
 }
 
+/// By which day papers are listed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum DayBasis {
+    /// That of publication. A paper of which no more than the year is known has none.
+    #[default]
+    Published,
+    /// That of being first indexed.
+    Indexed,
+}
+
 /// A paper among those of its day.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Listed {
@@ -92,10 +102,18 @@ impl Catalog {
         chunk.published(slot)
     }
 
-    /// Every paper's day: that of publication, else that of being first indexed.
-    pub(crate) fn listed(&self) -> impl Iterator<Item = Listed> + '_ {
-        self.chunks.iter().zip(0_u32..).flat_map(|(chunk, number)| {
-            let slots = chunk.listed().enumerate();
+    /// By publication, or where no paper has a day of that, by being first indexed.
+    pub(crate) fn day_basis(&self) -> DayBasis {
+        match self.listed(DayBasis::Published).next() {
+            Some(_) => DayBasis::Published,
+            None => DayBasis::Indexed,
+        }
+    }
+
+    /// Every paper that has a day.
+    pub(crate) fn listed(&self, by: DayBasis) -> impl Iterator<Item = Listed> + '_ {
+        self.chunks.iter().zip(0_u32..).flat_map(move |(chunk, number)| {
+            let slots = chunk.days(by).enumerate();
             slots.filter_map(move |(slot, day)| {
                 Some(Listed {
                     row: number * CHUNK_ROWS + slot as u32,
