@@ -526,7 +526,13 @@ fn lists_of_the_library_are_kept_in_the_store() {
     let server = cognate.serve(&[]);
     let start = server.page("/library").html;
     assert!(start.contains("A list keeps these papers"), "{start}");
-    let fields = [("do", "keep"), ("name", "Ice & snow"), ("seed", "demo-001"), ("less", "demo-003"), ("text", "A title")];
+    let fields = [
+        ("do", "keep"),
+        ("name", "Ice & snow"),
+        ("seed", "demo-001"),
+        ("less", "demo-003"),
+        ("text", "A title"),
+    ];
     let page = server.submit("/lists", &fields).html;
     assert!(page.contains("Ice &#38; snow") && page.contains("data-seed=\"demo-001\""), "{page}");
     assert!(page.contains("less like") && page.contains("A title</span>"), "{page}");
