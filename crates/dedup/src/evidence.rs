@@ -197,25 +197,25 @@ impl Evidence {
     }
 
     /// Whether the titles have the same words, or something says that they are of one paper although they have not: one
-    /// page, nearly the same abstract, an identifier. What a title has in front of the other, or within, may be that
+    /// page, nearly the same abstract, an identifier. What a title has in front of the other may be that
     /// of a notice under the identifier of the paper; and on a page of a supplement are several abstracts.
-    fn is_worded_as_one(&self) -> bool {
+    pub(crate) fn is_worded_as_one(&self) -> bool {
         /// From this part of word pairs in common on, abstracts are nearly the same.
         const SAME_TEXT: f32 = 0.7;
         let Some(title) = self.title.filter(|title| !title.is_translated) else { return true };
-        let names_publication = self.shared_identifiers.iter().any(names_publication);
+        let has_identifier = !self.shared_identifiers.is_empty();
         let has_text =
             |least: f32| self.text.is_some_and(|text| text.containment >= least && !text.differs_as_titles);
         match title.wording {
             Wording::Same => true,
-            Wording::Behind => {
-                self.is_on_one_page() || has_text(SAME_TEXT) || names_publication || self.isbns.is_same()
+            Wording::Behind | Wording::Within => {
+                self.is_on_one_page() || has_text(SAME_TEXT) || has_identifier || self.isbns.is_same()
             }
-            Wording::Before => self.is_on_one_page() || has_text(SAME_TEXT),
+            Wording::Before => self.is_on_one_page() || has_text(SAME_TEXT) || self.is_same_preprint,
             Wording::Other => {
                 (self.is_on_one_page() && !self.place.is_supplement)
                     || has_text(SAME_TEXT)
-                    || (names_publication && (self.authors.is_some() || self.text.is_some()))
+                    || (has_identifier && (self.authors.is_some() || self.text.is_some()))
             }
         }
     }
@@ -260,12 +260,12 @@ impl Evidence {
                 || self.has_title_alone()
                 || self.has_serial_title()
                 || self.has_other_people()
-                || !self.is_worded_as_one()
+                || (self.text.is_none() && !self.is_worded_as_one())
                 || (has_conflict && of_title(&|t| !t.is_equal))
         } else {
             let has_other_text = self.text.is_none_or(|text| text.containment < ALIKE);
             of_title(&|t| t.notice_differs || t.are_told_apart())
-                || !self.is_worded_as_one()
+                || (self.text.is_none() && !self.is_worded_as_one())
                 || (by_authors && of_title(&|t| t.are_notices))
                 || (has_conflict && of_title(&|t| t.similarity < NEAR_TITLE))
                 || (has_other_text && of_title(&|t| t.is_unlike() && !t.is_translated))
