@@ -199,7 +199,7 @@ impl Evidence {
     /// Whether the titles have the same words, or something says that they are of one paper although they have not: one
     /// page, nearly the same abstract, an identifier. What a title has in front of the other may be that
     /// of a notice under the identifier of the paper; and on a page of a supplement are several abstracts.
-    pub(crate) fn is_worded_as_one(&self) -> bool {
+    fn is_worded_as_one(&self) -> bool {
         /// From this part of word pairs in common on, abstracts are nearly the same.
         const SAME_TEXT: f32 = 0.7;
         let Some(title) = self.title.filter(|title| !title.is_translated) else { return true };
@@ -279,13 +279,16 @@ impl Evidence {
     /// what a person is asked about where two things say so.
     #[must_use]
     pub fn most_of_one_publication(&self) -> f64 {
+        const OF_OTHER_WORDS: f64 = 0.5;
         const PERHAPS: f64 = 0.4;
         const HARDLY: f64 = 0.15;
         // Titles of so many words are never those of two papers of one issue.
         const SURE_TITLE: usize = 12;
         let PlaceEvidence { journal, volume, issue, pages, .. } = self.place;
+        // Titles change from a preprint to its article, but not from one record of a publication to another.
+        let by_title = if self.is_worded_as_one() { 1.0 } else { OF_OTHER_WORDS };
         if self.shared_identifiers.iter().any(names_publication) {
-            return 1.0;
+            return by_title;
         }
         let of_title = |of: &dyn Fn(TitleEvidence) -> bool| self.title.is_some_and(of);
         let is_near = |t: TitleEvidence| {
@@ -320,7 +323,7 @@ impl Evidence {
             self.title.is_none() && self.text.is_none(),
         ];
         match n_against.into_iter().filter(|is_against| *is_against).count() {
-            0 => 1.0,
+            0 => by_title,
             1 => PERHAPS,
             _ => HARDLY,
         }

@@ -42,9 +42,7 @@ pub fn probability(evidence: &Evidence) -> Probability {
         same_work = same_work.min(TWO_TRIALS);
     }
     let one_of_it = of(PUBLICATION_BIAS, &PUBLICATION, &publication_features(evidence));
-    // Titles change from a preprint to its article, but not from one record of a publication to another.
-    let same_title = if evidence.is_worded_as_one() { same_work } else { same_work.min(CONTRADICTED) };
-    let mut same_publication = same_title * one_of_it;
+    let mut same_publication = same_work * one_of_it;
     // What nothing but a word speaks against is asked about, never passed over.
     if evidence.differs_in_a_word() {
         same_work = same_work.max(LEAST_BUT_FOR_A_WORD);
