@@ -421,7 +421,8 @@ fn venue_evidence(a: &Profile, b: &Profile) -> Option<VenueEvidence> {
 fn text_evidence(a: &Profile, b: &Profile) -> Option<TextEvidence> {
     let (text_a, text_b) = a.text.as_ref().zip(b.text.as_ref())?;
     let has_own_word = |ours: &Profile, text: &Text, theirs: &Profile, other: &Text| {
-        let titles = ours.title.as_ref().zip(theirs.title.as_ref());
+        let titles =
+            ours.title.as_ref().zip(theirs.title.as_ref()).filter(|(ours, theirs)| !ours.is_equal(theirs));
         let words = titles.map_or_else(Vec::new, |(ours, theirs)| ours.lacking_in(theirs));
         let has = |text: &Text, word: &str| text.words.binary_search(&hash(word.as_bytes())).is_ok();
         words.into_iter().any(|word| has(text, word) && !has(other, word))
