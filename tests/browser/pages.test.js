@@ -2,17 +2,13 @@
 // demo corpus and runs this with its address in COGNATE_ADDRESS.
 
 import assert from "node:assert/strict";
-import { mkdir } from "node:fs/promises";
 import { after, before, describe, test } from "node:test";
 
 import { AxeBuilder } from "@axe-core/playwright";
-import { chromium } from "playwright-core";
 
-const ADDRESS = process.env.COGNATE_ADDRESS;
-const SCREENSHOTS = process.env.COGNATE_SCREENSHOTS;
+import { begin, copied, end, onPage, PHONE, put, SCREENSHOTS, settled, titles, waitForTitles } from "./harness.js";
+
 const FIRST_PAINT_BYTES = 100_000;
-const WIDE = { width: 1280, height: 860 };
-const PHONE = { width: 380, height: 780 };
 
 /** Papers whose texts a careless page would not show as they are. */
 const ODD = [
@@ -31,62 +27,12 @@ const ODD = [
   { id: "odd/latex", title: "On $\\mathbb{Z}_2$-graded $\\alpha$-decay", abstract: "We compute $\\frac{a}{b}$." },
 ];
 
-let browser;
-
 before(async () => {
-  await mkdir(SCREENSHOTS, { recursive: true });
-  browser = await chromium.launch({
-    executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
-    // Tests run as root in containers, where the sandbox cannot.
-    args: ["--no-sandbox", "--disable-dev-shm-usage"],
-  });
-  const answer = await fetch(`${ADDRESS}/v1/papers`, { method: "POST", body: JSON.stringify(ODD) });
-  assert.equal(answer.status, 200, await answer.text());
+  await begin();
+  await put(ODD);
 });
 
-after(() => browser?.close());
-
-/** Runs `act` on a page of its own, and expects that no script failed and nothing was refused or missing. */
-async function onPage(options, act) {
-  const context = await browser.newContext({ baseURL: ADDRESS, viewport: WIDE, ...options });
-  const page = await context.newPage();
-  const faults = [];
-  page.on("pageerror", (error) => faults.push(String(error)));
-  page.on("console", (message) => message.type() === "error" && faults.push(message.text()));
-  page.on("response", (response) => response.status() >= 500 && faults.push(`${response.status()} ${response.url()}`));
-  page.on("request", (request) => request.url().startsWith(ADDRESS) || faults.push(`asked for ${request.url()}`));
-  try {
-    await act(page);
-    assert.deepEqual(faults, []);
-  } finally {
-    await context.close();
-  }
-}
-
-/** What a reader who selects an element gets to paste. */
-async function copied(page, selector) {
-  await page.context().grantPermissions(["clipboard-read", "clipboard-write"]);
-  await page.locator(selector).evaluate((element) => {
-    getSelection().selectAllChildren(element);
-    document.execCommand("copy");
-  });
-  return (await page.evaluate(() => navigator.clipboard.readText())).trim();
-}
-
-async function settled(page) {
-  await page.waitForFunction(() => !document.querySelector(".is-waiting"));
-}
-
-async function titles(page) {
-  return page.locator(".papers :is(h2, h3) > a").allTextContents();
-}
-
-function waitForTitles(page, expected) {
-  return page.waitForFunction(
-    (expected) => [...document.querySelectorAll(".papers h2 > a")].some((a) => a.textContent.includes(expected)),
-    expected,
-  );
-}
+after(end);
 
 describe("the papers of the day", () => {
   test("go from the latest day to earlier ones, to weeks and months", () =>
@@ -261,7 +207,7 @@ describe("the library", () => {
       assert.equal(await page.locator("#to-library .count").textContent(), "2");
       await page.getByRole("link", { name: /^Library/ }).click();
       await page.waitForURL(/seed=.*seed=/);
-      assert.deepEqual(await page.locator("#seeds li > a:first-child").allTextContents(), seeds);
+      assert.deepEqual(await page.locator("#seeds details li > a:first-child").allTextContents(), seeds);
       const recommended = await titles(page);
       assert.ok(recommended.length >= 10 && !recommended.some((title) => seeds.includes(title)));
       assert.match(await page.locator(".note").first().textContent(), /^Nearest to “/);
@@ -293,7 +239,7 @@ describe("the library", () => {
       }, own);
       await page.dispatchEvent("main", "drop", { dataTransfer: drop });
       await page.waitForURL(/seed=demo-002/);
-      const seeds = await page.locator("#seeds li").allTextContents();
+      const seeds = await page.locator("#seeds details li").allTextContents();
       assert.equal(seeds.length, 2);
       assert.ok(seeds[0].includes(title));
       assert.match(seeds[1], /Glaciers and what they leave.*not among the papers here/s);
@@ -354,6 +300,9 @@ const PAGES = [
   ["paper", "/papers/demo-002"],
   ["library-start", "/library"],
   ["library", "/library?seed=demo-001&seed=demo-002&less=demo-003&text=Snow"],
+  ["trends", "/trends?days=30&date=2024-02-03"],
+  ["saved", "/saved"],
+  ["search-filters", "/search?q=ice&year=2019-2023&categories=physics"],
   ["map", "/map"],
   ["map-found", "/map?q=ice"],
 ];

@@ -20,7 +20,8 @@ fn people_can_use_the_page() {
     let key = keyed.json(&["keys", "add", "reader", "--scope", "write"])["key"].as_str().unwrap().to_owned();
     let keyed = keyed.serve(&[]);
     let output = Command::new("node")
-        .args(["--test", "--test-reporter=tap", "."])
+        // One file after the other: they change the same papers.
+        .args(["--test", "--test-concurrency=1", "--test-reporter=tap", "."])
         .current_dir(&folder)
         .env("COGNATE_ADDRESS", &server.address)
         .env("COGNATE_ALLOWING", &allowing.address)

@@ -58,13 +58,14 @@ fn every_tool_answers_over_both_transports() {
         ["whats_new", {"id": saved}],
         ["papers_of_day", {"limit": 2}],
         ["search_papers", {"query": "bats", "limit": 20, "max_tokens": 600}],
+        ["search_papers", {"query": "best chocolate cake recipe"}],
         ["search_papers", {"query": "bats", "colour": "red"}],
         ["search_papers", {"query": "bats", "limit": 500}],
         ["search_papers", {"query": "bats", "limit": 50, "max_tokens": 100}],
         ["get_paper", {"id": "none"}],
         ["no_such_tool", {}],
     ]);
-    let n_good = 10;
+    let n_good = 11;
     let server = cognate.serve(&[]);
     let data = cognate.data();
     let binary = env!("CARGO_BIN_EXE_cognate");
@@ -90,11 +91,13 @@ fn every_tool_answers_over_both_transports() {
         assert_eq!(many["papers"].as_array().unwrap().len(), 20);
         assert!(many["shortened"].is_string(), "{many}");
         assert!(many["papers"].as_array().unwrap().iter().all(|paper| paper["id"].is_string()));
-        assert!(seen.answers[10].1.contains("colour"), "{}", seen.answers[10].1);
-        assert!(seen.answers[11].1.contains("1 to 50"), "{}", seen.answers[11].1);
-        assert!(seen.answers[12].1.contains("max_tokens is 100"), "{}", seen.answers[12].1);
-        assert!(seen.answers[13].1.contains("none"), "{}", seen.answers[13].1);
-        assert!(seen.answers[14].1.contains("no_such_tool"), "{}", seen.answers[14].1);
+        assert!(many["note"].is_null(), "{many}");
+        assert!(answer(10)["note"].as_str().unwrap().contains("nothing fits"), "{}", answer(10));
+        assert!(seen.answers[11].1.contains("colour"), "{}", seen.answers[11].1);
+        assert!(seen.answers[12].1.contains("1 to 50"), "{}", seen.answers[12].1);
+        assert!(seen.answers[13].1.contains("max_tokens is 100"), "{}", seen.answers[13].1);
+        assert!(seen.answers[14].1.contains("none"), "{}", seen.answers[14].1);
+        assert!(seen.answers[15].1.contains("no_such_tool"), "{}", seen.answers[15].1);
     }
     for (number, (one, other)) in by_stdio.answers.iter().zip(&by_http.answers).enumerate() {
         assert_eq!(one, other, "{}", calls[number]);

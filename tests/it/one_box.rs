@@ -76,6 +76,36 @@ fn quotation_marks_mean_what_whoever_typed_them_meant() {
 }
 
 #[test]
+fn what_the_model_knows_nothing_of_is_asked_by_words_alone() {
+    let (_cognate, server) = serve();
+    for q in ["🐝", "💩💩 🙂", "ፍቅር እስከ መቃብር"] {
+        let answer = search(&server, json!({"q": q}));
+        assert_eq!((&answer["total"], &answer["meta"]["mode"]), (&json!(0), &json!("keyword")), "{q}");
+        assert_eq!(answer["meta"]["fits_well"], false, "{q}");
+        for other in [json!({"q": q, "mode": "semantic"}), json!({"q": q, "min_score": 0.1})] {
+            assert_eq!(search(&server, other.clone())["total"], 0, "{other}");
+        }
+        search(&server, json!({"q": q, "explain": true, "sort": "newest", "facets": ["year"]}));
+    }
+    assert_eq!(search(&server, json!({"q": "บทความวิจัย"}))["data"][0]["id"], "thai");
+    assert_eq!(search(&server, json!({"q": "bees 🐝"}))["meta"]["mode"], "hybrid");
+}
+
+#[test]
+fn what_the_query_names_is_certain() {
+    let (_cognate, server) = serve();
+    let answer = search(&server, json!({"q": "doi:10.1039/C8CP06037A"}));
+    assert_eq!(
+        (&answer["data"][0]["id"], &answer["data"][0]["relevance"]),
+        (&json!("1805.11924"), &json!(1.0))
+    );
+    assert_eq!((&answer["meta"]["confidence"], &answer["meta"]["fits_well"]), (&json!(1.0), &json!(true)));
+    let next = search(&server, json!({"q": "doi:10.1039/C8CP06037A", "offset": 1}));
+    assert_eq!(next["meta"]["confidence"], 1.0);
+    assert!(next["data"][0]["relevance"].as_f64().unwrap() < 1.0);
+}
+
+#[test]
 fn operators_work_alike_everywhere() {
     let (cognate, server) = serve();
     for (q, expected) in [

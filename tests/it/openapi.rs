@@ -91,7 +91,8 @@ impl Operation {
             self.method, self.address
         );
         if self.body.is_some() {
-            head.push_str("Content-Type: application/json\r\n");
+            // As curl sends it, whatever the body is.
+            head.push_str("Content-Type: application/x-www-form-urlencoded\r\n");
         }
         if self.method == "POST" {
             head.push_str(&format!("Content-Length: {}\r\n", body.len()));

@@ -14,7 +14,7 @@ fn texts_are_texts_and_nothing_is_loaded_from_elsewhere() {
     let server = cognate.serve(&[]);
     let odd = r#"{"id": "odd/<i>", "title": "<script>alert('1')</script> & \"x\"", "authors": ["<b>Ann</b>"],
         "abstract": "On $a<b$ & others.", "url": "javascript:alert(1)", "categories": ["<u>"], "venue": "\"><img>",
-        "publication_date": "2031-01-02"}"#;
+        "publication_date": "2025-06-02"}"#;
     assert_eq!(server.post("/v1/papers", JSON, odd).status, 200);
     let paths = [
         "/",
@@ -41,7 +41,7 @@ fn texts_are_texts_and_nothing_is_loaded_from_elsewhere() {
 fn formulas_are_set_in_pages_and_messages() {
     let cognate = Cognate::with_demo();
     let server = cognate.serve(&[]);
-    let papers = r#"[{"id": "tex/1", "title": "Collisions at $\\sqrt{s} = 13$ TeV", "publication_date": "2031-01-02",
+    let papers = r#"[{"id": "tex/1", "title": "Collisions at $\\sqrt{s} = 13$ TeV", "publication_date": "2025-06-02",
         "abstract": "We use Schr\\\"odinger's equation and $p_T < 5$ GeV. It costs $5 or $6."}]"#;
     assert_eq!(server.post("/v1/papers", JSON, papers).status, 200);
     let root = "<math><msqrt><mi>s</mi></msqrt><mo>=</mo><mn>13</mn></math>";
@@ -106,7 +106,7 @@ fn a_search_comes_whole_or_in_parts() {
     assert!(whole.contains("<form id=\"ask\"") && !whole.contains("<meter"));
     let list = server.page("/search?q=sleep+and+memory&part=list").html;
     assert_eq!(n_papers(&list), 20);
-    assert!(!list.contains("<form") && list.contains("id=\"facets\""));
+    assert!(!list.contains("<form id=\"ask\"") && list.contains("id=\"facets\""));
     let why = server.page("/search?q=sleep+and+memory&offset=2&limit=3&part=why").html;
     assert_eq!(n_papers(&why), 3);
     assert!(why.contains("<meter") && why.contains("<mark>"));
@@ -210,6 +210,10 @@ fn people_say_what_is_a_duplicate() {
     assert_eq!(n_pairs(&yes), n_all);
     assert!(yes.contains("You said that they are the same"));
     assert_eq!(server.submit("/duplicates", &[("label", "maybe")]).status, 400);
+    // Both records field by field, and the numbers of the queue.
+    assert!(compared.html.contains("<table class=\"compared\"") && compared.html.contains("<del>"));
+    assert!(yes.contains("1 decided"), "{yes}");
+    assert!(no.contains("Snow on") || !a.starts_with("twin"), "{no}");
 }
 
 #[test]
@@ -289,4 +293,291 @@ fn a_dropped_seed_is_told_of_and_locks_nobody_out() {
         assert_eq!(page.status, 200, "{}", page.html);
         assert!(page.html.contains("Squid that dream"));
     }
+}
+
+#[test]
+fn a_search_is_saved_followed_and_forgotten() {
+    let cognate = Cognate::new();
+    let server = cognate.serve(&[]);
+    assert!(server.page("/saved").html.contains("Nothing is saved yet"));
+    let papers = r#"[{"id": "b/1", "title": "Bats at $x^2$ dusk", "year": 2020}, {"id": "b/2", "title": "Bats in caves", "year": 2021},
+        {"id": "b/3", "title": "Bats in winter", "year": 2022}]"#;
+    assert_eq!(server.post("/v1/papers", JSON, papers).status, 200);
+    let form = server.page("/search?q=bats&year=2020%2C2021").html;
+    assert!(
+        form.contains("action=\"/saved\"") && form.contains("/v1/search?q=bats&#38;limit=1000"),
+        "{form}"
+    );
+    let filter = r#"{"must":[{"should":[{"year":"2020"},{"year":"2021"}]}]}"#;
+    let fields = [("do", "save"), ("q", "bats"), ("filter", filter), ("name", "Bats & more")];
+    let page = server.submit("/saved", &fields);
+    assert_eq!(page.status, 200, "{}", page.html);
+    assert!(page.html.contains("id=\"bats-more\"") && page.html.contains("2 papers new"), "{}", page.html);
+    assert!(page.html.contains("href=\"/search?q=bats&#38;year=2020%2C2021\""), "{}", page.html);
+    assert!(page.html.contains("<msup>") && page.html.contains("/v1/saved/bats-more/feed.atom"));
+    let (_, atom) = server.text("/v1/saved/bats-more/feed.atom");
+    assert!(atom.contains("<title type=\"html\">Bats at &lt;math&gt;"), "{atom}");
+    let (_, json) = server.text("/v1/saved/bats-more/feed.json");
+    assert!(json.contains("content_html") && json.contains("<math>"), "{json}");
+
+    let until = page.html.split("name=\"until\" value=\"").nth(1).unwrap().split('"').next().unwrap();
+    assert_eq!(until, "3");
+    // What has not come yet is not seen, whatever the form says.
+    let page = server.submit("/saved", &[("do", "seen"), ("id", "bats-more"), ("until", "4000000000")]);
+    assert!(page.html.contains("Nothing new"), "{}", page.html);
+    let more = r#"{"id": "b/4", "title": "Bats of 2021", "year": 2021}"#;
+    assert_eq!(server.post("/v1/papers", JSON, more).status, 200);
+    assert!(server.page("/saved").html.contains("1 paper new"));
+
+    assert_eq!(server.submit("/saved", &[("do", "seen"), ("id", "none"), ("until", "1")]).status, 404);
+    assert_eq!(server.submit("/saved", &[("do", "save"), ("q", "bats"), ("year", "soon")]).status, 400);
+    assert!(
+        server.submit("/saved", &[("do", "delete"), ("id", "bats-more")]).html.contains("Nothing is saved")
+    );
+}
+
+#[test]
+fn a_feed_has_an_address_of_its_own_where_keys_are_in_force() {
+    let cognate = Cognate::with_demo();
+    let key =
+        cognate.json(&["keys", "add", "writer", "--scope", "write"])["key"].as_str().unwrap().to_owned();
+    cognate.json(&["saved", "add", "bats"]);
+    let server = cognate.serve(&[]);
+    let agent = ureq::Agent::config_builder().http_status_as_error(false).build().new_agent();
+    let ask = |form: &[(&str, &str)]| {
+        let request = agent.post(format!("{}/saved", server.address)).header("x-api-key", &key);
+        let mut answer = request.send_form(form.iter().copied()).unwrap();
+        (answer.status().as_u16(), answer.body_mut().read_to_string().unwrap())
+    };
+    let (status, page) = ask(&[("do", "open"), ("id", "bats")]);
+    assert_eq!(status, 200, "{page}");
+    let address =
+        page.split("href=\"").find(|part| part.starts_with("/v1/saved/bats/feed.atom?key=")).unwrap();
+    let address = address.split('"').next().unwrap();
+    // At once, and for this feed alone.
+    let secret = address.split("key=").nth(1).unwrap();
+    assert_eq!(server.get("/v1/saved/bats/feed.atom").status, 401);
+    assert!(server.text(address).1.contains("<feed"));
+    assert_eq!(server.get(&format!("/v1/search?q=bats&key={secret}")).status, 401);
+    assert_eq!(server.get_with("/v1/search?q=bats", ("x-api-key", secret)).status, 403);
+
+    let name = page.split("name=\"key\" value=\"").nth(1).unwrap().split('"').next().unwrap();
+    assert!(name.starts_with("feed.bats."));
+    assert_eq!(ask(&[("do", "close"), ("key", "writer")]).0, 404);
+    assert_eq!(ask(&[("do", "close"), ("key", name)]).0, 200);
+    assert_eq!(server.get(address).status, 401);
+    assert_eq!(server.get_with("/v1/search?q=bats", ("x-api-key", &key)).status, 200);
+}
+
+#[test]
+fn choosing_a_value_leaves_the_others_to_be_chosen_too() {
+    let cognate = Cognate::new();
+    let server = cognate.serve(&[]);
+    let papers = r#"[{"id": "1", "title": "Ice on lakes", "year": 2019, "categories": ["a", "b, c"], "venue": "Ice, Snow and Rain"},
+        {"id": "2", "title": "Ice on seas", "year": 2020, "categories": ["a"], "venue": "Lancet"},
+        {"id": "3", "title": "Ice on rivers", "year": 2022, "categories": ["d"], "venue": "Nature"}]"#;
+    assert_eq!(server.post("/v1/papers", JSON, papers).status, 200);
+    let n_papers = |html: &str| html.matches("<article class=\"paper\"").count();
+    let check = |path: &str, n: usize, parts: &[&str]| {
+        let page = server.page(path);
+        assert_eq!((page.status, n_papers(&page.html)), (200, n), "{path}: {}", page.html);
+        for part in parts {
+            assert!(page.html.contains(part), "{path} lacks {part}: {}", page.html);
+        }
+        page.html
+    };
+    let one = check(
+        "/search?q=ice&year=2019",
+        1,
+        &["/search?q=ice&#38;year=2019%2C2020", "aria-label=\"2022: 1 paper\"", "Year: 2019"],
+    );
+    assert!(one.contains("/search?q=ice\"") && !one.contains("All filters"), "{one}");
+    let both =
+        check("/search?q=ice&year=2019%2C2022", 2, &["/search?q=ice&#38;year=2022", "aria-current=\"true\""]);
+    assert_eq!(both.matches("aria-current=\"true\"><title>").count(), 2, "{both}");
+    check("/search?q=ice&year=2018-2020,2022", 3, &[]);
+    check("/search?q=ice&categories=%22b%2C+c%22,d", 2, &["Category: b, c", "All filters"]);
+    let venue = "%22Ice%2C+Snow+and+Rain%22";
+    check(&format!("/search?q=ice&venue={venue}%2CNature"), 2, &["Venue: Ice, Snow and Rain"]);
+    check(
+        &format!("/search?venue={venue}"),
+        1,
+        &[&format!("/v1/export?venue=Ice%2C+Snow+and+Rain&#38;format=csv")],
+    );
+    // Near a paper too.
+    check(
+        "/search?like=1&year=2020%2C2022",
+        2,
+        &["aria-label=\"2020: 1 paper\"", "/v1/papers/1/similar?limit=1000"],
+    );
+    let (_, file) = server.text("/v1/export?q=ice&filter=%7B%22must%22%3A%5B%7B%22should%22%3A%5B%7B%22year%22%3A%222019%22%7D%2C%7B%22year%22%3A%222022%22%7D%5D%7D%5D%7D");
+    assert_eq!(file.lines().count(), 2, "{file}");
+    check("/search?q=rivrs+ice", 3, &["Showing results for <strong>rivers ice</strong>", "<q>rivrs</q>"]);
+}
+
+#[test]
+fn trends_have_a_page() {
+    let cognate = Cognate::new();
+    let server = cognate.serve(&[]);
+    assert!(server.page("/trends").html.contains("no papers with a day yet"));
+    let mut papers = String::new();
+    for (id, date, votes) in [("a", "2020-03-02", 3), ("b", "2020-03-04", 9), ("c", "2020-01-01", 0)] {
+        papers += &format!(
+            "{{\"id\": \"{id}\", \"title\": \"Title {id}\", \"publication_date\": \"{date}\", \"upvotes\": {votes}}}\n"
+        );
+    }
+    assert_eq!(server.post("/v1/papers", "application/x-ndjson", &papers).status, 200);
+    let page = server.page("/trends").html;
+    let at = |text: &str| page.find(text).unwrap_or_else(|| panic!("no {text:?} in {page}"));
+    assert!(at("Title b") < at("Title a") && !page.contains("Title c"));
+    assert!(page.contains("2 papers from 27 February 2020 to 4 March 2020"), "{page}");
+    assert!(page.contains("by their votes") && page.contains("/trends?days=365"));
+    assert!(
+        server
+            .page("/trends?date=2020-01-03&days=30")
+            .html
+            .contains("from 5 December 2019 to 3 January 2020")
+    );
+    assert_eq!(server.page("/trends?days=0").status, 400);
+    assert_eq!(server.page("/trends?date=soon").status, 400);
+}
+
+#[test]
+fn what_has_no_day_and_what_is_to_come_are_not_of_today() {
+    let cognate = Cognate::new();
+    let server = cognate.serve(&[]);
+    assert_eq!(
+        server.post("/v1/papers", JSON, r#"{"id": "y", "title": "Of a year", "year": 1990}"#).status,
+        200
+    );
+    // Nothing has a day: what came last is shown.
+    let page = server.page("/").html;
+    assert!(
+        page.contains("Of a year") && page.contains("added here") && !page.contains("Published</a>"),
+        "{page}"
+    );
+    let papers = r#"[{"id": "d", "title": "Of a day", "publication_date": "2020-03-02"},
+        {"id": "f", "title": "To come", "publication_date": "2099-01-01"}]"#;
+    assert_eq!(server.post("/v1/papers", JSON, papers).status, 200);
+    let page = server.page("/").html;
+    assert!(page.contains("Of a day") && !page.contains("Of a year") && !page.contains("To come"), "{page}");
+    assert!(!page.contains("Trending") && !page.contains("2099"), "{page}");
+    let added = server.page("/?by=indexed").html;
+    assert!(["Of a day", "Of a year", "To come"].iter().all(|title| added.contains(title)), "{added}");
+    assert!(server.page("/?date=2099-01-01").html.contains("To come"));
+    assert_eq!(server.page("/?by=size").status, 400);
+}
+
+#[test]
+fn files_come_in_with_progress() {
+    let cognate = Cognate::new();
+    let server = cognate.serve(&[]);
+    let first = server.page("/").html;
+    assert!(first.contains("No papers yet") && first.contains("index papers.bib"), "{first}");
+    assert!(first.contains(cognate.data().to_str().unwrap()), "{first}");
+    let bib: String = (0..300)
+        .map(|i| {
+            format!("@article{{k{i}, title = {{Ice number {i} of the north}}, year = {{20{:02}}}}}\n", i % 20)
+        })
+        .collect();
+    let send = |name: &str, kind: &str, bytes: &[u8]| {
+        let agent = ureq::Agent::config_builder().http_status_as_error(false).build().new_agent();
+        let request = agent.post(format!("{}/import?name={name}", server.address)).content_type(kind);
+        let mut answer = request.send(bytes).unwrap();
+        let kind = answer.headers()["content-type"].to_str().unwrap().to_owned();
+        (kind, answer.body_mut().read_to_string().unwrap())
+    };
+    let last = |text: &str| -> (String, serde_json::Value) {
+        let event = text.trim().rsplit("\n\n").next().unwrap();
+        let field = |name: &str| event.lines().find_map(|line| line.strip_prefix(name)).unwrap().trim();
+        (field("event:").to_owned(), serde_json::from_str(field("data:")).unwrap())
+    };
+    let (kind, text) = send("mine.bib", "application/octet-stream", bib.as_bytes());
+    assert_eq!(kind, "text/event-stream");
+    assert!(text.contains("event: progress"), "{text}");
+    let (name, data) = last(&text);
+    assert_eq!((name.as_str(), &data["added"]), ("done", &serde_json::json!(300)), "{data}");
+    assert_eq!(data["words"], "300 records: 300 added");
+    assert!(server.page("/").html.contains("of 300 papers"));
+    // The same file once more, and one with a fault.
+    let (_, data) = last(&send("mine.bib", "application/octet-stream", bib.as_bytes()).1);
+    assert_eq!(data["words"], "300 records: 300 known already");
+    let lines = b"{\"id\": \"x\", \"title\": \"Good\"}\n{\"id\": 3\n";
+    let (_, data) = last(&send("lines.jsonl", "application/octet-stream", lines).1);
+    assert_eq!((&data["added"], &data["skipped"]), (&1.into(), &1.into()), "{data}");
+    assert_eq!(data["faults"].as_array().unwrap().len(), 1, "{data}");
+    // What is no file of papers is told, and so is nothing at all.
+    let (name, data) =
+        last(&send("cat.png", "application/octet-stream", b"\x89PNG\r\n\x1a\n\0\0\0\x0dIHDR").1);
+    assert!(name == "failed" || !data["faults"].as_array().unwrap().is_empty(), "{name} {data}");
+    let (name, data) = last(&send("empty", "application/octet-stream", b"").1);
+    assert!(name == "failed" || !data["faults"].as_array().unwrap().is_empty(), "{name} {data}");
+
+    let page = server.submit("/import", &[("records", "@article{p, title = {Pasted ice}}")]);
+    assert!(page.html.contains("1 record: 1 added"), "{}", page.html);
+    assert_eq!(server.submit("/import", &[("records", " ")]).status, 400);
+    let sources = cognate.json(&["stats", "--by", "source"])["sources"].to_string();
+    assert!(sources.contains("mine.bib"), "{sources}");
+}
+
+#[test]
+fn lists_of_the_library_are_kept_in_the_store() {
+    let cognate = Cognate::with_demo();
+    let server = cognate.serve(&[]);
+    let start = server.page("/library").html;
+    assert!(start.contains("A list keeps these papers"), "{start}");
+    let fields = [("do", "keep"), ("name", "Ice & snow"), ("seed", "demo-001"), ("less", "demo-003"), ("text", "A title")];
+    let page = server.submit("/lists", &fields).html;
+    assert!(page.contains("Ice &#38; snow") && page.contains("data-seed=\"demo-001\""), "{page}");
+    assert!(page.contains("less like") && page.contains("A title</span>"), "{page}");
+    // A link to other papers leaves it as it is; a change of it is a change once it is kept.
+    assert!(server.page("/library?seed=demo-002").html.contains("/library?list=ice-snow\""));
+    let changed = server.page("/library?list=ice-snow&changed=1&seed=demo-002").html;
+    assert!(changed.contains("Keep the changes") && !changed.contains("data-seed=\"demo-001\""), "{changed}");
+    assert!(server.page("/library?list=ice-snow").html.contains("data-seed=\"demo-001\""));
+    let fields = [("do", "keep"), ("list", "ice-snow"), ("name", "Snow"), ("seed", "demo-002")];
+    assert!(server.submit("/lists", &fields).html.contains("data-seed=\"demo-002\""));
+    assert!(!server.page("/library?list=ice-snow").html.contains("demo-001\""));
+    assert_eq!(server.page("/library?list=nobodys").status, 404);
+    assert_eq!(server.submit("/lists", &[("do", "keep"), ("name", " "), ("seed", "demo-002")]).status, 400);
+    // It outlives the server, and whoever deletes it gets the library.
+    drop(server);
+    let server = cognate.serve(&[]);
+    assert!(server.page("/library?list=ice-snow").html.contains("data-seed=\"demo-002\""));
+    let gone = server.submit("/lists", &[("do", "delete"), ("list", "ice-snow")]);
+    assert!(gone.status == 200 && !gone.html.contains("list=ice-snow"), "{}", gone.html);
+}
+
+#[test]
+fn a_paper_says_where_it_is_what_differs_and_what_is_near() {
+    let cognate = Cognate::with_demo();
+    let server = cognate.serve(&[]);
+    let authors: Vec<String> = (0..3_000).map(|i| format!("\"Ann Author{i}\"")).collect();
+    let papers = format!(
+        r#"[{{"id": "v/1", "title": "Sleep of octopuses in two stages", "abstract": "Octopuses sleep in two stages.", "year": 2020,
+            "external_ids": {{"arxiv": "2001.00001", "doi": "10.5555/octo"}}, "authors": [{}]}},
+           {{"id": "v/2", "title": "Sleep of octopuses in three stages", "abstract": "Octopuses sleep in three stages.",
+            "year": 2021, "external_ids": {{"doi": "10.5555/octo"}}, "url": "javascript:alert(1)"}}]"#,
+        authors.join(",")
+    );
+    let answer = server.post("/v1/papers", JSON, &papers);
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    let page = server.page("/papers/v/1").html;
+    for part in [
+        "https://arxiv.org/pdf/2001.00001\"",
+        "https://doi.org/10.5555/octo\"",
+        "and 2,988 more authors",
+        "<del>two</del>",
+        "<ins>three</ins>",
+        "/v1/export?q=v%2F1&#38;format=ris",
+        "TY  - ",
+        "<svg viewBox=\"0 0 360 300\"",
+    ] {
+        assert!(page.contains(part), "no {part}: {}", &page[..page.len().min(40_000)]);
+    }
+    assert!(!page.contains("javascript:"));
+    let (_, ris) = server.text("/v1/export?q=v%2F1&format=ris");
+    assert_eq!(ris.matches("TY  - ").count(), 1, "{ris}");
+    let graph = page.split("<figure").nth(1).unwrap().split("</figure>").next().unwrap();
+    assert!(graph.matches("<circle").count() >= 6 && graph.matches("<line").count() >= 5, "{graph}");
 }

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use crate::fields::fold_name;
 use crate::literal;
 use crate::markup::text_of;
-use crate::person::Person;
+use crate::person::{Person, is_organisation};
 use crate::reading::{Reading, describe, scalar_text};
 use crate::record::MAX_AUTHORS;
 use crate::tex;
@@ -226,7 +226,10 @@ fn split_names(text: &str) -> Vec<String> {
         [';', '|', '\n'].into_iter().find(|&separator| split_outside_braces(&text, separator).len() > 1);
     let names: Vec<String> = match separator {
         Some(separator) => split_outside_braces(&text, separator),
-        None => split_at_and(&text).into_iter().flat_map(split_at_commas).take(MAX_AUTHORS + 1).collect(),
+        None => {
+            let parts = split_at_and(&text).into_iter().flat_map(split_at_commas);
+            parts.flat_map(split_at_ampersand).take(MAX_AUTHORS + 1).collect()
+        }
     };
     // A sentence of names with bare initials ends in a full stop: "Smith A, Doe BC.", "Doe BC."
     let ends_sentence =
@@ -309,6 +312,14 @@ fn split_at_commas(text: &str) -> Vec<String> {
         return parts;
     }
     vec![text.to_owned()]
+}
+
+/// "Bo Doe & Cy Roe": a sign between whole names, which is part of a firm's name elsewhere.
+fn split_at_ampersand(name: String) -> Vec<String> {
+    let parts: Vec<&str> = name.split(" & ").collect();
+    let is_name = |part: &&str| (is_whole_name(part) || part.contains(", ")) && !is_organisation(part);
+    let are_names = parts.len() > 1 && !name.contains(['{', '(']) && parts.iter().all(is_name);
+    if are_names { parts.into_iter().map(str::to_owned).collect() } else { vec![name] }
 }
 
 fn is_whole_name(part: &str) -> bool {
@@ -410,6 +421,9 @@ mod tests {
         check("A.Smith, B.~Li", &["A.Smith", "B.~Li"]);
         check("Ada Smith, Jr., Bo Li", &["Ada Smith, Jr.", "Bo Li"]);
         check("Smith, J., Doe, A.", &["Smith, J.", "Doe, A."]);
+        check("Ada Smith, Bo Doe & Cy Roe", &["Ada Smith", "Bo Doe", "Cy Roe"]);
+        check("Ada Smith & Bo Doe", &["Ada Smith", "Bo Doe"]);
+        check("Locks & Keys", &["Locks & Keys"]);
         check("Smith, J. R., Doe, A.-B., Roe, C.", &["Smith, J. R.", "Doe, A.-B.", "Roe, C."]);
     }
 

@@ -5,6 +5,7 @@ mod draft;
 mod names;
 
 pub(crate) use draft::{Draft, To};
+pub(crate) use names::between_commas;
 #[cfg(test)]
 pub(crate) use names::in_line as names_in_line;
 
@@ -268,6 +269,12 @@ pub(crate) fn bibtex_type_of_words(words: &str) -> &'static str {
     let words = words.trim();
     let known = TYPES.iter().find(|Type(_, name, ..)| name.eq_ignore_ascii_case(words));
     known.map_or("misc", |Type(bibtex, ..)| bibtex)
+}
+
+/// Whether a text is one of EndNote's names of types.
+pub(crate) fn is_endnote_type(words: &str) -> bool {
+    let words = words.trim();
+    TYPES.iter().any(|Type(_, name, ..)| name.eq_ignore_ascii_case(words))
 }
 
 /// A row of the table, for BibTeX's type; of others the row of `misc`.

@@ -9,7 +9,7 @@ use crate::fields::fold_name;
 use crate::input::Input;
 use crate::reader::FormatReader;
 use crate::record::{Record, paper_from_json};
-use crate::table::{Columns, MAX_PREAMBLE_ROWS, has_tags, header_score};
+use crate::table::{Columns, MAX_PREAMBLE_ROWS, has_tags, header_score, is_other_header};
 use crate::text::excerpt;
 
 /// How the cells of a text are separated, and where its header is.
@@ -52,12 +52,20 @@ fn find_header(head: &[u8], separator: u8) -> Option<(usize, Dialect)> {
         if !rows.read_byte_record(&mut row).unwrap_or(false) {
             break;
         }
+        let start = row.position().map_or(0, |position| position.byte());
+        let raw = usize::try_from(start).ok().and_then(|start| head.get(start..));
+        let is_quoted = raw.is_some_and(|raw| raw.trim_ascii_start().starts_with(b"\""));
         let names = texts(&row);
         let names = || names.iter().map(String::as_str);
         let score = header_score(names());
         if score > best.map_or(0, |(score, _)| score) {
-            let has_quotes = !has_tags(names());
+            // Web of Science writes cells between tabs as they are; whoever wrote its tags again does not.
+            let has_quotes = separator != b'\t' || is_quoted || !has_tags(names());
             best = Some((score, Dialect { separator, n_preamble_rows, has_quotes, n_columns: row.len() }));
+            // What follows is in the table, be it the header of another.
+            if is_other_header(&texts(&row)) {
+                break;
+            }
         }
     }
     best
@@ -135,6 +143,11 @@ impl FormatReader for Table {
             }
             // Two tables, one behind the other.
             if self.columns.is_header(&row.cells) {
+                continue;
+            }
+            if is_other_header(&row.cells) {
+                self.rows.set_width(row.cells.len());
+                self.columns = Columns::new(row.cells.iter().map(|name| name.trim()));
                 continue;
             }
             return Ok(Some(self.record(&row)));

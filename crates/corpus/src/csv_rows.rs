@@ -23,6 +23,8 @@ pub(crate) struct Row {
     pub(crate) cells: Vec<String>,
     /// Whether a quotation mark is left open in it, so that its cells are those between the separators.
     pub(crate) has_open_quote: bool,
+    /// Whether a blank line is before it.
+    pub(crate) is_set_off: bool,
 }
 
 /// Reads the rows of a text.
@@ -39,6 +41,8 @@ pub(crate) struct Rows {
     /// The line of the next row.
     line: u64,
     is_at_end: bool,
+    /// Whether what was passed last ended in `\r`.
+    ended_in_return: bool,
 }
 
 /// What the text holds next.
@@ -62,6 +66,7 @@ impl Rows {
             start: 0,
             line: 1,
             is_at_end: false,
+            ended_in_return: false,
         }
     }
 
@@ -72,7 +77,7 @@ impl Rows {
 
     /// The next row that is not blank; an error for one that is too long.
     pub(crate) fn next_row(&mut self) -> Result<Option<Result<Row, RecordError>>, ReadError> {
-        self.pass_blank_lines()?;
+        let is_set_off = self.pass_blank_lines()?;
         let line = self.line;
         let (n_bytes, is_open) = match self.find()? {
             Found::End => return Ok(None),
@@ -104,7 +109,7 @@ impl Rows {
         let cells =
             if is_open { self.cells_of_open(raw) } else { cells(raw, self.separator, self.has_quotes) };
         self.pass(n_bytes);
-        Ok(Some(Ok(Row { line, cells, has_open_quote: is_open })))
+        Ok(Some(Ok(Row { line, cells, has_open_quote: is_open, is_set_off })))
     }
 
     /// Finds the end of the next row, and reads as far.
@@ -155,15 +160,23 @@ impl Rows {
         Ok(n_bytes > 0)
     }
 
-    fn pass_blank_lines(&mut self) -> Result<(), ReadError> {
+    /// Passes the ends of lines; whether one of them is that of a blank line.
+    fn pass_blank_lines(&mut self) -> Result<bool, ReadError> {
+        // Of `\r\n` the second byte is left of the row before.
+        let mut is_rest = self.ended_in_return;
+        let mut is_blank = false;
         loop {
-            match self.pending.get(self.start) {
-                Some(b'\n' | b'\r') => self.pass(1),
-                Some(_) => return Ok(()),
+            match self.pending.get(self.start).copied() {
+                Some(end @ (b'\n' | b'\r')) => {
+                    is_blank |= !(is_rest && end == b'\n');
+                    is_rest = end == b'\r';
+                    self.pass(1);
+                }
+                Some(_) => return Ok(is_blank),
                 None => {
                     let mut at = self.start;
                     if !self.read_more(&mut at)? {
-                        return Ok(());
+                        return Ok(is_blank);
                     }
                 }
             }
@@ -186,6 +199,7 @@ impl Rows {
 
     fn pass(&mut self, n_bytes: usize) {
         let end = self.start + n_bytes;
+        self.ended_in_return = self.pending[self.start..end].last() == Some(&b'\r');
         self.line += memchr::memchr_iter(b'\n', &self.pending[self.start..end]).count() as u64;
         self.start = end;
     }
@@ -357,7 +371,7 @@ mod tests {
     fn cells_of_several_lines_are_one_cell() {
         let text = "title,abstract,year\r\nA,\"One, two\r\nthree, four\r\n\r\nfive \"\"six\"\"\",2001\r\n\r\n\"B\nb\",\"x, y\nz, z\nw\",2002\n";
         let records = read(Format::Csv, text);
-        assert_eq!(titles(&records), ["A", "B\nb"]);
+        assert_eq!(titles(&records), ["A", "B b"]);
         assert!(records[0].as_ref().unwrap().paper.abstract_text.as_ref().unwrap().contains("five \"six\""));
         assert_eq!(records[1].as_ref().unwrap().place.line, 7);
         let text = "title,abstract\nA,\"First, yes.\nSecond, too.\"\nB,C\n";

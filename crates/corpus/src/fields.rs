@@ -19,8 +19,9 @@ pub(crate) const ABSTRACT: &[&str] = &[
 pub(crate) const AUTHORS: &[&str] = &[
     "authorfullnames", "authors", "author", "authorlist", "authorships", "authorships.author.displayname", "authorshipsrawauthorname", "creators",
     "creator", "authornames", "authornameslist", "firstauthors", "authorlist.author", "authorstring", "contributors", "names",
-    "bookauthors", "groupauthors",
+    "bookauthors",
 ];
+pub(crate) const GROUP_AUTHORS: &[&str] = &["groupauthors", "groupauthor", "bookgroupauthors"];
 #[rustfmt::skip]
 pub(crate) const EDITORS: &[&str] = &["editors", "editor", "bookeditors", "editornames"];
 #[rustfmt::skip]
@@ -39,7 +40,7 @@ pub(crate) const VENUE: &[&str] = &[
     "journalbook", "fulljournalname", "journalinfo.journal.title", "primarylocation.source.displayname", "hostvenue.displayname",
     "venue.raw", "proceedingstitle", "conferencename", "conferencetitle", "secondarytitle", "publicationname", "pub", "journals",
     "anthologytitle", "eventtitle", "alternatetitle", "journalabbreviation", "journalisoabbreviation", "journalabbr", "periodical",
-    "container", "publication", "publicationinfo.journaltitle", "server",
+    "container", "publication", "pubtitle", "publicationinfo.journaltitle", "server",
 ];
 /// In some tables the venue has the name that databases have elsewhere; their other columns tell which.
 pub(crate) const SOURCE_IS_VENUE: &[&str] =
@@ -67,17 +68,18 @@ pub(crate) const PUBLISHER: &[&str] = &["publisher", "publishername", "bookpubli
 #[rustfmt::skip]
 pub(crate) const ISSN: &[&str] = &["issn", "issns", "eissn", "issnprint", "issnelectronic", "journalinfo.journal.issn", "journalinfo.journal.essn", "journalinfo.journal.eissn", "primarylocation.source.issn"];
 pub(crate) const ISBN: &[&str] = &["isbn", "isbns", "eisbn", "isbnprint"];
-pub(crate) const LANGUAGE: &[&str] = &["language", "lang", "languages", "languageoforiginaldocument"];
+pub(crate) const LANGUAGE: &[&str] =
+    &["language", "lang", "languages", "languageoforiginaldocument", "languageofarticle", "originallanguage"];
 #[rustfmt::skip]
 pub(crate) const KIND: &[&str] = &[
     "type", "entrytype", "itemtype", "documenttype", "doctype", "publicationtype", "publicationtypes", "typeofreference",
-    "pubtypelist.pubtype", "pubtypelist", "pubtype", "types.resourcetypegeneral", "resourcetype.@resourcetypegeneral", "doctypes",
+    "documentidentifier", "pubtypelist.pubtype", "pubtypelist", "pubtype", "types.resourcetypegeneral", "resourcetype.@resourcetypegeneral", "doctypes",
 ];
 #[rustfmt::skip]
 pub(crate) const CATEGORIES: &[&str] = &[
     "categories", "authorkeywords", "keywords", "keyword", "keywordlist.keyword", "keywordlist", "manualtags", "tags", "subjects", "subject", "meshterms",
     "meshheadinglist.meshheading", "meshheadinglist", "indexkeywords", "keywordsplus", "automatictags", "ieeeterms", "category", "fieldsofstudy",
-    "s2fieldsofstudy", "fos", "concepts", "topics", "aikeywords",
+    "s2fieldsofstudy", "fos", "concepts", "concepts.displayname", "topics", "topics.displayname", "aikeywords",
 ];
 #[rustfmt::skip]
 pub(crate) const URL: &[&str] = &[
@@ -139,8 +141,20 @@ pub(crate) fn names_detail(key: &str) -> bool {
 
 /// Whether a folded name is one by which records are found in tables at all.
 pub(crate) fn is_known(key: &str) -> bool {
-    let groups =
-        [TITLE, KIND, ISSUE, CATEGORIES, URL, LANGUAGE, PUBLISHER, FIRST_PAGE, SOURCE, MONTH, &["id"]];
+    let groups = [
+        TITLE,
+        GROUP_AUTHORS,
+        KIND,
+        ISSUE,
+        CATEGORIES,
+        URL,
+        LANGUAGE,
+        PUBLISHER,
+        FIRST_PAGE,
+        SOURCE,
+        MONTH,
+        &["id"],
+    ];
     names_detail(key) || groups.into_iter().any(|names| is_any(names, key))
 }
 
@@ -178,6 +192,7 @@ mod tests {
             TITLE,
             ABSTRACT,
             AUTHORS,
+            GROUP_AUTHORS,
             EDITORS,
             YEAR,
             DATE,

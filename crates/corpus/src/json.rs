@@ -27,6 +27,12 @@ pub(crate) fn is_document(head: &[u8]) -> bool {
     match serde_json::from_str::<serde::de::IgnoredAny>(&first) {
         // An answer that wraps records, alone.
         Ok(_) => rest.unwrap_or_default().is_empty() && records_in(&first) != [&*first],
+        // Objects one behind another, with no line between.
+        Err(error) if !error.is_eof() => {
+            let mut values = serde_json::Deserializer::from_str(&first).into_iter::<serde::de::IgnoredAny>();
+            let has_one = matches!(values.next(), Some(Ok(_)));
+            has_one && first[values.byte_offset()..].trim_start().starts_with('{')
+        }
         Err(error) => {
             let goes_on = first.ends_with([',', '[', '{', ':']);
             error.is_eof() && rest.is_none_or(|rest| goes_on || !rest.starts_with(b"{"))

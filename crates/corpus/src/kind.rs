@@ -99,8 +99,9 @@ impl PublicationKind {
         let word: String =
             word.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect();
         Some(match word.as_str() {
-            "article" | "articlejournal" | "datapaper" | "electronicarticle" | "journalarticle"
-            | "journalarticles" | "researcharticle" | "journal" | "jour" | "ejour" => Self::Article,
+            "article" | "articlejournal" | "ieeejournals" | "ieeemagazines" | "datapaper"
+            | "electronicarticle" | "journalarticle" | "journalarticles" | "researcharticle" | "journal"
+            | "jour" | "ejour" => Self::Article,
             "conferencepaper"
             | "inproceedings"
             | "conference"
@@ -113,7 +114,8 @@ impl PublicationKind {
             | "conferenceandworkshoppapers"
             | "conferenceproceedingsarticle"
             | "conferenceproceedings"
-            | "meetingabstract" => Self::ConferencePaper,
+            | "meetingabstract"
+            | "ieeeconferences" => Self::ConferencePaper,
             "book" | "ebook" | "monograph" | "mvbook" => Self::Book,
             "chapter" | "bookchapter" | "booksection" | "incollection" | "inbook" | "chap" | "echap" => {
                 Self::Chapter

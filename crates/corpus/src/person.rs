@@ -187,7 +187,7 @@ fn is_suffix(part: &str) -> bool {
 }
 
 /// Whether words or signs in a name are those of organisations, not of persons.
-fn is_organisation(name: &str) -> bool {
+pub(crate) fn is_organisation(name: &str) -> bool {
     #[rustfmt::skip]
     const WORDS: [&str; 38] = [
         "and", "others", "of", "for", "on", "the", "und", "et", "association", "center", "centre",

@@ -21,10 +21,13 @@ use crate::daily_papers::{self, DailyPapers};
 use crate::encoding::Found;
 use crate::endnote_xml;
 use crate::error::{ReadError, RecordError};
+use crate::field_rows::{self, FieldRows};
 use crate::identity::Numbers;
 use crate::input::Input;
 use crate::json::{self, JsonDocument};
 use crate::jsonl::JsonLines;
+use crate::lines::Lines;
+use crate::mixed::Marks;
 use crate::nbib;
 use crate::ovid;
 use crate::pubmed;
@@ -182,13 +185,13 @@ pub struct ReadOptions {
 /// An item `Ok(Ok(…))` is a paper, `Ok(Err(…))` one bad record among others, and `Err(…)` the fault at
 /// which reading ended: it is the last item. Memory is bounded by [`MAX_RECORD_BYTES`], not by the file.
 pub struct Records {
-    reader: Box<dyn FormatReader>,
+    /// `None` once it has ended.
+    reader: Option<Box<dyn FormatReader>>,
     format: Format,
     size: Option<u64>,
     consumed: Arc<AtomicU64>,
     encoding: Found,
     numbers: Numbers,
-    has_ended: bool,
 }
 
 impl Records {
@@ -208,19 +211,18 @@ impl Records {
         };
         let encoding = Arc::clone(&input.encoding);
         let reader = open_format(format, input, options)?;
-        Ok(Self { reader, format, size, consumed, encoding, numbers: options.numbers, has_ended: false })
+        Ok(Self { reader: Some(reader), format, size, consumed, encoding, numbers: options.numbers })
     }
 
     /// The records of a workbook.
     pub(crate) fn of_workbook(workbook: Workbook, size: Option<u64>, options: &ReadOptions) -> Self {
         Self {
-            reader: Box::new(workbook),
+            reader: Some(Box::new(workbook)),
             format: Format::Xlsx,
             size,
             consumed: Arc::new(AtomicU64::new(size.unwrap_or(0))),
             encoding: Found::default(),
             numbers: options.numbers,
-            has_ended: false,
         }
     }
 
@@ -231,7 +233,7 @@ impl Records {
         self.encoding.get().copied()
     }
 
-    /// The format, never [`Format::Auto`].
+    /// The format, never [`Format::Auto`]; where several are in one file, the first.
     #[must_use]
     pub fn format(&self) -> Format {
         self.format
@@ -254,15 +256,20 @@ impl Iterator for Records {
     type Item = Result<Result<Record, RecordError>, ReadError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        if self.has_ended {
-            return None;
+        loop {
+            let mut item = self.reader.as_mut()?.next_record().transpose();
+            match &mut item {
+                Some(Ok(Ok(record))) => self.numbers.apply(record),
+                Some(Ok(Err(_))) => {}
+                Some(Err(_)) => self.reader = None,
+                None => {
+                    let (marks, lines) = self.reader.take()?.into_rest()?;
+                    self.reader = Some(reader_of_lines(marks, lines));
+                    continue;
+                }
+            }
+            return item;
         }
-        let mut item = self.reader.next_record().transpose();
-        if let Some(Ok(Ok(record))) = &mut item {
-            self.numbers.apply(record);
-        }
-        self.has_ended = !matches!(item, Some(Ok(_)));
-        item
     }
 }
 
@@ -279,6 +286,11 @@ impl fmt::Debug for Records {
 pub(crate) trait FormatReader: Send {
     /// The next record, or `None` at the end. A fault ends the reading: there is no call after it.
     fn next_record(&mut self) -> Result<Option<Result<Record, RecordError>>, ReadError>;
+
+    /// What follows in another format, where that is why it ended.
+    fn into_rest(self: Box<Self>) -> Option<(Marks, Lines)> {
+        None
+    }
 }
 
 /// The format that a text's beginning looks like.
@@ -316,9 +328,14 @@ fn open_format(
     input: Input,
     options: &ReadOptions,
 ) -> Result<Box<dyn FormatReader>, ReadError> {
+    let of_lines = |marks, input| {
+        let is_named = options.format != Format::Auto;
+        reader_of_lines(marks, if is_named { Lines::new(input) } else { Lines::mixed(input) })
+    };
     Ok(match format {
         Format::Auto | Format::Jsonl => Box::new(JsonLines::new(input)),
         Format::Json => Box::new(JsonDocument::new(input)),
+        Format::Csv if field_rows::is_table(&input.head) => Box::new(FieldRows::new(input)),
         Format::Csv => Box::new(Table::new(input, None)?),
         Format::Tsv => Box::new(Table::new(input, Some(b'\t'))?),
         Format::Xlsx => {
@@ -326,12 +343,13 @@ fn open_format(
             return Err(unexpected(&input, expected));
         }
         Format::DailyPapers => Box::new(DailyPapers::new(input, options.day)),
-        Format::Bibtex => Box::new(BibTex::new(input)),
-        Format::Ris => Box::new(Tagged::new(input, Layout::Ris, ris::draft)),
-        Format::Nbib => Box::new(Tagged::new(input, Layout::Medline, nbib::draft)),
-        Format::Ciw => Box::new(Tagged::new(input, Layout::WebOfScience, web_of_science::draft)),
-        Format::Enw => Box::new(Tagged::new(input, Layout::Refer, refer::draft)),
-        Format::RefWorks => Box::new(Tagged::new(input, Layout::RefWorks, refer::refworks_draft)),
+        Format::Bibtex => of_lines(Marks::Bibtex, input),
+        Format::Ris => of_lines(Marks::Tags(Layout::Ris), input),
+        Format::Nbib => of_lines(Marks::Tags(Layout::Medline), input),
+        Format::Ciw => of_lines(Marks::Tags(Layout::WebOfScience), input),
+        Format::Enw => of_lines(Marks::Tags(Layout::Refer), input),
+        Format::RefWorks => of_lines(Marks::Tags(Layout::RefWorks), input),
+        Format::Ovid => of_lines(Marks::Tags(Layout::Ovid), input),
         Format::EndnoteXml => Box::new(XmlRecords::new(input, endnote_xml::RECORDS, |element, place| {
             Some(endnote_xml::draft(element).finish().into_paper(place))
         })),
@@ -342,7 +360,6 @@ fn open_format(
         Format::Atom => Box::new(XmlRecords::new(input, atom::RECORDS, |element, place| {
             Some(atom::draft(element).finish().into_paper(place))
         })),
-        Format::Ovid => Box::new(Tagged::new(input, Layout::Ovid, ovid::draft)),
         Format::Xml => match catalog_xml::records(&input.head) {
             Some(records) => Box::new(XmlRecords::new(input, records, catalog_xml::read)),
             None => {
@@ -351,6 +368,19 @@ fn open_format(
             }
         },
     })
+}
+
+fn reader_of_lines(marks: Marks, lines: Lines) -> Box<dyn FormatReader> {
+    let Marks::Tags(layout) = marks else { return Box::new(BibTex::new(lines)) };
+    let draft = match layout {
+        Layout::Ris => ris::draft,
+        Layout::Medline => nbib::draft,
+        Layout::WebOfScience => web_of_science::draft,
+        Layout::RefWorks => refer::refworks_draft,
+        Layout::Refer => refer::draft,
+        Layout::Ovid => ovid::draft,
+    };
+    Box::new(Tagged::new(lines, layout, draft))
 }
 
 /// The error of a text that is not in the format that it should be in.

@@ -24,6 +24,7 @@ use crate::paper::{Paper, PaperId};
 use crate::reading::{Reading, describe, scalar_text};
 use crate::scripts::plain_scripts;
 use crate::structure::{has_more_values, repair};
+use crate::text::fold;
 use crate::values::{
     joined_title, read_abstract, read_categories, read_count, read_isbn, read_issn, read_text, read_title,
     read_url,
@@ -172,9 +173,17 @@ fn paper_from_whole(record: Whole, place: &Place) -> Result<Record, RecordError>
     fields.check_size("authors", authors.len(), (MAX_AUTHORS, "names"))?;
     let (year, publication_date) = fields.dates();
     let sniffed = claims.own.as_ref().and_then(sniff_record_id);
-    let Identifiers { own: own_ids, all: mut external_ids } = fields.external_ids();
+    let Identifiers { own: mut own_ids, all: mut external_ids } = fields.external_ids();
     if let Some(ExternalId { kind, value }) = sniffed {
         external_ids.entry(kind).or_insert(value);
+    }
+    if !external_ids.contains_key(&IdentifierKind::Arxiv) {
+        if let Some(id) = fields.arxiv_of_publication() {
+            own_ids.insert(IdentifierKind::Arxiv, id.clone());
+            external_ids.insert(IdentifierKind::Arxiv, id);
+        } else if let Some(id) = fields.arxiv_of_address() {
+            external_ids.insert(IdentifierKind::Arxiv, id);
+        }
     }
     claims.key = fields.key();
     let named = identity::decide(claims, |kind| own_ids.get(&kind).map(String::as_str));
@@ -290,9 +299,11 @@ impl Fields<'_> {
 
     /// The title, with a subtitle that has a field of its own.
     fn title(&mut self) -> Option<String> {
-        let title = plain_scripts(&self.first(fields::TITLE, read_title)?);
-        let subtitle =
-            self.first(&["subtitle"], read_title).filter(|subtitle| !title.contains(subtitle.as_str()));
+        let title = plain_scripts(&fold(&self.first(fields::TITLE, read_title)?));
+        let subtitle = self
+            .first(&["subtitle"], read_title)
+            .map(|subtitle| fold(&subtitle))
+            .filter(|subtitle| !title.contains(subtitle.as_str()));
         Some(match subtitle {
             Some(subtitle) => joined_title(title, &subtitle),
             None => title,
@@ -305,10 +316,20 @@ impl Fields<'_> {
             self.take("authors");
             return names;
         }
-        self.first(fields::AUTHORS, |value| {
-            some_names(authors::read_in_role(value, |role| !is_editing(role)))
-        })
-        .unwrap_or_default()
+        let mut names = self
+            .first(fields::AUTHORS, |value| {
+                some_names(authors::read_in_role(value, |role| !is_editing(role)))
+            })
+            .unwrap_or_default();
+        // Web of Science's tables have those that signed as a group in a column of their own.
+        for group in
+            self.first(fields::GROUP_AUTHORS, |value| some_names(authors::read(value))).unwrap_or_default()
+        {
+            if !names.contains(&group) {
+                names.push(group);
+            }
+        }
+        names
     }
 
     fn editors(&mut self) -> Vec<String> {
@@ -328,7 +349,8 @@ impl Fields<'_> {
 
     fn dates(&mut self) -> (Option<i16>, Option<Date>) {
         let in_year = self.first(fields::YEAR, dates::read);
-        let dated = self.first(fields::DATE, read_date);
+        let dated = in_year.and_then(|read| self.date_without_year(read.year));
+        let dated = dated.or_else(|| self.first(fields::DATE, read_date));
         let mut publication_date = [dated, in_year].iter().flatten().find_map(|read| read.date);
         let mut year = in_year.or(dated).map(|read| read.year);
         if let (Some(year), None) = (year, publication_date) {
@@ -341,6 +363,27 @@ impl Fields<'_> {
             year = year.or(Some(submitted.year));
         }
         (year, publication_date)
+    }
+
+    /// The day, where a date says all of it but the year: `MAY 6`.
+    fn date_without_year(&mut self, year: i16) -> Option<PartialDate> {
+        let mut digits = 0;
+        let has_year = |text: &str| {
+            text.chars().any(|c| {
+                digits = if c.is_ascii_digit() { digits + 1 } else { 0 };
+                digits == 4
+            })
+        };
+        let entry = self.entries.iter().find(|entry| fields::DATE.contains(&entry.key.as_str()))?;
+        let text = entry.value.as_str().filter(|text| text.starts_with(char::is_alphabetic))?;
+        let key = entry.key.clone();
+        if text.len() > 20 || Some(text).is_some_and(has_year) {
+            return None;
+        }
+        let read = dates::read(&Value::String(format!("{text} {year}"))).value?;
+        read.date?;
+        self.take(&key);
+        Some(read)
     }
 
     /// The day, where a month and a day have fields of their own.

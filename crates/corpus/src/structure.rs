@@ -11,6 +11,7 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use crate::fields::{TITLE, VENUE, fold_name, names_detail, names_text, names_text_surely};
+use crate::text::fold;
 
 /// Deepest nesting of lists and answers around a record.
 const MAX_DEPTH: usize = 12;
@@ -178,7 +179,8 @@ pub(crate) fn inner_record(mut record: Map<String, Value>) -> (Map<String, Value
                 && TITLE.contains(&fold_name(name).as_str())
                 && names_text_surely(&fold_name(name))
         });
-        found.map(|(_, title)| title.clone())
+        // One of them may have its lines broken.
+        found.map(|(_, title)| title.as_str().map_or_else(|| title.clone(), |title| fold(title).into()))
     };
     let own = title_of(&record);
     let is_inner = |(name, value): &(&String, &Value)| {

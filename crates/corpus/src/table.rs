@@ -16,13 +16,15 @@ pub(crate) const MAX_PREAMBLE_ROWS: usize = 20;
 
 /// Web of Science's two-letter tags, as the names that its other tables have.
 #[rustfmt::skip]
-const WOS_TAGS: [(&str, &str); 34] = [
+const WOS_TAGS: [(&str, &str); 36] = [
     ("AU", "Authors"), ("AF", "Author Full Names"), ("BA", "Book Authors"), ("BE", "Editors"), ("CA", "Group Authors"), ("TI", "Title"),
     ("SO", "Source Title"), ("SE", "Book Series Title"), ("LA", "Language"), ("DT", "Document Type"), ("PT", "Publication Type Code"), ("CT", "Conference Title"),
     ("DE", "Author Keywords"), ("ID", "Keywords Plus"), ("AB", "Abstract"), ("C1", "Addresses"), ("CR", "Cited References"),
     ("TC", "Times Cited"), ("PU", "Publisher"), ("SN", "ISSN"), ("EI", "eISSN"), ("BN", "ISBN"), ("J9", "Journal Abbreviation"),
     ("JI", "Journal ISO Abbreviation"), ("PD", "Publication Date"), ("PY", "Publication Year"), ("VL", "Volume"), ("IS", "Issue"),
     ("BP", "Start Page"), ("EP", "End Page"), ("AR", "Article Number"), ("DI", "DOI"), ("PM", "Pubmed Id"), ("UT", "UT (Unique WOS ID)"),
+    // bibliometrix's.
+    ("PP", "Pages"), ("DB", "Database"),
 ];
 
 /// How sure a row is the header of a table of records: 0 where it is none, else how many of its names are known.
@@ -39,12 +41,24 @@ pub(crate) fn header_score<'a>(cells: impl Iterator<Item = &'a str> + Clone) -> 
     if is_header { names.iter().filter(|name| is_known(name) || names_text(name)).count() } else { 0 }
 }
 
-/// Whether a header is made of Web of Science's tags. Such tables have no quotation marks around cells.
+/// Whether a row within a table is the header of another table: names of fields, each once, a title's among them, and
+/// few that are not known.
+pub(crate) fn is_other_header(cells: &[impl AsRef<str>]) -> bool {
+    let names = || cells.iter().map(|cell| cell.as_ref().trim()).filter(|cell| !cell.is_empty());
+    let (n_names, n_known) = (names().count(), header_score(names()));
+    let is_made_of_names = n_known >= 2 && 3 * n_known >= 2 * n_names;
+    is_made_of_names && names().collect::<HashSet<_>>().len() == n_names
+}
+
+/// Whether a header is made of Web of Science's tags, perhaps with what programs derive from them (`AU_UN`, `AU1_CO`).
 pub(crate) fn has_tags<'a>(cells: impl Iterator<Item = &'a str> + Clone) -> bool {
     let are_tags = |cell: &str| {
+        let (tag, derived) = cell.split_once('_').unwrap_or((cell, ""));
+        let is_tag = |text: &str| {
+            text.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_')
+        };
         cell.is_empty()
-            || (cell.len() == 2
-                && cell.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit()))
+            || (is_tag(cell) && (2..=3).contains(&tag.len()) && (tag.len() == 2 || !derived.is_empty()))
     };
     cells.clone().all(are_tags) && ["TI", "AU", "PY"].iter().all(|tag| cells.clone().any(|cell| cell == *tag))
 }

@@ -9,11 +9,11 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use crate::bibliography::Draft;
+use crate::bibliography::{Draft, is_endnote_type};
 use crate::error::{FieldIssue, Place, ReadError, RecordError};
 use crate::export;
-use crate::input::Input;
 use crate::lines::{Line, Lines};
+use crate::mixed::{self, Marks};
 use crate::reader::{FormatReader, MAX_RECORD_BYTES};
 use crate::record::Record;
 use crate::text::excerpt;
@@ -78,8 +78,8 @@ pub(crate) struct Tagged {
 
 impl Tagged {
     /// `draft` says what the tags of the layout mean.
-    pub(crate) fn new(input: Input, layout: Layout, draft: fn(&[Field]) -> Draft) -> Self {
-        Self { records: TaggedRecords::new(input, layout), draft }
+    pub(crate) fn new(lines: Lines, layout: Layout, draft: fn(&[Field]) -> Draft) -> Self {
+        Self { records: TaggedRecords::new(lines, layout), draft }
     }
 }
 
@@ -96,6 +96,10 @@ impl FormatReader for Tagged {
             Ok(record)
         })))
     }
+
+    fn into_rest(self: Box<Self>) -> Option<(Marks, Lines)> {
+        Some((self.records.next?, self.records.lines))
+    }
 }
 
 /// Cuts a text into records.
@@ -110,17 +114,20 @@ struct TaggedRecords {
     ahead: Option<(Field, Place)>,
     /// Lines that were passed over before the first record.
     passed: Passed,
+    /// What the lines that follow are in, where that is another format.
+    next: Option<Marks>,
 }
 
 impl TaggedRecords {
-    fn new(input: Input, layout: Layout) -> Self {
+    fn new(lines: Lines, layout: Layout) -> Self {
         Self {
-            lines: Lines::new(input),
+            lines,
             layout,
             is_narrow: false,
             has_first_tags: false,
             ahead: None,
             passed: Passed::default(),
+            next: None,
         }
     }
 
@@ -128,7 +135,11 @@ impl TaggedRecords {
     fn next_record(&mut self) -> Result<Option<Result<TaggedRecord, RecordError>>, ReadError> {
         let mut open: Option<Open> = self.ahead.take().map(|(field, place)| Open::new(field, place));
         loop {
+            if self.next.is_some() {
+                return Ok(self.end_of_text(open));
+            }
             let place = self.lines.place_of_next();
+            let is_mixed = self.lines.is_mixed();
             let text = match self.lines.next_line()? {
                 None => return Ok(self.end_of_text(open)),
                 Some(Line::TooLong) => {
@@ -144,6 +155,12 @@ impl TaggedRecords {
                     text
                 }
             };
+            if is_mixed && let Some(marks) = other_marks(text, self.layout, open.as_ref()) {
+                let line = text.to_vec();
+                self.lines.unread(std::iter::once((Some(line), place.line)));
+                self.next = Some(marks);
+                continue;
+            }
             let in_record = open.as_ref().is_some_and(|open| !open.is_closed);
             if in_record && self.layout.last().is_some() && is_bare_end(text) {
                 if let Some(open) = &mut open {
@@ -194,7 +211,7 @@ impl TaggedRecords {
                     return Ok(Some(record));
                 }
                 open = Some(Open::new(field, place));
-            } else {
+            } else if field.tag != "EF" {
                 pass(&mut self.passed, &mut open, field.value.as_bytes(), &place);
             }
         }
@@ -240,6 +257,14 @@ impl TaggedRecords {
     }
 }
 
+/// The marks of another format with which a line begins a record, where none is open: behind the end of the last, or a
+/// blank line. RIS's first line is that anywhere, since it would be read as a field of MEDLINE's.
+fn other_marks(line: &[u8], layout: Layout, open: Option<&Open>) -> Option<Marks> {
+    let marks = mixed::begins(line).filter(|marks| *marks != Marks::Tags(layout))?;
+    let is_between = open.is_none_or(|open| open.is_closed || open.was_blank);
+    (is_between || marks == Marks::Tags(Layout::Ris)).then_some(marks)
+}
+
 /// A line that belongs to no record: told with the record before it, else with the next.
 fn pass(before: &mut Passed, open: &mut Option<Open>, text: &[u8], place: &Place) {
     let text = String::from_utf8_lossy(text);
@@ -274,6 +299,21 @@ pub(crate) fn has_record(head: &[u8], layout: Layout) -> bool {
         }
     }
     false
+}
+
+/// Whether a line is the first of a record in a layout, and of nothing else.
+pub(crate) fn surely_begins_record(line: &[u8], layout: Layout) -> bool {
+    // The head of a file, which has the names of its makers: `FN Clarivate Analytics Web of Science`.
+    if layout == Layout::WebOfScience && line.starts_with(b"FN ") {
+        return memchr::memmem::find(line, b"Web of").is_some();
+    }
+    let Some(first) = parse_line(line, layout, false).filter(|field| field.tag == layout.first()) else {
+        return false;
+    };
+    let is_known_type = || is_endnote_type(&String::from_utf8_lossy(first.value));
+    first.begins_well(layout)
+        && !first.value.trim_ascii().is_empty()
+        && (layout != Layout::Refer || is_known_type())
 }
 
 /// refer without `%0`: a title or an author first.

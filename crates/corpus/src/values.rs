@@ -77,22 +77,36 @@ pub(crate) fn member<'a>(members: &'a Map<String, Value>, folded: &str) -> Optio
 
 /// A title. Of several parts the second is a subtitle.
 pub(crate) fn read_title(value: &Value) -> Reading<String> {
+    let of = |part: &Value, names: &[&str]| {
+        names.iter().find_map(|name| part.get(name)).and_then(Value::as_str).map(str::to_owned)
+    };
+    let kind = |part: &Value| of(part, &["titleType", "@titleType"]);
+    let language = |part: &Value| of(part, &["lang", "@lang", "@xml:lang", "language"]);
     // Others that a database has for the same work: in another language, from another source.
-    let is_other = |part: &Value| {
-        let kind = ["titleType", "@titleType"].iter().find_map(|name| part.get(name)).and_then(Value::as_str);
-        kind.is_some_and(|kind| kind != "Subtitle") || part.get("source").is_some()
+    let is_other = |part: &Value| kind(part).is_some_and(|kind| kind != "Subtitle");
+    let list = || value.as_array().into_iter().flatten();
+    let text = |part: &Value| first_text(part, 1).filter(|part| !is_filler(part));
+    let is_main = |part: &&Value| kind(part).is_none() && text(part).is_some();
+    let Some(main) = list().find(is_main).or_else(|| list().find(|part| text(part).is_some())) else {
+        return read_text(value);
     };
     let (mut parts, mut has_others) = (Vec::new(), false);
-    for part in value.as_array().into_iter().flatten() {
-        if !parts.is_empty() && is_other(part) {
+    for part in list() {
+        let is_subtitle = kind(part).is_some_and(|kind| kind == "Subtitle");
+        let is_again = is_other(part)
+            || part.get("source").is_some()
+            || (!is_subtitle && language(part) != language(main));
+        if std::ptr::eq(part, main) {
+            parts.splice(0..0, text(part));
+        } else if is_again {
             has_others = true;
         } else {
-            parts.extend(first_text(part, 1).filter(|part| !is_filler(part)));
+            parts.extend(text(part));
         }
     }
     match parts.as_slice() {
         [] => read_text(value),
-        [_] if !has_others => read_text(value),
+        [_] if list().count() == 1 => read_text(value),
         [first, rest @ ..] => {
             let rest = rest.iter().filter(|part| *part != first);
             let title = rest.fold(first.clone(), |title, part| joined_title(title, part));
@@ -446,6 +460,14 @@ mod tests {
         );
         check(json!([{"title": "Tides", "source": "APS"}, {"title": "tides", "source": "arXiv"}]), "Tides");
         check(json!([{"title": "Tides"}]), "Tides");
+        check(json!([{"title": "Gezeiten", "titleType": "TranslatedTitle"}, {"title": "Tides"}]), "Tides");
+        check(
+            json!([{"title": "A subtitle", "titleType": "Subtitle"}, {"title": "Tides"}]),
+            "Tides: A subtitle",
+        );
+        check(json!(["Tides", {"#text": "Marées", "@lang": "fr"}]), "Tides");
+        check(json!([{"title": "Tides", "lang": "en"}, {"title": "Gezeiten", "lang": "de"}]), "Tides");
+        check(json!([{"title": "Gezeiten", "titleType": "TranslatedTitle"}]), "Gezeiten");
         check(json!({"#text": "Tides &amp; <i>trade</i>"}), "Tides & trade");
     }
 

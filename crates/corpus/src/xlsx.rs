@@ -15,7 +15,7 @@ use crate::archive::{Member, SeekableFile};
 use crate::error::{Place, ReadError, RecordError};
 use crate::reader::{FormatReader, MAX_RECORD_BYTES};
 use crate::record::{Record, paper_from_json};
-use crate::table::{Columns, MAX_PREAMBLE_ROWS, header_score};
+use crate::table::{Columns, MAX_PREAMBLE_ROWS, header_score, is_other_header};
 
 /// Largest workbook, in bytes as stored.
 const MAX_WORKBOOK_BYTES: u64 = 256 << 20;
@@ -138,6 +138,14 @@ impl FormatReader for Workbook {
                 continue;
             };
             if cells.iter().all(|cell| cell.trim().is_empty()) {
+                continue;
+            }
+            // Two tables, one below the other.
+            if columns.is_header(&cells) {
+                continue;
+            }
+            if is_other_header(&cells) {
+                self.columns = Some(Columns::new(cells.iter().copied()));
                 continue;
             }
             // Cells are where they are: none is shifted, and those at the end are missing where they are blank.

@@ -226,6 +226,15 @@ impl Encoder {
         self.tokenizer.tokens(text, special).map_err(|source| EmbedError::Tokenize { position: 0, source })
     }
 
+    /// Whether the model knows anything of a text. What it does not know, such as an emoji or a script that it never
+    /// learned, has one vector, whatever it says: there is no meaning in it.
+    ///
+    /// # Errors
+    /// [`EmbedError::Tokenize`] if the tokenizer refuses the text.
+    pub fn knows(&self, text: &str) -> Result<bool, EmbedError> {
+        self.tokenizer.knows(text).map_err(|source| EmbedError::Tokenize { position: 0, source })
+    }
+
     fn tokenize(&self, prefix: &str, (position, text): (usize, &str)) -> Result<Vec<u32>, EmbedError> {
         let text = match prefix {
             "" => Cow::Borrowed(text),

@@ -42,6 +42,8 @@ pub(crate) struct TextTokenizer {
     whole: OnceLock<Tokenizer>,
     max_tokens: usize,
     lowercase: bool,
+    /// The token of what the vocabulary lacks, if it has one.
+    unknown: Option<u32>,
 }
 
 impl TextTokenizer {
@@ -71,16 +73,28 @@ impl TextTokenizer {
         let truncation = TruncationParams { max_length: config.max_tokens, ..TruncationParams::default() };
         guarded(|| tokenizer.with_truncation(Some(truncation)).map(|_| ())).map_err(unusable)?;
 
-        let loaded = Self {
+        let mut loaded = Self {
             tokenizer,
             whole: OnceLock::new(),
             max_tokens: config.max_tokens,
             lowercase: config.lowercase,
+            unknown: None,
         };
         // A word in the vocabulary, and one that is in none: what is wrong with the unknown token shows
         // here, not at some later paper.
         loaded.encode("a \u{e000}").map_err(unusable)?;
+        // A cuneiform sign is in no vocabulary, and is text, which normalizers keep; where one token stands for it, that is
+        // the one of the unknown.
+        if let [token] = loaded.tokens("\u{12000}", SpecialTokens::Omit).map_err(unusable)?.as_slice() {
+            loaded.unknown = Some(token.id);
+        }
         Ok(loaded)
+    }
+
+    /// Whether the vocabulary has anything of a text.
+    pub(crate) fn knows(&self, text: &str) -> Result<bool, BoxError> {
+        let tokens = self.tokens(text, SpecialTokens::Omit)?;
+        Ok(tokens.iter().any(|token| Some(token.id) != self.unknown))
     }
 
     /// The text in the case that the model takes.

@@ -1,14 +1,15 @@
 //! Papers by day, week or month.
 //!
-//! A paper's day is that of its publication; where that is not known to the day, the day on which the
-//! paper was first indexed.
+//! A paper's day is that of its publication; one of which only the year is known has none. A paper that is dated in the
+//! future waits for its day. Papers can also be listed by the day on which they were first indexed, and are where no paper
+//! has a day of publication.
 
 use jiff::civil::Date;
 
-use crate::catalog::{Listed, date_of, days};
+use crate::catalog::{DayBasis, Listed, date_of, days};
 use crate::engine::Engine;
 use crate::error::EngineError;
-use crate::period::{Period, Span};
+use crate::period::{Period, Span, today};
 use crate::search::Page;
 use crate::store::StoredPaper;
 use crate::trends::TrendRequest;
@@ -32,6 +33,7 @@ pub struct DayRequest {
     period: Option<Period>,
     order: DayOrder,
     page: Page,
+    by: DayBasis,
 }
 
 impl DayRequest {
@@ -46,15 +48,25 @@ impl DayRequest {
         limit: usize,
         offset: usize,
     ) -> Result<Self, EngineError> {
-        Ok(Self { period, order, page: Page::new(Some(limit), Some(offset), None)? })
+        let page = Page::new(Some(limit), Some(offset), None)?;
+        Ok(Self { period, order, page, by: DayBasis::Published })
+    }
+
+    /// The same by the day on which papers were first indexed, the last first.
+    #[must_use]
+    pub fn by_indexing(self) -> Self {
+        Self { by: DayBasis::Indexed, order: DayOrder::New, ..self }
     }
 }
 
 impl StoredPaper {
-    /// The day under which it is listed; `None` if its record of being indexed is damaged.
+    /// The day under which it is listed; `None` if that is not known.
     #[must_use]
-    pub fn day(&self) -> Option<Date> {
-        self.paper.publication_date.or_else(|| self.first_indexed.get(..10)?.parse().ok())
+    pub fn day(&self, by: DayBasis) -> Option<Date> {
+        match by {
+            DayBasis::Published => self.paper.publication_date,
+            DayBasis::Indexed => self.first_indexed.get(..10)?.parse().ok(),
+        }
     }
 }
 
@@ -71,11 +83,16 @@ pub struct DayPage {
     pub previous: Option<Period>,
     /// The nearest later period of the same kind that has papers.
     pub next: Option<Period>,
+    /// By which day they are listed.
+    pub by: DayBasis,
+    /// Whether [`DayOrder::Trending`] can differ from [`DayOrder::New`].
+    pub trends: bool,
 }
 
 impl DayPage {
     fn empty(period: Option<Period>) -> Self {
-        Self { period, total: 0, papers: Vec::new(), previous: None, next: None }
+        let by = DayBasis::default();
+        Self { period, total: 0, papers: Vec::new(), previous: None, next: None, by, trends: false }
     }
 }
 
@@ -93,14 +110,25 @@ impl Engine {
 
     fn day_at(&self, moment: &Moment<'_>, request: &DayRequest) -> Result<DayPage, EngineError> {
         let catalog = &moment.snapshot.catalog;
-        let latest = || catalog.listed().map(|listed| date_of(listed.day)).max();
+        let by = match request.by {
+            DayBasis::Published => catalog.day_basis(),
+            DayBasis::Indexed => DayBasis::Indexed,
+        };
+        let today = days(today());
+        let come = || catalog.listed(by).filter(|listed| listed.day <= today);
+        let latest = || come().map(|listed| date_of(listed.day)).max();
         let Some(period) = request.period.or_else(|| Some(Period::containing(latest()?, Span::Day))) else {
             return Ok(DayPage::empty(None));
         };
         let (first, last) = (days(period.first()), days(period.last()));
+        // Who asks for a day to come gets what waits for it.
+        let until = if first > today { i32::MAX } else { today };
+        let trend = TrendRequest::of(period, latest());
+        let mut has_history = false;
         let (mut before, mut after): (Option<i32>, Option<i32>) = (None, None);
         let mut papers: Vec<Listed> = Vec::new();
-        for listed in catalog.listed() {
+        for listed in catalog.listed(by).filter(|listed| listed.day <= until) {
+            has_history |= trend.has_in_history(listed.day);
             if listed.day < first {
                 before = before.max(Some(listed.day));
             } else if listed.day > last {
@@ -109,11 +137,12 @@ impl Engine {
                 papers.push(listed);
             }
         }
+        let has_votes = papers.iter().any(|listed| listed.upvotes.is_some());
+        let differ = papers.iter().any(|listed| listed.upvotes.is_some_and(|votes| votes != 0));
+        let trends = papers.len() > 1 && if has_votes { differ } else { has_history };
         let scores = match request.order {
             DayOrder::New => None,
-            DayOrder::Trending => {
-                Some(self.trend_scores(&moment.snapshot, &TrendRequest::of(period, latest()))?)
-            }
+            DayOrder::Trending => Some(self.trend_scores(&moment.snapshot, &trend)?),
         };
         let score = |row: u32| scores.as_ref().map_or(0.0, |scores| scores.of(row));
         papers.sort_by(|a, b| {
@@ -130,6 +159,8 @@ impl Engine {
             papers: rows.iter().filter_map(|row| found.remove(row)).collect(),
             previous: near(before),
             next: near(after),
+            by,
+            trends,
         })
     }
 }
@@ -177,11 +208,51 @@ mod tests {
         check(Some("2020-03"), DayOrder::Trending, ("2020-03  2020-05", "a b c"));
         check(Some("2020-04"), DayOrder::New, ("2020-04 2020-03 2020-05", ""));
 
-        // Only its year is known: listed under the day on which it came.
-        let record = json!({"id": "e", "title": "e", "year": 1990});
-        put(&engine.store, paper_from_json(record, &Place { file: "test".into(), line: 1 }).unwrap().paper);
+        // Only its year is known: it was published on no day. What is dated in the future waits.
+        for record in [
+            json!({"id": "e", "title": "e", "year": 1990}),
+            json!({"id": "f", "title": "f", "publication_date": "2099-07-30"}),
+        ] {
+            let place = Place { file: "test".into(), line: 1 };
+            put(&engine.store, paper_from_json(record, &place).unwrap().paper);
+        }
         engine.catch_up().unwrap();
-        let today = engine.paper("e").unwrap().first_indexed[..10].to_owned();
-        check(None, DayOrder::New, (&format!("{today} 2020-05-31 "), "e"));
+        check(None, DayOrder::New, ("2020-05-31 2020-03-03 ", "d"));
+        check(Some("2099-07"), DayOrder::New, ("2099-07 2020-05 ", "f"));
+        // What was indexed when is a list of its own.
+        let indexed =
+            engine.day(&DayRequest::new(None, DayOrder::New, 10, 0).unwrap().by_indexing()).unwrap();
+        assert_eq!((indexed.total, indexed.by, indexed.trends), (6, DayBasis::Indexed, false));
+        let day = engine.paper("e").unwrap().day(DayBasis::Indexed);
+        assert_eq!(indexed.period.map(Period::first), day);
+    }
+
+    #[test]
+    fn trends_are_offered_where_they_can_differ() {
+        let (_folder, engine) = engine();
+        let add = |id: &str, date: Option<&str>, votes: Option<i64>| {
+            let record = json!({"id": id, "title": id, "publication_date": date, "upvotes": votes});
+            let place = Place { file: "test".into(), line: 1 };
+            put(&engine.store, paper_from_json(record, &place).unwrap().paper);
+            engine.catch_up().unwrap();
+        };
+        let day = |period: Option<&str>| {
+            let period = period.map(|text| text.parse().unwrap());
+            engine.day(&DayRequest::new(period, DayOrder::New, 10, 0).unwrap()).unwrap()
+        };
+        // Nothing has a day of publication: what came last is shown.
+        add("x", None, None);
+        assert_eq!((day(None).by, day(None).total), (DayBasis::Indexed, 1));
+        add("a", Some("2020-03-02"), Some(0));
+        add("b", Some("2020-03-02"), None);
+        assert_eq!((day(None).by, day(None).trends), (DayBasis::Published, false));
+        add("c", Some("2020-03-02"), Some(3));
+        assert!(day(None).trends);
+        // By growth there has to be something that it grew from.
+        add("d", Some("2021-03-02"), None);
+        add("e", Some("2021-03-02"), None);
+        assert!(!day(None).trends);
+        add("f", Some("2021-02-02"), None);
+        assert!(day(Some("2021-03-02")).trends);
     }
 }

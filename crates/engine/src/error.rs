@@ -185,6 +185,12 @@ pub enum EngineError {
     /// There is nothing to undo.
     #[error("no paper is dropped as a duplicate at this moment")]
     NothingDropped,
+    /// No list of papers has this id, for whoever asks.
+    #[error("there is no list {id:?}")]
+    ListNotFound {
+        /// The id.
+        id: String,
+    },
     /// No saved query has the id.
     #[error("no saved query has the id {id:?}")]
     SavedQueryNotFound {
@@ -221,6 +227,9 @@ pub enum EngineError {
     /// The run was asked to stop before it was done.
     #[error("stopped before the end; what was committed stays")]
     Interrupted,
+    /// A set of papers was given to a backend that did not make it, which only a defect can cause.
+    #[error("a set of papers was made by another backend; please report this")]
+    OtherBackend,
     /// Whoever asked no longer waits for the answer.
     #[error("the answer was no longer wanted")]
     Superseded,
@@ -263,6 +272,7 @@ impl EngineError {
             Self::PaperNotFound { .. }
             | Self::PaperDropped { .. }
             | Self::RunNotFound { .. }
+            | Self::ListNotFound { .. }
             | Self::SavedQueryNotFound { .. }
             | Self::NothingDropped => Fault::NotFound,
             Self::CursorGone => Fault::Gone,
@@ -288,6 +298,7 @@ impl EngineError {
             | Self::DamagedIndex(_)
             | Self::Io { .. }
             | Self::Interrupted
+            | Self::OtherBackend
             | Self::ThreadGone { .. } => Fault::System,
         }
     }

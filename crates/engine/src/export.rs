@@ -123,7 +123,7 @@ impl Engine {
         filter: &Filter,
     ) -> Result<Option<RoaringBitmap>, EngineError> {
         let catalog = &moment.snapshot.catalog;
-        let named: RoaringBitmap = named_by(moment, query)?.into_iter().collect();
+        let named: RoaringBitmap = named_by(moment, &Cancel::default(), query)?.into_iter().collect();
         if !named.is_empty() {
             return Ok(Some(if filter.is_empty() { named } else { named & catalog.matching(filter) }));
         }

@@ -4,6 +4,7 @@
 //! goes through [`Engine::search`]: embedded, compared with the vectors of the current snapshot,
 //! ranked, and answered with papers read from the store.
 
+mod backend;
 mod cancel;
 mod catalog;
 mod days;
@@ -18,6 +19,7 @@ mod export;
 mod filter;
 mod ingest;
 mod kept;
+mod lists;
 mod map;
 mod metrics;
 mod model;
@@ -38,8 +40,9 @@ mod trends;
 mod view;
 mod works;
 
+pub use backend::{Allowed, Backend, Key, Nearest, Wanted, WordScore, Words};
 pub use cancel::Cancel;
-pub use catalog::{Facet, FacetCount, FacetField};
+pub use catalog::{DayBasis, Facet, FacetCount, FacetField};
 pub use days::{DayOrder, DayPage, DayRequest};
 pub use decisions::{
     Application, Bin, Cut, DroppedPapers, Histogram, Labelled, PairScore, PairToLabel, Precision, SourceFlow,
@@ -70,8 +73,9 @@ pub use search::{
     WithoutMarks,
 };
 pub use store::{
-    BackupReport, Clash, DigestPeriod, DropRun, DroppedPaper, IngestPolicy, Label, MAX_SAVED, Outcome,
-    Pruned, RecordSource, RestoreReport, STORE_FILE, SavedQuery, SourceCounts, StoredPaper,
+    BackupReport, Clash, DigestPeriod, DropRun, DroppedPaper, EntryKind, IngestPolicy, KeptList, Label,
+    ListEntry, MAX_LIST_ENTRIES, MAX_LISTS, MAX_SAVED, Outcome, Pruned, RecordSource, RestoreReport,
+    STORE_FILE, SavedQuery, SourceCounts, StoredPaper,
 };
 pub use stored_model::StoredModel;
 pub use trends::{
@@ -87,5 +91,5 @@ pub use cognate_dedup::{
     named_features,
 };
 pub use cognate_embed::{SpecialTokens, Token, UnitVector};
-pub use cognate_index::{SearchPath, SegmentStatus};
+pub use cognate_index::{Found as FoundNearest, SearchPath, SegmentStatus};
 pub use cognate_keyword::{Correction, Field, MatchedTerm, Status as KeywordStatus};

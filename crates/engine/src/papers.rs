@@ -4,10 +4,11 @@ use std::cmp::Reverse;
 
 use cognate_corpus::{Paper, PaperId, identifier};
 
+use crate::backend::Backend;
+use crate::cancel::Cancel;
 use crate::engine::Engine;
 use crate::error::EngineError;
 use crate::store::{DroppedPaper, Reader, SourceCounts, StoredPaper};
-use crate::view::Moment;
 
 impl Engine {
     /// The papers meant by `key`, the fullest first, ties by id: the one whose id it is, else all that carry the
@@ -25,7 +26,7 @@ impl Engine {
     /// # Errors
     /// As [`Engine::papers`].
     pub fn paper(&self, key: &str) -> Result<StoredPaper, EngineError> {
-        paper_of_key(&self.store.reader()?, key)
+        Ok(self.papers(key)?.remove(0))
     }
 
     /// Deletes the one paper meant by `key`, which may be a dropped duplicate. When this returns, the deletion
@@ -76,6 +77,26 @@ impl Engine {
         }
     }
 
+    /// How near papers are to one another: for each pair of `rows` the cosine of their vectors, at `[i][j]` and `[j][i]`.
+    /// 0 for one that has no vector, or not any more.
+    ///
+    /// # Errors
+    /// [`EngineError`] if vectors cannot be read.
+    pub fn cosines_among(&self, rows: &[u32]) -> Result<Vec<Vec<f32>>, EngineError> {
+        let mut cosines = vec![vec![0.0; rows.len()]; rows.len()];
+        let Some(view) = self.view()? else { return Ok(cosines) };
+        let vectors = self.at_one_moment(&view, &mut |moment| {
+            rows.iter().map(|row| moment.vector(*row)).collect::<Result<Vec<_>, EngineError>>()
+        })?;
+        for (i, a) in vectors.iter().enumerate() {
+            for (j, b) in vectors.iter().enumerate().take(i + 1) {
+                let cosine = a.as_ref().zip(b.as_ref()).map_or(0.0, |(a, b)| a.cosine(b));
+                (cosines[i][j], cosines[j][i]) = (cosine, cosine);
+            }
+        }
+        Ok(cosines)
+    }
+
     /// The paper of a row, as maps name papers.
     ///
     /// # Errors
@@ -88,28 +109,41 @@ impl Engine {
 
 /// As [`Engine::papers`], as `reader` sees the store.
 fn papers_of_key(reader: &Reader, key: &str) -> Result<Vec<StoredPaper>, EngineError> {
-    let mut papers = reader.look_up(&identifier::lookup(key))?;
-    // Stable, so that ties stay in order of id.
-    papers.sort_by_key(|stored| Reverse(fullness(&stored.paper)));
-    if papers.is_empty() { Err(not_found(reader, key)?) } else { Ok(papers) }
+    let lookup = identifier::lookup(key);
+    let papers = fullest_first(reader.look_up(&lookup)?);
+    if papers.is_empty() { Err(not_found(key, reader.look_up_dropped(&lookup)?)) } else { Ok(papers) }
 }
 
-/// As [`Engine::paper`], as `reader` sees the store.
-pub(crate) fn paper_of_key(reader: &Reader, key: &str) -> Result<StoredPaper, EngineError> {
-    Ok(papers_of_key(reader, key)?.remove(0))
+/// As [`Engine::paper`], at one moment of a backend.
+pub(crate) fn paper_of_key(
+    backend: &dyn Backend,
+    cancel: &Cancel,
+    key: &str,
+) -> Result<StoredPaper, EngineError> {
+    let lookup = identifier::lookup(key);
+    match fullest_first(backend.look_up(cancel, &lookup)?).into_iter().next() {
+        Some(paper) => Ok(paper),
+        None => Err(not_found(key, backend.look_up_dropped(cancel, &lookup)?)),
+    }
+}
+
+fn fullest_first(mut papers: Vec<StoredPaper>) -> Vec<StoredPaper> {
+    // Stable, so that ties stay in order of id.
+    papers.sort_by_key(|stored| Reverse(fullness(&stored.paper)));
+    papers
 }
 
 /// Why no paper is found by `key`: there is none, or it is dropped.
-fn not_found(reader: &Reader, key: &str) -> Result<EngineError, EngineError> {
-    Ok(match reader.look_up_dropped(&identifier::lookup(key))? {
+fn not_found(key: &str, dropped: Option<DroppedPaper>) -> EngineError {
+    match dropped {
         Some(DroppedPaper { id, kept, .. }) => EngineError::PaperDropped { key: key.to_owned(), id, kept },
         None => EngineError::PaperNotFound { key: key.to_owned() },
-    })
+    }
 }
 
 /// The rows of the papers that a query names rather than describes: it is their id, or a DOI, arXiv id,
 /// PMID, PMCID or ACL id of theirs, bare, labelled or as a URL.
-pub(crate) fn named_by(moment: &Moment<'_>, query: &str) -> Result<Vec<u32>, EngineError> {
+pub(crate) fn named_by(backend: &dyn Backend, cancel: &Cancel, query: &str) -> Result<Vec<u32>, EngineError> {
     let query = query.trim();
     let mut lookup = identifier::lookup(query);
     // Words in brackets or quotation marks name no paper, unless its id has them too.
@@ -117,7 +151,7 @@ pub(crate) fn named_by(moment: &Moment<'_>, query: &str) -> Result<Vec<u32>, Eng
     if lookup.is_empty() {
         return Ok(Vec::new());
     }
-    moment.read(|reader| Ok(reader.look_up(&lookup)?.iter().map(|stored| stored.row).collect()))
+    Ok(backend.look_up(cancel, &lookup)?.iter().map(|stored| stored.row).collect())
 }
 
 /// How much is known of a paper: an abstract counts most, then how many fields say something.

@@ -4,9 +4,16 @@ use std::fmt;
 use std::str::FromStr;
 
 use jiff::civil::{Date, ISOWeekDate, Weekday};
+use jiff::tz::Offset;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::catalog::{date_of, days};
 use crate::error::EngineError;
+
+/// The day on which papers are published now, wherever on earth that is: what is dated later waits for its day.
+pub(crate) fn today() -> Date {
+    Offset::UTC.to_datetime(Timestamp::now() + SignedDuration::from_hours(14)).date()
+}
 
 /// How many days belong together.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

@@ -4,17 +4,18 @@
 //! whoever typed them meant something by them:
 //! - a query of phrases in quotation marks alone requires them, and so does `+"a phrase"` anywhere;
 //! - a phrase within a longer query is preferred;
-//! - `-word`, `OR`, `neuro*` and `author:`, `year:`, `venue:`, `category:`, `title:` are read in queries of at most
+//! - `-word`, `OR`, `NOT`, `neuro*` and `author:`, `year:`, `venue:`, `category:`, `title:` are read in queries of at most
 //!   [`MAX_WORDS`] words without the punctuation of sentences, because running text has hyphens, colons and
 //!   odds ratios of its own.
 //!
-//! A `-word` that comes first is plain text as well; `-author:…` and the like leave out wherever they stand.
+//! A `-word` that comes first is plain text as well; `-author:…` and the like leave out wherever they stand. `x NOT y`
+//! and `x AND NOT y`, as other databases have it, are `x -y`.
 //!
 //! What does not parse is plain text, so that there is no query that is wrong.
 
 use cognate_keyword::{Field, Query};
 
-use crate::filter::{Clause, Condition, Filter};
+use crate::filter::{Clause, Condition, Filter, YearRange};
 
 /// Words up to which a query may have operators.
 const MAX_WORDS: usize = 20;
@@ -32,7 +33,8 @@ pub(crate) struct Understood {
     pub(crate) words: Query,
     /// Which papers may be answers.
     pub(crate) filter: Filter,
-    /// A `-word` at the very start, which was read as that word.
+    /// The first part that looks like an operator and was read as the words it is made of: a `-word` at the very
+    /// start, `year:` with what is no year.
     pub(crate) as_text: Option<String>,
 }
 
@@ -40,6 +42,9 @@ pub(crate) struct Understood {
 pub(crate) fn understand(query: &str) -> Understood {
     let query = query.trim();
     let mut understood = read(query);
+    if understood.as_text.is_some() {
+        return understood;
+    }
     // Running text begins so (`-omics data`), but whoever meant to leave the word out is told, and at least gets no
     // other word for it.
     let first = query.split_whitespace().next().unwrap_or_default();
@@ -67,14 +72,23 @@ fn read(query: &str) -> Understood {
     let ends_sentence: Vec<bool> = tokens.iter().map(Token::ends_sentence).collect();
     let is_running = n_words > MAX_WORDS || ends_sentence[..last].contains(&true);
     let has_operators = !is_running && !ends_sentence[last];
-    let items = if has_operators { items(&tokens) } else { items_without_operators(&tokens) };
+    // A title in capitals has words like others.
+    let is_shouted = !query.contains(char::is_lowercase);
+    let mut as_text = None;
+    let items = if has_operators {
+        let (items, unread) = items(&tokens, is_shouted);
+        as_text = unread;
+        items
+    } else {
+        items_without_operators(&tokens)
+    };
     let is_phrases_alone = items.iter().all(|item| item.content.is_phrase() || !item.content.is_text())
         && items.iter().any(|item| item.content.is_phrase())
         && n_words <= MAX_PHRASE_WORDS;
     if is_running && !is_phrases_alone {
         return plain(query);
     }
-    build(&items, is_phrases_alone)
+    Understood { as_text, ..build(&items, is_phrases_alone) }
 }
 
 /// A query without operators.
@@ -119,7 +133,8 @@ impl FieldName {
 
 impl<'a> Token<'a> {
     fn is_operator(&self) -> bool {
-        !self.sign.is_empty() || self.field.is_some() || self.text == "OR" || self.prefix().is_some()
+        let is_word = matches!(self.text, "OR" | "NOT");
+        !self.sign.is_empty() || self.field.is_some() || is_word || self.prefix().is_some()
     }
 
     /// The beginning of a word that `neuro*` means.
@@ -131,6 +146,10 @@ impl<'a> Token<'a> {
 
     /// Whether a sentence ends with it. An initial ends none.
     fn ends_sentence(&self) -> bool {
+        // A name's full stop ends no sentence: `category:cs.`.
+        if self.field.is_some() {
+            return false;
+        }
         let word = self.text.trim_end_matches(|c: char| ")]}\"”’'".contains(c));
         let before = word.trim_end_matches(['.', '!', '?', ';']);
         !self.is_phrase && before.len() < word.len() && before.chars().count() != 1
@@ -263,30 +282,50 @@ impl Content<'_> {
     }
 }
 
-/// What tokens ask for where operators are read.
-fn items<'a>(tokens: &[Token<'a>]) -> Vec<Item<'a>> {
+/// What tokens ask for where operators are read, and the first that is none after all.
+fn items<'a>(tokens: &[Token<'a>], is_shouted: bool) -> (Vec<Item<'a>>, Option<String>) {
     let mut items: Vec<Item<'a>> = Vec::new();
-    let mut is_alternative = false;
+    let (mut is_alternative, mut is_excluded) = (false, false);
+    let mut as_text = None;
     for (at, token) in tokens.iter().enumerate() {
-        let stands_between = !items.is_empty() && at + 1 < tokens.len() && !is_alternative;
+        let next = tokens.get(at + 1);
+        let stands_between = !items.is_empty() && next.is_some() && !is_alternative && !is_excluded;
         if !token.is_phrase && token.whole == "OR" && stands_between {
             is_alternative = true;
             continue;
         }
-        let content = content(token).unwrap_or(Content::Word(token.whole));
+        // `x AND NOT y` is `x NOT y`.
+        let has_not = |token: Option<&Token<'_>>| token.is_some_and(|token| token.whole == "NOT");
+        if stands_between && !is_shouted && token.whole == "AND" && has_not(next) && at + 2 < tokens.len() {
+            continue;
+        }
+        if stands_between && !is_shouted && token.whole == "NOT" {
+            is_excluded = true;
+            continue;
+        }
+        let sign = if std::mem::take(&mut is_excluded) && token.sign.is_empty() { "-" } else { token.sign };
+        let content = content(&Token { sign, ..*token });
+        let is_meant = token.field.is_some_and(|field| {
+            field != FieldName::Year || token.text.contains(|c: char| c.is_ascii_digit())
+        });
+        if content.is_none() && is_meant {
+            as_text.get_or_insert_with(|| token.whole.to_owned());
+        }
+        let content = content.unwrap_or(Content::Word(token.whole));
         items.push(Item { content, is_alternative: std::mem::take(&mut is_alternative) });
     }
-    items
+    (items, as_text)
 }
 
 /// What a token asks for; `None` where it is no operator after all.
 fn content<'a>(token: &Token<'a>) -> Option<Content<'a>> {
     let text = token.text;
     if let Some(field) = token.field {
+        let text = if token.is_phrase { text } else { text.trim_end_matches(['.', ',', ';']) };
         let condition = match field {
             FieldName::Author => Condition::Author(text.to_owned()),
             FieldName::Venue => Condition::Venue(text.to_owned()),
-            FieldName::Year => Condition::Year(text.parse().ok()?),
+            FieldName::Year => Condition::Year(years(text)?),
             // What stands in quotation marks is one name, commas and all.
             FieldName::Category if token.is_phrase => Condition::Categories(vec![text.trim().to_owned()]),
             FieldName::Category => Condition::Categories(text.split(',').map(str::to_owned).collect()),
@@ -311,6 +350,26 @@ fn content<'a>(token: &Token<'a>) -> Option<Content<'a>> {
         _ if token.is_phrase => Content::Phrase(text),
         _ => Content::Word(token.whole),
     })
+}
+
+/// Years as people write them: `2019-2020` with any dash, `2019..2020`, `>=2019`, `<2020`.
+fn years(text: &str) -> Option<YearRange> {
+    let dashed = text.replace(['–', '—', '‐', '‑', '−'], "-").replace("..", "-");
+    let bound =
+        |sign: &str| dashed.strip_prefix(sign).and_then(|year| year.trim().parse::<YearRange>().ok()?.first);
+    if let Some(first) = bound(">=").or_else(|| bound("≥")) {
+        return Some(YearRange { first: Some(first), last: None });
+    }
+    if let Some(last) = bound("<=").or_else(|| bound("≤")) {
+        return Some(YearRange { first: None, last: Some(last) });
+    }
+    if let Some(before) = bound(">") {
+        return Some(YearRange { first: Some(before.checked_add(1)?), last: None });
+    }
+    if let Some(after) = bound("<") {
+        return Some(YearRange { first: None, last: Some(after.checked_sub(1)?) });
+    }
+    dashed.parse().ok()
 }
 
 /// What tokens ask for where only quotation marks are read.

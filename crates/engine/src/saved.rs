@@ -55,7 +55,7 @@ impl Engine {
                 found: n_chars.to_string(),
             });
         }
-        self.store.add_saved(&slug(name), name, request)
+        self.store.add_saved(&slug(name, "saved"), name, request)
     }
 
     /// All saved queries, in order of id.
@@ -167,8 +167,8 @@ impl Engine {
     }
 }
 
-/// An id from a name.
-fn slug(name: &str) -> String {
+/// An id from a name; `otherwise` for one of other letters alone.
+pub(crate) fn slug(name: &str, otherwise: &str) -> String {
     let mut slug = String::new();
     for c in name.to_lowercase().chars() {
         if c.is_ascii_alphanumeric() {
@@ -181,7 +181,7 @@ fn slug(name: &str) -> String {
         }
     }
     let slug = slug.trim_end_matches('-');
-    if slug.is_empty() { "saved".to_owned() } else { slug.to_owned() }
+    if slug.is_empty() { otherwise.to_owned() } else { slug.to_owned() }
 }
 
 #[cfg(test)]
@@ -192,7 +192,7 @@ mod tests {
 
     #[test]
     fn ids_come_from_names() {
-        let check = |name: &str, expected: &str| assert_eq!(slug(name), expected, "{name:?}");
+        let check = |name: &str, expected: &str| assert_eq!(slug(name, "saved"), expected, "{name:?}");
         check("Dark matter, halos!", "dark-matter-halos");
         check("  Größe & Maß 2", "gr-e-ma-2");
         check("日本", "saved");

@@ -5,7 +5,7 @@
 //! [--queries 1000] [--n N] [--truth FILE.i32]`, where TASK is one of
 //!
 //! - `build`: the file's rows, but for the last `--queries`, into a new collection of one segment, on
-//!   `--build-threads` threads; `[--m] [--ef-construction] [--slots] [--widths 64,128] [--alpha-percent]`
+//!   `--build-threads` threads; `[--m] [--ef-construction] [--slice] [--slots] [--widths 64,128] [--alpha-percent]`
 //! - `sweep`: queries per second and recall@10 at `--efs`, on `--threads 1,2` threads
 //! - `resident`: memory per vector after ten passes of the queries, in a process that does only this
 //! - `open`: time to the first answer, and until every section is verified
@@ -75,6 +75,7 @@ fn options(dim: usize, access: Access) -> CollectionOptions {
         build: BuildParams {
             m: number("--m", default.m),
             ef_construction: number("--ef-construction", default.ef_construction),
+            slice: number("--slice", default.slice),
             slots: number("--slots", default.slots),
             refine_widths: list("--widths", &widths),
             alpha: number("--alpha-percent", (default.alpha * 100.0).round() as usize) as f32 / 100.0,

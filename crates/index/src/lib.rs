@@ -30,7 +30,7 @@ mod walk;
 
 pub use build::BuildParams;
 pub use collection::{
-    Access, AtLeast, Changes, Collection, CollectionOptions, DEFAULT_EF, DEFAULT_MEMORY_BUDGET, Found,
-    GRAPH_FROM, KnnGraph, Maintained, SearchParams, SearchPath, SegmentStatus, Snapshot, Status, Wanted,
+    Access, AtLeast, Changes, Collection, CollectionOptions, DEFAULT_EF, Found, GRAPH_FROM, KnnGraph,
+    LEAST_MEMORY_BUDGET, Maintained, SearchParams, SearchPath, SegmentStatus, Snapshot, Status, Wanted,
 };
 pub use error::{IndexError, Section};

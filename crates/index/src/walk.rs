@@ -294,16 +294,23 @@ impl<'a> Terrain<'a> {
     }
 
     /// The `ef` best accepted points met from where `scratch` says to start, in `scratch`. Points that
-    /// are not accepted are passed through, so that they never cut off what lies behind them.
+    /// are not accepted are passed through, so that they never cut off what lies behind them. Says whether
+    /// the walk came to its end: where accepted points are far away, it passes through so many others that
+    /// it is given up after `max_visits` points, or up to a list more.
     pub(crate) fn walk_where(
         &self,
-        (query, ef): (&[i8], usize),
+        (query, ef, max_visits): (&[i8], usize, usize),
         scratch: &mut Scratch,
         accept: impl Fn(u32) -> bool,
-    ) {
+    ) -> bool {
         scratch.begin(self.len(), ef);
         scratch.gather_starts();
+        let mut n_visits = 0;
         loop {
+            n_visits += scratch.fresh.len();
+            if n_visits > max_visits {
+                return false;
+            }
             dots_i8_at(query, self.vectors, &scratch.fresh, &mut scratch.dots);
             for (&dot, &point) in scratch.dots.iter().zip(&scratch.fresh) {
                 if dot > scratch.pool.bar() {
@@ -315,7 +322,7 @@ impl<'a> Terrain<'a> {
                 }
             }
             let Some(key) = scratch.frontier.pop().filter(|key| key.dot() >= scratch.pool.bar()) else {
-                return;
+                return true;
             };
             scratch.gather(self.list(key.position()));
             if let Some(next) = scratch.frontier.peek() {

@@ -4,6 +4,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeSet, HashMap};
 
 use tantivy::Term;
+use tantivy::postings::TermInfo;
 use tantivy::query::FuzzyTermQuery;
 
 use crate::analysis;
@@ -23,8 +24,9 @@ const LETTERS_FOR_TWO: usize = 9;
 impl Snapshot {
     /// The query in the words that rows have: beginnings of words are completed, and a word that no row has is
     /// corrected to the nearest that some have. Only words of five letters or more are, outside phrases; one letter
-    /// may be wrong, missing, too many or exchanged with the next, and two in words of nine letters or more. Of
-    /// equally near words the most frequent is taken.
+    /// may be wrong, missing, too many or exchanged with the next, and two in words of nine letters or more, but then not
+    /// the first: people seldom err there, and looking for such words reads most of the dictionary. Of equally near words
+    /// the most frequent is taken.
     ///
     /// # Errors
     /// As [`rank`](Self::rank).
@@ -96,15 +98,27 @@ impl Snapshot {
         for distance in 1..=most {
             let mut found: HashMap<String, u64> = HashMap::new();
             for (segment, _) in self.parts() {
-                let term = Term::from_field_text(schema::number_of_spellings(), word);
-                let automaton = FuzzyTermQuery::new(term, distance, true).automaton()?;
-                let mut stream = segment.spellings.terms().search(automaton).into_stream()?;
-                while stream.advance() {
-                    let n_rows = segment.n_live_with(&segment.spellings, stream.value())?;
-                    if let Ok(spelling) = std::str::from_utf8(stream.key())
+                let mut add = |spelling: &[u8], info: &TermInfo| -> tantivy::Result<()> {
+                    let n_rows = segment.n_live_with(&segment.spellings, info)?;
+                    if let Ok(spelling) = std::str::from_utf8(spelling)
                         && n_rows > 0
                     {
                         *found.entry(spelling.to_owned()).or_default() += n_rows;
+                    }
+                    Ok(())
+                };
+                let terms = segment.spellings.terms();
+                let term = Term::from_field_text(schema::number_of_spellings(), word);
+                let automaton = FuzzyTermQuery::new(term, distance, true).automaton()?;
+                let (first, behind) = words_beginning_as(word);
+                let mut stream = terms.search(automaton).ge(first).lt(behind).into_stream()?;
+                while stream.advance() {
+                    add(stream.key(), stream.value())?;
+                }
+                // Where the first letter differs, an automaton reads most of the dictionary, and there are few such words.
+                for spelling in if distance == 1 { wrong_at_first(word) } else { BTreeSet::new() } {
+                    if let Some(info) = terms.get(&spelling)? {
+                        add(spelling.as_bytes(), &info)?;
                     }
                 }
             }
@@ -116,4 +130,33 @@ impl Snapshot {
         }
         Ok(None)
     }
+}
+
+/// The words of another first letter of which this is a misspelling, with one letter wrong, missing, too many or exchanged
+/// with the next: letters of the Latin alphabet, as those of words that are folded are.
+fn wrong_at_first(word: &str) -> BTreeSet<String> {
+    let mut letters = word.chars();
+    let Some(first) = letters.next() else { return BTreeSet::new() };
+    let behind = letters.as_str();
+    let mut found = BTreeSet::from([behind.to_owned()]);
+    if let Some(second) = letters.next() {
+        found.insert(format!("{second}{first}{}", letters.as_str()));
+    }
+    for letter in 'a'..='z' {
+        found.insert(format!("{letter}{behind}"));
+        found.insert(format!("{letter}{word}"));
+    }
+    found.retain(|other| !other.starts_with(first));
+    found
+}
+
+/// The least text that begins with the first letter of a word, and the least behind all of these, in the order of bytes.
+fn words_beginning_as(word: &str) -> (&[u8], Vec<u8>) {
+    let first = &word.as_bytes()[..word.chars().next().map_or(0, char::len_utf8)];
+    let mut behind = first.to_vec();
+    if let Some(last) = behind.last_mut() {
+        // No byte of a text is the highest.
+        *last += 1;
+    }
+    (first, behind)
 }

@@ -330,14 +330,21 @@ impl Frequencies {
     }
 }
 
+/// Scores that are compared with a bound at once.
+const CHUNK: usize = 32;
+
+fn is_among(allowed: Option<&RoaringBitmap>) -> impl Fn(u32) -> bool {
+    move |row| allowed.is_none_or(|allowed| allowed.contains(row))
+}
+
 impl Ranking {
     /// The `top_k` best rows among `allowed`, with their scores: best first, equal ones by row. Fewer only
     /// where fewer match.
     #[must_use]
     pub fn top(&self, top_k: usize, allowed: Option<&RoaringBitmap>) -> Vec<(u32, f32)> {
-        match allowed {
-            None => top::top(top_k, self.scored_places()),
-            Some(allowed) => top::top(top_k, self.scored_rows(allowed)),
+        match allowed.filter(|allowed| self.are_few(allowed)) {
+            Some(few) => top::top(top_k, self.scored_rows(few)),
+            None => top::top_of_chunks(top_k, self.chunks(), is_among(allowed)),
         }
     }
 
@@ -369,13 +376,24 @@ impl Ranking {
         self.n_telling_words
     }
 
-    /// Every row that matches among `allowed`, with its score, in no particular order.
+    /// Every row that matches among `allowed` and whose score `is_wanted`, with its score, in no particular order. Where a
+    /// score is wanted, every higher one must be.
     #[must_use]
-    pub fn matches(&self, allowed: Option<&RoaringBitmap>) -> Vec<(u32, f32)> {
-        match allowed {
-            None => self.scored_places().collect(),
-            Some(allowed) => self.scored_rows(allowed).collect(),
+    pub fn matches(
+        &self,
+        allowed: Option<&RoaringBitmap>,
+        is_wanted: impl Fn(f32) -> bool,
+    ) -> Vec<(u32, f32)> {
+        if let Some(few) = allowed.filter(|allowed| self.are_few(allowed)) {
+            return self.scored_rows(few).filter(|(_, score)| is_wanted(*score)).collect();
         }
+        let is_allowed = is_among(allowed);
+        let chunks = self.chunks().filter(|(scores, _)| {
+            let highest = top::highest(scores);
+            highest > 0.0 && is_wanted(highest)
+        });
+        let scored = chunks.flat_map(|(scores, rows)| rows.iter().copied().zip(scores.iter().copied()));
+        scored.filter(|&(row, score)| score > 0.0 && is_wanted(score) && is_allowed(row)).collect()
     }
 
     /// How many rows among `allowed` match.
@@ -419,12 +437,17 @@ impl Ranking {
         &self.snapshot
     }
 
-    /// Rows that match, in order of place.
-    fn scored_places(&self) -> impl Iterator<Item = (u32, f32)> {
-        self.snapshot.rows().iter().zip(self.snapshot.places()).filter_map(|(&row, &place)| {
-            let score = self.scores[place as usize];
-            (score > 0.0).then_some((row, score))
+    /// All scores with their rows, by place: also of rows that do not live, which have 0.
+    fn chunks(&self) -> impl Iterator<Item = (&[f32], &[u32])> {
+        self.snapshot.parts().flat_map(|(segment, base)| {
+            let scores = &self.scores[base as usize..][..segment.rows.len()];
+            scores.chunks(CHUNK).zip(segment.rows.chunks(CHUNK))
         })
+    }
+
+    /// Whether rows are so few that each is looked up.
+    fn are_few(&self, rows: &RoaringBitmap) -> bool {
+        rows.len() * (CHUNK as u64) < self.scores.len() as u64
     }
 
     /// Rows that match and are allowed, ascending.
@@ -434,6 +457,7 @@ impl Ranking {
         allowed.iter().filter_map(move |row| {
             at += top::gallop(&rows[at..], row);
             let score = (*rows.get(at)? == row).then(|| self.scores[places[at] as usize])?;
+            at += 1;
             (score > 0.0).then_some((row, score))
         })
     }

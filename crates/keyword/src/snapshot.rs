@@ -59,7 +59,7 @@ pub(crate) struct Segment {
     /// The words as they are spelled.
     pub(crate) spellings: Arc<InvertedIndexReader>,
     /// The row of each document.
-    rows: Arc<[u32]>,
+    pub(crate) rows: Arc<[u32]>,
     /// How long the title and abstract of each document are, in terms. tantivy rounds lengths above 40
     /// down, by at most an eighth.
     lengths: Arc<[[u32; 2]]>,

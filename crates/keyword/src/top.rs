@@ -2,28 +2,71 @@
 
 /// The best `top_k` of rows with positive scores: best first, equal ones by row.
 pub(crate) fn top(top_k: usize, scored: impl Iterator<Item = (u32, f32)>) -> Vec<(u32, f32)> {
-    if top_k == 0 {
-        return Vec::new();
-    }
-    // Positive floats are in the order of their bits, so one number orders by score and then by row. Twice
-    // as many as asked for are gathered before the worse half is thrown away.
-    let mut keys: Vec<u64> = Vec::new();
-    let mut least = 0;
-    let limit = top_k.saturating_mul(2).max(64);
-    for (row, score) in scored {
-        let key = u64::from(score.to_bits()) << 32 | u64::from(!row);
-        if key > least {
-            keys.push(key);
-            if keys.len() >= limit {
-                least = keep_best(&mut keys, top_k);
-            }
+    let mut best = Best::new(top_k);
+    scored.for_each(|(row, score)| best.push(row, score, |_| true));
+    best.into_sorted()
+}
+
+/// The same of rows that are permitted, in chunks of scores with their rows: most chunks have nothing that is good enough.
+pub(crate) fn top_of_chunks<'a>(
+    top_k: usize,
+    chunks: impl Iterator<Item = (&'a [f32], &'a [u32])>,
+    is_permitted: impl Fn(u32) -> bool,
+) -> Vec<(u32, f32)> {
+    let mut best = Best::new(top_k);
+    for (scores, rows) in chunks {
+        // Of rows with the same score the first is wanted, and rows are in no order here.
+        if highest(scores) > 0.0 && highest(scores) >= best.least_score() {
+            rows.iter().zip(scores).for_each(|(&row, &score)| best.push(row, score, &is_permitted));
         }
     }
-    if keys.len() > top_k {
-        keep_best(&mut keys, top_k);
+    best.into_sorted()
+}
+
+/// The highest of scores that are not negative; 0 of none.
+pub(crate) fn highest(scores: &[f32]) -> f32 {
+    // So that the compiler compares many at once: f32::max has rules for NaN.
+    scores.iter().fold(0.0, |highest, &score| if score > highest { score } else { highest })
+}
+
+/// The best rows so far.
+struct Best {
+    top_k: usize,
+    /// Positive floats are in the order of their bits, so one number orders by score and then by row. Twice as many as
+    /// asked for are gathered before the worse half is thrown away.
+    keys: Vec<u64>,
+    /// The least of those that were kept last.
+    least: u64,
+}
+
+impl Best {
+    fn new(top_k: usize) -> Self {
+        Self { top_k, keys: Vec::new(), least: 0 }
     }
-    keys.sort_unstable_by(|a, b| b.cmp(a));
-    keys.into_iter().map(|key| (!(key as u32), f32::from_bits((key >> 32) as u32))).collect()
+
+    fn least_score(&self) -> f32 {
+        f32::from_bits((self.least >> 32) as u32)
+    }
+
+    fn push(&mut self, row: u32, score: f32, is_permitted: impl Fn(u32) -> bool) {
+        let key = u64::from(score.to_bits()) << 32 | u64::from(!row);
+        if score <= 0.0 || key <= self.least || self.top_k == 0 || !is_permitted(row) {
+            return;
+        }
+        self.keys.push(key);
+        if self.keys.len() >= self.top_k.saturating_mul(2).max(64) {
+            self.least = keep_best(&mut self.keys, self.top_k);
+        }
+    }
+
+    fn into_sorted(mut self) -> Vec<(u32, f32)> {
+        if self.keys.len() > self.top_k {
+            keep_best(&mut self.keys, self.top_k);
+        }
+        self.keys.sort_unstable_by(|a, b| b.cmp(a));
+        let scored = |key: u64| (!(key as u32), f32::from_bits((key >> 32) as u32));
+        self.keys.into_iter().map(scored).collect()
+    }
 }
 
 /// Keeps the `top_k` largest of more than that, and says which is the least of them.
@@ -36,6 +79,9 @@ fn keep_best(keys: &mut Vec<u64>, top_k: usize) -> u64 {
 
 /// Where in ascending rows the first is that is not less than `row`: few steps where it is near.
 pub(crate) fn gallop(rows: &[u32], row: u32) -> usize {
+    if rows.first().is_none_or(|&first| first >= row) {
+        return 0;
+    }
     let mut step = 1;
     while step < rows.len() && rows[step] < row {
         step *= 2;
@@ -60,6 +106,16 @@ mod tests {
         expected.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
         expected.truncate(10);
         assert_eq!(top(10, many), expected);
+        // In chunks, and in no order of rows.
+        let (rows, scores): (Vec<u32>, Vec<f32>) =
+            (0..1000u32).map(|n| n * 37 % 1000).map(|row| (row, 1.0 + (row % 7) as f32)).unzip();
+        for size in [1, 16, 1000] {
+            let chunks = || scores.chunks(size).zip(rows.chunks(size));
+            assert_eq!(top_of_chunks(10, chunks(), |_| true), expected);
+            let even = top_of_chunks(5, chunks(), |row| row % 2 == 0);
+            assert!(even.iter().all(|(row, score)| row % 14 == 6 && *score == 7.0), "{even:?}");
+            assert_eq!(even[0].0, 6);
+        }
     }
 
     #[test]

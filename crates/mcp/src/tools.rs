@@ -236,6 +236,11 @@ fn hits(response: SearchResponse) -> Result<Answer, ToolError> {
     if let Some(reading) = &body.meta.query {
         head.insert("query_read_as".to_owned(), json!(reading));
     }
+    if body.meta.fits_well == Some(false) {
+        let words = "nothing fits the question well: these papers are only the nearest";
+        head.insert("fits_well".to_owned(), json!(false));
+        head.insert("note".to_owned(), json!(words));
+    }
     let items = body.data.iter().map(|hit| brief(&hit, &["score", "relevance"])).collect();
     Ok(Answer { head, name: "papers", items })
 }

@@ -45,8 +45,26 @@ function showLibrary() {
 // ---- The library's page: its address is the library, and the browser remembers it. A link from elsewhere shows another
 // library: it becomes the browser's own only when the reader says so.
 
-/** Whether the reader came here from a page of this server. */
-const cameFromHere = () => document.referrer.startsWith(`${location.origin}/`);
+/** What this tab remembers until it is closed. */
+const session = {
+  read(name) {
+    try {
+      return JSON.parse(sessionStorage.getItem(`cognate.${name}`));
+    } catch {
+      return null;
+    }
+  },
+  write(name, value) {
+    try {
+      sessionStorage.setItem(`cognate.${name}`, JSON.stringify(value));
+    } catch {
+      // Storage is full or forbidden.
+    }
+  },
+};
+
+/** Whether the reader changed the library that is shown, by a link of its own page. */
+const cameFromLibrary = () => /^\/library\b/.test(document.referrer.slice(location.origin.length)) && document.referrer.startsWith(location.origin);
 
 function offerToKeep(ids) {
   const button = document.createElement("button");
@@ -56,6 +74,7 @@ function offerToKeep(ids) {
   button.title = "Your own library stays as it is until you do";
   button.addEventListener("click", () => {
     memory.write("library", ids);
+    session.write("visiting", null);
     showLibrary();
     button.remove();
   });
@@ -70,14 +89,18 @@ function makeLibrary() {
   const seeds = [...document.querySelectorAll("#seeds [data-seed]")];
   const ids = seeds.map((seed) => seed.dataset.seed);
   const own = memory.read("library");
-  const isOwn = !own.length || cameFromHere() || own.join("\n") === ids.join("\n");
+  // A link to some papers replaces nothing, wherever it stands, nor does what is done with those papers then.
+  const isList = new URLSearchParams(location.search).has("list");
+  const isSame = own.join("\n") === ids.join("\n");
+  const isOwn = !isList && (isSame || (cameFromLibrary() ? !session.read("visiting") : !own.length));
+  session.write("visiting", !isOwn);
   if (isOwn) {
     memory.write("library", ids);
     for (const seed of seeds) {
       const others = ids.filter((id) => id !== seed.dataset.seed);
       seed.querySelector(".away").addEventListener("click", () => memory.write("library", others));
     }
-  } else {
+  } else if (!isList) {
     offerToKeep(ids);
   }
   showLibrary();
@@ -252,6 +275,75 @@ function searchAsTyped() {
   });
 }
 
+// ---- A range of years is drawn over their bars; a click on one is a link as ever.
+
+function drawYears() {
+  const facets = document.getElementById("facets");
+  let from = null;
+  let range = null;
+  const yearAt = (svg, x) => {
+    const { left, width } = svg.getBoundingClientRect();
+    const [first, last, step] = ["first", "last", "step"].map((name) => Number(svg.dataset[name]));
+    const n = (last - first + 1) / step;
+    return first + step * Math.max(0, Math.min(n - 1, Math.floor(((x - left) / width) * n)));
+  };
+  const written = (year) => String(year).padStart(4, "0");
+  facets.addEventListener("pointerdown", (event) => {
+    const svg = event.target.closest?.(".years");
+    if (!svg || event.button !== 0) return;
+    from = { svg, year: yearAt(svg, event.clientX), x: event.clientX };
+    range = null;
+  });
+  addEventListener("pointermove", (event) => {
+    if (!from) return;
+    const { svg, year } = from;
+    if (!range && Math.abs(event.clientX - from.x) < 5) return;
+    const step = Number(svg.dataset.step);
+    const to = yearAt(svg, event.clientX);
+    range = [Math.min(year, to), Math.max(year, to) + step - 1];
+    const first = Number(svg.dataset.first);
+    for (const bar of svg.querySelectorAll("a")) {
+      const of = first + step * Math.floor(Number(bar.querySelector(".reach").getAttribute("x")) / 10);
+      bar.classList.toggle("is-picked", of >= range[0] && of <= range[1]);
+    }
+    document.getElementById("years-told").textContent = `${written(range[0])} to ${written(range[1])}`;
+  });
+  addEventListener("pointerup", () => {
+    const drawn = range;
+    from = null;
+    if (!drawn) return;
+    // The click that ends the drawing comes before that.
+    setTimeout(() => { range = null; });
+    const year = document.getElementById("year");
+    year.value = drawn[0] === drawn[1] ? written(drawn[0]) : drawn.map(written).join("-");
+    search(stateOfForm(), history.pushState);
+  });
+  // What was drawn is no click on the bar where it began or ended.
+  facets.addEventListener("click", (event) => {
+    if (!range) return;
+    range = null;
+    if (event.target.closest?.(".years")) event.preventDefault();
+  });
+  addEventListener("pointercancel", () => { from = null; });
+  facets.addEventListener("dragstart", (event) => event.preventDefault());
+}
+
+/** A menu is closed by Escape and by a click beside it. */
+function closeMenus() {
+  const open = () => document.querySelectorAll("details.menu[open]");
+  addEventListener("keydown", (event) => {
+    if (event.key !== "Escape") return;
+    for (const menu of open()) {
+      const had = menu.contains(document.activeElement);
+      menu.open = false;
+      if (had) menu.querySelector("summary").focus();
+    }
+  });
+  addEventListener("click", (event) => {
+    for (const menu of open()) if (!menu.contains(event.target)) menu.open = false;
+  });
+}
+
 // ---- Reasons for the hits in view, asked for once the list is still.
 
 const WHY_DELAY = 200;
@@ -356,23 +448,24 @@ function goToDay() {
   day?.addEventListener("change", () => day.value && day.form.requestSubmit());
 }
 
-function makeCopier() {
-  const text = document.getElementById("bibtex");
-  if (!text || !navigator.clipboard) return;
-  const button = document.createElement("button");
-  button.type = "button";
-  button.className = "copy";
-  button.textContent = "Copy";
-  button.addEventListener("click", async () => {
-    try {
-      await navigator.clipboard.writeText(text.textContent);
-      button.textContent = "Copied";
-    } catch {
-      getSelection().selectAllChildren(text);
-      button.textContent = "Selected";
-    }
-  });
-  text.closest("section").append(button);
+function makeCopiers() {
+  if (!navigator.clipboard) return;
+  for (const text of document.querySelectorAll(".citation code")) {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.className = "copy";
+    button.textContent = "Copy";
+    button.addEventListener("click", async () => {
+      try {
+        await navigator.clipboard.writeText(text.textContent);
+        button.textContent = "Copied";
+      } catch {
+        getSelection().selectAllChildren(text);
+        button.textContent = "Selected";
+      }
+    });
+    text.closest(".citation").append(button);
+  }
 }
 
 /** Makes new parts of a page do what this script adds. */
@@ -389,9 +482,13 @@ if (location.pathname === "/library") makeLibrary();
 else enliven(document);
 copyFormulas();
 useKeys();
-makeCopier();
+makeCopiers();
 goToDay();
-if (location.pathname === "/search") searchAsTyped();
+closeMenus();
+if (location.pathname === "/search") {
+  searchAsTyped();
+  drawYears();
+}
 const sheet = document.querySelector(".sheet");
 if (sheet) see(sheet.dataset.id);
 addEventListener("cognate:new", (event) => enliven(event.detail));

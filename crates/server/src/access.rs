@@ -4,6 +4,7 @@
 //! machine could come: when the server listens beyond loopback, or answers to further names, or when a key exists.
 //! Where a request comes from never grants anything.
 
+use std::collections::HashMap;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -12,7 +13,7 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderMap, Method, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use cognate_keys::{Found, Grant, KeyRing, KeysError, Scope};
+use cognate_keys::{Found, Grant, KeyFile, KeyRing, KeysError, Scope};
 use sha2::{Digest, Sha256};
 
 use crate::error::ApiError;
@@ -86,7 +87,7 @@ impl Need {
                 | "/mcp",
                 _,
             ) if method == Method::POST => Scope::Read,
-            ("/v1/papers" | "/v1/saved" | "/v1/dedup" | "/duplicates", _) => Scope::Write,
+            ("/v1/papers" | "/v1/saved" | "/v1/dedup" | "/duplicates" | "/saved" | "/lists" | "/import", _) => Scope::Write,
             ("/v1/dedup/labels" | "/v1/dedup/tasks" | "/v1/dedup/rethreshold", _) => Scope::Write,
             _ if ["/v1/papers/", "/v1/saved/", "/v1/dedup/tasks/"]
                 .iter()
@@ -155,6 +156,50 @@ impl Access {
 
     fn needs_keys(&self) -> bool {
         !self.options.is_open && (self.is_exposed || self.ring.has_keys())
+    }
+
+    /// Whether reading needs a key.
+    pub(crate) fn asks_readers(&self) -> bool {
+        self.needs_keys() && !self.options.public_read
+    }
+
+    /// The names of the keys in force that open feeds, by the saved query whose feeds they open.
+    pub(crate) fn feeds(&self) -> Result<HashMap<String, Vec<String>>, ApiError> {
+        let now = jiff::Timestamp::now();
+        let mut feeds: HashMap<String, Vec<String>> = HashMap::new();
+        for key in KeyFile::new(&self.options.keys).list().map_err(unusable)? {
+            let is_in_force = key.revoked.is_none() && key.expires.is_none_or(|expires| expires > now);
+            if let (Scope::Feed(id), true) = (key.scope, is_in_force) {
+                feeds.entry(id).or_default().push(key.name);
+            }
+        }
+        Ok(feeds)
+    }
+
+    /// Makes a key for the feeds of a saved query, and gives it: the only time that it can be seen.
+    pub(crate) fn open_feed(&self, id: &str) -> Result<String, ApiError> {
+        let name = format!("feed.{id}.{}", jiff::Timestamp::now().as_millisecond());
+        let secret = KeyFile::new(&self.options.keys).add(&name, &Scope::Feed(id.to_owned()), None);
+        self.ring.refresh();
+        secret.map_err(unusable)
+    }
+
+    /// Ends a key that opens a feed; other keys are not its business.
+    pub(crate) fn close_feed(&self, name: &str) -> Result<(), ApiError> {
+        if !self.feeds()?.values().flatten().any(|known| known == name) {
+            return Err(ApiError::not_found(format!("no feed has the key {name:?}")));
+        }
+        let revoked = KeyFile::new(&self.options.keys).revoke(name);
+        self.ring.refresh();
+        revoked.map_err(unusable)
+    }
+
+    /// Ends all keys that open the feeds of a saved query: another may get its id.
+    pub(crate) fn close_feeds_of(&self, id: &str) -> Result<(), ApiError> {
+        for name in self.feeds()?.remove(id).unwrap_or_default() {
+            self.close_feed(&name)?;
+        }
+        Ok(())
     }
 
     /// What the key of a request grants; `None` without a key, and for one that is taken for none.
@@ -260,6 +305,12 @@ pub(crate) async fn keyed(State(app): State<Arc<App>>, request: Request, next: N
         Some(rate) => rate.mark(response),
         None => response,
     }
+}
+
+/// The file of keys failed: the log says why.
+fn unusable(error: KeysError) -> ApiError {
+    tracing::error!("{error}");
+    ApiError::internal()
 }
 
 fn is_sign_in(request: &Request) -> bool {
@@ -395,6 +446,10 @@ mod tests {
         check(Method::POST, "/v1/dedup/undo", "admin");
         check(Method::GET, "/metrics", "admin");
         check(Method::POST, "/duplicates", "write");
+        check(Method::GET, "/saved", "read");
+        check(Method::POST, "/saved", "write");
+        check(Method::POST, "/import", "write");
+        check(Method::POST, "/lists", "write");
         check(Method::POST, "/library", "read");
         check(Method::DELETE, "/library", "admin");
         check(Method::PUT, "/v1/anything", "admin");

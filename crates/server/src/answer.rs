@@ -53,19 +53,20 @@ fn file_headers(format: ExportFormat) -> [(header::HeaderName, String); 2] {
 /// None but a defect: memory takes everything that is written.
 pub fn exported(hits: Vec<Hit>, format: ExportFormat, about: &str) -> Result<Vec<u8>, std::io::Error> {
     let meta = feed_meta(about, last_indexed(&hits));
-    exported_with(hits, format, &meta)
-}
-
-/// The same, with all that a feed says of itself.
-pub(crate) fn exported_with(
-    hits: Vec<Hit>,
-    format: ExportFormat,
-    meta: &FeedMeta,
-) -> Result<Vec<u8>, std::io::Error> {
     let mut bytes = Vec::new();
     let papers = hits.into_iter().map(|hit| Exported { paper: hit.paper.paper, score: Some(hit.score) });
-    export(format, &mut bytes, papers, meta)?;
+    export(format, &mut bytes, papers, &meta)?;
     Ok(bytes)
+}
+
+/// The papers of hits as an Atom feed for people: with formulas in titles and abstracts.
+pub(crate) fn atom_feed(hits: &[Hit], meta: &FeedMeta) -> Result<Vec<u8>, std::io::Error> {
+    let mut exporter = Exporter::new(ExportFormat::Atom, Vec::new(), meta)?;
+    exporter.set_texts(|text| cognate_typeset::html(text, cognate_typeset::For::Reader));
+    for hit in hits {
+        exporter.write(&hit.paper.paper, Some(hit.score))?;
+    }
+    exporter.finish()
 }
 
 /// When the last of the papers came.
@@ -73,12 +74,11 @@ pub(crate) fn last_indexed(hits: &[Hit]) -> Option<Timestamp> {
     hits.iter().filter_map(|hit| hit.paper.first_indexed.parse().ok()).max()
 }
 
-/// One paper as BibTeX.
-pub(crate) fn bibtex(paper: &Paper) -> Result<String, ApiError> {
+/// One paper in a format that programs for references read.
+pub(crate) fn citation(paper: &Paper, format: ExportFormat) -> Result<String, ApiError> {
     let mut bytes = Vec::new();
     let papers = std::iter::once(Exported { paper, score: None });
-    export(ExportFormat::Bibtex, &mut bytes, papers, &feed_meta("", None))
-        .map_err(|_| ApiError::internal())?;
+    export(format, &mut bytes, papers, &feed_meta("", None)).map_err(|_| ApiError::internal())?;
     String::from_utf8(bytes).map_err(|_| ApiError::internal())
 }
 

@@ -235,16 +235,17 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Parameters<T> 
 }
 
 /// Counts the memory of an answer until it is sent. `held` is given back before that, but for an answer that is made
-/// while it is read.
+/// while it is read: one of a stream, or of a long run that tells how far it is.
 pub(crate) async fn count<H: Send + Sync + Unpin + 'static>(
     limits: &Limits,
     class: Class,
     response: Response,
     held: H,
 ) -> Result<Response, ApiError> {
-    let n_bytes = response.body().size_hint().exact().unwrap_or(0);
-    let n_bytes = usize::try_from(n_bytes).unwrap_or(usize::MAX);
-    let kept = |held| (class == Class::Stream).then_some(held);
+    let n_bytes = response.body().size_hint().exact();
+    let is_made_as_read = class == Class::Stream || (class == Class::Long && n_bytes.is_none());
+    let n_bytes = usize::try_from(n_bytes.unwrap_or(0)).unwrap_or(usize::MAX);
+    let kept = |held| is_made_as_read.then_some(held);
     if n_bytes <= UNCOUNTED_BYTES {
         return Ok(match kept(held) {
             Some(held) => response.map(|body| Body::new(Kept { body, _held: held })),

@@ -156,8 +156,11 @@ impl From<EngineError> for ApiError {
         match error.fault() {
             Fault::Caller => Self::bad_request("invalid_parameter", message),
             Fault::NotFound => {
-                let is_saved = matches!(error, EngineError::SavedQueryNotFound { .. });
-                let code = if is_saved { "saved_query_not_found" } else { "paper_not_found" };
+                let code = match error {
+                    EngineError::SavedQueryNotFound { .. } => "saved_query_not_found",
+                    EngineError::ListNotFound { .. } => "list_not_found",
+                    _ => "paper_not_found",
+                };
                 Self::new(StatusCode::NOT_FOUND, code, "not_found", message)
             }
             Fault::Gone => Self::new(StatusCode::GONE, "cursor_gone", "not_found", message),

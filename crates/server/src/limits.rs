@@ -10,7 +10,7 @@
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::http::Method;
 use cognate_engine::Cancel;
@@ -61,7 +61,7 @@ impl Class {
             "/v1/search/range" | "/v1/export" => Self::Stream,
             "/" if method == Method::POST => Self::Batch,
             "/v1/search/batch" | "/rerank" | "/v1/embeddings" | "/embed" | "/similarity" | "/tokenize"
-            | "/v1/trends" | "/map" | "/map/points" => Self::Batch,
+            | "/v1/trends" | "/trends" | "/saved" | "/map" | "/map/points" => Self::Batch,
             "/v1/papers"
             | "/v1/dedup"
             | "/v1/dedup/check"
@@ -69,6 +69,7 @@ impl Class {
             | "/v1/dedup/rethreshold"
             | "/v1/dedup/tasks"
             | "/duplicates"
+            | "/import"
                 if method == Method::POST =>
             {
                 Self::Long
@@ -81,7 +82,7 @@ impl Class {
 /// The largest body accepted at `path`.
 pub(crate) fn max_body_bytes(path: &str) -> usize {
     match path {
-        "/v1/papers" | "/v1/dedup/check" => MAX_PAPERS_BODY_BYTES,
+        "/v1/papers" | "/v1/dedup/check" | "/import" => MAX_PAPERS_BODY_BYTES,
         "/v1/embeddings" | "/" | "/embed" | "/rerank" | "/similarity" | "/tokenize" => MAX_TEXTS_BODY_BYTES,
         _ => MAX_BODY_BYTES,
     }
@@ -204,10 +205,19 @@ impl Limits {
         places.enter().await.map(Some)
     }
 
-    /// All that a request holds while it is worked on.
-    pub(crate) async fn hold(&self, class: Class, body: ReadBody) -> Result<Held, ApiError> {
+    /// All that a request holds while it is worked on, for which its client waits at most `longest`.
+    pub(crate) async fn hold(
+        &self,
+        class: Class,
+        body: ReadBody,
+        longest: Duration,
+    ) -> Result<Held, ApiError> {
         let place = self.enter(class, body.n_bytes).await?;
-        let cancel = Cancel::default();
+        let cancel = match class {
+            Class::Search | Class::Batch => Cancel::at(Instant::now() + longest),
+            // These go on after their answer has begun, or for as long as they need.
+            Class::Open | Class::Long | Class::Stream => Cancel::default(),
+        };
         let running = (class == Class::Long).then(|| self.running.add(&cancel));
         let held = Holding { _place: place, _body: body.memory, _running: running };
         Ok(Held { _holding: Arc::new(held), cancel })

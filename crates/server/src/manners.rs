@@ -56,6 +56,12 @@ pub(crate) async fn methods(request: Request, next: Next) -> Response {
     (allowed, ApiError::method_not_allowed(format!("{method} is not possible at {path:?}"))).into_response()
 }
 
+/// Takes a body for JSON, whatever its type is called: `curl -d` calls it a form.
+pub(crate) async fn any_type_is_json(mut request: Request) -> Request {
+    request.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    request
+}
+
 /// The same routes, which take no parameters in the address: those are refused by name.
 pub(crate) fn bare<S: Clone + Send + Sync + 'static>(routes: MethodRouter<S>) -> MethodRouter<S> {
     routes.route_layer(middleware::from_fn(without_parameters))

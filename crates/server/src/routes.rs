@@ -93,6 +93,9 @@ impl App {
 /// The whole interface.
 pub(crate) fn router(app: Arc<App>) -> Router {
     let papers = OpenApiRouter::new().routes(routes!(paper, delete_paper));
+    let tools = cognate_mcp::http_service(cognate_mcp::Tools::new(Arc::clone(&app.engine)));
+    let tools =
+        Router::new().route_service("/mcp", tools).layer(middleware::map_request(manners::any_type_is_json));
     let routes = OpenApiRouter::with_openapi(Document::openapi())
         .routes(routes!(search_by_get))
         .routes(routes!(search_by_post).map(bare))
@@ -113,7 +116,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .routes(routes!(ready))
         .routes(routes!(telemetry::metrics))
         .routes(routes!(document::show))
-        .route_service("/mcp", cognate_mcp::http_service(cognate_mcp::Tools::new(Arc::clone(&app.engine))))
+        .merge(OpenApiRouter::from(tools))
         .merge(saved::routes())
         .merge(compat::routes());
     let (routes, openapi) = routes.split_for_parts();
@@ -168,7 +171,7 @@ async fn admit(State(app): State<Arc<App>>, request: Request, next: Next) -> Res
 /// away has this future dropped, which cancels the work.
 async fn answer(app: &App, class: Class, request: Request, next: Next) -> Result<Response, ApiError> {
     let (request, body) = body::read(&app.limits, request).await?;
-    let held = app.limits.hold(class, body).await?;
+    let held = app.limits.hold(class, body, app.options.request_timeout).await?;
     let abandoned = CancelOnDrop(held.cancel.clone());
     let response = HELD.scope(held.clone(), next.run(request)).await;
     body::count(&app.limits, class, response, (held, abandoned)).await

@@ -17,7 +17,7 @@ use utoipa::ToSchema;
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt};
 use utoipa_axum::routes;
 
-use crate::answer::{exported_with, last_indexed};
+use crate::answer::{atom_feed, last_indexed};
 use crate::body::EmptyBody;
 use crate::error::ApiError;
 use crate::manners::{self, bare};
@@ -143,7 +143,7 @@ async fn atom(
         link: address(&headers, &saved.id, "atom"),
         updated: last_indexed(&hits).unwrap_or(created),
     };
-    let bytes = exported_with(hits, ExportFormat::Atom, &meta).map_err(|_| ApiError::internal())?;
+    let bytes = atom_feed(&hits, &meta).map_err(|_| ApiError::internal())?;
     Ok(([(header::CONTENT_TYPE, ExportFormat::Atom.media_type())], bytes).into_response())
 }
 
@@ -164,6 +164,8 @@ struct JsonItem {
     url: Option<String>,
     title: String,
     content_text: String,
+    /// The same with its TeX as formulas.
+    content_html: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     date_published: Option<String>,
     /// When it came here.
@@ -197,10 +199,12 @@ async fn json_feed(
             (None, None) => None,
         };
         let title = paper.title.unwrap_or_else(|| paper.id.to_string());
+        let content_text = paper.abstract_text.unwrap_or_else(|| title.clone());
         JsonItem {
             id: paper.id.into(),
             url,
-            content_text: paper.abstract_text.unwrap_or_else(|| title.clone()),
+            content_html: cognate_typeset::html(&content_text, cognate_typeset::For::Reader),
+            content_text,
             title,
             date_published: published,
             date_modified: stored.first_indexed,

@@ -147,7 +147,7 @@ pub struct ReadingBody {
     /// The identifier that was asked for, where no paper has it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub unknown_identifier: Option<String>,
-    /// A `-word` at the very start, which was read as that word.
+    /// What looks like an operator and was read as text: a `-word` at the very start, `year:` with what is no year.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub as_text: Option<String>,
     /// Words that no paper has, and those that were looked for instead.
@@ -204,6 +204,9 @@ impl ReadingBody {
         let unknown =
             self.unknown_identifier.iter().map(|text| format!("No paper here has the identifier {text}."));
         let as_text = self.as_text.iter().map(|word| {
+            if word.contains(':') {
+                return format!("“{word}” is no filter and was read as text.");
+            }
             format!(
                 "“{word}” comes first and was read as text; what is to be left out stands behind other words."
             )

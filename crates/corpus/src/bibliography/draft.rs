@@ -11,6 +11,7 @@ use super::{Reference, distinct, field_name, names};
 use crate::dates;
 use crate::doi;
 use crate::identifier::IdentifierKind;
+use crate::markup::text_of;
 use crate::person::Person;
 use crate::record::{MAX_AUTHORS, MAX_CATEGORIES};
 use crate::text::fold;
@@ -89,14 +90,18 @@ impl Draft {
             To::Venue(rank, name) => self.venues.push((rank, name, text)),
             To::Keywords => {
                 let n_more = (MAX_CATEGORIES + 1).saturating_sub(self.keywords.len());
-                let keywords = value.lines().flat_map(|line| line.split(';')).map(fold);
+                let text = text_of(value);
+                let keywords = text.lines().flat_map(|line| line.split(';')).map(fold);
                 self.keywords.extend(keywords.filter(|keyword| !keyword.is_empty()).take(n_more));
             }
             To::FirstPage if self.first_page.is_none() => self.first_page = Some(text),
             To::LastPage if self.last_page.is_none() => self.last_page = Some(text),
             To::FirstPage => self.reference.add("first_page", text),
             To::LastPage => self.reference.add("last_page", text),
-            To::Serial => self.serials.push(text),
+            // Each line is a number of its own.
+            To::Serial => {
+                self.serials.extend(value.lines().map(fold).filter(|serial| !serial.is_empty()));
+            }
             To::Doi => self.dois.push(text),
             To::Id(kind) if !self.reference.has(field_name(kind)) => {
                 self.reference.add_identifier(kind, &text);
@@ -260,15 +265,14 @@ impl Draft {
         let (mut issns, mut isbns) = (Vec::new(), Vec::new());
         for serial in std::mem::take(&mut self.serials) {
             let found: Vec<String> = ISBN.find_iter(&serial).map(|found| found.as_str().to_owned()).collect();
-            if !found.is_empty() {
-                isbns.extend(found);
-                continue;
+            let has_isbn = !found.is_empty();
+            isbns.extend(found);
+            let rest = ISBN.replace_all(&serial, " ");
+            let found: Vec<String> = ISSN.find_iter(&rest).map(|found| found.as_str().to_owned()).collect();
+            if found.is_empty() && !has_isbn {
+                self.reference.add("serial", serial);
             }
-            let found: Vec<String> = ISSN.find_iter(&serial).map(|found| found.as_str().to_owned()).collect();
-            match found.is_empty() {
-                true => self.reference.add("serial", serial),
-                false => issns.extend(found),
-            }
+            issns.extend(found);
         }
         self.reference.add("issn", distinct(issns));
         self.reference.add("isbn", distinct(isbns));

@@ -4,13 +4,17 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
+use crate::markup::text_of;
+use crate::person::is_organisation;
 use crate::record::MAX_AUTHORS;
 use crate::text::fold;
 
 /// The names of a line. It is taken for one name unless it is surely several: names between semicolons,
-/// names with their family name first between "and", or "Smith A., Doe B." and "Smith, A., Doe, B.".
+/// names with their family name first between "and", "Smith A., Doe B." and "Smith, A., Doe, B.", or three or more
+/// whole names between commas.
 pub(crate) fn in_line(line: &str) -> Vec<String> {
-    let line = fold(line);
+    // A character reference ends in a semicolon.
+    let line = fold(&text_of(line));
     let parts = if line.contains(';') {
         // One more than a record may have is enough to have it refused.
         line.split(';').map(fold).take(MAX_AUTHORS + 1).collect()
@@ -50,7 +54,8 @@ fn joined_by_and(line: &str) -> Option<Vec<String>> {
     )
 }
 
-fn between_commas(line: &str) -> Option<Vec<String>> {
+/// The names between commas, where they surely are several.
+pub(crate) fn between_commas(line: &str) -> Option<Vec<String>> {
     let parts: Vec<&str> = line.split(',').map(str::trim).collect();
     if parts.len() < 2 {
         return None;
@@ -66,7 +71,24 @@ fn between_commas(line: &str) -> Option<Vec<String>> {
     let pairs = parts.chunks(2);
     let is_pair =
         |pair: &[&str]| matches!(pair, [family, given] if !is_initials(family) && is_initials(given));
-    (parts.len() >= 4 && pairs.clone().all(is_pair)).then(|| pairs.map(|pair| pair.join(", ")).collect())
+    if parts.len() >= 4 && pairs.clone().all(is_pair) {
+        return Some(pairs.map(|pair| pair.join(", ")).collect());
+    }
+    // "Ada Smith, Bo van den Berg, Cy Roe": one name has no more than two commas, and those before a suffix.
+    let are_whole =
+        parts.len() >= 3 && !is_organisation(line) && parts.iter().all(|part| is_whole_name(part));
+    are_whole.then(|| parts.into_iter().map(str::to_owned).collect())
+}
+
+/// Whether a text reads as the given and family names of a person.
+fn is_whole_name(text: &str) -> bool {
+    let words: Vec<&str> = text.split(' ').collect();
+    let is_plain = |c: char| c.is_alphabetic() || matches!(c, ' ' | '.' | '-' | '\'' | '’');
+    let begins = |word: &&str| word.starts_with(char::is_uppercase);
+    (2..=5).contains(&words.len())
+        && text.chars().all(is_plain)
+        && words.first().is_some_and(begins)
+        && words.last().is_some_and(|last| begins(last) && !is_initials(last))
 }
 
 /// `A.`, `A. B.`, `J.-P.`, `AB`.
@@ -92,12 +114,17 @@ mod tests {
         check("Müller, J. and Roe, Cy", &["Müller, J.", "Roe, Cy"]);
         check("Smith, A., Doe, B., & Roe, C.", &["Smith, A.", "Doe, B.", "Roe, C."]);
         check("Smith, Ada; et al.", &["Smith, Ada"]);
+        check("Ada Smith, Bo van den Berg, Cy R. Roe", &["Ada Smith", "Bo van den Berg", "Cy R. Roe"]);
+        check("M&uuml;ller, J.", &["Müller, J."]);
+        check("O&#39;Hara, P.; N&#250;&ntilde;ez, Q.", &["O'Hara, P.", "Núñez, Q."]);
         for one in [
             "Smith,Ada",
             "Smith, A.",
             "King, Martin Luther, Jr.",
             "Press and Sons, Inc.",
             "Tides, Boats and Locks Group",
+            "Quay Hospital, Lock Society, North Sea",
+            "de la Rosa, Ada Maria, Jr.",
             "Plato",
             "Smith, JP",
         ] {

@@ -34,8 +34,8 @@ pub(super) struct Fault {
 pub(super) fn parse_entry(body: &str) -> Result<Entry, Fault> {
     let end = body.find(',').unwrap_or(body.len());
     let key = body[..end].trim();
-    // Without a key the first field begins at once.
-    if key.contains(['=', '{', '"']) {
+    // Without a key the first field begins at once. A key may have TeX in it, which BibTeX takes as it stands.
+    if key.contains('=') || key.starts_with(['{', '"']) {
         return Ok(Entry { key: String::new(), fields: parse_fields(body)? });
     }
     let mut parser = Parser { body, at: end };

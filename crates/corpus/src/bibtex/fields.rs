@@ -1,12 +1,10 @@
 //! The fields of a BibTeX entry, in the names and forms of the tools that write them, as a record's.
 
-use std::sync::LazyLock;
-
-use regex::Regex;
 use serde_json::Value;
 
 use crate::bibliography::{ENTRY_TYPE, OWN_ID, Reference, distinct};
 use crate::identifier::IdentifierKind;
+use crate::markup::decode_references;
 use crate::record::MAX_CATEGORIES;
 use crate::tex::{self, decode, decode_verbatim, split_outside_braces};
 
@@ -130,12 +128,6 @@ fn dates(raw: &mut Raw, reference: &mut Reference) {
 }
 
 fn identifiers(raw: &mut Raw, reference: &mut Reference) {
-    /// Google Scholar's `journal = {arXiv preprint arXiv:1704.03578}`.
-    static IN_JOURNAL: LazyLock<Regex> = LazyLock::new(|| {
-        Regex::new(r"(?i)\barxiv:\s*([a-z-]+(?:\.[a-z]{2})?/[0-9]{7}|[0-9]{4}\.[0-9]{4,5})")
-            .expect("a pattern written in this file is a valid one")
-    });
-
     if let Some(own) = raw.verbatim("paperid") {
         reference.add(OWN_ID, own);
     }
@@ -166,10 +158,6 @@ fn identifiers(raw: &mut Raw, reference: &mut Reference) {
             None => reference.add("eprint", eprint),
         }
     }
-    if let Some(found) = reference.text("venue").and_then(|venue| IN_JOURNAL.captures(venue)) {
-        let id = found[1].to_owned();
-        reference.add_identifier(IdentifierKind::Arxiv, &id);
-    }
     // Some tools put several addresses into one field.
     for url in raw.verbatim("url").unwrap_or_default().split_whitespace() {
         if reference.has("url") {
@@ -186,7 +174,8 @@ fn categories(raw: &mut Raw) -> Vec<Value> {
     let listed =
         ["author_keywords", "author-keywords", "keywords", "keyword"].iter().find_map(|name| raw.take(name));
     // Web of Science puts every field into braces twice.
-    let listed = tex::without_outer_braces(listed.as_deref().unwrap_or_default());
+    let listed = decode_references(listed.as_deref().unwrap_or_default());
+    let listed = tex::without_outer_braces(&listed);
     let mut parts = split_outside_braces(listed, ";");
     if parts.len() == 1 {
         parts = split_outside_braces(listed, ",");

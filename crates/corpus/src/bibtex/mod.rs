@@ -14,8 +14,10 @@ use std::collections::{HashMap, VecDeque};
 
 use crate::error::{FieldIssue, Place, ReadError, RecordError};
 use crate::export;
+#[cfg(test)]
 use crate::input::Input;
 use crate::lines::Lines;
+use crate::mixed::Marks;
 use crate::paper::Paper;
 use crate::reader::{FormatReader, MAX_RECORD_BYTES};
 use crate::record::Record;
@@ -24,7 +26,7 @@ use families::{Entry, Families};
 use scanner::{Block, Item, Scanner};
 
 pub(crate) use fields::extra_name;
-pub(crate) use scanner::{begins_with_block, has_block};
+pub(crate) use scanner::{begins_with_block, has_block, surely_begins_entry};
 
 /// The papers of a BibTeX text.
 pub(crate) struct BibTex {
@@ -38,9 +40,9 @@ pub(crate) struct BibTex {
 }
 
 impl BibTex {
-    pub(crate) fn new(input: Input) -> Self {
+    pub(crate) fn new(lines: Lines) -> Self {
         Self {
-            scanner: Scanner::new(Lines::new(input)),
+            scanner: Scanner::new(lines),
             macros: Macros::default(),
             families: Families::default(),
             ready: VecDeque::new(),
@@ -149,6 +151,10 @@ impl FormatReader for BibTex {
             }
         }
     }
+
+    fn into_rest(self: Box<Self>) -> Option<(Marks, Lines)> {
+        self.scanner.into_rest()
+    }
 }
 
 /// An entry as it stands in a text, macros put in: type, key, fields.
@@ -158,7 +164,7 @@ pub(crate) type RawEntry = (String, String, Vec<(String, String)>);
 /// The entries of a text as they stand there.
 #[cfg(test)]
 pub(crate) fn raw_entries(text: &str) -> Vec<RawEntry> {
-    let mut reader = BibTex::new(Input::of_bytes(text.as_bytes()));
+    let mut reader = BibTex::new(Lines::new(Input::of_bytes(text.as_bytes())));
     let mut entries = Vec::new();
     while let Some(item) = reader.scanner.next_item().unwrap() {
         let Item::Block(block) = item.unwrap() else { continue };

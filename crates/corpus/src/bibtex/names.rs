@@ -1,17 +1,33 @@
 //! The names of `A and B and others`, in BibTeX's syntax and in BibLaTeX's extended one.
 
+use crate::bibliography::between_commas;
+use crate::markup::decode_references;
 use crate::person::Person;
 use crate::record::MAX_AUTHORS;
 use crate::tex::{decode, split_outside_braces};
+use crate::text::fold;
 
 /// The names in a field, as papers have them. "others" is nobody.
 pub(super) fn names(tex: &str) -> Vec<String> {
-    let raw = split_outside_braces(tex, "and");
-    let raw = raw.into_iter().map(str::trim).filter(|name| !name.eq_ignore_ascii_case("others"));
-    let names =
-        raw.map(|name| extended(name).unwrap_or_else(|| Person::from_bibtex(without_number(name))).display());
+    let tex = decode_references(tex);
+    let raw = split_outside_braces(&tex, "and").into_iter().flat_map(wrongly_joined);
+    let raw = raw.filter(|name| !name.is_empty() && !name.eq_ignore_ascii_case("others"));
+    let names = raw
+        .map(|name| extended(&name).unwrap_or_else(|| Person::from_bibtex(without_number(&name))).display());
     // One more than a record may have is enough to have it refused.
     names.filter(|name| !name.is_empty()).take(MAX_AUTHORS + 1).collect()
+}
+
+/// The names that somebody put between semicolons or commas, where BibTeX has "and".
+fn wrongly_joined(name: &str) -> Vec<String> {
+    let name = name.trim();
+    let several = split_outside_braces(name, ";");
+    if several.len() > 1 {
+        return several.into_iter().map(|name| name.trim().to_owned()).collect();
+    }
+    let is_plain = !name.contains(['{', '}', '\\', '"', '=']);
+    let several = if is_plain { between_commas(&fold(name)) } else { None };
+    several.unwrap_or_else(|| vec![name.to_owned()])
 }
 
 /// Without the number by which DBLP tells persons of one name apart: `Bo Doe 0002`.
@@ -84,5 +100,13 @@ mod tests {
         check("given=Plato and family={Quay Group}", &["Plato", "Quay Group"]);
         check("Bo Doe 0002 and {Group 2020}", &["Bo Doe", "Group 2020"]);
         check("{a=b Group}", &["a=b Group"]);
+        check("Smith, John; Doe, Jane", &["John Smith", "Jane Doe"]);
+        check("Smith, J., Doe, J. and Roe, R.", &["J. Smith", "J. Doe", "R. Roe"]);
+        check("Ada Smith, Bo Doe, Cy Roe", &["Ada Smith", "Bo Doe", "Cy Roe"]);
+        check(
+            "{Press; and Sons} and King, Jr., Martin Luther",
+            &["Press; and Sons", "Martin Luther King Jr."],
+        );
+        check("M&uuml;ller, J. and O&#39;Hara, P.", &["J. Müller", "P. O'Hara"]);
     }
 }

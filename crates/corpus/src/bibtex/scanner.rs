@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 
 use crate::error::{Place, ReadError, RecordError};
 use crate::lines::{Line, Lines};
+use crate::mixed::{self, Marks};
 use crate::reader::MAX_RECORD_BYTES;
 
 /// One `@kind{body}`, as bytes: BibTeX's marks are ASCII, so that any encoding can be cut.
@@ -32,6 +33,8 @@ pub(super) struct Scanner {
     lookahead: usize,
     /// Whether fields outside any entry were reported since the last entry.
     has_reported_stray: bool,
+    /// What the lines behind the last entry are in, where that is another format.
+    next: Option<Marks>,
 }
 
 /// What stands next in a text.
@@ -51,14 +54,31 @@ impl Scanner {
             again: VecDeque::new(),
             lookahead: MAX_RECORD_BYTES,
             has_reported_stray: true,
+            next: None,
         }
+    }
+
+    /// The lines in another format at which it ended.
+    pub(super) fn into_rest(self) -> Option<(Marks, Lines)> {
+        Some((self.next?, self.lines))
     }
 
     /// The next block, or what is wrong there; the text after it is read as if it were not there.
     pub(super) fn next_item(&mut self) -> Result<Option<Result<Item, RecordError>>, ReadError> {
         loop {
+            if self.next.is_some() {
+                return Ok(None);
+            }
             let Some((line, place)) = self.take_line()? else { return Ok(None) };
             let Some(line) = line else { return Ok(Some(Err(RecordError::too_long(&place)))) };
+            if self.lines.is_mixed()
+                && let Some(marks) = mixed::begins(&line).filter(|marks| *marks != Marks::Bibtex)
+            {
+                let lines = std::iter::once((Some(line), place)).chain(self.again.drain(..));
+                self.lines.unread(lines.map(|(line, place)| (line, place.line)));
+                self.next = Some(marks);
+                return Ok(None);
+            }
             if let Some(start) = find_start(&line) {
                 self.has_reported_stray = false;
                 return Ok(Some(match start.kind.as_str() {
@@ -225,6 +245,12 @@ fn begins_entry(line: &[u8]) -> bool {
         b'(' | b')' => is_known && body.contains(&b','),
         _ => false,
     }
+}
+
+/// Whether a line begins an entry of a kind that BibTeX and BibLaTeX have.
+pub(crate) fn surely_begins_entry(line: &[u8]) -> bool {
+    let is_known = |start: &Start| start.kind != "comment" && KINDS.contains(&start.kind.as_str());
+    begins_entry(line) && find_start(line).as_ref().is_some_and(is_known)
 }
 
 /// The kinds of blocks that BibTeX and BibLaTeX have.

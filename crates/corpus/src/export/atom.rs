@@ -33,11 +33,20 @@ pub(super) fn write_end(out: &mut impl Write) -> io::Result<()> {
     out.write_all(b"</feed>\n")
 }
 
-pub(super) fn write(out: &mut impl Write, exported: Exported<&Paper>, updated: Timestamp) -> io::Result<()> {
+/// Writes an entry; `set` makes the HTML of its texts, which are plain without it.
+pub(super) fn write<W: Write>(
+    out: &mut W,
+    exported: Exported<&Paper>,
+    (updated, set): (Timestamp, Option<fn(&str) -> String>),
+) -> io::Result<()> {
     let Exported { paper, score } = exported;
+    let text = |out: &mut W, name: &str, text: &str| match set {
+        Some(set) => writeln!(out, "<{name} type=\"html\">{}</{name}>", escaped(&set(text))),
+        None => element(out, name, text),
+    };
     out.write_all(b"<entry>\n")?;
     element(out, "id", &entry_id(paper))?;
-    element(out, "title", paper.title.as_deref().unwrap_or(paper.id.as_str()))?;
+    text(out, "title", paper.title.as_deref().unwrap_or(paper.id.as_str()))?;
     let published = paper.publication_date.map(|date| format!("{date}T00:00:00Z"));
     element(out, "updated", published.as_deref().unwrap_or(&updated.to_string()))?;
     if let Some(published) = &published {
@@ -56,8 +65,9 @@ pub(super) fn write(out: &mut impl Write, exported: Exported<&Paper>, updated: T
     }
     // An entry has a link to what it stands for, or else is that itself.
     let text_of_entry = if link.is_some() { "summary" } else { "content" };
-    if let Some(text) = paper.abstract_text.as_deref().or(paper.title.as_deref().filter(|_| link.is_none())) {
-        element(out, text_of_entry, text)?;
+    let content = paper.abstract_text.as_deref().or(paper.title.as_deref().filter(|_| link.is_none()));
+    if let Some(content) = content {
+        text(out, text_of_entry, content)?;
     }
     for (kind, id) in &paper.external_ids {
         element(out, "dc:identifier", &format!("{}:{id}", kind.name()))?;

@@ -184,7 +184,7 @@ enum State {
     Ris,
     EndnoteXml { n_records: u64 },
     Csl { keys: Keys, is_empty: bool },
-    Atom { updated: Timestamp },
+    Atom { updated: Timestamp, set: Option<fn(&str) -> String> },
 }
 
 impl<W: Write> Exporter<W> {
@@ -209,7 +209,7 @@ impl<W: Write> Exporter<W> {
             ExportFormat::Csl => State::Csl { keys: Keys::default(), is_empty: true },
             ExportFormat::Atom => {
                 atom::write_head(&mut out, meta)?;
-                State::Atom { updated: meta.updated }
+                State::Atom { updated: meta.updated, set: None }
             }
         };
         Ok(Self { out, state })
@@ -220,6 +220,14 @@ impl<W: Write> Exporter<W> {
     pub fn reserve(&mut self, citation_keys: impl IntoIterator<Item = impl AsRef<str>>) {
         if let State::Bibtex(keys) | State::Csl { keys, .. } = &mut self.state {
             citation_keys.into_iter().for_each(|key| keys.reserve(key.as_ref()));
+        }
+    }
+
+    /// Has `set` make the HTML of titles and abstracts, where the format has a place for HTML: in Atom. It is for feeds
+    /// that people read; texts come back from a file as they were only without it.
+    pub fn set_texts(&mut self, set_text: fn(&str) -> String) {
+        if let State::Atom { set, .. } = &mut self.state {
+            *set = Some(set_text);
         }
     }
 
@@ -253,7 +261,7 @@ impl<W: Write> Exporter<W> {
                 *is_empty = false;
                 csl::write(out, paper, &keys.key(paper))
             }
-            State::Atom { updated } => atom::write(out, Exported { paper, score }, *updated),
+            State::Atom { updated, set } => atom::write(out, Exported { paper, score }, (*updated, *set)),
         }
     }
 

@@ -1,13 +1,15 @@
 //! What names a record: its id, its key, and what databases call it.
 
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
+use regex::Regex;
 use serde_json::{Map, Value};
 
 use super::entries::{Entry, Fields};
 use crate::doi;
 use crate::error::{FieldIssue, RecordError};
-use crate::fields::fold_name;
+use crate::fields::{ISSUE, VENUE, VOLUME, fold_name};
 use crate::identifier::{ExternalId, IdentifierKind, sniff_record_id, strip_label};
 use crate::identity::Claims;
 use crate::ids::{arxiv_id_of_doi, expected_ids, identifier_members, read_identifier};
@@ -160,6 +162,43 @@ impl Fields<'_> {
         found
     }
 
+    /// The arXiv id that stands where the record says in what it was published: Google Scholar's journal
+    /// `arXiv preprint arXiv:1704.03578`, Zotero's number `arXiv:1704.03578`, DBLP's volume `abs/1704.03578` of CoRR.
+    pub(super) fn arxiv_of_publication(&self) -> Option<String> {
+        static LABELLED: LazyLock<Regex> = LazyLock::new(|| {
+            Regex::new(r"(?i)\barxiv:\s*([a-z-]+(?:\.[a-z]{2})?/[0-9]{7}|[0-9]{4}\.[0-9]{4,5})")
+                .expect("a pattern written in this file is a valid one")
+        });
+        let texts = |names: &'static [&'static str]| {
+            let entries = self.entries.iter().filter(|entry| names.contains(&entry.key.as_str()));
+            entries.filter_map(|entry| entry.value.as_str())
+        };
+        let labelled = texts(VENUE)
+            .chain(texts(ISSUE))
+            .chain(texts(&["reportnumber"]))
+            .find_map(|text| IdentifierKind::Arxiv.canonical(&LABELLED.captures(text)?[1]));
+        labelled.or_else(|| {
+            let is_arxiv =
+                |venue: &str| venue.eq_ignore_ascii_case("corr") || venue.eq_ignore_ascii_case("arxiv");
+            let in_volume = || {
+                let id = texts(VOLUME).find_map(|volume| volume.trim().strip_prefix("abs/"))?;
+                IdentifierKind::Arxiv.canonical(id)
+            };
+            texts(VENUE).any(|venue| is_arxiv(venue.trim())).then(in_volume).flatten()
+        })
+    }
+
+    /// The arXiv id of an address that says where the work itself is: BibTeX's `howpublished`, DBLP's electronic edition.
+    pub(super) fn arxiv_of_address(&self) -> Option<String> {
+        let entries = self.entries.iter().filter(|entry| matches!(entry.key.as_str(), "howpublished" | "ee"));
+        let texts = entries.flat_map(|entry| match &entry.value {
+            Value::Array(list) => list.iter().filter_map(Value::as_str).collect(),
+            value => value.as_str().into_iter().collect::<Vec<_>>(),
+        });
+        let words = texts.flat_map(str::split_whitespace).filter(|word| word.contains('/'));
+        words.filter_map(|word| IdentifierKind::Arxiv.canonical(word)).next()
+    }
+
     /// Identifiers in lines of their own, each with its label, in notes: where Zotero has no field for them.
     fn labelled_ids(&self, external_ids: &mut BTreeMap<IdentifierKind, String>) {
         let notes =
@@ -244,7 +283,7 @@ fn names_of(kind: IdentifierKind) -> &'static [&'static str] {
         IdentifierKind::Acl => &["aclid", "acl"],
         IdentifierKind::Arxiv => &["arxivid", "arxiv", "arxiveprints"],
         IdentifierKind::CorpusId => &["corpusid", "s2corpusid", "s2id"],
-        IdentifierKind::Doi => &["doi", "dois", "articledoi", "itemdoi"],
+        IdentifierKind::Doi => &["doi", "dois", "articledoi", "itemdoi", "digitalobjectidentifier"],
         IdentifierKind::Pmid => &["pmid", "pubmed", "pubmedid", "medlinepmid"],
         IdentifierKind::OpenAlex => &["openalex", "openalexid", "workid"],
         IdentifierKind::Pmcid => &["pmcid", "pubmedcentral", "pmc"],

@@ -213,7 +213,9 @@ pub fn tex_character(rest: &str) -> Option<(String, usize)> {
 /// A web address or identifier as TeX writes it: braces dropped, escaped characters bare, no ligatures.
 pub(crate) fn decode_verbatim(tex: &str) -> String {
     let mut text = String::with_capacity(tex.len());
-    let tex = tex.replace("\\textasciitilde", "~").replace("\\url{", "{");
+    let tex = ["\\textasciitilde{}", "\\textasciitilde ", "\\textasciitilde"]
+        .iter()
+        .fold(tex.replace("\\url{", "{"), |tex, tilde| tex.replace(tilde, "~"));
     let mut chars = tex.chars().peekable();
     while let Some(c) = chars.next() {
         let escapes = c == '\\' && chars.peek().is_some_and(char::is_ascii_punctuation);
@@ -308,6 +310,13 @@ fn decode_command(tex: &str, at: usize, ends: &mut Ends<'_>, text: &mut String) 
     if let Some(symbol) = symbols::symbol(name) {
         text.push_str(symbol);
         return length + n_spaces;
+    }
+    // An address is as it stands: no sign in it is TeX's.
+    if matches!(name, "url" | "path" | "nolinkurl")
+        && let Some((inner, n_taken)) = argument().filter(|_| rest[length + n_spaces..].starts_with('{'))
+    {
+        text.push_str(&decode_verbatim(inner));
+        return length + n_spaces + n_taken;
     }
     if symbols::is_style(name) {
         return length + n_spaces;

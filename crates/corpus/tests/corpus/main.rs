@@ -15,6 +15,8 @@ mod exports;
 #[cfg(test)]
 mod formats;
 #[cfg(test)]
+mod found_outside;
+#[cfg(test)]
 mod hostile;
 #[cfg(test)]
 mod identifiers;

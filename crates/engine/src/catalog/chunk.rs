@@ -1,9 +1,11 @@
 //! The columns of some thousand papers.
 
+mod stored;
+
 use jiff::civil::Date;
 
-use super::CHUNK_ROWS;
 use super::names::{self, Names};
+use super::{CHUNK_ROWS, DayBasis};
 use crate::store::Attributes;
 
 const N_SLOTS: usize = CHUNK_ROWS as usize;
@@ -49,7 +51,7 @@ impl Slots {
 }
 
 /// A list of values for each slot, one after the other.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 struct Lists<T> {
     /// Where the list of slot i ends.
     ends: Vec<u32>,
@@ -86,8 +88,8 @@ pub(super) struct Entry {
     year: i16,
     /// Days since 1970-01-01.
     day: i32,
-    /// The day of publication, else that of being first indexed.
-    listed: i32,
+    /// The day of being first indexed.
+    indexed: i32,
     upvotes: i32,
     has_abstract: bool,
     venue: u32,
@@ -105,7 +107,7 @@ impl Entry {
         Self {
             year: paper.year.unwrap_or(NO_YEAR),
             day: paper.publication_date.map_or(NO_DAY, days),
-            listed: days(paper.publication_date.unwrap_or(paper.first_indexed)),
+            indexed: days(paper.first_indexed),
             upvotes: paper
                 .upvotes
                 .map_or(NO_VOTES, |votes| votes.clamp(i64::from(-i32::MAX), i64::from(i32::MAX)) as i32),
@@ -130,12 +132,12 @@ pub(crate) fn date_of(days: i32) -> Date {
 }
 
 /// Columns, an element for each slot that was ever used.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Chunk {
     is_live: Vec<bool>,
     years: Vec<i16>,
     days: Vec<i32>,
-    listed: Vec<i32>,
+    indexed: Vec<i32>,
     upvotes: Vec<i32>,
     has_abstract: Vec<bool>,
     venues: Vec<u32>,
@@ -162,7 +164,7 @@ impl Chunk {
                 self.is_live.push(true);
                 self.years.push(from.years[slot]);
                 self.days.push(from.days[slot]);
-                self.listed.push(from.listed[slot]);
+                self.indexed.push(from.indexed[slot]);
                 self.upvotes.push(from.upvotes[slot]);
                 self.has_abstract.push(from.has_abstract[slot]);
                 self.venues.push(from.venues[slot]);
@@ -178,7 +180,7 @@ impl Chunk {
         self.is_live.push(entry.is_some());
         self.years.push(entry.map_or(NO_YEAR, |entry| entry.year));
         self.days.push(entry.map_or(NO_DAY, |entry| entry.day));
-        self.listed.push(entry.map_or(NO_DAY, |entry| entry.listed));
+        self.indexed.push(entry.map_or(NO_DAY, |entry| entry.indexed));
         self.upvotes.push(entry.map_or(NO_VOTES, |entry| entry.upvotes));
         self.has_abstract.push(entry.is_some_and(|entry| entry.has_abstract));
         self.venues.push(entry.map_or(NO_NAME, |entry| entry.venue));
@@ -236,25 +238,34 @@ impl Chunk {
         (year != NO_YEAR).then(|| Date::new(year, 1, 1).map_or(i32::from(year) * 366, days))
     }
 
-    /// For each slot the day under which its paper is listed, where it holds one.
-    pub(super) fn listed(&self) -> impl Iterator<Item = Option<i32>> + '_ {
-        self.listed.iter().map(|day| (*day != NO_DAY).then_some(*day))
+    /// For each slot the day on which its paper was published, where it holds one of which that is known; or first
+    /// indexed.
+    pub(super) fn days(&self, by: DayBasis) -> impl Iterator<Item = Option<i32>> + '_ {
+        let days = match by {
+            DayBasis::Published => &self.days,
+            DayBasis::Indexed => &self.indexed,
+        };
+        days.iter().map(|day| (*day != NO_DAY).then_some(*day))
     }
 
     pub(super) fn upvotes(&self, slot: usize) -> Option<i32> {
         self.upvotes.get(slot).copied().filter(|votes| *votes != NO_VOTES)
     }
 
-    pub(super) fn year(&self, slot: usize) -> Option<i16> {
-        self.years.get(slot).copied().filter(|year| *year != NO_YEAR)
+    /// The year of each slot, in the order in which they come, where there is one.
+    pub(super) fn years_of(&self, slots: impl Iterator<Item = usize>) -> impl Iterator<Item = i16> {
+        slots.filter_map(|slot| self.years.get(slot).copied()).filter(|year| *year != NO_YEAR)
     }
 
-    pub(super) fn venue(&self, slot: usize) -> Option<u32> {
-        self.venues.get(slot).copied().filter(|venue| *venue != NO_NAME)
+    /// The same for venues.
+    pub(super) fn venues_of(&self, slots: impl Iterator<Item = usize>) -> impl Iterator<Item = u32> {
+        slots.filter_map(|slot| self.venues.get(slot).copied()).filter(|venue| *venue != NO_NAME)
     }
 
-    pub(super) fn categories(&self, slot: usize) -> &[u32] {
-        if slot < self.is_live.len() { self.categories.get(slot) } else { &[] }
+    /// The same for categories, all of each slot.
+    pub(super) fn categories_of(&self, slots: impl Iterator<Item = usize>) -> impl Iterator<Item = u32> {
+        let slots = slots.filter(|slot| *slot < self.is_live.len());
+        slots.flat_map(|slot| self.categories.get(slot).iter().copied())
     }
 }
 

@@ -1,20 +1,23 @@
 //! What filters, facets and sorting need to know of every paper, in memory.
 //!
-//! A catalogue is derived from the store, and kept up with it by generation. It is immutable: whoever
+//! A catalogue is derived from the store, and kept up with it by generation; a file has most of it for the next process. It is immutable: whoever
 //! searches holds one, and an update makes the next, which shares all chunks that did not change. Rows
 //! are in chunks of [`CHUNK_ROWS`], each a set of columns, so that a condition is one pass over one column.
 
 mod chunk;
 mod facets;
+mod file;
 mod filter;
 mod names;
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, RwLock};
 
 use rayon::prelude::*;
 use roaring::RoaringBitmap;
 
 pub use facets::{Facet, FacetCount, FacetField};
+pub(crate) use file::CatalogFile;
 
 use crate::error::EngineError;
 use crate::filter::Filter;
@@ -37,6 +40,18 @@ pub(crate) struct Catalog {
     /// The names that the chunks refer to. They are only ever added to, so all catalogues of a store
     /// share them.
     names: Arc<RwLock<Names>>,
+    /// Changes that the file lacks, counted for all catalogues of a store together.
+    n_unwritten: Arc<AtomicU64>,
+}
+
+/// By which day papers are listed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum DayBasis {
+    /// That of publication. A paper of which no more than the year is known has none.
+    #[default]
+    Published,
+    /// That of being first indexed.
+    Indexed,
 }
 
 /// A paper among those of its day.
@@ -87,10 +102,18 @@ impl Catalog {
         chunk.published(slot)
     }
 
-    /// Every paper's day: that of publication, else that of being first indexed.
-    pub(crate) fn listed(&self) -> impl Iterator<Item = Listed> + '_ {
-        self.chunks.iter().zip(0_u32..).flat_map(|(chunk, number)| {
-            let slots = chunk.listed().enumerate();
+    /// By publication, or where no paper has a day of that, by being first indexed.
+    pub(crate) fn day_basis(&self) -> DayBasis {
+        match self.listed(DayBasis::Published).next() {
+            Some(_) => DayBasis::Published,
+            None => DayBasis::Indexed,
+        }
+    }
+
+    /// Every paper that has a day.
+    pub(crate) fn listed(&self, by: DayBasis) -> impl Iterator<Item = Listed> + '_ {
+        self.chunks.iter().zip(0_u32..).flat_map(move |(chunk, number)| {
+            let slots = chunk.days(by).enumerate();
             slots.filter_map(move |(slot, day)| {
                 Some(Listed {
                     row: number * CHUNK_ROWS + slot as u32,
@@ -116,6 +139,7 @@ impl Catalog {
     /// Replaces entries, in ascending order of row; `None` for a paper that was deleted.
     fn apply(&mut self, entries: Vec<(u32, Option<Entry>)>) {
         let Some((last, _)) = entries.last() else { return };
+        self.n_unwritten.fetch_add(entries.len() as u64, Ordering::Relaxed);
         let n_chunks = (last / CHUNK_ROWS) as usize + 1;
         if self.chunks.len() < n_chunks {
             self.chunks.resize_with(n_chunks, Default::default);

@@ -7,7 +7,7 @@ use unicode_normalization::char::is_combining_mark;
 use xxhash_rust::xxh3::xxh3_64;
 
 /// Names and a number for each, in the order in which they came.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Interner {
     ids: HashMap<String, u32>,
     names: Vec<String>,
@@ -25,6 +25,11 @@ impl Interner {
         id
     }
 
+    /// All names, in order of their numbers.
+    pub(super) fn names(&self) -> &[String] {
+        &self.names
+    }
+
     pub(super) fn name(&self, id: u32) -> &str {
         self.names.get(id as usize).map_or("", String::as_str)
     }
@@ -36,7 +41,7 @@ impl Interner {
 }
 
 /// The names of a store.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Names {
     pub(super) categories: Interner,
     pub(super) venues: Interner,

@@ -142,6 +142,23 @@ fn facets_count_the_papers_of_a_set() {
     assert_eq!(counts(FacetField::Venue, &[0, 1]), [of("V", 1)]);
 }
 
+#[test]
+fn facets_of_many_values_have_the_hundred_with_most_papers() {
+    // Paper i is of venue i modulo 150, of which the first 30 have one paper more; papers lie in several chunks.
+    let papers: Vec<(u32, Attributes)> = (0..1_530)
+        .map(|i| (i * 11, attributes(json!({"venue": format!("V{:03}", i % 150), "year": i % 3}))))
+        .collect();
+    let catalog = catalog(&papers);
+    let all = papers.iter().map(|(row, _)| *row).collect();
+    let venues = catalog.count(FacetField::Venue, &all).counts;
+    let expected: Vec<(String, u64)> =
+        (0..100).map(|i| (format!("V{i:03}"), if i < 30 { 11 } else { 10 })).collect();
+    let found: Vec<(String, u64)> = venues.into_iter().map(|count| (count.value, count.n_papers)).collect();
+    assert_eq!(found, expected);
+    let years = catalog.count(FacetField::Year, &all).counts;
+    assert_eq!(years.iter().map(|count| count.n_papers).collect::<Vec<_>>(), [510; 3]);
+}
+
 /// A small paper from three numbers.
 fn paper_of((year, category, author): (i16, u8, u8)) -> Attributes {
     attributes(json!({

@@ -40,6 +40,7 @@ fn running_text_has_no_operators() {
         "Author: Smith",
         "note:this year:soon",
         "title: a \\\"o",
+        "NOT",
         "C++ and k-means++",
         "OR",
         "a* search",
@@ -173,6 +174,52 @@ fn fields_become_filters() {
         "halos | plain | must Filter(Filter { must: [], should: [Condition(Author(\"Frenk\")), \
          Condition(Author(\"White\"))], must_not: [] })",
     );
+}
+
+#[test]
+fn years_are_read_as_people_write_them() {
+    let range = |text: &str| match understand(&format!("halos year:{text}")).filter.must.as_slice() {
+        [Clause::Condition(Condition::Year(range))] => (range.first, range.last),
+        other => panic!("{text}: {other:?}"),
+    };
+    for text in ["2019-2020", "2019–2020", "2019—2020", "2019..2020", "2019-2020."] {
+        assert_eq!(range(text), (Some(2019), Some(2020)), "{text}");
+    }
+    assert_eq!(range(">=2019"), (Some(2019), None));
+    assert_eq!(range(">2019"), (Some(2020), None));
+    assert_eq!(range("<=2019"), (None, Some(2019)));
+    assert_eq!(range("<2019"), (None, Some(2018)));
+    assert_eq!(range("2019-"), (Some(2019), None));
+}
+
+#[test]
+fn what_looks_like_a_filter_and_is_none_is_said_to_be_text() {
+    for part in ["year:2020-2010", "year:2019,2020", "-title:halo"] {
+        let understood = understand(&format!("halos {part}"));
+        assert_eq!(understood.as_text.as_deref(), Some(part));
+        assert!(understood.filter.must.is_empty());
+    }
+    assert_eq!(understand("halos year:2020").as_text, None);
+    check("halos category:cs.", "halos | plain | must Condition(Categories([\"cs\"]))");
+    check("halos author:Frenk.", "halos | plain | must Condition(Author(\"Frenk\"))");
+}
+
+#[test]
+fn not_leaves_out_as_in_other_databases() {
+    for query in ["dark matter NOT halo", "dark matter AND NOT halo"] {
+        check_words(query, |words| {
+            words.add_words("dark matter");
+            words.exclude("halo");
+        });
+    }
+    check_words("dark matter NOT \"weak lensing\"", |words| {
+        words.add_words("dark matter");
+        words.exclude("weak lensing");
+    });
+    check("halos NOT author:Frenk", "halos | plain | must_not Condition(Author(\"Frenk\"))");
+    for query in ["NOT", "NOT halo", "halo NOT", "TO BE OR NOT TO BE", "halo AND matter"] {
+        assert!(!understand(query).words.is_restricted(), "{query}");
+    }
 }
 
 proptest::proptest! {

@@ -10,6 +10,7 @@ use super::fusion::{self, DEPTH};
 use super::rank::{Candidate, Question};
 use super::response::{BestSentence, Explanation, Hit, Part};
 use super::sentences::{Sentence, sentences};
+use crate::backend::Backend;
 use crate::engine::Engine;
 use crate::error::EngineError;
 
@@ -24,20 +25,19 @@ impl Engine {
     /// Explains the hits of a page.
     pub(super) fn explain(
         &self,
+        backend: &dyn Backend,
         hits: &mut [Hit],
-        question: &Question<'_>,
-        ranked: &Ranked,
+        (question, ranked): (&Question<'_>, &Ranked),
     ) -> Result<(), EngineError> {
         let best = self.best_sentences(hits, question)?;
-        let keywords = &ranked.snapshot.keywords;
-        let words = question.words.as_ref().map(|words| keywords.resolve(words)).transpose()?;
-        for (hit, best_sentence) in hits.iter_mut().zip(best) {
+        let keys: Vec<u32> = hits.iter().map(|hit| hit.paper.row).collect();
+        let matched = match &question.words {
+            Some(words) => backend.matched_terms(&question.cancel, words, &keys)?,
+            None => vec![Vec::new(); hits.len()],
+        };
+        for ((hit, best_sentence), matched_terms) in hits.iter_mut().zip(best).zip(matched) {
             let Some(candidate) = ranked.page.iter().find(|candidate| candidate.row == hit.paper.row) else {
                 continue;
-            };
-            let matched_terms = match &words {
-                Some(words) => keywords.matched_terms(words, candidate.row)?,
-                None => Vec::new(),
             };
             let is_fused = ranked.ranking.ratio.is_some();
             let part = |score: fn(&Candidate) -> Option<f32>, fused: f32, lowest: f32| {

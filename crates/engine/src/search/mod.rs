@@ -38,6 +38,7 @@ pub use response::{
     BestSentence, Explanation, Hit, Meta, Part, Reading, Scores, SearchResponse, WithoutMarks,
 };
 
+use crate::backend::Backend;
 use crate::cancel::Cancel;
 use crate::engine::Engine;
 use crate::error::EngineError;
@@ -45,7 +46,7 @@ use crate::model::Model;
 use crate::papers::{named_by, paper_of_key};
 use crate::query_language::{self, Understood};
 use crate::store::StoredPaper;
-use crate::view::{Moment, Snapshot};
+use crate::view::Moment;
 use crate::works::Works;
 use cursor::{Basis, Steps};
 use rank::{Candidate, Question, Ranking, Target};
@@ -81,9 +82,9 @@ impl Engine {
         let needs_vector =
             narrowed.mode != Mode::Keyword || narrowed.page.min_score.is_some() || narrowed.explain;
         let Some(view) = self.view()? else { return answer_of_nothing(options, started) };
-        let mut pending = None;
+        let (mut pending, mut is_known) = (None, true);
         let asked = ("search", query);
-        let mut named = |moment: &Moment<'_>| named_by(moment, query);
+        let mut named = |moment: &Moment<'_>| named_by(moment, cancel, query);
         let mut answer = |moment: &Moment<'_>, basis: &Basis<Vec<u32>>, options: &SearchOptions| {
             let (works, named) = (basis.works.as_deref(), &basis.named);
             if let Some(&first) = named.first() {
@@ -95,7 +96,7 @@ impl Engine {
                 }
                 let question = Question {
                     words: None,
-                    target: moment.vector(first)?.map(Target::Known),
+                    target: Backend::vector(moment, cancel, first)?.map(Target::Known),
                     mode: Mode::Semantic,
                     text: query,
                     browses: false,
@@ -113,16 +114,23 @@ impl Engine {
                 nobody.meta.reading.unknown_identifier = Some(query.trim().to_owned());
                 return Ok(nobody);
             }
-            if pending.is_none() && needs_vector && !browses {
-                pending = Some(Arc::new(self.model_of_view()?.queries.begin(&text, cancel)?));
+            if pending.is_none() && is_known && needs_vector && !browses {
+                let model = self.model_of_view()?;
+                is_known = model.encoder.knows(&text)?;
+                if is_known {
+                    pending = Some(Arc::new(model.queries.begin(&text, cancel)?));
+                }
             }
             let narrowed = SearchOptions { page: options.page, ..narrowed.clone() };
+            // Without a meaning, words alone count, and nothing is near.
+            let needs_meaning = narrowed.mode == Mode::Semantic || narrowed.page.min_score.is_some();
+            let mode = if is_known || needs_meaning { narrowed.mode } else { Mode::Keyword };
             let question = Question {
-                words: Some(words.clone()),
+                words: (is_known || !needs_meaning).then(|| words.clone()),
                 text: &text,
                 target: pending.clone().map(Target::Pending),
                 // By neither meaning nor words.
-                mode: if browses { Mode::Hybrid } else { narrowed.mode },
+                mode: if browses { Mode::Hybrid } else { mode },
                 browses,
                 pinned: Vec::new(),
                 exclude: Vec::new(),
@@ -180,8 +188,8 @@ impl Engine {
         };
         let asked = ("similar", key);
         let mut named = |moment: &Moment<'_>| {
-            let stored = moment.read(|reader| paper_of_key(reader, key))?;
-            Ok((stored.row, vector_of(moment, &stored)?))
+            let stored = paper_of_key(moment, cancel, key)?;
+            Ok((stored.row, vector_of(moment, cancel, &stored)?))
         };
         let mut answer = |moment: &Moment<'_>, basis: &Basis<(u32, UnitVector)>, options: &SearchOptions| {
             let (row, vector) = basis.named.clone();
@@ -216,19 +224,22 @@ impl Engine {
 
     fn answer(
         &self,
-        moment: &Moment<'_>,
+        backend: &dyn Backend,
         (question, works): (&Question<'_>, Option<&Works>),
         started: Instant,
     ) -> Result<SearchResponse, EngineError> {
         question.cancel.check()?;
-        let ranking = rank::rank(&moment.snapshot, works, question)?;
-        let (mut response, ranked) = read_page(moment, question.options, ranking)?;
+        let ranking = rank::rank(backend, works, question)?;
+        let (mut response, ranked) = read_page((backend, &question.cancel), question.options, ranking)?;
         response.meta.mode = question.mode;
         // A paper that the query names is what was asked for.
         let named = response.hits.iter_mut().filter(|hit| question.pinned.contains(&hit.paper.row));
         named.for_each(|hit| hit.relevance = Some(1.0));
+        if ranked.ranking.candidates.first().is_some_and(|first| question.pinned.contains(&first.row)) {
+            response.meta.evidence = response.meta.evidence.map(QueryEvidence::of_named);
+        }
         if question.options.explain {
-            self.explain(&mut response.hits, question, &ranked)?;
+            self.explain(backend, &mut response.hits, (question, &ranked))?;
         }
         response.meta.took = started.elapsed();
         Ok(response)
@@ -236,26 +247,30 @@ impl Engine {
 }
 
 /// The vector of a paper.
-fn vector_of(moment: &Moment<'_>, stored: &StoredPaper) -> Result<UnitVector, EngineError> {
-    let vector = moment.vector(stored.row)?;
+fn vector_of(
+    backend: &dyn Backend,
+    cancel: &Cancel,
+    stored: &StoredPaper,
+) -> Result<UnitVector, EngineError> {
+    let vector = backend.vector(cancel, stored.row)?;
     vector.ok_or_else(|| EngineError::PaperWithoutText { id: stored.paper.id.to_string() })
 }
 
 /// Reads the papers of a page, and counts its facets.
 fn read_page(
-    moment: &Moment<'_>,
+    (backend, cancel): (&dyn Backend, &Cancel),
     options: &SearchOptions,
     ranking: Ranking,
 ) -> Result<(SearchResponse, Ranked), EngineError> {
     let page = options.page;
-    let snapshot = &moment.snapshot;
     let (n_before, around) = around(&ranking.candidates, page);
     let rows: Vec<u32> = around.iter().map(|candidate| candidate.row).collect();
-    let candidates = cut(around, &moment.ids(&rows)?, (page.offset - n_before, page.limit));
-    let facets = ranking.matching.as_ref().map_or_else(Vec::new, |matching| {
-        options.facets.iter().map(|field| snapshot.catalog.count(*field, matching)).collect()
-    });
-    let mut hits = read_hits(moment, &candidates)?;
+    let candidates = cut(around, &backend.ids(cancel, &rows)?, (page.offset - n_before, page.limit));
+    let facets = match &ranking.matching {
+        Some(matching) => backend.facets(cancel, &options.facets, matching)?,
+        None => Vec::new(),
+    };
+    let mut hits = read_hits((backend, cancel), &candidates)?;
     if let Some(evidence) = &ranking.evidence {
         hits.iter_mut().for_each(|hit| hit.relevance = Some(evidence.relevance(hit.score)));
     }
@@ -267,8 +282,8 @@ fn read_page(
         facets,
         meta: Meta {
             mode: Mode::Semantic,
-            model: moment.read(|reader| reader.model())?.map(|model| model.name),
-            generation: snapshot.generation,
+            model: backend.model_name(cancel)?,
+            generation: backend.generation(),
             path: ranking.path,
             semantic_ratio: ranking.ratio,
             evidence: ranking.evidence,
@@ -277,12 +292,11 @@ fn read_page(
             cursor: None,
         },
     };
-    Ok((response, Ranked { snapshot: Arc::clone(snapshot), ranking, page: candidates }))
+    Ok((response, Ranked { ranking, page: candidates }))
 }
 
-/// A ranking, with what it was made from and the part of it that is the page.
+/// A ranking, with the part of it that is the page.
 struct Ranked {
-    snapshot: Arc<Snapshot>,
     ranking: Ranking,
     page: Vec<Candidate>,
 }
@@ -335,9 +349,12 @@ fn cut(around: &[Candidate], ids: &HashMap<u32, String>, (offset, limit): (usize
     with_ids.into_iter().map(|(candidate, _)| *candidate).skip(offset).take(limit).collect()
 }
 
-fn read_hits(moment: &Moment<'_>, page: &[Candidate]) -> Result<Vec<Hit>, EngineError> {
+fn read_hits(
+    (backend, cancel): (&dyn Backend, &Cancel),
+    page: &[Candidate],
+) -> Result<Vec<Hit>, EngineError> {
     let rows: Vec<u32> = page.iter().map(|candidate| candidate.row).collect();
-    let mut papers = moment.papers(&rows)?;
+    let mut papers = backend.papers(cancel, &rows)?;
     let hits = page.iter().filter_map(|candidate| {
         Some(Hit {
             score: candidate.score,

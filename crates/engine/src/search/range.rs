@@ -6,6 +6,7 @@ use cognate_vector::{Scored, UnitVector};
 use super::request::{Page, check_query, invalid};
 use super::response::{Hit, Scores};
 use super::vector_of;
+use crate::backend::{Allowed, Backend, Wanted};
 use crate::cancel::Cancel;
 use crate::engine::Engine;
 use crate::error::EngineError;
@@ -13,7 +14,6 @@ use crate::filter::{Clause, Filter};
 use crate::papers::named_by;
 use crate::query_language::{self, Understood};
 use crate::store::Reader;
-use crate::view::Snapshot;
 
 /// Papers read from the store at a time.
 const PORTION: usize = 256;
@@ -115,17 +115,13 @@ impl Engine {
         loop {
             // What is read later, while the answer is on its way, must be of the same moment.
             let moment = view.exact_moment(&self.store)?;
-            let named = match named_by(&moment, &request.query)?.first() {
+            let named = match named_by(&moment, cancel, &request.query)?.first() {
                 Some(&row) => moment.read(|reader| reader.papers(&[row]))?.remove(&row),
                 None => None,
             };
             let found = if let Some(stored) = named {
-                near(
-                    &moment.snapshot,
-                    &vector_of(&moment, &stored)?,
-                    (&request.filter, None),
-                    request.min_score,
-                )
+                let vector = vector_of(&moment, cancel, &stored)?;
+                near((&moment, cancel), &vector, (&request.filter, None), request.min_score)
             } else {
                 if text.is_empty() {
                     return Err(invalid("q", "words to be near to".to_owned(), "filters alone"));
@@ -134,7 +130,8 @@ impl Engine {
                     Some(vector) => vector,
                     None => self.model_of_view()?.queries.embed(&text, cancel)?,
                 };
-                let near = near(&moment.snapshot, &vector, (&filter_of_all, Some(&words)), request.min_score);
+                let near =
+                    near((&moment, cancel), &vector, (&filter_of_all, Some(&words)), request.min_score);
                 asked = Some(vector);
                 near
             };
@@ -154,16 +151,17 @@ impl Engine {
 
 /// The rows that pass the filter, have the phrases that `words` requires, and are near enough, best first.
 fn near(
-    snapshot: &Snapshot,
+    (backend, cancel): (&dyn Backend, &Cancel),
     vector: &UnitVector,
     (filter, words): (&Filter, Option<&Query>),
     min_score: f32,
 ) -> Result<Vec<Scored>, EngineError> {
-    let mut allowed = if filter.is_empty() { None } else { Some(snapshot.catalog.matching(filter)) };
+    let wanted = Wanted { filter, within: None, without_text: false, named: &[] };
+    let mut allowed: Option<Allowed> = backend.allowed(cancel, &wanted)?;
     if let Some(words) = words.filter(|words| words.is_restricted())
-        && let Some(permitted) = snapshot.keywords.rank(words)?.permitted()
+        && let Some(permitted) = backend.words(cancel, words)?.permitted(allowed.as_ref())?
     {
-        allowed = Some(allowed.map_or_else(|| permitted.clone(), |allowed| allowed & permitted));
+        allowed = Some(permitted);
     }
-    Ok(snapshot.vectors.at_least(vector, min_score, allowed.as_ref())?.collect())
+    backend.at_least(cancel, (vector, min_score), allowed.as_ref())
 }

@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use cognate_index::{SearchParams, SearchPath};
+use cognate_index::SearchPath;
 use cognate_keyword::Query;
 use cognate_vector::{Scored, UnitVector};
 use roaring::RoaringBitmap;
@@ -13,12 +13,10 @@ use super::fusion::{self, Fusion};
 use super::relevance::{Fit, QueryEvidence, RELEVANCE_CUT};
 use super::request::{Mode, N_SORTED, SearchOptions, SemanticRatio, Sort};
 use super::response::{Reading, WithoutMarks};
+use crate::backend::{self, Allowed, Backend, Wanted, WordScore, Words};
 use crate::cancel::Cancel;
-use crate::catalog::Catalog;
 use crate::error::EngineError;
 use crate::query_batcher::PendingVector;
-use crate::store::DigestPeriod;
-use crate::view::Snapshot;
 use crate::works::Works;
 
 /// What is looked for.
@@ -134,8 +132,8 @@ pub(super) struct Ranking {
     pub(super) total: u64,
     /// Of these, those that are relevant, where facets are of them alone.
     pub(super) total_relevant: Option<u64>,
-    /// The rows that match as a set, where facets are asked for.
-    pub(super) matching: Option<RoaringBitmap>,
+    /// What matches, where facets are asked for.
+    pub(super) matching: Option<Allowed>,
     pub(super) path: SearchPath,
     /// The part of meaning in hybrid scores.
     pub(super) ratio: Option<f32>,
@@ -145,48 +143,48 @@ pub(super) struct Ranking {
     pub(super) reading: Reading,
 }
 
-/// Ranks the rows of a snapshot, of each of the `works` one.
+/// Ranks the papers of a backend, of each of the `works` one.
 pub(super) fn rank(
-    snapshot: &Snapshot,
+    backend: &dyn Backend,
     works: Option<&Works>,
     question: &Question<'_>,
 ) -> Result<Ranking, EngineError> {
-    let options = question.options;
+    let (options, cancel) = (question.options, &question.cancel);
     let words = match &question.words {
         Some(words) if question.mode != Mode::Semantic || words.is_restricted() => {
-            Some(snapshot.keywords.rank(words)?)
+            Some(backend.words(cancel, words)?)
         }
         _ => None,
     };
-    let mut allowed = answerable(snapshot, question);
-    let mut reading = words.as_ref().map_or_else(Reading::default, |words| Reading {
-        corrections: words.query().corrections().to_vec(),
+    let words = words.as_deref();
+    let mut allowed = answerable(backend, question)?;
+    let mut reading = words.map_or_else(Reading::default, |words| Reading {
+        corrections: words.corrections().to_vec(),
         missing_phrases: words.missing_phrases().to_vec(),
         ..Reading::default()
     });
-    if let Some(permitted) = words.as_ref().and_then(cognate_keyword::Ranking::permitted) {
-        let both = allowed.as_ref().map_or_else(|| permitted.clone(), |allowed| allowed & permitted);
-        if both.is_empty() {
-            let found = snapshot.keywords.with_every_word(&Query::parse(question.text))?;
-            let total = allowed.map_or(found.len(), |allowed| (allowed & found).len());
+    let permitted = words.map(|words| words.permitted(allowed.as_ref())).transpose()?.flatten();
+    if let Some(permitted) = permitted {
+        if backend.count(cancel, Some(&permitted))? == 0 {
+            let query = Query::parse(question.text);
+            let total = backend.count_with_every_word(cancel, &query, allowed.as_ref())?;
             reading.without_marks = Some(WithoutMarks { query: question.text.to_owned(), total });
         }
-        allowed = Some(both);
+        allowed = Some(permitted);
     }
     let vector = question.vector()?;
     if let (Some(min_score), Some(vector)) = (options.page.min_score, vector) {
         // Before anything is ranked, so that pages are full.
-        let near = snapshot.vectors.at_least(vector, min_score, allowed.as_ref())?;
-        allowed = Some(near.map(|hit| hit.row).collect());
+        let near = backend.at_least(cancel, (vector, min_score), allowed.as_ref())?;
+        allowed = Some(Allowed::keys(near.iter().map(|hit| hit.row).collect()));
     }
     if let Some(works) = works {
         // Of those that match, so that a publication which does not is not preferred to one that does.
-        let context =
-            Context { snapshot, question, vector, words: words.as_ref(), allowed: allowed.as_ref() };
-        let matching = context.matching();
-        allowed = Some(works.one_of_each(matching));
+        let context = Context { backend, question, vector, words, allowed: allowed.as_ref() };
+        let matching = backend.keys(cancel, Some(&context.matching()?))?;
+        allowed = Some(Allowed::keys(works.one_of_each(matching)));
     }
-    let context = Context { snapshot, question, vector, words: words.as_ref(), allowed: allowed.as_ref() };
+    let context = Context { backend, question, vector, words, allowed: allowed.as_ref() };
 
     let mut candidates = context.candidates()?;
     let evidence = context.evidence(&candidates);
@@ -213,20 +211,24 @@ pub(super) fn rank(
     rows.retain(|candidate| question.exclude.binary_search(&candidate.row).is_err());
     if let (Mode::Keyword, Some(_), Some(vector)) = (question.mode, options.page.min_score, vector) {
         let numbers: Vec<u32> = rows.iter().map(|candidate| candidate.row).collect();
-        let cosines = snapshot.vectors.scores_of(vector, &numbers)?;
+        let cosines = backend.cosines(cancel, vector, &numbers)?;
         rows.iter_mut().zip(cosines).for_each(|(candidate, cosine)| candidate.semantic = cosine);
     }
     rows.sort_unstable_by(|a, b| a.order(b).then(a.row.cmp(&b.row)));
-    if options.sort == Sort::Newest {
-        let sorts_all = question.browses || (relevant.is_some() && least_relevance.is_some());
-        sort_by_date(&mut rows, if sorts_all { usize::MAX } else { N_SORTED }, &snapshot.catalog);
+    if options.sort == Sort::Newest && !question.browses {
+        let sorts_all = relevant.is_some() && least_relevance.is_some();
+        sort_by_date((backend, cancel), &mut rows, if sorts_all { usize::MAX } else { N_SORTED })?;
     }
 
     let (total, total_relevant) = match (&relevant, least_relevance) {
         (Some(relevant), Some(_)) => (relevant.len(), None),
-        (relevant, _) => (context.count(), relevant.as_ref().map(RoaringBitmap::len)),
+        (relevant, _) => (context.count()?, relevant.as_ref().map(RoaringBitmap::len)),
     };
-    let matching = (!options.facets.is_empty()).then(|| relevant.unwrap_or_else(|| context.matching()));
+    let matching = match relevant {
+        _ if options.facets.is_empty() => None,
+        Some(relevant) => Some(Allowed::keys(relevant)),
+        None => Some(context.matching()?),
+    };
     Ok(Ranking {
         candidates: rows,
         total,
@@ -240,48 +242,35 @@ pub(super) fn rank(
 }
 
 /// Sorts the first rows, which stand in their order, by date; the others stay behind them.
-pub(super) fn sort_by_date(rows: &mut [Candidate], n_sorted: usize, catalog: &Catalog) {
-    for candidate in rows.iter_mut().take(n_sorted).filter(|candidate| candidate.place == UNPLACED) {
+pub(super) fn sort_by_date(
+    (backend, cancel): (&dyn Backend, &Cancel),
+    rows: &mut [Candidate],
+    n_sorted: usize,
+) -> Result<(), EngineError> {
+    let mut sorted: Vec<&mut Candidate> =
+        rows.iter_mut().take(n_sorted).filter(|candidate| candidate.place == UNPLACED).collect();
+    let keys: Vec<u32> = sorted.iter().map(|candidate| candidate.row).collect();
+    for (candidate, published) in sorted.iter_mut().zip(backend.published(cancel, &keys)?) {
         candidate.place = SORTED;
-        candidate.published = catalog.published(candidate.row);
+        candidate.published = published;
     }
     rows.sort_unstable_by(|a, b| a.order(b).then(a.row.cmp(&b.row)));
+    Ok(())
 }
 
-/// The rows that pass filter and period, and can be ranked as the question asks, or are named by it; `None` for all that have
-/// a text.
-fn answerable(snapshot: &Snapshot, question: &Question<'_>) -> Option<RoaringBitmap> {
-    let allowed = passing(snapshot, question.options);
-    if question.browses {
-        return Some(allowed.unwrap_or_else(|| snapshot.rows()));
-    }
-    let without_text = snapshot.without_text();
-    let pinned: RoaringBitmap = question.pinned.iter().copied().collect();
-    let named = &pinned & without_text;
-    let allowed = match allowed {
-        None if named.is_empty() => return None,
-        allowed => allowed.unwrap_or_else(|| snapshot.rows()) - (without_text - &named),
-    };
-    // Nothing is near to a paper without a text.
+/// The papers that pass filter and period, and can be ranked as the question asks, or are named by it; `None` for all that
+/// have a text.
+fn answerable(backend: &dyn Backend, question: &Question<'_>) -> Result<Option<Allowed>, EngineError> {
+    let wanted = question.options.wanted(&question.pinned);
+    let wanted = Wanted { without_text: question.browses, ..wanted };
+    let allowed = backend.allowed(&question.cancel, &wanted)?;
+    // Nothing is near to a paper without a text, nor to a question without a meaning.
     let is_alone = question.words.is_none() && question.target.is_none();
-    Some(if is_alone { allowed & pinned } else { allowed })
-}
-
-/// The rows that pass filter and period; `None` for all.
-pub(super) fn passing(snapshot: &Snapshot, options: &SearchOptions) -> Option<RoaringBitmap> {
-    let mut allowed =
-        if options.filter.is_empty() { None } else { Some(snapshot.catalog.matching(&options.filter)) };
-    if let Some(DigestPeriod { after, until }) = options.within {
-        let mut rows = RoaringBitmap::new();
-        rows.insert_range(after.saturating_add(1)..=until);
-        allowed = Some(allowed.unwrap_or_else(|| snapshot.rows()) & rows);
+    if is_alone {
+        let named = backend.among(&question.cancel, allowed.as_ref(), &question.pinned)?;
+        return Ok(Some(Allowed::keys(named)));
     }
-    allowed
-}
-
-/// Every row that has a text.
-fn all_rows(snapshot: &Snapshot) -> RoaringBitmap {
-    snapshot.vectors.rows().into_iter().collect()
+    Ok(allowed)
 }
 
 /// Rows that may be on the page.
@@ -330,12 +319,12 @@ fn nth_best(candidates: &[Candidate], n: usize) -> Option<f32> {
 
 /// What ranking works on.
 struct Context<'a> {
-    snapshot: &'a Snapshot,
+    backend: &'a dyn Backend,
     question: &'a Question<'a>,
     vector: Option<&'a UnitVector>,
-    words: Option<&'a cognate_keyword::Ranking>,
-    /// The rows that pass filter and phrases; `None` for all.
-    allowed: Option<&'a RoaringBitmap>,
+    words: Option<&'a dyn Words>,
+    /// The papers that pass filter and phrases; `None` for all that have a text.
+    allowed: Option<&'a Allowed>,
 }
 
 impl Context<'_> {
@@ -343,28 +332,50 @@ impl Context<'_> {
     /// question, and so does their order: pages of one ranking have each row once.
     fn candidates(&self) -> Result<Candidates, EngineError> {
         let Question { mode, options, .. } = self.question;
-        if self.question.browses {
-            let rows = self.matching();
-            return Ok(Candidates::new(rows.iter().map(Candidate::new).collect(), SearchPath::Exact));
-        }
         let end = options.reach() + self.question.exclude.len();
+        if self.question.browses {
+            let newest = self.backend.newest(self.cancel(), self.allowed, end)?;
+            let newest = newest.into_iter().map(|(row, published)| Candidate {
+                place: SORTED,
+                published,
+                ..Candidate::new(row)
+            });
+            return Ok(Candidates::new(newest.collect(), SearchPath::Exact));
+        }
         match (mode, self.vector) {
             (Mode::Hybrid, Some(vector)) => self.by_both(vector, end),
             (Mode::Semantic, Some(vector)) => self.by_meaning(vector, end),
             (Mode::Semantic, None) => {
-                let named = self.matching();
+                let named = self.backend.keys(self.cancel(), Some(&self.matching()?))?;
                 let named = named.iter().map(|row| Candidate { place: 0, ..Candidate::new(row) });
                 Ok(Candidates::new(named.collect(), SearchPath::Exact))
             }
-            _ => Ok(Candidates::new(self.by_words(end.max(N_TELLING)), SearchPath::Exact)),
+            _ => Ok(Candidates::new(self.by_words(end.max(N_TELLING))?, SearchPath::Exact)),
         }
     }
 
     /// The first `end` rows by words, and those that tie with the last.
-    fn by_words(&self, end: usize) -> Vec<Candidate> {
-        let Some(words) = self.words else { return Vec::new() };
-        let best = top_with_ties(words, end, self.allowed);
-        best.into_iter().map(|(row, score)| candidate_by_words(words, row, score)).collect()
+    fn by_words(&self, end: usize) -> Result<Vec<Candidate>, EngineError> {
+        let Some(words) = self.words else { return Ok(Vec::new()) };
+        let best = top_with_ties(words, end, self.allowed)?;
+        let rows: Vec<u32> = best.iter().map(|(row, _)| *row).collect();
+        self.candidates_by_words(rows)
+    }
+
+    /// Rows that are ranked by words alone.
+    fn candidates_by_words(&self, rows: Vec<u32>) -> Result<Vec<Candidate>, EngineError> {
+        let fits = self.of_words(&rows)?;
+        let candidate = |(row, of_words): (u32, Option<WordScore>)| Candidate {
+            keyword: of_words.map(|of_words| of_words.score),
+            score: score_of(of_words),
+            coverage: of_words.map(|of_words| of_words.coverage),
+            ..Candidate::new(row)
+        };
+        Ok(rows.into_iter().zip(fits).map(candidate).collect())
+    }
+
+    fn cancel(&self) -> &Cancel {
+        &self.question.cancel
     }
 
     /// The first `end` rows by meaning, and those that tie with the last.
@@ -376,26 +387,24 @@ impl Context<'_> {
             candidates.insert(hit.row, own);
         }
         if end > found.hits.len() && !found.is_all {
-            let params = SearchParams { top_k: end, exact: true, allowed: self.allowed, ef: None };
-            let mut others = self.snapshot.vectors.search(vector, &params)?.hits;
+            let nearest = backend::Nearest { vector, top_k: end, exact: true, allowed: self.allowed };
+            let mut others = self.backend.nearest(self.cancel(), &nearest)?.hits;
             // What a walk missed ties, however near it is: where that reaches to the end of the page, all of it counts.
             let tied = found.least.next_down();
             if others.last().is_some_and(|last| last.score >= tied) {
-                others = self.snapshot.vectors.at_least(vector, tied, self.allowed)?.collect();
+                others = self.backend.at_least(self.cancel(), (vector, tied), self.allowed)?;
             }
             for hit in others {
-                let own = self.candidate(&found, None, (hit.row, Some(hit.score)));
+                let own = candidate(&found, None, (hit.row, Some(hit.score)), None);
                 candidates.entry(hit.row).or_insert(own);
             }
         }
-        for &row in &self.question.pinned {
-            let semantic = self.snapshot.vectors.score(vector, row)?;
-            let is_here = semantic.is_some() || self.snapshot.without_text().contains(row);
-            if is_here && self.allowed.is_none_or(|allowed| allowed.contains(row)) {
-                let score = semantic.unwrap_or(0.0);
-                let own = Candidate { semantic, score, ..Candidate::new(row) };
-                candidates.entry(row).or_insert(own).place = 0;
-            }
+        let pinned = self.backend.among(self.cancel(), self.allowed, &self.question.pinned)?;
+        let pinned: Vec<u32> = pinned.iter().collect();
+        let cosines = self.backend.cosines(self.cancel(), vector, &pinned)?;
+        for (row, semantic) in pinned.into_iter().zip(cosines) {
+            let own = Candidate { semantic, score: semantic.unwrap_or(0.0), ..Candidate::new(row) };
+            candidates.entry(row).or_insert(own).place = 0;
         }
         let rows = candidates.into_values().collect();
         Ok(Candidates { rows, path: found.path, found: Some(found), fusion: None })
@@ -404,34 +413,41 @@ impl Context<'_> {
     /// The first `end` rows by meaning and words, and those that tie with the last.
     fn by_both(&self, vector: &UnitVector, end: usize) -> Result<Candidates, EngineError> {
         let found = self.nearest(vector)?;
-        let keyword =
-            self.words.map_or_else(Vec::new, |words| top_with_ties(words, fusion::DEPTH, self.allowed));
+        let keyword = match self.words {
+            Some(words) => top_with_ties(words, fusion::DEPTH, self.allowed)?,
+            None => Vec::new(),
+        };
         let fusion = self.fusion(found.best, keyword.first().map_or(0.0, |(_, score)| *score));
-        let mut candidates: Vec<Candidate> = Vec::new();
-        let mut known = RoaringBitmap::new();
+        let rows: Vec<u32> = found.hits.iter().map(|hit| hit.row).collect();
+        let by_meaning = found.hits.iter().zip(self.of_words(&rows)?);
+        let mut candidates: Vec<Candidate> = by_meaning
+            .map(|(hit, of_words)| candidate(&found, Some(fusion), (hit.row, Some(hit.score)), of_words))
+            .collect();
+        let mut known = found.rows.clone();
         let mut add = |candidates: &mut Vec<Candidate>, rows: Vec<u32>| -> Result<(), EngineError> {
             let rows: Vec<u32> = rows.into_iter().filter(|row| known.insert(*row)).collect();
-            let cosines = self.snapshot.vectors.scores_of(vector, &rows)?;
-            let scored = rows.into_iter().zip(cosines).filter(|(_, cosine)| cosine.is_some());
-            candidates.extend(scored.map(|scored| self.candidate(&found, Some(fusion), scored)));
+            let cosines = self.backend.cosines(self.cancel(), vector, &rows)?;
+            let of_words = self.of_words(&rows)?;
+            let scored = rows.into_iter().zip(cosines).zip(of_words);
+            let scored = scored.filter(|((_, cosine), _)| cosine.is_some());
+            candidates
+                .extend(scored.map(|(scored, of_words)| candidate(&found, Some(fusion), scored, of_words)));
             Ok(())
         };
-        let rows = found.hits.iter().map(|hit| hit.row).chain(keyword.iter().map(|(row, _)| *row));
-        add(&mut candidates, rows.collect())?;
+        add(&mut candidates, keyword.iter().map(|(row, _)| *row).collect())?;
         if !found.is_all {
             // What was not found by meaning is no nearer than the last that was.
             let wanted = end.max(fusion::N_NEIGHBOURS);
             let bar = nth_best(&candidates, wanted).filter(|bar| *bar > fusion.score(found.least, 0.0));
             let rows = match (bar, self.words) {
                 (Some(bar), Some(words)) => {
-                    let mut matches = words.matches(self.allowed);
-                    matches.retain(|(_, keyword)| fusion.score(found.least, *keyword) >= bar);
+                    let is_wanted = |keyword| fusion.score(found.least, keyword) >= bar;
+                    let matches = words.matches(self.allowed, &is_wanted)?;
                     matches.into_iter().map(|(row, _)| row).collect()
                 }
                 (Some(_), None) => Vec::new(),
-                (None, _) => self.all_rows(),
+                (None, _) => self.backend.keys(self.cancel(), self.allowed)?.iter().collect(),
             };
-            self.question.cancel.check()?;
             add(&mut candidates, rows)?;
         }
         // Ties go by row, so that which rows are the best does not depend on how they were found.
@@ -439,8 +455,8 @@ impl Context<'_> {
         if self.question.options.semantic_ratio.is_none() {
             let n_best = candidates.len().min(fusion::N_NEIGHBOURS);
             let best = &mut candidates[..n_best];
-            let vectors = best.iter().map(|candidate| self.snapshot.vectors.vector(candidate.row));
-            let vectors = vectors.collect::<Result<Vec<_>, _>>()?;
+            let rows: Vec<u32> = best.iter().map(|candidate| candidate.row).collect();
+            let vectors = self.backend.vectors(self.cancel(), &rows)?;
             fusion::add_neighbours(best, &vectors, fusion.ratio);
         }
         Ok(Candidates { rows: candidates, path: found.path, found: Some(found), fusion: Some(fusion) })
@@ -468,17 +484,16 @@ impl Context<'_> {
         evidence: &QueryEvidence,
         cut: f32,
     ) -> Result<RoaringBitmap, EngineError> {
-        let vectors = &self.snapshot.vectors;
         let least = evidence.score_for(cut);
         let mut rows: RoaringBitmap = match (&candidates.found, self.vector) {
             (Some(found), Some(vector)) => {
                 let Some(fusion) = candidates.fusion else {
                     let least =
                         |row| if found.least < least && !found.rows.contains(row) { 2.0 } else { least };
-                    return Ok(vectors.rows_at_least(vector, &least, self.allowed)?);
+                    return self.backend.at_least_each(self.cancel(), (vector, &least), self.allowed);
                 };
                 let mut keyword: Vec<f32> = Vec::new();
-                for (row, score) in self.words.map_or_else(Vec::new, |words| words.matches(self.allowed)) {
+                for (row, score) in self.matches(&|_| true)? {
                     let row = row as usize;
                     if row >= keyword.len() {
                         keyword.resize(row + 1, 0.0);
@@ -491,15 +506,11 @@ impl Context<'_> {
                     let is_out = !found.rows.contains(row) && fusion.score(found.least, keyword) < least;
                     if is_out { 2.0 } else { fusion.cosine_for(least, keyword) }
                 };
-                vectors.rows_at_least(vector, &least, self.allowed)?
+                self.backend.at_least_each(self.cancel(), (vector, &least), self.allowed)?
             }
             _ => {
-                let matches = self.words.map_or_else(Vec::new, |words| words.matches(self.allowed));
-                return Ok(matches
-                    .iter()
-                    .filter(|(_, score)| *score >= least)
-                    .map(|(row, _)| *row)
-                    .collect());
+                let is_enough = |score| score >= least;
+                return Ok(self.matches(&is_enough)?.into_iter().map(|(row, _)| row).collect());
             }
         };
         // Those that gained from what is near them.
@@ -507,20 +518,31 @@ impl Context<'_> {
         Ok(rows)
     }
 
+    /// All papers with a word, and their scores.
+    fn matches(&self, is_wanted: &dyn Fn(f32) -> bool) -> Result<Vec<(u32, f32)>, EngineError> {
+        self.words.map_or_else(|| Ok(Vec::new()), |words| words.matches(self.allowed, is_wanted))
+    }
+
+    /// What the words of the query say of each row; `None` where there are no words.
+    fn of_words(&self, rows: &[u32]) -> Result<Vec<Option<WordScore>>, EngineError> {
+        let Some(words) = self.words else { return Ok(vec![None; rows.len()]) };
+        Ok(words.scores(rows)?.into_iter().map(Some).collect())
+    }
+
     /// How the scores of this question become one.
     fn fusion(&self, best_cosine: f32, best_keyword: f32) -> Fusion {
-        let n_words = self.words.map_or(0.0, cognate_keyword::Ranking::n_telling_words);
+        let n_words = self.words.map_or(0.0, |words| words.n_telling_words());
         let automatic = || if n_words > 0.0 { fusion::automatic_ratio(n_words) } else { 1.0 };
         let ratio = self.question.options.semantic_ratio.map_or_else(automatic, SemanticRatio::get);
-        let bound = self.words.map_or(0.0, cognate_keyword::Ranking::bound);
+        let bound = self.words.map_or(0.0, |words| words.bound());
         Fusion::new(ratio, best_cosine, (best_keyword, bound))
     }
 
     /// The rows nearest to what is looked for, to a depth that is the same for every page.
     fn nearest(&self, vector: &UnitVector) -> Result<Nearest, EngineError> {
         let exact = self.question.options.exact;
-        let params = SearchParams { top_k: fusion::DEPTH, exact, allowed: self.allowed, ef: None };
-        let found = self.snapshot.vectors.search(vector, &params)?;
+        let nearest = backend::Nearest { vector, top_k: fusion::DEPTH, exact, allowed: self.allowed };
+        let found = self.backend.nearest(self.cancel(), &nearest)?;
         Ok(Nearest {
             best: found.hits.first().map_or(-1.0, |hit| hit.score),
             least: found.hits.last().map_or(-1.0, |hit| hit.score),
@@ -531,11 +553,6 @@ impl Context<'_> {
         })
     }
 
-    /// Every row that passes filter and phrases, ascending.
-    fn all_rows(&self) -> Vec<u32> {
-        self.allowed.map_or_else(|| self.snapshot.vectors.rows(), |allowed| allowed.iter().collect())
-    }
-
     /// Rows with the scores that the ranking gives them.
     fn scored(&self, candidates: &Candidates, rows: &RoaringBitmap) -> Result<Vec<Candidate>, EngineError> {
         let mut scored = candidates.rows.clone();
@@ -544,91 +561,82 @@ impl Context<'_> {
         let others: Vec<u32> = (rows - known).iter().collect();
         match (&candidates.found, self.vector) {
             (Some(found), Some(vector)) => {
-                let cosines = self.snapshot.vectors.scores_of(vector, &others)?;
-                let others = others.into_iter().zip(cosines);
+                let cosines = self.backend.cosines(self.cancel(), vector, &others)?;
+                let of_words = self.of_words(&others)?;
+                let others = others.into_iter().zip(cosines).zip(of_words);
                 scored.extend(
-                    others.map(|(row, cosine)| self.candidate(found, candidates.fusion, (row, cosine))),
+                    others.map(|(scored, of_words)| candidate(found, candidates.fusion, scored, of_words)),
                 );
             }
-            _ => scored.extend(others.into_iter().map(|row| {
-                let words = self.words;
-                words.map_or(Candidate::new(row), |words| candidate_by_words(words, row, words.score(row)))
-            })),
+            _ => scored.extend(self.candidates_by_words(others)?),
         }
         Ok(scored)
     }
 
-    /// A row with its cosine and what follows from it.
-    fn candidate(
-        &self,
-        found: &Nearest,
-        fusion: Option<Fusion>,
-        (row, cosine): (u32, Option<f32>),
-    ) -> Candidate {
-        let mut own = Candidate { semantic: cosine, ..Candidate::new(row) };
-        match fusion {
-            Some(fusion) => {
-                own.keyword = Some(self.words.map_or(0.0, |words| words.score(row)));
-                own.coverage = self.words.map(|words| words.coverage(row));
-                fusion.fuse(&mut own, found.most(row));
+    /// How many papers match.
+    fn count(&self) -> Result<u64, EngineError> {
+        let exclude = self.backend.among(self.cancel(), self.allowed, &self.question.exclude)?;
+        if self.question.mode == Mode::Keyword {
+            let Some(words) = self.words else { return Ok(0) };
+            let exclude: Vec<u32> = exclude.iter().collect();
+            let n_excluded = words.scores(&exclude)?.into_iter().filter(|own| own.score > 0.0).count();
+            return Ok(words.count(self.allowed)? - n_excluded as u64);
+        }
+        Ok(self.backend.count(self.cancel(), self.allowed)? - exclude.len())
+    }
+
+    /// The papers that match.
+    fn matching(&self) -> Result<Allowed, EngineError> {
+        let exclude = &self.question.exclude;
+        match (self.question.mode, self.words) {
+            (Mode::Keyword, Some(words)) => {
+                let matching = words.matching(self.allowed)?;
+                self.backend.without(self.cancel(), Some(&matching), exclude)
             }
-            None => own.score = cosine.unwrap_or(-1.0).min(found.most(row)),
+            (Mode::Keyword, None) => Ok(Allowed::keys(RoaringBitmap::new())),
+            _ => self.backend.without(self.cancel(), self.allowed, exclude),
         }
-        own
-    }
-
-    /// How many rows match.
-    fn count(&self) -> u64 {
-        let Question { mode, exclude, .. } = self.question;
-        let vectors = &self.snapshot.vectors;
-        let is_allowed = |row: u32| self.allowed.is_none_or(|allowed| allowed.contains(row));
-        let excluded = exclude.iter().copied().filter(|row| is_allowed(*row));
-        if *mode == Mode::Keyword {
-            let Some(words) = self.words else { return 0 };
-            let n_excluded = excluded.filter(|row| words.score(*row) > 0.0).count();
-            return words.count(self.allowed) - n_excluded as u64;
-        }
-        let n = self.allowed.map_or(vectors.len() as u64, RoaringBitmap::len);
-        n - excluded.filter(|row| self.question.browses || vectors.contains(*row)).count() as u64
-    }
-
-    /// The rows that match.
-    fn matching(&self) -> RoaringBitmap {
-        let Question { mode, exclude, .. } = self.question;
-        let mut rows = match self.allowed {
-            Some(allowed) => allowed.clone(),
-            None => all_rows(self.snapshot),
-        };
-        exclude.iter().for_each(|row| {
-            rows.remove(*row);
-        });
-        if *mode == Mode::Keyword {
-            rows &= self.words.map_or_else(RoaringBitmap::new, cognate_keyword::Ranking::matching);
-        }
-        rows
     }
 }
 
-/// A row that is ranked by words alone.
-fn candidate_by_words(words: &cognate_keyword::Ranking, row: u32, score: f32) -> Candidate {
-    let coverage = Some(words.coverage(row));
-    Candidate { keyword: Some(score), score, coverage, ..Candidate::new(row) }
+/// A row with its cosine, its BM25 and what follows from them.
+fn candidate(
+    found: &Nearest,
+    fusion: Option<Fusion>,
+    (row, cosine): (u32, Option<f32>),
+    of_words: Option<WordScore>,
+) -> Candidate {
+    let mut own = Candidate { semantic: cosine, ..Candidate::new(row) };
+    match fusion {
+        Some(fusion) => {
+            own.keyword = Some(score_of(of_words));
+            own.coverage = of_words.map(|of_words| of_words.coverage);
+            fusion.fuse(&mut own, found.most(row));
+        }
+        None => own.score = cosine.unwrap_or(-1.0).min(found.most(row)),
+    }
+    own
+}
+
+/// BM25, 0 where there are no words.
+fn score_of(of_words: Option<WordScore>) -> f32 {
+    of_words.map_or(0.0, |of_words| of_words.score)
 }
 
 /// The best rows by words, and on through every tie with the last.
 fn top_with_ties(
-    words: &cognate_keyword::Ranking,
+    words: &dyn Words,
     top_k: usize,
-    allowed: Option<&RoaringBitmap>,
-) -> Vec<(u32, f32)> {
+    allowed: Option<&Allowed>,
+) -> Result<Vec<(u32, f32)>, EngineError> {
     let mut wanted = top_k + 64;
     loop {
-        let mut best = words.top(wanted, allowed);
-        let Some(&(_, last)) = best.get(top_k.saturating_sub(1)) else { return best };
+        let mut best = words.top(wanted, allowed)?;
+        let Some(&(_, last)) = best.get(top_k.saturating_sub(1)) else { return Ok(best) };
         let n_ties = best[top_k..].iter().take_while(|(_, score)| *score == last).count();
         if top_k + n_ties < best.len() || best.len() < wanted {
             best.truncate(top_k + n_ties);
-            return best;
+            return Ok(best);
         }
         wanted *= 2;
     }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::time::Instant;
 
 use cognate_corpus::identifier;
-use cognate_index::{SearchParams, SearchPath};
+use cognate_index::SearchPath;
 use cognate_vector::UnitVector;
 use roaring::RoaringBitmap;
 
@@ -14,11 +14,12 @@ use super::rank::{self, Candidate, N_TELLING, Question, Ranking, Target};
 use super::relevance::{Fit, QueryEvidence};
 use super::request::{Mode, N_SORTED, SearchOptions, Sort, check_query, invalid};
 use super::response::{Reading, SearchResponse};
+use crate::backend::{Allowed, Backend, Nearest};
 use crate::cancel::Cancel;
 use crate::engine::Engine;
 use crate::error::EngineError;
 use crate::papers::paper_of_key;
-use crate::view::{Moment, Snapshot};
+use crate::view::Moment;
 use crate::works::Works;
 
 /// Most seeds, positive and negative together.
@@ -155,7 +156,7 @@ impl Engine {
             if texts.is_none() {
                 texts = Some(self.embedded_seeds(cancel, request)?);
             }
-            seeds(moment, request, texts.as_ref().unwrap_or(&HashMap::new()))
+            seeds((moment, cancel), request, texts.as_ref().unwrap_or(&HashMap::new()))
         };
         let mut answer = |moment: &Moment<'_>, basis: &Basis<Seeds>, options: &SearchOptions| {
             let (works, seeds) = (basis.works.as_deref(), &basis.named);
@@ -176,17 +177,21 @@ impl Engine {
                 options: &reaching,
                 cancel: cancel.clone(),
             };
-            let snapshot = &moment.snapshot;
+            let backend: &dyn Backend = moment;
             let mut ranking = match request.strategy {
-                Strategy::AverageVector => rank::rank(snapshot, works, &question)?,
-                strategy => by_seeds(snapshot, works, seeds, (strategy, &question))?,
+                Strategy::AverageVector => rank::rank(backend, works, &question)?,
+                strategy => by_seeds(backend, works, seeds, (strategy, &question))?,
             };
             if request.diversity > 0.0 {
-                diversify(&question, snapshot, &mut ranking, (options.page.end(), request.diversity))?;
+                diversify(&question, backend, &mut ranking, (options.page.end(), request.diversity))?;
             }
-            let (mut response, _) = super::read_page(moment, options, ranking)?;
+            let (mut response, _) = super::read_page((backend, cancel), options, ranking)?;
             for hit in &mut response.hits {
-                let cosines = cosines(snapshot, &seeds.positive, hit.paper.row)?;
+                let of_seed =
+                    |seed: &UnitVector| Ok(backend.cosines(cancel, seed, &[hit.paper.row])?.pop().flatten());
+                let cosines: Result<Vec<Option<f32>>, EngineError> =
+                    seeds.positive.iter().map(of_seed).collect();
+                let cosines: Vec<f32> = cosines?.into_iter().map(|cosine| cosine.unwrap_or(-1.0)).collect();
                 let nearest =
                     (0..cosines.len()).max_by(|a, b| cosines[*a].total_cmp(&cosines[*b]).then(b.cmp(a)));
                 hit.nearest_seed = nearest.map(|seed| seeds.names[seed].clone());
@@ -218,7 +223,7 @@ impl Engine {
 
 /// The seeds of a request, of which `texts` has the vectors of those that are texts.
 fn seeds(
-    moment: &Moment<'_>,
+    (backend, cancel): (&dyn Backend, &Cancel),
     request: &RecommendRequest,
     texts: &HashMap<&str, UnitVector>,
 ) -> Result<Seeds, EngineError> {
@@ -226,10 +231,10 @@ fn seeds(
     let mut names = Vec::new();
     let mut vector = |seed: &Seed| match seed {
         Seed::Paper(key) => {
-            let stored = moment.read(|reader| paper_of_key(reader, key))?;
+            let stored = paper_of_key(backend, cancel, key)?;
             exclude.push(stored.row);
             names.push(stored.paper.id.to_string());
-            super::vector_of(moment, &stored)
+            super::vector_of(backend, cancel, &stored)
         }
         Seed::Text(text) => {
             names.push(text.clone());
@@ -238,14 +243,11 @@ fn seeds(
     };
     let positive = request.positive.iter().map(&mut vector).collect::<Result<_, _>>()?;
     let negative = request.negative.iter().map(&mut vector).collect::<Result<_, _>>()?;
-    moment.read(|reader| {
-        let by_id = reader.rows_of(request.exclude.iter().map(String::as_str))?;
-        for key in request.exclude.iter().filter(|key| !by_id.contains_key(key.as_str())) {
-            exclude.extend(reader.look_up(&identifier::lookup(key))?.iter().map(|stored| stored.row));
-        }
-        exclude.extend(by_id.into_values());
-        Ok(())
-    })?;
+    let by_id = backend.keys_of(cancel, &request.exclude)?;
+    for key in request.exclude.iter().filter(|key| !by_id.contains_key(key.as_str())) {
+        exclude.extend(backend.look_up(cancel, &identifier::lookup(key))?.iter().map(|stored| stored.row));
+    }
+    exclude.extend(by_id.into_values());
     exclude.sort_unstable();
     exclude.dedup();
     Ok(Seeds { names, positive, negative, exclude })
@@ -274,66 +276,60 @@ fn combined(seeds: &Seeds) -> Result<UnitVector, EngineError> {
     })
 }
 
-fn cosines(snapshot: &Snapshot, seeds: &[UnitVector], row: u32) -> Result<Vec<f32>, EngineError> {
-    let vectors = &snapshot.vectors;
-    seeds.iter().map(|seed| Ok(vectors.score(seed, row)?.unwrap_or(-1.0))).collect()
-}
-
 /// All rows scored by all seeds: first the best of those near a seed, to a depth that is the same for every page, then,
 /// where the page reaches there, the others.
 fn by_seeds(
-    snapshot: &Snapshot,
+    backend: &dyn Backend,
     works: Option<&Works>,
     seeds: &Seeds,
     (strategy, question): (Strategy, &Question<'_>),
 ) -> Result<Ranking, EngineError> {
-    let options = question.options;
-    let mut allowed = rank::passing(snapshot, options).unwrap_or_else(|| snapshot.rows());
-    allowed -= snapshot.without_text();
-    seeds.exclude.iter().for_each(|row| {
-        allowed.remove(*row);
-    });
+    let (options, cancel) = (question.options, &question.cancel);
+    let passing = backend.allowed(cancel, &options.wanted(&[]))?;
+    let mut allowed = backend.without(cancel, passing.as_ref(), &seeds.exclude)?;
     if let Some(min_score) = options.page.min_score {
         let mut near = RoaringBitmap::new();
         for seed in &seeds.positive {
-            question.cancel.check()?;
-            near.extend(snapshot.vectors.at_least(seed, min_score, Some(&allowed))?.map(|hit| hit.row));
+            let found = backend.at_least(cancel, (seed, min_score), Some(&allowed))?;
+            near.extend(found.iter().map(|hit| hit.row));
         }
-        allowed = near;
+        allowed = Allowed::keys(near);
     }
     if let Some(works) = works {
-        allowed = works.one_of_each(allowed);
+        allowed = Allowed::keys(works.one_of_each(backend.keys(cancel, Some(&allowed))?));
     }
     let mut near = RoaringBitmap::new();
     let mut path = SearchPath::Exact;
-    let params = SearchParams { top_k: DEPTH, exact: options.exact, allowed: Some(&allowed), ef: None };
-    for seed in question.vector()?.into_iter().chain(&seeds.positive) {
-        question.cancel.check()?;
-        let found = snapshot.vectors.search(seed, &params)?;
+    for vector in question.vector()?.into_iter().chain(&seeds.positive) {
+        let nearest = Nearest { vector, top_k: DEPTH, exact: options.exact, allowed: Some(&allowed) };
+        let found = backend.nearest(cancel, &nearest)?;
         near.extend(found.hits.iter().map(|hit| hit.row));
         path = found.path;
     }
-    let mut candidates = scored_by_seeds(snapshot, seeds, (strategy, question), &near)?;
+    let mut candidates = scored_by_seeds(backend, seeds, (strategy, question), &near)?;
     candidates.sort_unstable_by(|a, b| a.order(b).then(a.row.cmp(&b.row)));
     candidates.truncate(DEPTH);
     let best: Vec<Fit> = candidates.iter().take(N_TELLING).map(Candidate::fit).collect();
     let n_summed = if strategy == Strategy::SumScores { seeds.positive.len() } else { 1 };
-    if options.reach() > DEPTH && allowed.len() > candidates.len() as u64 {
+    let total = backend.count(cancel, Some(&allowed))?;
+    if options.reach() > DEPTH && total > candidates.len() as u64 {
         let last = candidates.last().map_or(f32::INFINITY, |candidate| candidate.score.next_down());
-        let first: RoaringBitmap = candidates.iter().map(|candidate| candidate.row).collect();
-        let mut others = scored_by_seeds(snapshot, seeds, (strategy, question), &(&allowed - first))?;
+        let first: Vec<u32> = candidates.iter().map(|candidate| candidate.row).collect();
+        let others = backend.without(cancel, Some(&allowed), &first)?;
+        let others = backend.keys(cancel, Some(&others))?;
+        let mut others = scored_by_seeds(backend, seeds, (strategy, question), &others)?;
         others.iter_mut().for_each(|candidate| candidate.score = candidate.score.min(last));
         candidates.append(&mut others);
         candidates.sort_unstable_by(|a, b| a.order(b).then(a.row.cmp(&b.row)));
     }
     if options.sort == Sort::Newest {
-        rank::sort_by_date(&mut candidates, N_SORTED, &snapshot.catalog);
+        rank::sort_by_date((backend, cancel), &mut candidates, N_SORTED)?;
     }
     Ok(Ranking {
         candidates,
-        total: allowed.len(),
+        total,
         total_relevant: None,
-        matching: (!options.facets.is_empty()).then(|| allowed.clone()),
+        matching: (!options.facets.is_empty()).then_some(allowed),
         path,
         ratio: None,
         evidence: Some(QueryEvidence::of_sums(n_summed, &best)),
@@ -343,7 +339,7 @@ fn by_seeds(
 
 /// Each row with its score by all seeds.
 fn scored_by_seeds(
-    snapshot: &Snapshot,
+    backend: &dyn Backend,
     seeds: &Seeds,
     (strategy, question): (Strategy, &Question<'_>),
     rows: &RoaringBitmap,
@@ -356,8 +352,7 @@ fn scored_by_seeds(
         let mut negative = positive.clone();
         for (side, of_side) in [(&seeds.positive, &mut positive), (&seeds.negative, &mut negative)] {
             for seed in side {
-                question.cancel.check()?;
-                let cosines = snapshot.vectors.scores_of(seed, rows)?;
+                let cosines = backend.cosines(&question.cancel, seed, rows)?;
                 for ((best, sum), cosine) in of_side.iter_mut().zip(cosines) {
                     let cosine = cosine.unwrap_or(-1.0);
                     (*best, *sum) = (best.max(cosine), *sum + cosine);
@@ -380,14 +375,14 @@ fn scored_by_seeds(
 /// best [`DEPTH`], whatever the page.
 fn diversify(
     question: &Question<'_>,
-    snapshot: &Snapshot,
+    backend: &dyn Backend,
     ranking: &mut Ranking,
     (end, diversity): (usize, f32),
 ) -> Result<(), EngineError> {
     let n_pool = ranking.candidates.len().min(DEPTH);
     let pool = &mut ranking.candidates[..n_pool];
-    let vectors = pool.iter().map(|candidate| snapshot.vectors.vector(candidate.row));
-    let vectors = vectors.collect::<Result<Vec<_>, _>>()?;
+    let rows: Vec<u32> = pool.iter().map(|candidate| candidate.row).collect();
+    let vectors = backend.vectors(&question.cancel, &rows)?;
     let (low, high) = pool.iter().fold((f32::INFINITY, f32::NEG_INFINITY), |(low, high), candidate| {
         (low.min(candidate.score), high.max(candidate.score))
     });

@@ -89,6 +89,11 @@ impl QueryEvidence {
         Self { n_cosines, ..Self::new(Mode::Semantic, 1.0, (0.0, 0.0), &best) }
     }
 
+    /// The same where the best paper is one that the query names.
+    pub(super) fn of_named(self) -> Self {
+        Self { odds: f32::INFINITY, ..self }
+    }
+
     /// How likely it is that a paper of this score is what was asked for, from 0 to 1. Rises with the score.
     #[must_use]
     pub fn relevance(&self, score: f32) -> f32 {

@@ -4,6 +4,7 @@ use std::fmt;
 
 use super::cursor::Cursor;
 use super::relevance::RELEVANCE_CUT;
+use crate::backend::{Key, Wanted};
 use crate::catalog::FacetField;
 use crate::error::EngineError;
 use crate::filter::{Clause, Filter};
@@ -226,6 +227,11 @@ impl SearchOptions {
             Sort::Relevance => self.page.end(),
             Sort::Newest => self.page.end().max(N_SORTED),
         }
+    }
+
+    /// Which papers may be answers, of those with a text and these.
+    pub(super) fn wanted<'a>(&'a self, named: &'a [Key]) -> Wanted<'a> {
+        Wanted { filter: &self.filter, within: self.within, without_text: false, named }
     }
 
     pub(super) fn check(&self) -> Result<(), EngineError> {

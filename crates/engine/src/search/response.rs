@@ -85,7 +85,7 @@ pub struct Hit {
 pub struct Reading {
     /// The identifier that was asked for, where no paper has it.
     pub unknown_identifier: Option<String>,
-    /// A `-word` at the very start, which was read as that word.
+    /// What looks like an operator and was read as text: a `-word` at the very start, `year:` with what is no year.
     pub as_text: Option<String>,
     /// Words that no paper has, and those that were looked for instead.
     pub corrections: Vec<Correction>,

@@ -109,6 +109,18 @@ pub(super) fn by_id(connection: &Connection, id: &PaperId) -> Result<Vec<Held>, 
     held_where(connection, "id = ?1 ORDER BY record LIMIT 1", params![id.as_str()])
 }
 
+/// The papers of which a record has this id, in their order, some dozen.
+pub(super) fn rows_of_id(connection: &Connection, id: &PaperId) -> Result<Vec<u32>, EngineError> {
+    let held = held_where(connection, "id = ?1 ORDER BY record LIMIT 64", params![id.as_str()])?;
+    let mut rows: Vec<u32> = Vec::new();
+    for Held { row, .. } in held {
+        if !rows.contains(&row) {
+            rows.push(row);
+        }
+    }
+    Ok(rows)
+}
+
 /// The records of a paper, in the order in which it is composed of them.
 pub(super) fn of_row(connection: &Connection, row: u32) -> Result<Vec<Held>, EngineError> {
     held_where(connection, "row = ?1 ORDER BY rank, record", [row])

@@ -4,18 +4,18 @@
 
 use rusqlite::{Connection, TransactionBehavior};
 
-use super::{checksum, saved};
+use super::{checksum, lists, saved};
 use crate::error::EngineError;
 
 /// Marks the file as ours in SQLite's header: "cogn".
 pub(super) const APPLICATION_ID: i32 = 0x636f_676e;
 
 /// The version that this build reads and writes; SQLite's `user_version` holds a store's own.
-pub(crate) const SCHEMA_VERSION: i32 = 4;
+pub(crate) const SCHEMA_VERSION: i32 = 5;
 
 /// `MIGRATIONS[v]` turns a store of version `v` into one of version `v + 1`; version 0 is an empty file.
 const MIGRATIONS: [&[&str]; SCHEMA_VERSION as usize] =
-    [&[VERSION_1], &[VERSION_2, saved::TABLES], &[VERSION_3], &[VERSION_4]];
+    [&[VERSION_1], &[VERSION_2, saved::TABLES], &[VERSION_3], &[VERSION_4], &[lists::TABLES]];
 
 const VERSION_1: &str = "
     CREATE TABLE meta (

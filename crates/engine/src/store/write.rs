@@ -25,7 +25,8 @@ pub enum Outcome {
     Updated,
     /// It was stored before as it is, or says nothing that its paper does not say already.
     Unchanged,
-    /// It says of title, abstract, authors, year, place and identifiers exactly what another record says.
+    /// It says of title, abstract, authors, year, place and identifiers exactly what another record says, and of address,
+    /// ISBN, edition and numbers nothing else.
     Repeated,
 }
 

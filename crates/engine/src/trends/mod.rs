@@ -22,7 +22,7 @@ use labels::{Background, Terms, terms_of};
 use crate::catalog::{Listed, date_of, days};
 use crate::engine::Engine;
 use crate::error::EngineError;
-use crate::period::Period;
+use crate::period::{Period, today};
 use crate::recipe::embedded_text;
 use crate::search::Page;
 use crate::store::StoredPaper;
@@ -95,6 +95,13 @@ impl TrendRequest {
         let n_days = u16::try_from(days(as_of) - days(period.first()) + 1).unwrap_or(0);
         let window_days = n_days.clamp(DEFAULT_WINDOW_DAYS, MAX_WINDOW_DAYS);
         Self { as_of: Some(as_of), window_days, history_days: DEFAULT_HISTORY_DAYS }
+    }
+
+    /// Whether a day, counted from 1970-01-01, lies in the history of a window with a last day.
+    pub(crate) fn has_in_history(&self, day: i32) -> bool {
+        let Some(last) = self.as_of.map(days) else { return false };
+        let first = last.saturating_sub(i32::from(self.window_days) - 1);
+        (first.saturating_sub(i32::from(self.history_days))..first).contains(&day)
     }
 }
 
@@ -260,7 +267,8 @@ fn report(scores: &Scores, papers: Vec<Trending>, groups: Vec<TrendGroup>) -> Tr
 }
 
 fn score(request: &TrendRequest, snapshot: Option<&Snapshot>) -> Result<Scores, EngineError> {
-    let listed: Vec<Listed> = snapshot.map_or_else(Vec::new, |snapshot| snapshot.catalog.listed().collect());
+    let listed: Vec<Listed> = snapshot
+        .map_or_else(Vec::new, |snapshot| snapshot.catalog.listed(snapshot.catalog.day_basis()).collect());
     let mut scores = Scores {
         generation: snapshot.map_or(0, |snapshot| snapshot.generation),
         request: *request,
@@ -271,7 +279,8 @@ fn score(request: &TrendRequest, snapshot: Option<&Snapshot>) -> Result<Scores, 
         basis: TrendBasis::Growth,
         rows: HashMap::new(),
     };
-    let latest = listed.iter().map(|paper| paper.day).max();
+    let today = days(today());
+    let latest = listed.iter().map(|paper| paper.day).filter(|day| *day <= today).max();
     let Some(last) = request.as_of.map(days).or(latest) else { return Ok(scores) };
     let first = last.saturating_sub(i32::from(request.window_days) - 1);
     let before = first.saturating_sub(i32::from(request.history_days));

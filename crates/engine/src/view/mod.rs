@@ -6,6 +6,7 @@
 //! its own memory. Where files are missing, damaged, or of another store, they are begun anew, and fed everything.
 
 mod keywords;
+mod local;
 mod moment;
 mod vectors;
 
@@ -24,7 +25,7 @@ pub(crate) use keywords::examine_keyword_files;
 pub(crate) use moment::Moment;
 pub(crate) use vectors::examine_vector_files;
 
-use crate::catalog::Catalog;
+use crate::catalog::{Catalog, CatalogFile};
 use crate::error::{EngineError, with_causes};
 use crate::filter::Filter;
 use crate::store::{Reader, Store};
@@ -141,7 +142,7 @@ impl View {
             generation: 0,
             vectors: collection.snapshot(),
             keywords: keywords.snapshot(),
-            catalog: Arc::default(),
+            catalog: Arc::new(catalog_file(store, data_dir).read(latest_generation)),
             without_text: OnceLock::new(),
         };
         let view = Self {
@@ -361,6 +362,7 @@ impl View {
     pub(crate) fn maintain(&self, store: &Store) -> Result<bool, EngineError> {
         self.recover_if_damaged(store)?;
         self.become_writer(store)?;
+        self.persist_catalog(store);
         let has_worked = self.collection.load_full().maintain()? != Maintained::Nothing;
         if has_worked {
             self.show_maintained();
@@ -375,6 +377,7 @@ impl View {
         if !self.lock_writing().may_write() {
             return Ok(());
         }
+        self.persist_catalog(store);
         let collection = self.collection.load_full();
         let status = collection.status();
         let n_unsealed: usize =
@@ -392,6 +395,19 @@ impl View {
         }
         self.show_maintained();
         Ok(())
+    }
+
+    /// Writes the file of the catalogue anew where it is far behind and this process writes files. Without it the next
+    /// process takes longer to start, so a failure is only told.
+    fn persist_catalog(&self, store: &Store) {
+        // Searches that catch up meanwhile do not wait for it.
+        if !self.lock_writing().may_write() {
+            return;
+        }
+        let catalog = Arc::clone(&self.current.load().catalog);
+        if let Err(error) = catalog_file(store, &self.data_dir).keep_up(&catalog) {
+            tracing::warn!("{}", with_causes(&error));
+        }
     }
 
     /// Makes the files one segment, as far as memory allows. `false` if another process writes them.
@@ -470,6 +486,10 @@ impl View {
     fn lock_writing(&self) -> MutexGuard<'_, Writing> {
         self.writing.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn catalog_file(store: &Store, data_dir: &Path) -> CatalogFile {
+    CatalogFile::of(store, &data_dir.join(INDEX_DIR))
 }
 
 fn access_of_keywords(may_write: bool) -> cognate_keyword::Access {

@@ -76,13 +76,17 @@ pub(super) fn open(options: CollectionOptions, latest_generation: u64) -> Result
 }
 
 /// Applies what the store has and the collection has not, in portions, so that memory holds the vectors
-/// of one beside the collection's own.
+/// of one beside the collection's own, which go to a file when they become many.
 pub(super) fn feed(collection: &Collection, reader: &Reader) -> Result<(), EngineError> {
     let latest = reader.generation()?;
     while collection.generation() < latest {
         let changes = reader.vectors_since(collection.generation(), PORTION)?;
         let (upserts, deletes, generation) = (changes.upserts, changes.deletes, changes.generation);
         collection.apply(Changes { upserts, deletes, generation })?;
+        if let Err(error) = collection.spill() {
+            // They stay in memory, and searches find them there.
+            tracing::warn!("{error}");
+        }
     }
     Ok(())
 }

@@ -5,21 +5,20 @@
 //! - *Doubled memory.* It copies whatever it is given into a `Vec` for each point: one `u32` here.
 //! - *Parameters.* It ends the process above 256 connections, divides by `ln 1` at one, and wraps 256
 //!   to 0 in a `u8`; `max_layer` other than 16 breaks its dump. Both are fixed or checked.
-//! - *A race at the start.* Threads that insert before there is an entry point return without linking
-//!   what they insert. The first point goes in alone.
+//! - *Races.* Threads that insert before there is an entry point return without linking what they insert, and the links
+//!   of all others depend on who comes first. One thread fills a graph, and several fill graphs side by side.
 //! - *Links in layers where a point is not.* Its search of an upper layer returns its starting point
 //!   whether or not that is in the layer, and links it. Such links are dropped when copying.
 //! - *Points that cannot be reached.* A full list drops its farthest link, which can be the last one
 //!   to that point (hnswlib-rs issues 32 and 37). [`connect`](super::connect) links them.
 //! - *Its searching mode, dump, reload, memory map and iterator over all points* are never used: the
 //!   iterator takes the same read lock twice and panics when empty, and its dump is not safe to read.
-//!
-//! Its insertion takes a lock on the new point and then on each neighbour. That cannot deadlock: the
-//! neighbours of a point began to be linked before it did, so the waits have no cycle.
 
 use cognate_vector::kernels::dot_i8;
 use hnsw_rs::prelude::{Distance, Hnsw};
+use rayon::prelude::*;
 
+use super::join::N_JOINING;
 use super::{BuildParams, Lists, Rows, layer};
 use crate::walk::Upper;
 
@@ -29,32 +28,46 @@ const N_LAYERS: usize = 16;
 /// Distance between two positions: 1 − cosine of the stored rows, about, in `[0, 2]`.
 struct PositionDistance<'a>(Rows<'a>);
 
-impl PositionDistance<'_> {
-    fn row(&self, position: u32) -> &[i8] {
-        let start = position as usize * self.0.stride;
-        &self.0.vectors[start..start + self.0.stride]
-    }
-}
-
 impl Distance<u32> for PositionDistance<'_> {
     fn eval(&self, a: &[u32], b: &[u32]) -> f32 {
-        let dot = dot_i8(self.row(a[0]), self.row(b[0])) as f32;
+        let dot = dot_i8(self.0.row(a[0]), self.0.row(b[0])) as f32;
         (1.0 - dot * self.0.scale * self.0.scale).clamp(0.0, 2.0)
     }
 }
 
-/// Has `hnsw_rs` build its graph over the rows, and takes the lowest lists and the layers above out
-/// of it. To be called on the pool whose threads are to be used.
-pub(super) fn insert(rows: Rows<'_>, params: &BuildParams) -> (Lists, Upper) {
-    let n_points = rows.vectors.len() / rows.stride;
-    let positions: Vec<u32> = (0..n_points as u32).collect();
+/// Has `hnsw_rs` build a graph over each of `n_slices` slices of the rows, and takes the lowest lists and the layers
+/// above out of them. To be called on the pool whose threads are to be used. Slice s has the positions that leave s when
+/// divided by the number of slices, so that each is like the whole. Lists have places for the links that join them.
+pub(super) fn insert(rows: Rows<'_>, params: &BuildParams, n_slices: usize) -> (Lists, Vec<Upper>) {
+    let n = rows.len();
+    let filled: Vec<(Vec<Vec<u32>>, Upper)> = (0..n_slices)
+        .into_par_iter()
+        .with_max_len(1)
+        .map(|slice| {
+            let positions: Vec<u32> = (slice..n).step_by(n_slices).map(|position| position as u32).collect();
+            fill(rows, params, &positions)
+        })
+        .collect();
+    let slots = 2 * params.m + if n_slices > 1 { N_JOINING } else { 0 };
+    let mut lists = Lists::new(n, slots);
+    let mut uppers = Vec::with_capacity(n_slices);
+    for (slice, (of_slice, upper)) in filled.into_iter().enumerate() {
+        for (list, position) in of_slice.iter().zip((slice..n).step_by(n_slices)) {
+            lists.places(position as u32)[..list.len()].copy_from_slice(list);
+        }
+        uppers.push(upper);
+    }
+    (lists, uppers)
+}
+
+/// The lowest lists, one for each of `positions` (ascending), of at most `2 m` each, and the layers above, of the graph
+/// over the rows there.
+fn fill(rows: Rows<'_>, params: &BuildParams, positions: &[u32]) -> (Vec<Vec<u32>>, Upper) {
+    let n_points = positions.len();
     let hnsw: Hnsw<'_, u32, PositionDistance<'_>> =
         Hnsw::new(params.m, n_points.max(1), N_LAYERS, params.ef_construction, PositionDistance(rows));
-    let mut points: Vec<(&[u32], usize)> =
-        positions.iter().map(|position| (std::slice::from_ref(position), *position as usize)).collect();
-    if !points.is_empty() {
-        hnsw.insert_slice(points.remove(0));
-        hnsw.parallel_insert_slice(&points);
+    for (number, position) in positions.iter().enumerate() {
+        hnsw.insert_slice((std::slice::from_ref(position), number));
     }
 
     let stored = hnsw.get_point_indexation();
@@ -69,17 +82,17 @@ pub(super) fn insert(rows: Rows<'_>, params: &BuildParams) -> (Lists, Upper) {
     layers.resize_with(levels.iter().copied().max().unwrap_or(0), Vec::new);
     for level in 0..N_LAYERS {
         for point in stored.get_layer_iterator(level) {
-            let position = point.get_origin_id();
+            let this = point.get_origin_id();
             for (number, neighbours) in point.get_neighborhood_id().iter().enumerate().take(level + 1) {
+                let neighbours = neighbours.iter().map(|neighbour| neighbour.get_origin_id());
                 let list = neighbours
-                    .iter()
-                    .map(|neighbour| neighbour.get_origin_id())
-                    .filter(|&neighbour| neighbour != position && levels[neighbour] >= number)
-                    .map(|neighbour| neighbour as u32)
+                    .filter(|&other| other != this && levels[other] >= number)
+                    .map(|other| positions[other])
+                    .take(2 * params.m)
                     .collect();
                 match number.checked_sub(1) {
-                    None => lowest[position] = list,
-                    Some(above) => layers[above].push((position as u32, list)),
+                    None => lowest[this] = list,
+                    Some(above) => layers[above].push((positions[this], list)),
                 }
             }
         }
@@ -88,7 +101,8 @@ pub(super) fn insert(rows: Rows<'_>, params: &BuildParams) -> (Lists, Upper) {
         members.sort_unstable_by_key(|(position, _)| *position);
     }
     // Any member of the topmost layer will do, as the lowest layer is connected from everywhere.
-    let entry = layers.last().and_then(|members| members.first()).map_or(0, |(position, _)| *position);
+    let topmost = layers.last().and_then(|members| members.first()).map(|(position, _)| *position);
+    let entry = topmost.or(positions.first().copied()).unwrap_or(0);
     let layers = layers.into_iter().map(|members| layer(members, params.m)).collect();
     (lowest, Upper { layers, entry })
 }

@@ -9,12 +9,15 @@
 use cognate_vector::kernels::dots_i8_at;
 use rayon::prelude::*;
 
-use super::{BuildParams, Lists};
+use super::{BuildParams, Lists, Reversed, filled};
 use crate::bitmap::Bitmap;
-use crate::walk::{Scratch, Terrain};
+use crate::walk::{NO_POINT, Scratch, Terrain};
 
 /// A candidate with its product, best first.
 type Candidate = (i32, u32);
+
+/// Points whose new lists are in memory beside all that were chosen before.
+const BLOCK: usize = 1 << 16;
 
 /// The lists of `terrain` chosen anew, of at most `slots` points each, by walks of this `width`.
 pub(super) fn refine(
@@ -25,58 +28,67 @@ pub(super) fn refine(
 ) -> Lists {
     let n = terrain.len();
     let rule = Rule { terrain, unit: 1.0 / (scale * scale), alpha: params.alpha, slots };
-    let order = near_to_near(terrain);
-    let chosen: Vec<(u32, Vec<Candidate>)> = order
-        .into_par_iter()
-        .map_init(
-            || (Scratch::default(), Vec::new(), Vec::new()),
-            |(scratch, candidates, dots), point| {
-                let query = rule.row(point);
-                scratch.start_at(&[point]);
-                terrain.walk(query, width, scratch);
-                candidates.clear();
-                candidates.extend(
-                    scratch
-                        .found()
-                        .iter()
-                        .map(|key| (key.dot(), key.position()))
-                        .filter(|&(_, other)| other != point),
-                );
-                // The links that it had, too: a walk from a point in a cluster meets no other, and
-                // without them the clusters would drift apart.
-                let links = terrain.list(point);
-                dots_i8_at(query, terrain.vectors, links, dots);
-                candidates.extend(dots.iter().copied().zip(links.iter().copied()));
-                sort_best_first(candidates);
-                (point, rule.choose(candidates, dots))
-            },
-        )
-        .collect();
-    let chosen = in_place(chosen);
-
-    let mut offered: Vec<Vec<Candidate>> = vec![Vec::new(); n];
-    for (point, list) in chosen.iter().enumerate() {
-        for &(dot, neighbour) in list {
-            offered[neighbour as usize].push((dot, point as u32));
+    let mut lists = Lists::new(n, slots);
+    for block in near_to_near(terrain).chunks(BLOCK) {
+        let chosen: Vec<(u32, Vec<u32>)> = block
+            .par_iter()
+            .map_init(
+                || (Scratch::default(), Vec::new(), Vec::new()),
+                |(scratch, candidates, dots), &point| {
+                    let query = rule.row(point);
+                    scratch.start_at(&[point]);
+                    terrain.walk(query, width, scratch);
+                    candidates.clear();
+                    candidates.extend(
+                        scratch
+                            .found()
+                            .iter()
+                            .map(|key| (key.dot(), key.position()))
+                            .filter(|&(_, other)| other != point),
+                    );
+                    // The links that it had, too: a walk from a point in a cluster meets no other, and
+                    // without them the clusters would drift apart.
+                    let links = terrain.list(point);
+                    dots_i8_at(query, terrain.vectors, links, dots);
+                    candidates.extend(dots.iter().copied().zip(links.iter().copied()));
+                    sort_best_first(candidates);
+                    (point, rule.choose(candidates, dots))
+                },
+            )
+            .collect();
+        for (point, list) in chosen {
+            lists.places(point)[..list.len()].copy_from_slice(&list);
         }
     }
-    chosen
-        .into_par_iter()
-        .zip(offered)
-        .map_init(Vec::new, |dots, (mut list, offered)| {
-            list.extend(offered);
-            sort_best_first(&mut list);
-            if list.len() > slots {
-                list = rule.choose(&list, dots);
+
+    let offered = Reversed::of(&lists);
+    lists.links.par_chunks_mut(slots).zip(0..n as u32).with_min_len(256).for_each_init(
+        || (Vec::new(), Vec::new(), Vec::new()),
+        |(points, candidates, dots), (places, point)| {
+            points.clear();
+            points.extend_from_slice(filled(places));
+            points.extend_from_slice(offered.to(point));
+            dots_i8_at(rule.row(point), terrain.vectors, points, dots);
+            candidates.clear();
+            candidates.extend(dots.iter().copied().zip(points.iter().copied()));
+            sort_best_first(candidates);
+            places.fill(NO_POINT);
+            if candidates.len() > slots {
+                let list = rule.choose(candidates, dots);
+                places[..list.len()].copy_from_slice(&list);
+            } else {
+                for (place, &(_, other)) in places.iter_mut().zip(&*candidates) {
+                    *place = other;
+                }
             }
-            list.into_iter().map(|(_, point)| point).collect()
-        })
-        .collect()
+        },
+    );
+    lists
 }
 
 /// All points, one after another along links: consecutive walks then meet much the same rows, while these are
 /// still in the processor's cache.
-fn near_to_near(terrain: Terrain<'_>) -> Vec<u32> {
+pub(super) fn near_to_near(terrain: Terrain<'_>) -> Vec<u32> {
     let n = terrain.len();
     let mut seen = Bitmap::new(n);
     let mut order = Vec::with_capacity(n);
@@ -86,20 +98,12 @@ fn near_to_near(terrain: Terrain<'_>) -> Vec<u32> {
         while let Some(point) = pending.pop() {
             if seen.insert(point as usize) {
                 order.push(point);
-                pending.extend(terrain.list(point).iter().rev());
+                let next = terrain.list(point).iter().rev();
+                pending.extend(next.filter(|&&next| !seen.contains(next as usize)));
             }
         }
     }
     order
-}
-
-/// Lists put where their points are.
-fn in_place(chosen: Vec<(u32, Vec<Candidate>)>) -> Vec<Vec<Candidate>> {
-    let mut lists = vec![Vec::new(); chosen.len()];
-    for (point, list) in chosen {
-        lists[point as usize] = list;
-    }
-    lists
 }
 
 /// Best first, the smaller position first among equals, each once.
@@ -123,18 +127,16 @@ impl Rule<'_> {
     }
 
     /// Of candidates, best first, those that are closer to the point than to any one chosen before.
-    fn choose(&self, candidates: &[Candidate], dots: &mut Vec<i32>) -> Vec<Candidate> {
-        let mut chosen: Vec<Candidate> = Vec::with_capacity(self.slots);
-        let mut points: Vec<u32> = Vec::with_capacity(self.slots);
+    fn choose(&self, candidates: &[Candidate], dots: &mut Vec<i32>) -> Vec<u32> {
+        let mut chosen: Vec<u32> = Vec::with_capacity(self.slots);
         for &(dot, candidate) in candidates {
-            if points.len() == self.slots {
+            if chosen.len() == self.slots {
                 break;
             }
             let distance = self.unit - dot as f32;
-            dots_i8_at(self.row(candidate), self.terrain.vectors, &points, dots);
+            dots_i8_at(self.row(candidate), self.terrain.vectors, &chosen, dots);
             if dots.iter().all(|&dot| (self.unit - dot as f32) * self.alpha > distance) {
-                chosen.push((dot, candidate));
-                points.push(candidate);
+                chosen.push(candidate);
             }
         }
         chosen

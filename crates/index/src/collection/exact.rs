@@ -32,6 +32,9 @@ pub(super) type Bounds = (f32, f32);
 /// The number of a segment in its snapshot, and a position in it.
 pub(super) type Place = (u32, u32);
 
+/// The number of a segment, and a range of positions in it.
+type Block = (usize, Range<usize>);
+
 /// A row that may be among the best.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Candidate {
@@ -159,34 +162,20 @@ impl Snapshot {
     ) -> Result<Vec<Scored>, IndexError> {
         let mut candidates = Candidates::new(k);
         for (number, live) in self.segments().iter().enumerate() {
-            let positions = live.allowed_positions(allowed);
-            let scan = |mut candidates: Candidates, positions: &[u32]| {
-                let (mut coarse, mut fine) = (Vec::new(), Vec::new());
-                let segment = &live.segment;
-                dots_i8_at(&query.quantized.coarse, segment.vectors(), positions, &mut coarse);
-                dots_i8_at(&query.quantized.fine, segment.vectors(), positions, &mut fine);
-                let error = query.quantized.error(segment.residual());
-                for (&position, (&coarse, &fine)) in positions.iter().zip(coarse.iter().zip(&fine)) {
-                    let about = query.quantized.cosine(coarse, fine, segment.scale());
-                    candidates.push((about, error), (number as u32, position));
-                }
-                candidates
-            };
-            if positions.len() < PARALLEL_FROM {
-                candidates = positions.chunks(BLOCK).fold(candidates, scan);
-            } else {
-                let blocks = positions.par_chunks(BLOCK);
-                let found = blocks.fold(|| Candidates::new(k), scan).reduce(
-                    || Candidates::new(k),
-                    |mut left, right| {
-                        left.merge(right);
-                        left
-                    },
-                );
-                candidates.merge(found);
-            }
+            live.offer_allowed(query, allowed, (number as u32, &mut candidates));
         }
         self.settle(query, candidates, k)
+    }
+
+    /// Offers all live rows of the segment of this number.
+    pub(super) fn offer_all(&self, query: &Query<'_>, number: usize, candidates: &mut Candidates) {
+        let k = candidates.k;
+        let found = self.fold_blocks(
+            (self.blocks_of(number).collect(), std::slice::from_ref(query)),
+            (&|| Candidates::new(k), &|left: &mut Candidates, right| left.merge(right)),
+            &|candidates: &mut Candidates, _, bounds, place| candidates.push(bounds, place),
+        );
+        candidates.merge(found);
     }
 
     /// Scores candidates from the highest upper bound down until none that is left can be among the
@@ -239,11 +228,27 @@ impl Snapshot {
     pub(super) fn fold_rows<A: Send>(
         &self,
         queries: &[Query<'_>],
+        fold: (&(impl Fn() -> A + Sync), &(impl Fn(&mut A, A) + Sync)),
+        add: &(impl Fn(&mut A, usize, Bounds, Place) + Sync),
+    ) -> A {
+        let blocks = (0..self.segments().len()).flat_map(|number| self.blocks_of(number)).collect();
+        self.fold_blocks((blocks, queries), fold, add)
+    }
+
+    fn blocks_of(&self, number: usize) -> impl Iterator<Item = Block> {
+        let len = self.segments()[number].segment.len();
+        (0..len).step_by(BLOCK).map(move |start| (number, start..len.min(start + BLOCK)))
+    }
+
+    /// [`fold_rows`](Self::fold_rows) of some blocks.
+    fn fold_blocks<A: Send>(
+        &self,
+        (blocks, queries): (Vec<Block>, &[Query<'_>]),
         (new, merge): (&(impl Fn() -> A + Sync), &(impl Fn(&mut A, A) + Sync)),
         add: &(impl Fn(&mut A, usize, Bounds, Place) + Sync),
     ) -> A {
         let segments = self.segments();
-        let fold_block = |mut folded: A, (number, range): (usize, Range<usize>)| {
+        let fold_block = |mut folded: A, (number, range): Block| {
             let live = &segments[number];
             let (segment, stride) = (&live.segment, live.segment.stride());
             let rows = &segment.vectors()[range.start * stride..range.end * stride];
@@ -262,14 +267,6 @@ impl Snapshot {
             }
             folded
         };
-        let blocks: Vec<(usize, Range<usize>)> = segments
-            .iter()
-            .enumerate()
-            .flat_map(|(number, live)| {
-                let len = live.segment.len();
-                (0..len).step_by(BLOCK).map(move |start| (number, start..len.min(start + BLOCK)))
-            })
-            .collect();
         if blocks.len() * BLOCK * queries.len() < PARALLEL_FROM {
             return blocks.into_iter().fold(new(), fold_block);
         }
@@ -281,26 +278,60 @@ impl Snapshot {
 }
 
 impl Live {
+    /// Offers the live rows that are allowed.
+    pub(super) fn offer_allowed(
+        &self,
+        query: &Query<'_>,
+        allowed: &RoaringBitmap,
+        (number, candidates): (u32, &mut Candidates),
+    ) {
+        let (segment, query) = (&self.segment, &query.quantized);
+        let error = query.error(segment.residual());
+        let offer = |candidates: &mut Candidates, positions: &[u32]| {
+            let (mut coarse, mut fine) = (Vec::new(), Vec::new());
+            dots_i8_at(&query.coarse, segment.vectors(), positions, &mut coarse);
+            dots_i8_at(&query.fine, segment.vectors(), positions, &mut fine);
+            for (&position, (&coarse, &fine)) in positions.iter().zip(coarse.iter().zip(&fine)) {
+                let about = query.cosine(coarse, fine, segment.scale());
+                candidates.push((about, error), (number, position));
+            }
+        };
+        let positions = self.allowed_positions(allowed);
+        if positions.len() < PARALLEL_FROM {
+            positions.chunks(BLOCK).for_each(|positions| offer(candidates, positions));
+            return;
+        }
+        let new = || Candidates::new(candidates.k);
+        let fold = |mut folded, positions: &[u32]| {
+            offer(&mut folded, positions);
+            folded
+        };
+        let merge = |mut left: Candidates, right| {
+            left.merge(right);
+            left
+        };
+        let found = positions.par_chunks(BLOCK).fold(new, fold).reduce(new, merge);
+        candidates.merge(found);
+    }
+
     /// Positions of the live rows that are allowed, ascending.
     fn allowed_positions(&self, allowed: &RoaringBitmap) -> Vec<u32> {
         let rows = self.segment.rows();
-        let (Some(&first), Some(&last)) = (rows.first(), rows.last()) else { return Vec::new() };
-        let is_live = |&position: &u32| !self.dead.contains(position as usize);
-        let n_allowed = allowed.range_cardinality(first..=last) as usize;
-        // A search among the rows takes some ten steps; a look into the bitmap, about as long.
-        if n_allowed < rows.len() / 8 {
-            let mut from = 0;
-            return allowed
-                .range(first..=last)
-                .filter_map(|row| {
-                    let found = rows[from..].binary_search(&row);
-                    from += found.unwrap_or_else(|at| at);
-                    found.ok().map(|_| from as u32)
-                })
-                .filter(is_live)
-                .collect();
+        let both = self.segment.row_set() & allowed;
+        let mut positions = Vec::with_capacity(both.len() as usize);
+        let mut from = 0;
+        for row in both {
+            // No farther on than if no number were left out between; and often none is.
+            let at_most = from + (row - rows[from]) as usize;
+            let at = match rows.get(at_most) {
+                Some(&there) if there == row => at_most,
+                _ => from + rows[from..rows.len().min(at_most)].partition_point(|&before| before < row),
+            };
+            if !self.dead.contains(at) {
+                positions.push(at as u32);
+            }
+            from = at;
         }
-        let allowed_rows = rows.iter().enumerate().filter(|(_, row)| allowed.contains(**row));
-        allowed_rows.map(|(position, _)| position as u32).filter(is_live).collect()
+        positions
     }
 }

@@ -41,8 +41,9 @@ use crate::error::IndexError;
 use crate::files::Folder;
 use crate::segment::{Segment, Source};
 
-/// What a background merge may take, when nothing else is said: room for about 250,000 rows.
-pub const DEFAULT_MEMORY_BUDGET: u64 = 1 << 30;
+/// What building may take where nothing else is said and less than four times as much memory is free: at 384 components
+/// room for more than a million rows.
+pub const LEAST_MEMORY_BUDGET: u64 = 1 << 30;
 
 /// How to open a [`Collection`].
 #[derive(Debug, Clone)]
@@ -60,8 +61,10 @@ pub struct CollectionOptions {
     /// The store's generation: a collection that shows a later one is of a store that was since put
     /// back, and is not used. With 0 the collection begins empty, whatever is on disk.
     pub latest_generation: u64,
-    /// Bytes that a background merge may take beside what searches hold; [`DEFAULT_MEMORY_BUDGET`].
-    pub memory_budget: u64,
+    /// Bytes that building a segment may take beside what searches hold, and that changes may take before they are
+    /// spilled, up to a quarter of it. What needs more is written in several segments. `None` for a quarter of what is
+    /// free, and at least [`LEAST_MEMORY_BUDGET`].
+    pub memory_budget: Option<u64>,
     /// How graphs are built.
     pub build: BuildParams,
     /// Threads that build; `None` for all of the machine, and in [`Collection::maintain`] for all but one, which is
@@ -95,7 +98,7 @@ impl CollectionOptions {
             dim,
             access: Access::Read,
             latest_generation: u64::MAX,
-            memory_budget: DEFAULT_MEMORY_BUDGET,
+            memory_budget: None,
             build: BuildParams::default(),
             build_threads: None,
             graph_from: None,

@@ -1,6 +1,5 @@
 //! The rows closest to a query, by the way that is fastest for it.
 
-use cognate_vector::kernels::dots_i8;
 use cognate_vector::{Scored, UnitVector};
 use rayon::prelude::*;
 use roaring::RoaringBitmap;
@@ -13,12 +12,16 @@ use crate::walk::grown_width;
 /// The least width of a walk where none is asked for: recall@10 above 0.99 on 100,000 embeddings of abstracts.
 pub const DEFAULT_EF: usize = 128;
 
-/// What a walk of width 1 costs, in rows of an exact scan: 55 to 75 were measured over 99,000 rows.
+/// What a walk of width 1 costs, in rows of an exact scan: 55 to 75 were measured over 99,000 rows. Each segment is
+/// walked or scanned by itself.
 const SCANNED_ROWS_PER_EF: f64 = 60.0;
 /// The same for a walk in which not every row is allowed, in allowed rows that are scored one by one,
 /// for each reciprocal of the fraction that is allowed: 19 to 22 were measured where 50 and 20 % of
 /// 99,000 rows are allowed. The ways cross at 16 % there, and at 9 % of a million.
 const ALLOWED_ROWS_PER_EF: f64 = 20.0;
+/// A walk with a filter is given up after so many times the points that it should visit: the rows that are allowed are
+/// far from the query then, and scoring each of them costs less than passing through all the others.
+const PATIENCE: f64 = 4.0;
 /// A walk's scores lie within this many standard deviations of the true ones, nearly always.
 const DEVIATIONS: f32 = 3.0;
 
@@ -86,18 +89,37 @@ impl Snapshot {
 
     fn found(&self, query: &UnitVector, params: &SearchParams<'_>) -> Result<Found, IndexError> {
         let query = Query::new(query.as_slice());
-        if !params.exact && self.walk_is_cheaper(params) {
+        let ways: Vec<Way> = self.segments().iter().map(|live| live.way(params)).collect();
+        if ways.iter().any(Way::is_walk) {
             let mut candidates = Candidates::new(params.top_k);
-            for (number, live) in self.segments().iter().enumerate() {
-                live.offer(&query, params, (number as u32, &mut candidates));
+            let mut walked = false;
+            for (number, way) in ways.into_iter().enumerate() {
+                let live = &self.segments()[number];
+                match way {
+                    Way::Pass => continue,
+                    Way::Walk(walk)
+                        if live.walked(&query, params, (walk, number as u32, &mut candidates)) =>
+                    {
+                        walked = true;
+                        continue;
+                    }
+                    Way::Walk(_) | Way::Scan => {}
+                }
+                match params.allowed {
+                    Some(allowed) => live.offer_allowed(&query, allowed, (number as u32, &mut candidates)),
+                    None => self.offer_all(&query, number, &mut candidates),
+                }
             }
             let hits = self.settle(&query, candidates, params.top_k)?;
-            if hits.len() >= params.top_k.min(self.len()) {
-                let path = if params.allowed.is_some() { SearchPath::FilteredHnsw } else { SearchPath::Hnsw };
+            let path = match params.allowed {
+                _ if !walked => SearchPath::Exact,
+                Some(_) => SearchPath::FilteredHnsw,
+                None => SearchPath::Hnsw,
+            };
+            if !walked || hits.len() >= params.top_k {
                 return Ok(Found { hits, path });
             }
-            // Fewer are allowed than were asked for, or a walk was cut off among the dead: an exact
-            // search tells which, and never gives too few.
+            // Most of what is allowed is dead: an exact search tells how many are not, and never gives too few.
         }
         let hits = match params.allowed {
             Some(allowed) => self.scan_allowed(&query, params.top_k, allowed)?,
@@ -117,7 +139,7 @@ impl Snapshot {
         params: &SearchParams<'_>,
     ) -> Result<Vec<Found>, IndexError> {
         queries.iter().try_for_each(|query| self.check_dimension(query))?;
-        if params.top_k > 0 && params.allowed.is_none() && (params.exact || !self.walk_is_cheaper(params)) {
+        if params.top_k > 0 && params.allowed.is_none() && !self.walks(params) {
             let queries: Vec<Query<'_>> = queries.iter().map(|query| Query::new(query.as_slice())).collect();
             let found = self.watching(|| self.scan_many(&queries, params.top_k))?;
             return Ok(found.into_iter().map(|hits| Found { hits, path: SearchPath::Exact }).collect());
@@ -128,64 +150,97 @@ impl Snapshot {
     /// The way that a query for few rows takes.
     #[must_use]
     pub fn path(&self) -> SearchPath {
-        if self.walk_is_cheaper(&SearchParams::new(1)) { SearchPath::Hnsw } else { SearchPath::Exact }
+        if self.walks(&SearchParams::new(1)) { SearchPath::Hnsw } else { SearchPath::Exact }
     }
 
-    fn walk_is_cheaper(&self, params: &SearchParams<'_>) -> bool {
-        let with_graph = || self.segments().iter().filter(|live| live.segment.has_graph());
-        let n = with_graph().map(Live::n_live).sum::<usize>() as f64;
-        let ef = with_graph().map(|live| params.ef(live.segment.len())).sum::<usize>() as f64;
-        match params.allowed {
-            None => ef * SCANNED_ROWS_PER_EF < n,
-            Some(allowed) => {
-                let n_allowed = allowed.len() as f64;
-                let fraction = (n_allowed / self.len().max(1) as f64).clamp(1e-9, 1.0);
-                n > 0.0 && ef * ALLOWED_ROWS_PER_EF / fraction < n_allowed
-            }
-        }
+    fn walks(&self, params: &SearchParams<'_>) -> bool {
+        self.segments().iter().any(|live| live.way(params).is_walk())
     }
 }
 
+/// How one segment is searched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Way {
+    /// Not at all, as none of its rows may be found.
+    Pass,
+    /// By a walk on its graph.
+    Walk(Walk),
+    /// By scoring each row that may be found.
+    Scan,
+}
+
+impl Way {
+    fn is_walk(&self) -> bool {
+        matches!(self, Self::Walk(_))
+    }
+}
+
+/// A walk on one graph.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Walk {
+    ef: usize,
+    /// Points after which it is given up.
+    max_visits: usize,
+}
+
 impl Live {
-    /// Offers the candidates of this segment: by a walk where there is a graph, else all rows.
-    fn offer(
+    /// The fastest way through this segment, by its own rows and how many of them may be found: a filter may allow
+    /// all rows of one segment and none of the next, as one by year does.
+    fn way(&self, params: &SearchParams<'_>) -> Way {
+        let n = self.segment.len();
+        // Dead rows are counted where there is a filter; few of them are allowed.
+        let n_wanted = match params.allowed {
+            None => self.n_live(),
+            Some(allowed) => self.segment.row_set().intersection_len(allowed) as usize,
+        };
+        if n_wanted == 0 {
+            return Way::Pass;
+        }
+        if params.exact || !self.segment.has_graph() {
+            return Way::Scan;
+        }
+        let ef = params.ef(n);
+        let n_visits = ef as f64 * ALLOWED_ROWS_PER_EF * n as f64 / n_wanted as f64;
+        let cost = if params.allowed.is_some() { n_visits } else { ef as f64 * SCANNED_ROWS_PER_EF };
+        if cost >= n_wanted as f64 {
+            return Way::Scan;
+        }
+        Way::Walk(Walk { ef, max_visits: n_wanted.min((n_visits * PATIENCE) as usize) })
+    }
+
+    /// Offers what a walk on the graph finds. `false`, and nothing is offered, where there is none or it was given up.
+    fn walked(
         &self,
         query: &Query<'_>,
         params: &SearchParams<'_>,
-        (number, candidates): (u32, &mut Candidates),
-    ) {
+        (walk, number, candidates): (Walk, u32, &mut Candidates),
+    ) -> bool {
         let (segment, quantized) = (&self.segment, &query.quantized);
+        let Some((terrain, upper)) = segment.graph() else { return false };
         let rows = segment.rows();
-        let accepts = |position: u32| {
-            !self.dead.contains(position as usize)
-                && params.allowed.is_none_or(|allowed| allowed.contains(rows[position as usize]))
-        };
-        let Some((terrain, upper)) = segment.graph() else {
-            let (mut coarse, mut fine) = (vec![0; rows.len()], vec![0; rows.len()]);
-            dots_i8(&quantized.coarse, segment.vectors(), &mut coarse);
-            dots_i8(&quantized.fine, segment.vectors(), &mut fine);
-            let error = quantized.error(segment.residual());
-            for (position, (&coarse, &fine)) in (0..).zip(coarse.iter().zip(&fine)) {
-                let about = quantized.cosine(coarse, fine, segment.scale());
-                if accepts(position) {
-                    candidates.push((about, error), (number, position));
-                }
-            }
-            return;
-        };
         segment.with_scratch(|scratch| {
-            let ef = params.ef(segment.len());
             terrain.descend(upper, &quantized.coarse, scratch);
-            if params.allowed.is_none() && self.dead.n_set() == 0 {
-                terrain.walk(&quantized.coarse, ef, scratch);
+            let ended = if params.allowed.is_none() && self.dead.n_set() == 0 {
+                terrain.walk(&quantized.coarse, walk.ef, scratch);
+                true
             } else {
-                terrain.walk_where((&quantized.coarse, ef), scratch, accepts);
+                terrain.walk_where((&quantized.coarse, walk.ef, walk.max_visits), scratch, |position| {
+                    !self.dead.contains(position as usize)
+                        && params.allowed.is_none_or(|allowed| allowed.contains(rows[position as usize]))
+                })
+            };
+            if !ended {
+                return false;
             }
             let error = DEVIATIONS * quantized.deviation(segment.residual(), segment.dim());
             for key in scratch.found() {
                 let about = quantized.cosine(key.dot(), 0, segment.scale());
                 candidates.push((about, error), (number, key.position()));
             }
-        });
+            true
+        })
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -16,20 +16,22 @@ const BINDING: [u8; 32] = [9; 32];
 fn options(dir: &Path, dim: usize, graph_from: usize) -> CollectionOptions {
     CollectionOptions {
         access: Access::Write,
-        build: BuildParams { slots: 24, ..BuildParams::default() },
+        build: BuildParams { slice: 100, slots: 24, ..BuildParams::default() },
         build_threads: Some(2),
         graph_from: Some(graph_from),
+        // Of a few hundred rows, so that larger seals are of several segments.
+        memory_budget: Some(2_000_000),
         ..CollectionOptions::new(dir, BINDING, dim)
     }
 }
 
-fn open(dir: &Path, dim: usize, graph_from: usize) -> Collection {
+pub(super) fn open(dir: &Path, dim: usize, graph_from: usize) -> Collection {
     let (collection, damage) = Collection::open(options(dir, dim, graph_from)).unwrap();
     assert!(damage.is_none(), "{damage:?}");
     collection
 }
 
-fn upsert(collection: &Collection, rows: Vec<(u32, UnitVector)>) {
+pub(super) fn upsert(collection: &Collection, rows: Vec<(u32, UnitVector)>) {
     let generation = collection.generation() + 1;
     collection.apply(Changes { upserts: rows, deletes: vec![], generation }).unwrap();
 }
@@ -42,7 +44,7 @@ fn score(query: &UnitVector, row: &UnitVector) -> f32 {
 }
 
 /// The `k` best rows of a map and those that tie with the last.
-fn expected<'a>(
+pub(super) fn expected<'a>(
     rows: impl Iterator<Item = (&'a u32, &'a UnitVector)>,
     query: &UnitVector,
     k: usize,
@@ -238,6 +240,80 @@ fn walks_have_a_floor_of_recall_and_never_under_return() {
     for (row, query) in (30_000..).zip(&queries[..50]) {
         assert_eq!(collection.snapshot().search(query, &SearchParams::new(1)).unwrap().hits[0].row, row);
     }
+}
+
+#[test]
+fn spilled_changes_are_on_disk_and_get_a_graph_later() {
+    let dir = tempfile::tempdir().unwrap();
+    let vectors = clustered(8, 1_000, 16, 10);
+    let small = || CollectionOptions { memory_budget: Some(100_000), ..options(dir.path(), 16, 300) };
+    let (collection, _) = Collection::open(small()).unwrap();
+    let rows = numbered(&vectors);
+    upsert(&collection, rows[..200].to_vec());
+    assert!(!collection.spill().unwrap(), "200 rows of 100 bytes");
+    upsert(&collection, rows[200..900].to_vec());
+    assert!(collection.spill().unwrap());
+    assert!(!collection.spill().unwrap());
+    let status = collection.status();
+    assert_eq!((status.generation_on_disk, status.n_rows), (2, 900));
+    assert!(status.segments.len() == 1 && status.segments[0].is_on_disk && !status.segments[0].has_graph);
+    // What comes now waits with the others.
+    upsert(&collection, rows[900..].to_vec());
+    collection.flush().unwrap();
+    assert!(collection.status().segments.iter().all(|segment| !segment.has_graph));
+    drop(collection);
+
+    let collection = open(dir.path(), 16, 300);
+    assert_eq!(collection.generation(), 3);
+    let exact = SearchParams { exact: true, ..SearchParams::new(7) };
+    let map: BTreeMap<u32, UnitVector> = rows.into_iter().collect();
+    let wanted = expected(map.iter(), &vectors[5], 7);
+    assert_eq!(collection.snapshot().search(&vectors[5], &exact).unwrap().hits, wanted);
+    while collection.maintain().unwrap() != Maintained::Nothing {}
+    let segments = collection.status().segments;
+    assert!(segments.iter().all(|segment| segment.has_graph || segment.n_rows < 300), "{segments:?}");
+    assert_eq!(collection.snapshot().search(&vectors[5], &exact).unwrap().hits, wanted);
+    let (reader, _) = Collection::open(CollectionOptions::new(dir.path(), BINDING, 16)).unwrap();
+    assert!(!reader.spill().unwrap());
+    drop((collection, reader));
+
+    // With graphs, so many segments as the budget asks for.
+    let other = tempfile::tempdir().unwrap();
+    let small = CollectionOptions { memory_budget: Some(100_000), ..options(other.path(), 16, 10) };
+    let (collection, _) = Collection::open(small).unwrap();
+    upsert(&collection, numbered(&vectors)[..100].to_vec());
+    collection.flush().unwrap();
+    let status = collection.status();
+    assert_eq!((status.n_rows, status.segments.len()), (100, 4), "100,000 bytes build 25 rows");
+    assert!(status.segments.iter().all(|segment| segment.has_graph && segment.n_rows == 25));
+    let map: BTreeMap<u32, UnitVector> = numbered(&vectors).into_iter().take(100).collect();
+    let wanted = expected(map.iter(), &vectors[5], 7);
+    assert_eq!(collection.snapshot().search(&vectors[5], &exact).unwrap().hits, wanted);
+}
+
+/// The same rows in the same order, whatever came between and on however many threads: the same file.
+#[test]
+fn optimized_collections_are_the_same_to_the_bit() {
+    let vectors = clustered(9, 600, 16, 20);
+    let rows = numbered(&vectors);
+    let file_of = |n_threads: usize, portion: usize| {
+        let dir = tempfile::tempdir().unwrap();
+        let options = CollectionOptions { build_threads: Some(n_threads), ..options(dir.path(), 16, 100) };
+        let (collection, _) = Collection::open(options).unwrap();
+        for rows in rows.chunks(portion) {
+            upsert(&collection, rows.to_vec());
+            if portion < 600 {
+                collection.flush().unwrap();
+                collection.maintain().unwrap();
+            }
+        }
+        collection.optimize().unwrap();
+        let [segment] = &collection.status().segments[..] else { panic!("more than one segment") };
+        assert!(segment.has_graph);
+        std::fs::read(dir.path().join(&segment.name)).unwrap()
+    };
+    let one = file_of(1, 600);
+    assert!(one == file_of(2, 600) && one == file_of(3, 200));
 }
 
 #[test]

@@ -15,11 +15,12 @@ use std::borrow::Cow;
 use std::fs::File;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use cognate_vector::kernels::dot_f16;
 use half::f16;
 use rayon::prelude::*;
+use roaring::RoaringBitmap;
 
 use self::format::{Header, damaged};
 pub(crate) use self::write::{Source, WriteParams, write};
@@ -42,6 +43,8 @@ pub(crate) struct Segment {
     storage: Storage,
     /// Where there is a graph.
     upper: Option<Upper>,
+    /// The row numbers once more, made when they are first asked for.
+    row_set: OnceLock<RoaringBitmap>,
     /// Memory of walks that are not under way.
     scratches: Mutex<Vec<Scratch>>,
     /// Every section was checked.
@@ -75,6 +78,7 @@ impl Segment {
             residual,
             storage: Storage::Memory { rows, vectors, values },
             upper: None,
+            row_set: OnceLock::new(),
             scratches: Mutex::default(),
             verified: AtomicBool::new(true),
         }
@@ -108,6 +112,11 @@ impl Segment {
         match &self.storage {
             Storage::Memory { rows, .. } | Storage::Mapped { rows, .. } => rows,
         }
+    }
+
+    /// Row numbers as a set.
+    pub(crate) fn row_set(&self) -> &RoaringBitmap {
+        self.row_set.get_or_init(|| self.rows().iter().copied().collect())
     }
 
     /// `i8 [n, stride]`.
@@ -166,7 +175,8 @@ impl Segment {
             Storage::Memory { values, .. } => (0, 2 * values.len()),
             Storage::Mapped { header, .. } => (header.links.len as usize, 0),
         };
-        (4 * self.len() + self.vectors().len() + links + upper + values) as u64
+        let row_set = self.row_set.get().map_or(0, RoaringBitmap::serialized_size);
+        (4 * self.len() + row_set + self.vectors().len() + links + upper + values) as u64
     }
 
     /// Runs `walk` with memory for it.

@@ -6,8 +6,8 @@
 
 use std::fs::File;
 use std::path::Path;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, OnceLock};
 
 use rayon::prelude::*;
 use xxhash_rust::xxh3::{Xxh3, xxh3_64};
@@ -89,6 +89,7 @@ impl Segment {
                 path: path.to_owned(),
                 header: Box::new(header),
             },
+            row_set: OnceLock::new(),
             scratches: Mutex::default(),
             verified: AtomicBool::new(false),
         })

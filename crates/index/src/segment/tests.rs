@@ -15,7 +15,7 @@ use std::sync::Arc;
 const BINDING: [u8; 32] = [7; 32];
 
 fn build_params() -> BuildParams {
-    BuildParams { m: 6, ef_construction: 16, slots: 12, refine_widths: vec![32], alpha: 1.05 }
+    BuildParams { m: 6, ef_construction: 16, slice: 64, slots: 12, refine_widths: vec![32], alpha: 1.05 }
 }
 
 fn in_memory(vectors: &[UnitVector]) -> Arc<Segment> {
@@ -35,7 +35,7 @@ fn written(folder: &Path, vectors: &[UnitVector], graph_from: usize) -> PathBuf 
         binding: BINDING,
         dim: segment.dim(),
         build: &build_params(),
-        graph_from,
+        graph_from: Some(graph_from),
         pool: &pool,
     };
     write(&Source::new([(&segment, &Bitmap::new(segment.len()))]), &params).unwrap();
@@ -53,7 +53,7 @@ fn search(segment: &Segment, dim: usize) {
                 for key in scratch.found() {
                     let _ = segment.score(query.as_slice(), key.position() as usize, &mut Vec::new());
                 }
-                terrain.walk_where((&quantized.coarse, 20), scratch, |point| point % 2 == 0);
+                terrain.walk_where((&quantized.coarse, 20, 500), scratch, |point| point % 2 == 0);
             });
         }
     }

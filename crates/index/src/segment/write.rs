@@ -32,8 +32,8 @@ pub(crate) struct WriteParams<'a> {
     pub(crate) binding: [u8; 32],
     pub(crate) dim: usize,
     pub(crate) build: &'a BuildParams,
-    /// From this many rows on, a graph is built.
-    pub(crate) graph_from: usize,
+    /// From this many rows on, a graph is built; `None` for none at all.
+    pub(crate) graph_from: Option<usize>,
     pub(crate) pool: &'a ThreadPool,
 }
 
@@ -52,6 +52,16 @@ impl Source {
 
     pub(crate) fn len(&self) -> usize {
         self.entries.len()
+    }
+
+    /// The same rows in parts of equal size, none of more than `max_rows`.
+    pub(crate) fn into_parts(self, max_rows: usize) -> Vec<Self> {
+        let n_parts = self.len().div_ceil(max_rows.max(1));
+        if n_parts <= 1 {
+            return vec![self];
+        }
+        let parts = self.entries.chunks(self.len().div_ceil(n_parts));
+        parts.map(|entries| Self { entries: entries.to_vec(), segments: self.segments.clone() }).collect()
     }
 
     fn values<'a>(&'a self, index: usize, buffer: &'a mut Vec<f16>) -> Result<&'a [f16], IndexError> {
@@ -99,7 +109,7 @@ impl Source {
 pub(crate) fn write(source: &Source, params: &WriteParams<'_>) -> Result<(), IndexError> {
     let dim = params.dim;
     let (vectors, scale, residual) = params.pool.install(|| source.quantized(dim))?;
-    let graph = if source.len() >= params.graph_from.max(1) {
+    let graph = if params.graph_from.is_some_and(|from| source.len() >= from.max(1)) {
         let rows = Rows { vectors: &vectors, stride: quantize::stride(dim), scale };
         build::build(rows, params.build, params.pool)?
     } else {

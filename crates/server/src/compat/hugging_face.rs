@@ -96,9 +96,15 @@ impl From<StoredPaper> for PaperBody {
     }
 }
 
+/// When a paper was among those of a day: on the day of its publication, or else when it came here.
+fn listed_at(stored: &StoredPaper) -> String {
+    let day = stored.paper.publication_date;
+    day.map_or_else(|| stored.first_indexed.clone(), |date| format!("{date}T00:00:00.000Z"))
+}
+
 impl From<StoredPaper> for ItemBody {
     fn from(stored: StoredPaper) -> Self {
-        let appeared_at = stored.first_indexed.clone();
+        let appeared_at = listed_at(&stored);
         let paper = PaperBody::from(stored);
         let (title, summary) = (paper.title.clone(), paper.summary.clone());
         Self { paper, appeared_at, title, summary, n_comments: 0 }
@@ -206,7 +212,7 @@ async fn papers_of(app: &Arc<App>, request: DayRequest) -> Result<Json<Vec<ItemB
 async fn info(State(app): State<Arc<App>>, uri: Uri) -> Result<Json<InfoBody>, ApiError> {
     let id = id_after("/api/papers/", &uri)?;
     let stored = off_thread(&app, move |app| Ok(first(&app.engine, &id)?)).await?;
-    let (appeared_at, source) = (stored.first_indexed.clone(), stored.paper.source.clone());
+    let (appeared_at, source) = (listed_at(&stored), stored.paper.source.clone());
     Ok(Json(InfoBody { paper: PaperBody::from(stored), appeared_at, n_comments: 0, source }))
 }
 

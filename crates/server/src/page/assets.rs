@@ -16,7 +16,7 @@ struct Asset {
     text: &'static str,
 }
 
-const ASSETS: [Asset; 5] = [
+const ASSETS: [Asset; 7] = [
     Asset {
         name: "style.css",
         media_type: "text/css; charset=utf-8",
@@ -36,6 +36,16 @@ const ASSETS: [Asset; 5] = [
         name: "try.js",
         media_type: "text/javascript; charset=utf-8",
         text: include_str!("../../assets/try.js"),
+    },
+    Asset {
+        name: "import.js",
+        media_type: "text/javascript; charset=utf-8",
+        text: include_str!("../../assets/import.js"),
+    },
+    Asset {
+        name: "duplicates.js",
+        media_type: "text/javascript; charset=utf-8",
+        text: include_str!("../../assets/duplicates.js"),
     },
     Asset { name: "icon.svg", media_type: "image/svg+xml", text: include_str!("../../assets/icon.svg") },
 ];

@@ -15,7 +15,7 @@ use crate::error::ApiError;
 use crate::routes::App;
 
 /// The documents of this release, by name.
-const DOCUMENTS: [(&str, &str); 14] = [
+const DOCUMENTS: [(&str, &str); 15] = [
     ("http", include_str!("../../../../docs/http.md")),
     ("cli", include_str!("../../../../docs/cli.md")),
     ("clients", include_str!("../../../../docs/clients.md")),
@@ -28,6 +28,7 @@ const DOCUMENTS: [(&str, &str); 14] = [
     ("page", include_str!("../../../../docs/page.md")),
     ("ranking", include_str!("../../../../docs/ranking.md")),
     ("saved", include_str!("../../../../docs/saved.md")),
+    ("scale", include_str!("../../../../docs/scale.md")),
     ("store", include_str!("../../../../docs/store.md")),
     ("trends", include_str!("../../../../docs/trends.md")),
 ];

@@ -11,10 +11,12 @@ use axum::extract::rejection::{BytesRejection, QueryRejection};
 use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
+use cognate_corpus::Paper;
 use cognate_engine::{Action, Cluster, Engine, EngineError, Label};
 use serde::Deserialize;
 
 use super::address::Address;
+use super::compare::{Row, compare};
 use super::item::Item;
 use super::search::counted;
 use super::{Frame, PageError, page};
@@ -24,6 +26,8 @@ use cognate_wire::DedupParams;
 
 /// Clusters on a page.
 const LIMIT: usize = 20;
+/// Pairs on a page that are compared field by field.
+const MAX_COMPARED: usize = 60;
 /// Pairs that people said are two papers, of which the latest are shown.
 const MAX_DISTINCT: usize = 50;
 
@@ -110,6 +114,15 @@ struct PairView {
     reason: String,
     /// Whether a person said that they are the same.
     is_said: bool,
+    /// Both records, field by field: the one that it was matched to, and this one.
+    rows: Vec<Row>,
+}
+
+/// Two papers that people said are not the same.
+struct Distinct {
+    label: Label,
+    /// The titles; the ids of papers that are gone.
+    titles: [String; 2],
 }
 
 /// Papers that are perhaps the same.
@@ -127,7 +140,10 @@ struct Found {
     previous: Option<String>,
     next: Option<String>,
     /// Pairs that people said are two papers, the latest first.
-    distinct: Vec<Label>,
+    distinct: Vec<Distinct>,
+    /// Pairs that people decided about, and those that wait for it.
+    n_decided: usize,
+    n_waiting: usize,
 }
 
 impl Found {
@@ -136,6 +152,8 @@ impl Found {
         let mut distinct: Vec<Label> = labels.iter().filter(|label| !label.is_duplicate).cloned().collect();
         distinct.sort_by(|a, b| b.labelled.cmp(&a.labelled));
         distinct.truncate(MAX_DISTINCT);
+        let distinct = distinct.into_iter().map(|label| Distinct::of(engine, label));
+        let distinct = distinct.collect::<Result<Vec<_>, _>>()?;
         let report = match engine.rethreshold(&DedupParams::default().to_request()?) {
             Ok(report) => report,
             Err(EngineError::NoScoredPairs) => return Ok(Self { distinct, ..Self::default() }),
@@ -154,8 +172,9 @@ impl Found {
         clusters.sort_by_key(|cluster| n_undecided(cluster) == 0);
         let n_clusters = clusters.len();
         let mut views = Vec::new();
+        let mut n_compared = 0;
         for cluster in clusters.into_iter().skip(offset).take(LIMIT) {
-            views.extend(ClusterView::of(engine, cluster, &is_said)?);
+            views.extend(ClusterView::of(engine, cluster, (&is_said, &mut n_compared))?);
         }
         let n_shown = offset.saturating_add(LIMIT).min(n_clusters);
         let at = |offset: usize| Address::new("/duplicates").with("offset", offset.to_string()).into_text();
@@ -170,7 +189,20 @@ impl Found {
             previous: (offset > 0).then(|| at(offset.saturating_sub(LIMIT))),
             next: (n_shown < n_clusters).then(|| at(n_shown)),
             distinct,
+            n_decided: labels.len(),
+            n_waiting: report.stats.n_review,
         })
+    }
+}
+
+impl Distinct {
+    fn of(engine: &Engine, label: Label) -> Result<Self, EngineError> {
+        let title = |id: &str| match engine.paper(id) {
+            Ok(stored) => Ok(stored.paper.title.unwrap_or_else(|| id.to_owned())),
+            Err(EngineError::PaperNotFound { .. } | EngineError::PaperDropped { .. }) => Ok(id.to_owned()),
+            Err(error) => Err(error),
+        };
+        Ok(Self { titles: [title(&label.a)?, title(&label.b)?], label })
     }
 }
 
@@ -179,17 +211,27 @@ impl ClusterView {
     fn of(
         engine: &Engine,
         cluster: Cluster,
-        is_said: &dyn Fn(&str, &str) -> bool,
+        (is_said, n_compared): (&dyn Fn(&str, &str) -> bool, &mut usize),
     ) -> Result<Option<Self>, EngineError> {
-        let item = |id: &str| match engine.paper(id) {
-            Ok(stored) => Ok(Some(Item::new(stored.paper))),
+        let find = |id: &str| match engine.paper(id) {
+            Ok(stored) => Ok(Some(stored.paper)),
             Err(EngineError::PaperNotFound { .. } | EngineError::PaperDropped { .. }) => Ok(None),
             Err(error) => Err(error),
         };
-        let Some(keep) = item(cluster.keep.as_str())? else { return Ok(None) };
+        let mut papers: HashMap<String, Paper> = HashMap::new();
+        for id in std::iter::once(&cluster.keep).chain(cluster.members.iter().map(|member| &member.id)) {
+            if let Some(paper) = find(id.as_str())? {
+                papers.insert(id.to_string(), paper);
+            }
+        }
+        let Some(keep) = papers.get(cluster.keep.as_str()) else { return Ok(None) };
         let mut pairs = Vec::new();
         for member in cluster.members {
-            let (Some(found), Some(paper)) = (member.found, item(member.id.as_str())?) else { continue };
+            let (Some(found), Some(paper)) = (member.found, papers.get(member.id.as_str())) else { continue };
+            let matched_to = papers.get(found.matched_to.as_str());
+            let matched_to = matched_to.filter(|_| *n_compared < MAX_COMPARED);
+            let rows = matched_to.map_or_else(Vec::new, |matched_to| compare(matched_to, paper));
+            *n_compared += 1;
             pairs.push(PairView {
                 is_said: is_said(member.id.as_str(), found.matched_to.as_str()),
                 matched_to: found.matched_to.to_string(),
@@ -197,10 +239,11 @@ impl ClusterView {
                 percent: format!("{:.0} %", found.probability * 100.0),
                 cosine: format!("{:.2}", found.score),
                 reason: found.reason,
-                paper,
+                paper: Item::new(paper.clone()),
+                rows,
             });
         }
-        Ok((!pairs.is_empty()).then_some(Self { keep, pairs }))
+        Ok((!pairs.is_empty()).then_some(Self { keep: Item::new(keep.clone()), pairs }))
     }
 }
 

@@ -25,7 +25,9 @@ pub(super) struct Link {
 impl Link {
     /// To the papers that have `text` in `field`, which come newest first: the filter alone says which.
     fn to_papers_with(field: &str, text: String) -> Self {
-        let address = Address::new("/search").with(field, filter_text(field, &text));
+        // The page takes several venues at once, as it takes categories.
+        let like = if field == "venue" { "categories" } else { field };
+        let address = Address::new("/search").with(field, filter_text(like, &text));
         Self { href: address.into_text(), text }
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! All of it is in the address: `seed` and `less` are ids, `text` is a seed that is no paper here, `hide` an
 //! id that is no answer. A `POST` takes the same fields, where they are too many for an address, and a
-//! bibliography, whose entries become seeds.
+//! bibliography, whose entries become seeds. With `list` it is a list that is kept, as it is kept or `changed`.
 
 use std::collections::HashMap;
 use std::io::Cursor;
@@ -16,12 +16,13 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use cognate_corpus::{Paper, ReadOptions, Source, text};
 use cognate_engine::{
-    Cancel, Engine, EngineError, Fault, MAX_SEEDS, Mode, Page, RecommendRequest, SearchOptions,
-    SearchRequest, Seed,
+    Cancel, Engine, EngineError, EntryKind, Fault, ListEntry, MAX_SEEDS, Mode, Page, RecommendRequest,
+    SearchOptions, SearchRequest, Seed,
 };
 
 use super::address::{self, Address};
 use super::item::{Item, Link};
+use super::lists::{self, Lists};
 use super::search::counted;
 use super::{Frame, PageError, page};
 use crate::error::ApiError;
@@ -36,7 +37,11 @@ const N_NAMESAKES: usize = 3;
 
 /// The state of the page.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-struct Params {
+pub(super) struct Params {
+    /// The id of a list.
+    pub(super) list: String,
+    /// Whether the entries that follow are meant, instead of those that are kept.
+    pub(super) is_changed: bool,
     seeds: Vec<String>,
     less: Vec<String>,
     texts: Vec<String>,
@@ -81,13 +86,20 @@ impl Params {
                     params.part = value;
                     continue;
                 }
+                "list" => {
+                    params.list = value;
+                    continue;
+                }
+                "changed" => {
+                    params.is_changed = true;
+                    continue;
+                }
                 "bibliography" => {
                     params.bibliography = value;
                     continue;
                 }
                 other => {
-                    let known =
-                        "`seed`, `less`, `text`, `hide`, `offset`, `left_out`, `part` or `bibliography`";
+                    let known = "`seed`, `less`, `text`, `hide`, `list`, `changed`, `offset`, `left_out`, `part` or `bibliography`";
                     let message = format!("expected {known}, found {other:?}");
                     return Err(ApiError::bad_request("invalid_parameter", message));
                 }
@@ -107,7 +119,39 @@ impl Params {
     }
 
     fn address(&self) -> Address {
-        self.fields().fold(Address::new("/library"), |address, (name, value)| address.with(name, value))
+        self.state()
+            .into_iter()
+            .fold(Address::new("/library"), |address, (name, value)| address.with(name, value))
+    }
+
+    /// The fields of this state: of a list, as it is changed.
+    fn state(&self) -> Vec<(&'static str, &str)> {
+        let list = [("list", self.list.as_str()), ("changed", "1")];
+        let list = list.into_iter().filter(|_| !self.list.is_empty());
+        list.chain(self.fields().map(|(name, value)| (name, value.as_str()))).collect()
+    }
+
+    /// What a list of this state has.
+    pub(super) fn entries(&self) -> Vec<ListEntry> {
+        let kinds = EntryKind::ALL.into_iter();
+        let of_kind = |kind: EntryKind| {
+            let values = self.fields().filter(move |(name, _)| *name == kind.name());
+            values.map(move |(_, value)| (kind, value.clone()))
+        };
+        kinds.flat_map(of_kind).collect()
+    }
+
+    /// Takes the entries of a list.
+    pub(super) fn take(&mut self, entries: Vec<ListEntry>) {
+        for (kind, value) in entries {
+            match kind {
+                EntryKind::Seed => &mut self.seeds,
+                EntryKind::Text => &mut self.texts,
+                EntryKind::Less => &mut self.less,
+                EntryKind::Hide => &mut self.hide,
+            }
+            .push(value);
+        }
     }
 
     fn n_seeds(&self) -> usize {
@@ -141,14 +185,19 @@ pub(super) async fn show(
         };
         return Ok(Redirect::to(&address.into_text()).into_response());
     }
-    let asked = params.clone();
-    let library =
-        off_thread_while_wanted(&app, move |app, cancel| Ok(Library::of(&app.engine, cancel, &asked)?))
-            .await?;
+    let owner = lists::owner();
+    let found = off_thread_while_wanted(&app, move |app, cancel| {
+        let mut params = params;
+        let lists = Lists::of(&app.engine, &owner, &mut params)?;
+        let library = Library::of(&app.engine, cancel, &params)?;
+        Ok((params, lists, library))
+    });
+    let (params, lists, library) = found.await?;
     if params.part == "list" {
         return Ok(page(StatusCode::OK, &ListPart { library }));
     }
-    Ok(page(StatusCode::OK, &LibraryPage { frame: Frame::new("Library", "library"), params, library }))
+    let frame = Frame::new("Library", "library");
+    Ok(page(StatusCode::OK, &LibraryPage { frame, params, lists, library }))
 }
 
 /// A seed as the page shows it.
@@ -345,6 +394,7 @@ fn paper_here(engine: &Engine, paper: &Paper) -> Result<Option<String>, EngineEr
 struct LibraryPage {
     frame: Frame,
     params: Params,
+    lists: Lists,
     library: Library,
 }
 
@@ -372,6 +422,11 @@ mod tests {
         assert!(!params.without("d").contains("less="));
         let twice = Params::parse(b"seed=a&seed=a&seed=+&offset=20").unwrap();
         assert_eq!((twice.seeds.len(), twice.offset), (1, 20));
+        let entries = params.entries();
+        let mut again = Params { list: "ice".to_owned(), ..Params::default() };
+        again.take(entries.clone());
+        assert_eq!((again.entries(), again.seeds.len()), (entries, 2));
+        assert!(again.address().into_text().starts_with("/library?list=ice&changed=1&seed="));
         assert!(Params::parse(b"colour=red").unwrap_err().message().contains("colour"));
         assert!(Params::parse(b"offset=x").unwrap_err().message().contains("offset"));
     }

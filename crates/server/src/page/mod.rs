@@ -5,17 +5,25 @@
 //! templates are in `crates/server/templates`, what they load in `crates/server/assets`; nothing comes from
 //! elsewhere, and the policy that goes with every answer would not let it.
 
+mod actions;
 mod address;
 mod assets;
+mod compare;
 mod docs;
 mod duplicates;
+mod filters;
+mod graph;
+mod import;
 mod item;
 mod library;
+mod lists;
 mod map;
 mod paper;
+mod saved;
 mod search;
 pub(crate) mod sign_in;
 mod today;
+mod trends;
 
 use std::sync::Arc;
 
@@ -25,7 +33,7 @@ use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use axum::middleware::{self, Next};
 use axum::response::{Html, IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 
 use crate::access::{SIGNED_IN, SignedIn};
 use crate::error::ApiError;
@@ -47,6 +55,10 @@ pub(crate) fn routes() -> Router<Arc<App>> {
         .route("/map/points", get(map::points))
         .route("/map/found", get(map::found))
         .route("/map/paper/{row}", manners::bare(get(map::paper)))
+        .route("/saved", get(saved::show).post(saved::act))
+        .route("/trends", get(trends::show))
+        .route("/lists", post(lists::act))
+        .route("/import", get(import::show).post(import::take))
         .route("/duplicates", get(duplicates::show).post(duplicates::say))
         .route("/assets/{version}/{name}", get(assets::serve))
         .merge(docs::routes())

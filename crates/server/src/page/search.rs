@@ -10,20 +10,20 @@ use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use axum::response::Response;
-use cognate_engine::{Cancel, Facet, FacetField, SearchResponse};
+use cognate_engine::{Cancel, Correction, EngineError, Facet, SearchResponse};
 use serde::Deserialize;
 
+use super::actions::Actions;
 use super::address::Address;
+use super::filters::{self, Facets};
 use super::item::{Item, Link};
 use super::{Frame, PageError, page};
 use crate::error::ApiError;
 use crate::routes::{App, off_thread_while_wanted};
-use cognate_wire::{NOTHING_FITS, OneOrMany, ReadingBody, SearchParams, SimilarParams, filter_text};
+use cognate_wire::{NOTHING_FITS, OneOrMany, ReadingBody, SearchParams, SimilarParams};
 
 /// Hits on a page.
 const LIMIT: usize = 20;
-/// Values of a facet that are shown.
-const MAX_VALUES: usize = 10;
 /// The names by which the parts of the page are asked for.
 const PARTS: [&str; 2] = ["list", "why"];
 
@@ -31,42 +31,44 @@ const PARTS: [&str; 2] = ["list", "why"];
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Params {
-    q: String,
+    pub(super) q: String,
     /// A paper that hits are to be like, instead of a query.
-    like: String,
-    mode: String,
-    sort: String,
-    year: String,
-    categories: String,
-    author: String,
-    venue: String,
-    offset: Option<usize>,
-    limit: Option<usize>,
-    why: String,
-    part: String,
+    pub(super) like: String,
+    pub(super) mode: String,
+    pub(super) sort: String,
+    /// Years and ranges of years, with commas between.
+    pub(super) year: String,
+    /// Categories likewise.
+    pub(super) categories: String,
+    pub(super) author: String,
+    /// Venues likewise; one that has a comma in its name stands in quotes.
+    pub(super) venue: String,
+    pub(super) offset: Option<usize>,
+    pub(super) limit: Option<usize>,
+    pub(super) why: String,
+    pub(super) part: String,
 }
 
 impl Params {
     /// The fields that say which papers may be hits.
-    fn filters(&self) -> [(&'static str, &'static str, &String); 4] {
+    fn filters(&self) -> [(&'static str, &String); 4] {
         [
-            ("year", "Year", &self.year),
-            ("categories", "Category", &self.categories),
-            ("author", "Author", &self.author),
-            ("venue", "Venue", &self.venue),
+            ("year", &self.year),
+            ("categories", &self.categories),
+            ("author", &self.author),
+            ("venue", &self.venue),
         ]
     }
 
     /// Whether some papers are left out.
     fn narrows(&self) -> bool {
-        self.filters().iter().any(|(_, _, value)| !value.trim().is_empty())
+        self.filters().iter().any(|(_, value)| !value.trim().is_empty())
     }
 
     /// The address of this state from its first hit on, with another value for one field.
-    fn address_with(&self, path: &'static str, (name, value): (&str, &str)) -> Address {
+    pub(super) fn address_with(&self, path: &'static str, (name, value): (&str, &str)) -> Address {
         let fields = [("q", &self.q), ("like", &self.like), ("mode", &self.mode), ("sort", &self.sort)];
-        let filters = self.filters().map(|(name, _, value)| (name, value));
-        fields.into_iter().chain(filters).fold(Address::new(path), |address, (field, own)| {
+        fields.into_iter().chain(self.filters()).fold(Address::new(path), |address, (field, own)| {
             address.with(field, if field == name { value } else { own })
         })
     }
@@ -97,16 +99,13 @@ impl Params {
             q: given(&self.q),
             mode: given(&self.mode),
             sort: given(&self.sort),
-            year: given(&self.year),
-            categories: given(&self.categories).map(OneOrMany::Commas),
-            author: given(&self.author),
-            venue: given(&self.venue),
             limit: Some(self.limit.unwrap_or(LIMIT).min(LIMIT)),
             offset: self.offset,
             explain: !self.why.is_empty() || self.part == "why",
             facets: (self.part != "why").then(|| OneOrMany::Commas("year,categories,venue".to_owned())),
             ..SearchParams::default()
         }
+        .among(filters::conditions(self, None))
     }
 }
 
@@ -122,7 +121,7 @@ pub(super) async fn show(
     }
     let asked = params.clone();
     let found = off_thread_while_wanted(&app, move |app, cancel| find(app, cancel, &asked)).await;
-    let (status, list) = match found {
+    let (status, mut list) = match found {
         Ok(list) => (StatusCode::OK, list),
         // What is wrong with the form is said where its answer would be.
         Err(error) if error.status() == StatusCode::BAD_REQUEST => {
@@ -130,6 +129,9 @@ pub(super) async fn show(
         }
         Err(error) => return Err(error.into()),
     };
+    if let Some(actions) = &mut list.actions {
+        actions.save_to = Frame::new("", "").form_action("/saved");
+    }
     Ok(match params.part.as_str() {
         "why" => page(status, &WhyPart { items: list.items }),
         "list" => page(status, &ListPart { list }),
@@ -154,30 +156,19 @@ struct List {
     like: Option<Link>,
     /// What was found, in words; `None` if nothing was asked.
     status: Option<String>,
+    /// The query that was answered, where words of it are in no paper, and these words.
+    corrected: Option<(String, Vec<String>)>,
     /// How the query was read, where it was not read as it stands.
     notes: Vec<String>,
     /// Filters that are on, each a link to the state without it.
     active: Vec<Link>,
     items: Vec<Item>,
     first: usize,
-    facets: Vec<FacetView>,
+    facets: Facets,
     previous: Option<String>,
     next: Option<String>,
-    /// The hits on the map.
-    map: Option<String>,
-}
-
-/// A facet of the page.
-struct FacetView {
-    name: &'static str,
-    values: Vec<FacetValue>,
-}
-
-/// A value of a facet.
-struct FacetValue {
-    link: Link,
-    n_papers: u64,
-    is_active: bool,
+    /// What to do with the papers that were found.
+    actions: Option<Actions>,
 }
 
 fn find(app: &App, cancel: &Cancel, params: &Params) -> Result<List, ApiError> {
@@ -187,32 +178,73 @@ fn find(app: &App, cancel: &Cancel, params: &Params) -> Result<List, ApiError> {
         let paper = app.engine.paper(params.like.trim())?.paper;
         let title = paper.title.unwrap_or_else(|| paper.id.to_string());
         like = Some(Link { href: super::address::paper(paper.id.as_str()), text: title });
-        let similar = SimilarParams {
-            explain: search.explain,
-            limit: search.limit,
-            offset: search.offset,
-            sort: search.sort,
-            year: search.year,
-            categories: search.categories,
-            author: search.author,
-            venue: search.venue,
-            facets: search.facets,
-            ..SimilarParams::default()
-        };
-        app.engine.similar(cancel, params.like.trim(), &similar.to_options()?)?
+        app.engine.similar(cancel, params.like.trim(), &to_similar(&search).to_options()?)?
     } else if search.q.is_none() && !params.narrows() {
         return Ok(List::default());
     } else {
         app.engine.search_unless(cancel, &search.to_request()?)?
     };
-    Ok(list_of(params, like, response))
+    let mut facets = Vec::new();
+    if search.facets.is_some() {
+        facets = facets_beside(app, cancel, (params, &search, like.is_some()))?;
+    }
+    Ok(list_of(params, like, response, facets))
 }
 
-fn list_of(params: &Params, like: Option<Link>, response: SearchResponse) -> List {
+/// The same search for papers near a paper.
+fn to_similar(search: &SearchParams) -> SimilarParams {
+    let SearchParams {
+        explain, limit, offset, sort, year, categories, author, venue, filter, facets, ..
+    } = search.clone();
+    SimilarParams {
+        explain,
+        limit,
+        offset,
+        sort,
+        year,
+        categories,
+        author,
+        venue,
+        filter,
+        facets,
+        ..SimilarParams::default()
+    }
+}
+
+/// The papers by each field of which values are chosen, as if none was: else the others could not be chosen too.
+fn facets_beside(
+    app: &App,
+    cancel: &Cancel,
+    (params, search, is_like): (&Params, &SearchParams, bool),
+) -> Result<Vec<Facet>, EngineError> {
+    let searches = filters::chosen(params).into_iter().map(|field| {
+        SearchParams {
+            limit: Some(1),
+            offset: None,
+            explain: false,
+            sort: None,
+            facets: Some(OneOrMany::Commas(field.to_string())),
+            ..search.clone()
+        }
+        .among(filters::conditions(params, Some(field)))
+    });
+    let searches: Vec<SearchParams> = searches.collect();
+    let responses = if is_like {
+        let like = params.like.trim();
+        let similar = |search| app.engine.similar(cancel, like, &to_similar(search).to_options()?);
+        searches.iter().map(similar).collect::<Result<Vec<_>, EngineError>>()?
+    } else {
+        let requests = searches.iter().map(SearchParams::to_request);
+        app.engine.search_many(cancel, &requests.collect::<Result<Vec<_>, _>>()?)?
+    };
+    Ok(responses.into_iter().flat_map(|response| response.facets).collect())
+}
+
+/// What the page says of an answer; `beside` are facets that go before those of the answer.
+fn list_of(params: &Params, like: Option<Link>, response: SearchResponse, beside: Vec<Facet>) -> List {
     let n_hits = response.hits.len();
-    let SearchResponse { total, offset, hits, facets, meta, .. } = response;
+    let SearchResponse { total, total_relevant, offset, hits, facets, mut meta, .. } = response;
     let page_at = |offset: usize| params.address().with("offset", offset.to_string()).into_text();
-    let active = params.filters().into_iter().filter(|(_, _, value)| !value.trim().is_empty());
     let mut items: Vec<Item> = hits.into_iter().map(Item::of_hit).collect();
     for (place, item) in items.iter_mut().enumerate() {
         item.why_is_open = !params.why.is_empty();
@@ -234,10 +266,28 @@ fn list_of(params: &Params, like: Option<Link>, response: SearchResponse) -> Lis
         0 => "No paper fits. Take a filter away, or ask in other words.".to_owned(),
         n => {
             let took = meta.took.as_secs_f64() * 1e3;
-            format!("{} to {} of {}, {how}, in {took:.0} ms", offset + 1, offset + n, counted(total, "paper"))
+            // Everything is near to some degree: how much of it answers the question is what people want to know.
+            let fit = total_relevant.filter(|relevant| *relevant < total);
+            let fit = fit.map(|relevant| {
+                format!(
+                    " ({} well)",
+                    match relevant {
+                        0 => "none fits".to_owned(),
+                        1 => "1 fits".to_owned(),
+                        n => format!("{} fit", thousands(n)),
+                    }
+                )
+            });
+            let fit = fit.unwrap_or_default();
+            format!(
+                "{} to {} of {}{fit}, {how}, in {took:.0} ms",
+                offset + 1,
+                offset + n,
+                counted(total, "paper")
+            )
         }
     };
-    let like_is_none = like.is_none();
+    let corrected = corrected(params.query(), &std::mem::take(&mut meta.reading.corrections));
     let mut notes = ReadingBody::of(meta.reading).map_or_else(Vec::new, |reading| reading.sentences());
     if is_like_left_out {
         notes.push(
@@ -247,52 +297,44 @@ fn list_of(params: &Params, like: Option<Link>, response: SearchResponse) -> Lis
     if n_hits > 0 && meta.evidence.is_some_and(|evidence| !evidence.fits_well()) {
         notes.push(NOTHING_FITS.to_owned());
     }
+    let facets: Vec<Facet> = beside.into_iter().chain(facets).collect();
     List {
         problem: None,
-        like,
         status: Some(status),
+        corrected,
         notes,
-        active: active
-            .map(|(name, label, value)| Link {
-                href: params.address_with("/search", (name, "")).into_text(),
-                text: format!("{label}: {value}"),
-            })
-            .collect(),
+        active: filters::chips(params),
         items,
         first: offset + 1,
-        facets: facets.into_iter().filter_map(|facet| facet_view(params, facet)).collect(),
-        map: (n_hits > 0 && like_is_none).then(|| params.address_at("/map").into_text()),
+        facets: Facets::new(params, &facets),
+        actions: (n_hits > 0).then(|| Actions::new(params, like.is_some())),
+        like,
         previous: (offset > 0).then(|| page_at(offset.saturating_sub(LIMIT))),
         next: (n_hits == LIMIT && ((offset + n_hits) as u64) < total).then(|| page_at(offset + LIMIT)),
     }
 }
 
-fn facet_view(params: &Params, facet: Facet) -> Option<FacetView> {
-    let (name, field, own) = match facet.field {
-        FacetField::Year => ("Year", "year", &params.year),
-        FacetField::Categories => ("Category", "categories", &params.categories),
-        FacetField::Venue => ("Venue", "venue", &params.venue),
-    };
-    let mut counts = facet.counts;
-    counts.truncate(MAX_VALUES);
-    if facet.field == FacetField::Year {
-        counts.sort_by(|a, b| b.value.cmp(&a.value));
+/// The query that was answered in place of one with words that are in no paper, and these words.
+fn corrected(query: &str, corrections: &[Correction]) -> Option<(String, Vec<String>)> {
+    if corrections.is_empty() {
+        return None;
     }
-    let values: Vec<FacetValue> = counts
-        .into_iter()
-        .map(|count| {
-            let value = filter_text(field, &count.value);
-            let is_active = value == *own;
-            let value = if is_active { "" } else { value.as_ref() };
-            let href = params.address_with("/search", (field, value)).into_text();
-            FacetValue { n_papers: count.n_papers, is_active, link: Link { href, text: count.value } }
-        })
-        .collect();
-    (!values.is_empty()).then_some(FacetView { name, values })
+    let words = query.split_inclusive(char::is_whitespace).map(|word| {
+        let bare = word.trim_matches(|c: char| !c.is_alphanumeric());
+        let found =
+            corrections.iter().find(|correction| correction.from.to_lowercase() == bare.to_lowercase());
+        found.map_or_else(|| word.to_owned(), |correction| word.replacen(bare, &correction.to, 1))
+    });
+    Some((words.collect(), corrections.iter().map(|correction| correction.from.clone()).collect()))
 }
 
 /// `1,234 papers`
 pub(super) fn counted(n: u64, what: &str) -> String {
+    format!("{} {what}{}", thousands(n), if n == 1 { "" } else { "s" })
+}
+
+/// `1,234`
+pub(super) fn thousands(n: u64) -> String {
     let digits = n.to_string();
     let mut text = String::new();
     for (place, digit) in digits.chars().enumerate() {
@@ -301,7 +343,7 @@ pub(super) fn counted(n: u64, what: &str) -> String {
         }
         text.push(digit);
     }
-    format!("{text} {what}{}", if n == 1 { "" } else { "s" })
+    text
 }
 
 #[derive(Template)]
@@ -352,6 +394,12 @@ mod tests {
             params.address_with("/search", ("year", "")).into_text(),
             "/search?q=ice+%26+snow&categories=a%2Cb"
         );
+        let corrections = [("fotons", "photons"), ("blak", "black")];
+        let corrections =
+            corrections.map(|(from, to)| Correction { from: from.to_owned(), to: to.to_owned() });
+        let (query, missing) = corrected("Fotons near (blak) holes", &corrections).unwrap();
+        assert_eq!((query.as_str(), missing.len()), ("photons near (black) holes", 2));
+        assert_eq!(corrected("holes", &[]), None);
         let again = params.address_with("/search", ("venue", "Ice Letters")).into_text();
         assert!(again.ends_with("&venue=Ice+Letters"), "{again}");
     }

@@ -7,11 +7,12 @@ use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use axum::response::Response;
-use cognate_engine::{DayOrder, DayPage, DayRequest, Period, Span, StoredPaper};
+use cognate_engine::{DayBasis, DayOrder, DayPage, DayRequest, Period, Span};
 use jiff::civil::Date;
 use serde::Deserialize;
 
 use super::address::Address;
+use super::import::Import;
 use super::item::{Item, Link};
 use super::search::counted;
 use super::{Frame, PageError, page};
@@ -29,6 +30,8 @@ pub(super) struct Params {
     date: String,
     /// `new` or `trending`.
     sort: String,
+    /// `indexed` for the days on which papers came here, instead of those of publication.
+    by: String,
     offset: usize,
 }
 
@@ -43,11 +46,19 @@ impl Params {
                 return Err(ApiError::bad_request("invalid_parameter", message));
             }
         };
-        Ok(DayRequest::new(period.map(str::parse).transpose()?, order, LIMIT, self.offset)?)
+        let request = DayRequest::new(period.map(str::parse).transpose()?, order, LIMIT, self.offset)?;
+        match self.by.as_str() {
+            "" => Ok(request),
+            "indexed" => Ok(request.by_indexing()),
+            other => {
+                let message = format!("`by`: expected `indexed` or nothing, found {other:?}");
+                Err(ApiError::bad_request("invalid_parameter", message))
+            }
+        }
     }
 
     fn address(&self, date: &str, sort: &str) -> Address {
-        Address::new("/").with("date", date).with("sort", sort)
+        Address::new("/").with("date", date).with("sort", sort).with("by", &self.by)
     }
 }
 
@@ -59,11 +70,13 @@ pub(super) async fn show(
     let Query(params) = params?;
     let request = params.to_request()?;
     let found = off_thread(&app, move |app| Ok(app.engine.day(&request)?)).await?;
+    let is_first = found.period.is_none();
     let title = found.period.map_or_else(|| "Papers".to_owned(), name_of);
     let frame = Frame::new(&title, "today");
+    let import = is_first.then(|| Import::new(&app.engine, &frame));
     let view = found.period.map(|period| PeriodView::new(&params, period, &found));
     let items = found.papers.into_iter().map(|stored| Item::new(stored.paper).in_full()).collect();
-    Ok(page(StatusCode::OK, &TodayPage { frame, period: view, items }))
+    Ok(page(StatusCode::OK, &TodayPage { frame, by: params.by, period: view, items, import }))
 }
 
 /// The period that is shown, and where to go from there.
@@ -75,8 +88,10 @@ struct PeriodView {
     later: Option<Link>,
     /// Day, week and month, each with whether it is the one shown.
     spans: Vec<(Link, bool)>,
-    /// The orders, likewise.
+    /// The orders, likewise; none where they are one.
     orders: Vec<(Link, bool)>,
+    /// By the day of publication or of being indexed, likewise; none where no day of publication is known.
+    bases: Vec<(Link, bool)>,
     previous: Option<String>,
     next: Option<String>,
 }
@@ -88,19 +103,31 @@ impl PeriodView {
             text: short_name_of(near),
         };
         // From a month to one of its days: that of the first paper shown.
-        let day = found.papers.first().and_then(StoredPaper::day).unwrap_or(period.first());
+        let day = found.papers.first().and_then(|stored| stored.day(found.by)).unwrap_or(period.first());
         let spans = [("Day", Span::Day), ("Week", Span::Week), ("Month", Span::Month)];
-        let orders = [("New", ""), ("Trending", "trending")];
+        let is_trending = params.sort == "trending";
+        let orders = [("Newest first", "", !is_trending), ("Trending first", "trending", is_trending)];
+        // An order that is the other one is no choice.
+        let has_orders = is_trending || found.trends;
+        let is_indexed = found.by == DayBasis::Indexed;
+        let basis = |text: &str, by: &str| Link {
+            href: Address::new("/").with("by", by).into_text(),
+            text: text.to_owned(),
+        };
+        let bases = [(basis("Published", ""), !is_indexed), (basis("Added here", "indexed"), is_indexed)];
+        // Where papers are listed by that though nobody asked for it, there is nothing else.
+        let has_bases = !is_indexed || !params.by.is_empty();
         let date = period.to_string();
         let n_shown = found.papers.len();
         let page_at = |offset: usize| {
             params.address(&date, &params.sort).with("offset", offset.to_string()).into_text()
         };
+        let how = if is_indexed { ", by the day on which they were added here" } else { "" };
         let status = match (found.total, n_shown) {
             (0, _) => "No papers.".to_owned(),
-            (total, n) if total == n as u64 => counted(total, "paper"),
+            (total, n) if total == n as u64 => format!("{}{how}", counted(total, "paper")),
             (total, n) => {
-                format!("{} to {} of {}", params.offset + 1, params.offset + n, counted(total, "paper"))
+                format!("{} to {} of {}{how}", params.offset + 1, params.offset + n, counted(total, "paper"))
             }
         };
         Self {
@@ -117,14 +144,13 @@ impl PeriodView {
                 .collect(),
             orders: orders
                 .into_iter()
-                .map(|(text, sort)| {
+                .filter(|_| has_orders)
+                .map(|(text, sort, is_on)| {
                     let href = params.address(&date, sort).into_text();
-                    (
-                        Link { href, text: text.to_owned() },
-                        sort == params.sort || (sort, params.sort.as_str()) == ("", "new"),
-                    )
+                    (Link { href, text: text.to_owned() }, is_on)
                 })
                 .collect(),
+            bases: bases.into_iter().filter(|_| has_bases).collect(),
             previous: (params.offset > 0).then(|| page_at(params.offset.saturating_sub(LIMIT))),
             next: (n_shown > 0 && ((params.offset + n_shown) as u64) < found.total)
                 .then(|| page_at(params.offset + LIMIT)),
@@ -162,9 +188,13 @@ fn short_name_of(period: Period) -> String {
 #[template(path = "today.html", whitespace = "minimize")]
 struct TodayPage {
     frame: Frame,
+    /// As in the address.
+    by: String,
     /// `None` while there are no papers.
     period: Option<PeriodView>,
     items: Vec<Item>,
+    /// How to begin, while there are none.
+    import: Option<Import>,
 }
 
 #[cfg(test)]

@@ -81,11 +81,11 @@ pub(super) fn resolve(
         is_named = false;
     }
 
-    let by_content = if is_named { None } else { content_row(connection, &record_id)? };
-    if let Some(row) = by_content
-        && let Some(own) = own_of(connection, session, (row, source, &record_id))?
-    {
-        return found(Meant::Own(own), &record_id, clash);
+    let by_content = if is_named { Vec::new() } else { content_rows(connection, &record_id)? };
+    for row in &by_content {
+        if let Some(own) = own_of(connection, session, (*row, source, &record_id))? {
+            return found(Meant::Own(own), &record_id, clash);
+        }
     }
     let key = incoming.own_key().or(clash.as_ref().map(|clash| clash.id.as_str()));
     if let (Some(source), Some(key)) = (source, key) {
@@ -94,10 +94,13 @@ pub(super) fn resolve(
             return found(Meant::Own(own), &record_id, clash);
         }
     }
-    if let Some(row) = by_content {
-        return found(Meant::Joins { row, is_repeat: true }, &record_id, clash);
+    for row in &by_content {
+        if !says_another(&stored(connection, *row)?, paper) {
+            return found(Meant::Joins { row: *row, is_repeat: true }, &record_id, clash);
+        }
     }
     if session.has_legacy
+        && by_content.is_empty()
         && clash.is_none()
         && let Some(row) = legacy_row(connection, &incoming.record)?
     {
@@ -116,16 +119,52 @@ fn named_row(connection: &Connection, id: &PaperId) -> Result<Option<u32>, Engin
     Ok(records::by_id(connection, id)?.first().map(|held| held.row))
 }
 
-/// The paper of which a record has this content. A paper whose id is that of a content which none of its records has any
+/// The papers of which a record has this content. A paper whose id is that of a content which none of its records has any
 /// more is another one.
-fn content_row(connection: &Connection, id: &PaperId) -> Result<Option<u32>, EngineError> {
+fn content_rows(connection: &Connection, id: &PaperId) -> Result<Vec<u32>, EngineError> {
+    let mut rows = Vec::new();
     if let Some((row, deleted)) = records::row_of(connection, id.as_str())?
         && deleted != DELETED
         && (records::ends(connection, row)?.is_none() || records::has_own_id(connection, row)?)
     {
-        return Ok(Some(row));
+        rows.push(row);
     }
-    Ok(records::by_id(connection, id)?.first().map(|held| held.row))
+    for row in records::rows_of_id(connection, id)? {
+        if !rows.contains(&row) {
+            rows.push(row);
+        }
+    }
+    Ok(rows)
+}
+
+/// Whether a record whose content is a paper's own is of another one: fields that its id is not made of tell them apart,
+/// as the registrations of two trials by one sponsor, two editions, two pages of one site.
+fn says_another(before: &Paper, now: &Paper) -> bool {
+    // What an identifier names is one paper, wherever it is read.
+    if !now.external_ids.is_empty() {
+        return false;
+    }
+    let differ =
+        |a: &Option<String>, b: &Option<String>| a.as_deref().zip(b.as_deref()).is_some_and(|(a, b)| a != b);
+    let address = |url: &str| {
+        let start = url.find("://").map_or(0, |at| at + 3);
+        let bare = url[start..].trim_end_matches('/').to_lowercase();
+        bare.strip_prefix("www.").map_or(bare.clone(), str::to_owned)
+    };
+    let urls = [&before.url, &now.url].map(|url| url.as_deref().map(address));
+    let have_other_isbns = !before.isbn.is_empty()
+        && !now.isbn.is_empty()
+        && !before.isbn.iter().any(|isbn| now.isbn.contains(isbn));
+    // Numbers that databases and registries give.
+    const NUMBERS: [&str; 6] = ["edition", "an", "ris_an", "accession_number", "accession number", "number"];
+    let text = |paper: &Paper, wanted: &str| {
+        let found = paper.extra.iter().find(|(name, _)| name.eq_ignore_ascii_case(wanted))?;
+        found.1.as_str().map(str::to_owned)
+    };
+    differ(&urls[0], &urls[1])
+        || have_other_isbns
+        || NUMBERS.iter().any(|name| differ(&text(before, name), &text(now, name)))
+        || before.publication_date.zip(now.publication_date).is_some_and(|(before, now)| before != now)
 }
 
 /// The record of a source among those of a paper that the same id names, if it did not come yet.

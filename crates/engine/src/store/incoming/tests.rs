@@ -534,3 +534,42 @@ fn a_record_that_is_repeated_without_end_costs_no_more_each_time() {
     let more = library.index(&[("lines.jsonl", &(same.clone() + &text))]);
     assert_eq!(more.iter().filter(|outcome| **outcome == Repeated).count(), 1);
 }
+
+#[test]
+fn what_differs_in_an_address_a_number_or_an_edition_is_no_repeat() {
+    let trial = |number: &str| {
+        format!(
+            "TY  - JOUR\nTI  - A study of xylex in healthy participants\nAU  - Moss Trials Board\nPY  - 2020\n\
+             UR  - https://clinicaltrials.gov/show/{number}\nER  - \n"
+        )
+    };
+    let trials = trial("NCT01111111") + &trial("NCT02222222");
+    let library = Library::new();
+    let file = ("trials.ris", trials.as_str());
+    assert_eq!(library.index(&[file]), [Outcome::Added, Outcome::Added]);
+    assert_eq!(library.index(&[file]), [Outcome::Unchanged, Outcome::Unchanged]);
+    // Of another file, each is a repeat of its own.
+    assert_eq!(library.index(&[("again.ris", &trials)]), [Outcome::Repeated, Outcome::Repeated]);
+    assert_eq!(library.papers().len(), 2);
+    let corrected = trials.replace("NCT02222222", "NCT03333333");
+    assert_eq!(library.index(&[("trials.ris", &corrected)]), [Outcome::Unchanged, Outcome::Updated]);
+    assert_eq!(library.papers().len(), 2);
+
+    let fields =
+        |member: &str| format!("{{\"title\":\"Moss\",\"authors\":[\"Ada Ash\"],\"year\":2001,{member}}}");
+    for (one, other, expected) in [
+        ("\"isbn\":\"9783161484100\"", "\"isbn\":\"9780306406157\"", Outcome::Added),
+        ("\"edition\":\"1\"", "\"edition\":\"2\"", Outcome::Added),
+        ("\"url\":\"https://example.org/a\"", "\"url\":\"https://example.org/b\"", Outcome::Added),
+        ("\"url\":\"https://example.org/a\"", "\"url\":\"http://www.example.org/a/\"", Outcome::Repeated),
+        ("\"isbn\":\"9783161484100\"", "\"note\":\"lent\"", Outcome::Repeated),
+        ("\"note\":\"lent\"", "\"note\":\"back\"", Outcome::Repeated),
+    ] {
+        let text = format!("{}\n{}\n", fields(one), fields(other));
+        assert_eq!(
+            Library::new().index(&[("moss.jsonl", &text)]),
+            [Outcome::Added, expected],
+            "{one} {other}"
+        );
+    }
+}

@@ -78,10 +78,12 @@ fn live(seed: u64, n_steps: usize) {
                 }
                 collection.apply(changes).unwrap();
             }
-            70..80 => {
+            70..78 => {
                 collection.flush().unwrap();
                 n_written += 1;
             }
+            // As spilling does for many more rows.
+            78..80 => collection.seal_with(&collection.pool(0).unwrap(), None).unwrap(),
             80..86 => drop(collection.maintain().unwrap()),
             86..88 => collection.optimize().unwrap(),
             88..94 => {

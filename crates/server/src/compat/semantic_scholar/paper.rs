@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use cognate_corpus::export::ExportFormat;
 use cognate_corpus::{IdentifierKind, Paper};
 use cognate_engine::{Engine, StoredPaper};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::study::studies_of;
-use crate::answer::bibtex;
+use crate::answer::citation;
 use crate::error::ApiError;
 
 /// The fields of a paper that may be asked for.
@@ -270,7 +271,7 @@ impl PaperBody {
         let asked = |name: &str| fields.contains(name);
         let unknown = |name: &str| asked(name).then_some(());
         let citation_styles = match asked("citationStyles") {
-            true => Some(StylesBody { bibtex: bibtex(&stored.paper)? }),
+            true => Some(StylesBody { bibtex: citation(&stored.paper, ExportFormat::Bibtex)? }),
             false => None,
         };
         let embedding = match asked("embedding") {

@@ -1,0 +1,361 @@
+//! Saved searches: what is new for each, where its feeds are, and the form that saves one.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use askama::Template;
+use axum::body::Bytes;
+use axum::extract::rejection::{BytesRejection, QueryRejection};
+use axum::extract::{Query, State};
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Redirect, Response};
+use cognate_engine::{DigestPeriod, Engine, EngineError, SavedQuery};
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+use super::address::Address;
+use super::filters;
+use super::item::Item;
+use super::search::counted;
+use super::{Frame, PageError, page};
+use crate::error::ApiError;
+use crate::routes::{App, off_thread};
+use cognate_wire::{OneOrMany, SavedBody, SavedRequest, UniqueObject, saved_question};
+
+/// Saved searches on a page: each is asked.
+const LIMIT: usize = 20;
+/// New papers of each that are shown.
+const MAX_NEW: usize = 5;
+
+/// The state of the page.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Params {
+    offset: usize,
+}
+
+/// `GET /saved`
+pub(super) async fn show(
+    State(app): State<Arc<App>>,
+    params: Result<Query<Params>, QueryRejection>,
+) -> Result<Response, PageError> {
+    let Query(params) = params?;
+    shown(&app, params.offset, None).await
+}
+
+async fn shown(app: &Arc<App>, offset: usize, made: Option<(String, String)>) -> Result<Response, PageError> {
+    let found = off_thread(app, move |app| Found::of(app, offset)).await?;
+    let is_secret = made.is_some();
+    let made = made.map(|(id, secret)| MadeFeed {
+        atom: feed(&id, "atom").with("key", &secret).into_text(),
+        json: feed(&id, "json").with("key", &secret).into_text(),
+        id,
+    });
+    let frame = Frame::new("Saved searches", "saved");
+    let mut response = page(StatusCode::OK, &SavedPage { frame, found, made });
+    if is_secret {
+        response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    }
+    Ok(response)
+}
+
+/// The address of a feed.
+fn feed(id: &str, form: &str) -> Address {
+    Address::new(&format!("/v1/saved/{id}/feed.{form}"))
+}
+
+/// What a form of the page asks for.
+#[derive(Debug, PartialEq, Eq)]
+enum Asked {
+    /// Save a search: the body of `POST /v1/saved`.
+    Save(Map<String, Value>),
+    /// All that came up to this row was seen.
+    Seen {
+        id: String,
+        until: u32,
+    },
+    Delete {
+        id: String,
+    },
+    /// Make a feed an address that needs no other key.
+    OpenFeed {
+        id: String,
+    },
+    /// End the key in such an address.
+    CloseFeed {
+        name: String,
+    },
+}
+
+impl Asked {
+    fn parse(form: &[u8]) -> Result<Self, ApiError> {
+        let mut fields: HashMap<String, String> = form_urlencoded::parse(form).into_owned().collect();
+        fields.retain(|_, value| !value.trim().is_empty());
+        let wrong = |message: String| Err(ApiError::bad_request("invalid_parameter", message));
+        let asked = fields.remove("do").unwrap_or_default();
+        let mut field = |name: &str| {
+            let found = fields.remove(name);
+            found.ok_or_else(|| ApiError::bad_request("invalid_parameter", format!("`{name}`: expected one")))
+        };
+        let asked = match asked.as_str() {
+            "save" => {
+                let mut body = Map::new();
+                for (name, value) in fields.drain() {
+                    match name.as_str() {
+                        "like" => body.insert("seeds".to_owned(), json!([value])),
+                        // The filter of several years or venues.
+                        "filter" => body.insert(name, serde_json::from_str(&value).unwrap_or(json!(value))),
+                        _ => body.insert(name, Value::String(value)),
+                    };
+                }
+                Self::Save(body)
+            }
+            "seen" => {
+                let until = field("until")?.parse();
+                let Ok(until) = until else { return wrong("`until`: expected a whole number".to_owned()) };
+                Self::Seen { id: field("id")?, until }
+            }
+            "delete" => Self::Delete { id: field("id")? },
+            "open" => Self::OpenFeed { id: field("id")? },
+            "close" => Self::CloseFeed { name: field("key")? },
+            other => {
+                return wrong(format!(
+                    "`do`: expected `save`, `seen`, `delete`, `open` or `close`, found {other:?}"
+                ));
+            }
+        };
+        match fields.keys().next() {
+            Some(name) => wrong(format!("`{name}`: expected no such field")),
+            None => Ok(asked),
+        }
+    }
+}
+
+/// `POST /saved`
+pub(super) async fn act(
+    State(app): State<Arc<App>>,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Response, PageError> {
+    match Asked::parse(&body?)? {
+        Asked::Save(body) => {
+            let SavedRequest { name, request, question } = SavedRequest::read(UniqueObject(body))?;
+            let saved =
+                off_thread(&app, move |app| Ok(app.engine.save_query(&name, &request, &question)?)).await?;
+            return Ok(Redirect::to(&format!("/saved#{}", saved.id)).into_response());
+        }
+        Asked::Seen { id, until } => {
+            off_thread(&app, move |app| {
+                app.engine.saved_query(&id)?;
+                // What has not come yet cannot have been seen.
+                let last = app.engine.period_after(0)?.until;
+                Ok(app.engine.mark_looked(&id, DigestPeriod { after: 0, until: until.min(last) })?)
+            })
+            .await?;
+        }
+        Asked::Delete { id } => {
+            off_thread(&app, move |app| {
+                app.engine.delete_saved(&id)?;
+                app.access.close_feeds_of(&id)
+            })
+            .await?;
+        }
+        Asked::OpenFeed { id } => {
+            let made = off_thread(&app, move |app| {
+                let id = app.engine.saved_query(&id)?.id;
+                let secret = app.access.open_feed(&id)?;
+                Ok((id, secret))
+            });
+            return shown(&app, 0, Some(made.await?)).await;
+        }
+        Asked::CloseFeed { name } => off_thread(&app, move |app| app.access.close_feed(&name)).await?,
+    }
+    Ok(Redirect::to("/saved").into_response())
+}
+
+/// The feeds of a saved search.
+enum Feeds {
+    /// Whoever comes here may read them.
+    Open { atom: String, json: String },
+    /// A program that reads feeds needs a key in the address; the names of those that were made.
+    Keyed(Vec<String>),
+}
+
+/// A saved search as the page shows it.
+struct SavedView {
+    id: String,
+    name: String,
+    /// What it asks, as a page.
+    href: Option<String>,
+    created: String,
+    /// What is new, in words.
+    status: String,
+    /// The last row that was looked at for that.
+    until: u32,
+    has_new: bool,
+    items: Vec<Item>,
+    feeds: Feeds,
+}
+
+/// What the page shows.
+struct Found {
+    saved: Vec<SavedView>,
+    previous: Option<String>,
+    next: Option<String>,
+}
+
+impl Found {
+    fn of(app: &App, offset: usize) -> Result<Self, ApiError> {
+        let mut all = app.engine.saved_queries()?;
+        // The newest first.
+        all.sort_by(|a, b| b.created.cmp(&a.created).then_with(|| a.id.cmp(&b.id)));
+        let n_all = all.len();
+        let mut keys = if app.access.asks_readers() { Some(app.access.feeds()?) } else { None };
+        let at = |offset: usize| Address::new("/saved").with("offset", offset.to_string()).into_text();
+        let n_shown = offset.saturating_add(LIMIT).min(n_all);
+        let saved = all.into_iter().skip(offset).take(LIMIT).map(|saved| {
+            let feeds = match &mut keys {
+                None => Feeds::Open {
+                    atom: feed(&saved.id, "atom").into_text(),
+                    json: feed(&saved.id, "json").into_text(),
+                },
+                Some(keys) => Feeds::Keyed(keys.remove(&saved.id).unwrap_or_default()),
+            };
+            Ok(SavedView::of(&app.engine, saved, feeds)?)
+        });
+        Ok(Self {
+            saved: saved.collect::<Result<_, ApiError>>()?,
+            previous: (offset > 0).then(|| at(offset.saturating_sub(LIMIT))),
+            next: (n_shown < n_all).then(|| at(n_shown)),
+        })
+    }
+}
+
+impl SavedView {
+    fn of(engine: &Engine, saved: SavedQuery, feeds: Feeds) -> Result<Self, EngineError> {
+        let period = engine.period_after(saved.looked)?;
+        let answer = saved_question(&saved).and_then(|question| engine.answer_within(period, &question));
+        let (total, hits, problem) = match answer {
+            Ok(answer) => (answer.total, answer.hits, None),
+            // A seed that is gone, or a parameter of a later release: the others are shown.
+            Err(error) if error.fault() != cognate_engine::Fault::System => {
+                (0, Vec::new(), Some(error.to_string()))
+            }
+            Err(error) => return Err(error),
+        };
+        let n_new = hits.len();
+        let status = match (problem, n_new as u64) {
+            (Some(problem), _) => problem,
+            (None, 0) => "Nothing new".to_owned(),
+            (None, n) if n < total => format!("The best {} of {} new", counted(n, "paper"), total),
+            (None, n) => format!("{} new", counted(n, "paper")),
+        };
+        let SavedBody { id, name, created, request } = SavedBody::from(saved);
+        Ok(Self {
+            href: request.as_object().and_then(page_of),
+            created: created.get(..10).unwrap_or_default().to_owned(),
+            status,
+            until: period.until,
+            has_new: n_new > 0,
+            items: hits.into_iter().take(MAX_NEW).map(Item::of_hit).collect(),
+            id,
+            name,
+            feeds,
+        })
+    }
+}
+
+/// The page that asks what a saved search asks; `None` where no page can say it.
+fn page_of(request: &Map<String, Value>) -> Option<String> {
+    // How many are told changes nothing of what is asked.
+    let has_only =
+        |names: &[&str]| request.keys().all(|name| name == "limit" || names.contains(&name.as_str()));
+    if let Some(seeds) = request.get("seeds").filter(|_| has_only(&["seeds"])) {
+        let seeds: Option<Vec<&str>> = seeds.as_array()?.iter().map(Value::as_str).collect();
+        let address = match *seeds? {
+            [id] => Address::new("/search").with("like", id),
+            ref ids => ids.iter().fold(Address::new("/library"), |address, id| address.with("seed", id)),
+        };
+        return Some(address.into_text());
+    }
+    if !has_only(&["q", "mode", "year", "categories", "author", "venue", "filter"]) {
+        return None;
+    }
+    let text = |name: &str| match request.get(name) {
+        None => Some(String::new()),
+        Some(Value::String(text)) => Some(text.clone()),
+        Some(Value::Number(number)) => Some(number.to_string()),
+        Some(list) => {
+            let list: OneOrMany = serde_json::from_value(list.clone()).ok()?;
+            Some(filters::joined(&list.parts()))
+        }
+    };
+    // Several years or venues are in the filter, one is not.
+    let one_or_several = |name: &str| match request.get("filter") {
+        None => Some(String::new()),
+        Some(filter) => filters::several(filter, name),
+    };
+    let (year, venue) = (text("year")?, text("venue")?);
+    let venue = if venue.is_empty() { venue } else { filters::joined(&[venue]) };
+    let address = Address::new("/search").with("q", text("q")?).with("mode", text("mode")?);
+    let address = address.with("year", year).with("year", one_or_several("year")?);
+    let address = address.with("categories", text("categories")?).with("author", text("author")?);
+    Some(address.with("venue", venue).with("venue", one_or_several("venue")?).into_text())
+}
+
+/// The addresses of a feed with a key in them, to be seen this once.
+struct MadeFeed {
+    id: String,
+    atom: String,
+    json: String,
+}
+
+#[derive(Template)]
+#[template(path = "saved.html", whitespace = "minimize")]
+struct SavedPage {
+    frame: Frame,
+    found: Found,
+    made: Option<MadeFeed>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn forms_say_what_they_mean() {
+        let check = |form: &str, expected: Option<Asked>| {
+            assert_eq!(Asked::parse(form.as_bytes()).ok(), expected, "{form}");
+        };
+        let id = "bats".to_owned();
+        check("do=seen&id=bats&until=7", Some(Asked::Seen { id: id.clone(), until: 7 }));
+        check("do=delete&id=bats", Some(Asked::Delete { id: id.clone() }));
+        check("do=open&id=bats&name=", Some(Asked::OpenFeed { id }));
+        check("do=close&key=feed.bats.1", Some(Asked::CloseFeed { name: "feed.bats.1".to_owned() }));
+        let body = json!({"q": "ice", "filter": {"must": []}, "seeds": ["a"]});
+        check(
+            "do=save&q=ice&like=a&filter=%7B%22must%22%3A%5B%5D%7D&name=+",
+            body.as_object().cloned().map(Asked::Save),
+        );
+        for wrong in
+            ["", "do=eat&id=bats", "do=seen&id=bats", "do=seen&id=bats&until=-1", "do=delete&id=a&q=b"]
+        {
+            check(wrong, None);
+        }
+    }
+
+    #[test]
+    fn a_saved_search_has_the_page_that_it_was_saved_from() {
+        let check = |request: Value, expected: Option<&str>| {
+            assert_eq!(page_of(request.as_object().unwrap()).as_deref(), expected, "{request}");
+        };
+        check(json!({"q": "ice & snow", "year": "2019-"}), Some("/search?q=ice+%26+snow&year=2019-"));
+        check(json!({"categories": ["a", "b, c"]}), Some("/search?categories=a%2C%22b%2C+c%22"));
+        check(json!({"seeds": ["a/b"]}), Some("/search?like=a%2Fb"));
+        check(json!({"seeds": ["a", "b"], "limit": 5}), Some("/library?seed=a&seed=b"));
+        check(json!({"seeds": ["a"], "year": "2019"}), None);
+        check(json!({"q": "ice", "min_score": 0.3}), None);
+        let years = json!({"must": [{"should": [{"year": "2019"}, {"year": "2021"}]}]});
+        check(json!({"q": "ice", "filter": years}), Some("/search?q=ice&year=2019%2C2021"));
+        check(json!({"q": "ice", "filter": {"year": "2019"}}), None);
+    }
+}
