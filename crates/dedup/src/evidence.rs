@@ -197,25 +197,25 @@ impl Evidence {
     }
 
     /// Whether the titles have the same words, or something says that they are of one paper although they have not: one
-    /// page, nearly the same abstract, an identifier. What a title has in front of the other, or within, may be that
+    /// page, nearly the same abstract, an identifier. What a title has in front of the other may be that
     /// of a notice under the identifier of the paper; and on a page of a supplement are several abstracts.
     fn is_worded_as_one(&self) -> bool {
         /// From this part of word pairs in common on, abstracts are nearly the same.
         const SAME_TEXT: f32 = 0.7;
         let Some(title) = self.title.filter(|title| !title.is_translated) else { return true };
-        let names_publication = self.shared_identifiers.iter().any(names_publication);
+        let has_identifier = !self.shared_identifiers.is_empty();
         let has_text =
             |least: f32| self.text.is_some_and(|text| text.containment >= least && !text.differs_as_titles);
         match title.wording {
             Wording::Same => true,
-            Wording::Behind => {
-                self.is_on_one_page() || has_text(SAME_TEXT) || names_publication || self.isbns.is_same()
+            Wording::Behind | Wording::Within => {
+                self.is_on_one_page() || has_text(SAME_TEXT) || has_identifier || self.isbns.is_same()
             }
-            Wording::Before => self.is_on_one_page() || has_text(SAME_TEXT),
+            Wording::Before => self.is_on_one_page() || has_text(SAME_TEXT) || self.is_same_preprint,
             Wording::Other => {
                 (self.is_on_one_page() && !self.place.is_supplement)
                     || has_text(SAME_TEXT)
-                    || (names_publication && (self.authors.is_some() || self.text.is_some()))
+                    || (has_identifier && (self.authors.is_some() || self.text.is_some()))
             }
         }
     }
@@ -260,12 +260,12 @@ impl Evidence {
                 || self.has_title_alone()
                 || self.has_serial_title()
                 || self.has_other_people()
-                || !self.is_worded_as_one()
+                || (self.text.is_none() && !self.is_worded_as_one())
                 || (has_conflict && of_title(&|t| !t.is_equal))
         } else {
             let has_other_text = self.text.is_none_or(|text| text.containment < ALIKE);
             of_title(&|t| t.notice_differs || t.are_told_apart())
-                || !self.is_worded_as_one()
+                || (self.text.is_none() && !self.is_worded_as_one())
                 || (by_authors && of_title(&|t| t.are_notices))
                 || (has_conflict && of_title(&|t| t.similarity < NEAR_TITLE))
                 || (has_other_text && of_title(&|t| t.is_unlike() && !t.is_translated))
@@ -279,13 +279,16 @@ impl Evidence {
     /// what a person is asked about where two things say so.
     #[must_use]
     pub fn most_of_one_publication(&self) -> f64 {
+        const OF_OTHER_WORDS: f64 = 0.5;
         const PERHAPS: f64 = 0.4;
         const HARDLY: f64 = 0.15;
         // Titles of so many words are never those of two papers of one issue.
         const SURE_TITLE: usize = 12;
         let PlaceEvidence { journal, volume, issue, pages, .. } = self.place;
+        // Titles change from a preprint to its article, but not from one record of a publication to another.
+        let by_title = if self.is_worded_as_one() { 1.0 } else { OF_OTHER_WORDS };
         if self.shared_identifiers.iter().any(names_publication) {
-            return 1.0;
+            return by_title;
         }
         let of_title = |of: &dyn Fn(TitleEvidence) -> bool| self.title.is_some_and(of);
         let is_near = |t: TitleEvidence| {
@@ -320,7 +323,7 @@ impl Evidence {
             self.title.is_none() && self.text.is_none(),
         ];
         match n_against.into_iter().filter(|is_against| *is_against).count() {
-            0 => 1.0,
+            0 => by_title,
             1 => PERHAPS,
             _ => HARDLY,
         }
@@ -418,7 +421,8 @@ fn venue_evidence(a: &Profile, b: &Profile) -> Option<VenueEvidence> {
 fn text_evidence(a: &Profile, b: &Profile) -> Option<TextEvidence> {
     let (text_a, text_b) = a.text.as_ref().zip(b.text.as_ref())?;
     let has_own_word = |ours: &Profile, text: &Text, theirs: &Profile, other: &Text| {
-        let titles = ours.title.as_ref().zip(theirs.title.as_ref());
+        let titles =
+            ours.title.as_ref().zip(theirs.title.as_ref()).filter(|(ours, theirs)| !ours.is_equal(theirs));
         let words = titles.map_or_else(Vec::new, |(ours, theirs)| ours.lacking_in(theirs));
         let has = |text: &Text, word: &str| text.words.binary_search(&hash(word.as_bytes())).is_ok();
         words.into_iter().any(|word| has(text, word) && !has(other, word))

@@ -74,6 +74,22 @@ pub(crate) fn around_title(front: &[String], back: &[String]) -> Option<About> {
     in_front(front).or_else(|| behind(back))
 }
 
+/// Of a title that begins with what it is and a colon: "Authors' reply: …".
+pub(crate) fn of_label(title: &str) -> Option<Notice> {
+    #[rustfmt::skip]
+    const BESIDE: [&str; 20] = [
+        "a", "author", "authors", "concern", "editor", "editorial", "editors", "expression", "in", "invited", "letter", "note",
+        "notice", "of", "on", "publisher", "re", "response", "the", "to",
+    ];
+    let (label, _) = title.split_once(':')?;
+    let words = cognate_corpus::matching::words(label);
+    let is_label = words.iter().all(|word| BESIDE.contains(&word.as_str()) || of_word(word).is_some());
+    match in_front(&words) {
+        Some(About::Other(notice)) if is_label => Some(notice),
+        _ => None,
+    }
+}
+
 fn in_front(words: &[String]) -> Option<About> {
     if words.len() > MAX_FRONT {
         return None;
@@ -202,6 +218,18 @@ mod tests {
         check("Respuesta de las estrellas a la luz", None);
         check("Quantum error correction", None);
         check("Expression of receptors in stars", None);
+    }
+
+    #[test]
+    fn labels_before_a_colon_name_notices() {
+        assert_eq!(of_label("Re: The mass of stars"), Some(Notice::Comment));
+        assert_eq!(of_label("Authors' reply: the mass of stars"), Some(Notice::Reply));
+        assert_eq!(of_label("Antwort: Die Masse der Sterne"), Some(Notice::Reply));
+        for paper in
+            ["Eyelid retraction: a review", "Correction of the axis: a review", "Editorial: stars", "Stars"]
+        {
+            assert_eq!(of_label(paper), None, "{paper}");
+        }
     }
 
     #[test]

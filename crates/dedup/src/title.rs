@@ -58,7 +58,7 @@ impl Title {
             trigrams: trigrams(&key),
             numbers: numbers(&words),
             signs: matching::signs(bare.text),
-            notice: notice::of_title(&words).or(bare.notice),
+            notice: notice::of_title(&words).or(bare.notice).or_else(|| notice::of_label(bare.text)),
             label: bare.label,
             is_translated: bare.is_translated,
             key,

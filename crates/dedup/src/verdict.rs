@@ -283,7 +283,9 @@ fn title_reason(title: &TitleEvidence) -> String {
     } else if title.n_replaced > 0 || title.wording == Wording::Other {
         ", but with other words"
     } else if title.wording == Wording::Before {
-        ", but with words in front or within"
+        ", but with words in front"
+    } else if title.wording == Wording::Within {
+        ", but with words within"
     } else {
         ""
     };
@@ -435,7 +437,15 @@ mod tests {
             let with_text = judged(&text(titled(WALLS), ""), &text(titled(title), ""));
             assert_eq!(with_text.0, Verdict::Duplicate, "{title}: {}", with_text.1);
         }
-        assert_eq!(judged(&with_doi(titled(WALLS)), &with_doi(titled(&longer))).0, Verdict::Duplicate);
+        for title in [&longer, within, other] {
+            assert_eq!(
+                judged(&with_doi(titled(WALLS)), &with_doi(titled(title))).0,
+                Verdict::Duplicate,
+                "{title}"
+            );
+        }
+        let about = format!("Pictures of {WALLS}");
+        assert_eq!(judged(&with_doi(titled(WALLS)), &with_doi(titled(&about))).0, Verdict::Review);
         // A page of a supplement has several abstracts.
         let poster = |title: &str| at("3 Suppl 1", "S11", titled(title));
         assert_ne!(judged(&poster(WALLS), &poster(other)).0, Verdict::Duplicate);

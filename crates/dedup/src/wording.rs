@@ -10,8 +10,10 @@ pub enum Wording {
     Same,
     /// One title is the other with words behind it, such as a subtitle.
     Behind,
-    /// One title is the other with words in front of it or within.
+    /// One title is the other with words in front of it.
     Before,
+    /// One title is the other with words within.
+    Within,
     /// Each has a word that the other has not.
     Other,
 }
@@ -85,7 +87,8 @@ impl<'a> Words<'a> {
     fn more_than(self, other: Self) -> Wording {
         match self.around(other) {
             Some((front, _)) if front.iter().all(|word| is_filler(word)) => Wording::Behind,
-            _ => Wording::Before,
+            Some(_) => Wording::Before,
+            None => Wording::Within,
         }
     }
 
@@ -164,12 +167,13 @@ fn is_article(word: &str) -> bool {
 /// Words by which no two titles are told apart.
 fn is_filler(word: &str) -> bool {
     #[rustfmt::skip]
-    const FILLERS: [&str; 68] = [
-        "an", "and", "are", "as", "at", "au", "aux", "by", "can", "da", "das", "de", "del", "della", "dem", "den",
-        "der", "des", "di", "die", "do", "does", "dos", "du", "ein", "eine", "einer", "el", "en", "et", "for",
-        "from", "fur", "il", "im", "in", "into", "is", "its", "la", "las", "le", "les", "lo", "los", "mit", "nel",
-        "of", "on", "onto", "or", "par", "para", "por", "pour", "sur", "that", "the", "their", "to", "um", "und",
-        "using", "versus", "von", "vs", "with", "zur",
+    const FILLERS: [&str; 71] = [
+        "al", "an", "and", "are", "as", "at", "au", "aux", "by", "can", "da", "das", "de", "del", "della",
+        "dem", "den", "der", "des", "di", "die", "do", "does", "dos", "du", "ein", "eine", "einer", "el",
+        "en", "et", "for", "from", "fur", "il", "im", "in", "into", "is", "its", "la", "las", "le", "les",
+        "lo", "los", "mit", "nel", "of", "on", "onto", "or", "par", "para", "por", "pour", "registered",
+        "sur", "that", "the", "their", "tm", "to", "um", "und", "using", "versus", "von", "vs", "with",
+        "zur",
     ];
     FILLERS.binary_search(&word).is_ok() || is_article(word)
 }
@@ -312,7 +316,7 @@ mod tests {
         check("Homology of loops", "Cohomology of loops", Wording::Other);
         check("Hyperthermia of sailors", "Hypothermia of sailors", Wording::Other);
         check("船员的男性健康", "船员的女性健康", Wording::Other);
-        check("Tides: a history", "Tides: a natural history", Wording::Before);
+        check("Tides: a history", "Tides: a natural history", Wording::Within);
         check("Tides of the north", "Interview on tides of the north", Wording::Before);
         check("Tides of the north", "Tides of the north: a survey", Wording::Behind);
         check("The tides of the north", "Tides of the north (survey)", Wording::Behind);
