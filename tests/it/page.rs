@@ -402,7 +402,7 @@ fn choosing_a_value_leaves_the_others_to_be_chosen_too() {
     check(
         &format!("/search?venue={venue}"),
         1,
-        &[&format!("/v1/export?venue=Ice%2C+Snow+and+Rain&#38;format=csv")],
+        &["/v1/export?venue=Ice%2C+Snow+and+Rain&#38;format=csv"],
     );
     // Near a paper too.
     check(
