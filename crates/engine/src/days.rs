@@ -162,7 +162,7 @@ mod tests {
         ] {
             let record = json!({"id": id, "title": id, "publication_date": date, "upvotes": votes});
             put(
-                &engine.store,
+                engine.store().unwrap(),
                 paper_from_json(record, &Place { file: "test".into(), line: 1 }).unwrap().paper,
             );
         }
@@ -179,7 +179,10 @@ mod tests {
 
         // Only its year is known: listed under the day on which it came.
         let record = json!({"id": "e", "title": "e", "year": 1990});
-        put(&engine.store, paper_from_json(record, &Place { file: "test".into(), line: 1 }).unwrap().paper);
+        put(
+            engine.store().unwrap(),
+            paper_from_json(record, &Place { file: "test".into(), line: 1 }).unwrap().paper,
+        );
         engine.catch_up().unwrap();
         let today = engine.paper("e").unwrap().first_indexed[..10].to_owned();
         check(None, DayOrder::New, (&format!("{today} 2020-05-31 "), "e"));

@@ -39,7 +39,7 @@ mod trends;
 mod view;
 mod works;
 
-pub use backend::{Allowed, Backend, Key, Nearest, Wanted, WordScore, Words};
+pub use backend::{Allowed, Backend, Key, Nearest, Remote, Wanted, WordScore, Words};
 pub use cancel::Cancel;
 pub use catalog::{Facet, FacetCount, FacetField};
 pub use days::{DayOrder, DayPage, DayRequest};
