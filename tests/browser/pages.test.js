@@ -207,7 +207,7 @@ describe("the library", () => {
       assert.equal(await page.locator("#to-library .count").textContent(), "2");
       await page.getByRole("link", { name: /^Library/ }).click();
       await page.waitForURL(/seed=.*seed=/);
-      assert.deepEqual(await page.locator("#seeds details li > a:first-child").allTextContents(), seeds);
+      assert.deepEqual(await page.locator("#seeds details > ul > li > a:first-child").allTextContents(), seeds);
       const recommended = await titles(page);
       assert.ok(recommended.length >= 10 && !recommended.some((title) => seeds.includes(title)));
       assert.match(await page.locator(".note").first().textContent(), /^Nearest to “/);
@@ -239,7 +239,7 @@ describe("the library", () => {
       }, own);
       await page.dispatchEvent("main", "drop", { dataTransfer: drop });
       await page.waitForURL(/seed=demo-002/);
-      const seeds = await page.locator("#seeds details li").allTextContents();
+      const seeds = await page.locator("#seeds details > ul > li").allTextContents();
       assert.equal(seeds.length, 2);
       assert.ok(seeds[0].includes(title));
       assert.match(seeds[1], /Glaciers and what they leave.*not among the papers here/s);

@@ -139,7 +139,8 @@ impl Engine {
         }
         let has_votes = papers.iter().any(|listed| listed.upvotes.is_some());
         let differ = papers.iter().any(|listed| listed.upvotes.is_some_and(|votes| votes != 0));
-        let trends = papers.len() > 1 && if has_votes { differ } else { has_history };
+        let can_differ = request.by == DayBasis::Published && papers.len() > 1;
+        let trends = can_differ && if has_votes { differ } else { has_history };
         let scores = match request.order {
             DayOrder::New => None,
             DayOrder::Trending => Some(self.trend_scores(&moment.snapshot, &trend)?),
