@@ -399,11 +399,7 @@ fn choosing_a_value_leaves_the_others_to_be_chosen_too() {
     check("/search?q=ice&categories=%22b%2C+c%22,d", 2, &["Category: b, c", "All filters"]);
     let venue = "%22Ice%2C+Snow+and+Rain%22";
     check(&format!("/search?q=ice&venue={venue}%2CNature"), 2, &["Venue: Ice, Snow and Rain"]);
-    check(
-        &format!("/search?venue={venue}"),
-        1,
-        &[&format!("/v1/export?venue=Ice%2C+Snow+and+Rain&#38;format=csv")],
-    );
+    check(&format!("/search?venue={venue}"), 1, &["/v1/export?venue=Ice%2C+Snow+and+Rain&#38;format=csv"]);
     // Near a paper too.
     check(
         "/search?like=1&year=2020%2C2022",
@@ -526,7 +522,13 @@ fn lists_of_the_library_are_kept_in_the_store() {
     let server = cognate.serve(&[]);
     let start = server.page("/library").html;
     assert!(start.contains("A list keeps these papers"), "{start}");
-    let fields = [("do", "keep"), ("name", "Ice & snow"), ("seed", "demo-001"), ("less", "demo-003"), ("text", "A title")];
+    let fields = [
+        ("do", "keep"),
+        ("name", "Ice & snow"),
+        ("seed", "demo-001"),
+        ("less", "demo-003"),
+        ("text", "A title"),
+    ];
     let page = server.submit("/lists", &fields).html;
     assert!(page.contains("Ice &#38; snow") && page.contains("data-seed=\"demo-001\""), "{page}");
     assert!(page.contains("less like") && page.contains("A title</span>"), "{page}");

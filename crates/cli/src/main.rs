@@ -102,6 +102,8 @@ fn judge(error: &anyhow::Error) -> (u8, ErrorBody) {
             },
             Fault::Gone => (NOT_FOUND, "cursor_gone", "not_found"),
             Fault::Conflict => (USAGE, "conflict", "conflict"),
+            Fault::Unsupported => (USAGE, "not_supported", "unsupported"),
+            Fault::Away => (FAILURE, "engine_away", "system"),
             Fault::System => (FAILURE, "failed", "system"),
         },
         None if error.is::<commands::InvalidInput>()

@@ -9,6 +9,8 @@ mod doubled;
 mod entries;
 mod identifiers;
 
+use std::collections::btree_map::Entry;
+
 use jiff::civil::Date;
 use serde_json::Value;
 
@@ -177,12 +179,12 @@ fn paper_from_whole(record: Whole, place: &Place) -> Result<Record, RecordError>
     if let Some(ExternalId { kind, value }) = sniffed {
         external_ids.entry(kind).or_insert(value);
     }
-    if !external_ids.contains_key(&IdentifierKind::Arxiv) {
+    if let Entry::Vacant(of_arxiv) = external_ids.entry(IdentifierKind::Arxiv) {
         if let Some(id) = fields.arxiv_of_publication() {
             own_ids.insert(IdentifierKind::Arxiv, id.clone());
-            external_ids.insert(IdentifierKind::Arxiv, id);
+            of_arxiv.insert(id);
         } else if let Some(id) = fields.arxiv_of_address() {
-            external_ids.insert(IdentifierKind::Arxiv, id);
+            of_arxiv.insert(id);
         }
     }
     claims.key = fields.key();

@@ -6,12 +6,14 @@
 //! ([`Allowed`]): an engine that keeps no sets of its own can have a condition there.
 //!
 //! Each call takes a [`Cancel`], which has a deadline too: it gives up when the answer is no longer wanted.
+//!
+//! Papers lie in a data folder on this machine, or with another engine: a [`Remote`].
 
 use std::any::Any;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use cognate_corpus::Lookup;
+use cognate_corpus::{Lookup, PaperId};
 use cognate_index::Found;
 use cognate_keyword::{Correction, MatchedTerm, Query};
 use cognate_vector::{Scored, UnitVector};
@@ -22,6 +24,7 @@ use crate::catalog::{Facet, FacetField};
 use crate::error::EngineError;
 use crate::filter::Filter;
 use crate::store::{DigestPeriod, DroppedPaper, StoredPaper};
+use crate::stored_model::StoredModel;
 
 /// Names a paper within one moment of a backend, and says nothing else.
 pub type Key = u32;
@@ -88,7 +91,7 @@ pub struct Nearest<'a> {
     pub vector: &'a UnitVector,
     /// How many.
     pub top_k: usize,
-    /// Whether none may be missed.
+    /// Whether none may be missed, where the backend can do that.
     pub exact: bool,
     /// Among which; `None` for all papers with a text.
     pub allowed: Option<&'a Allowed>,
@@ -99,8 +102,8 @@ pub struct Nearest<'a> {
 /// Every call fails with [`EngineError::Superseded`] if it was cancelled or its deadline has passed, and with whatever is
 /// wrong with the backend.
 pub trait Backend {
-    /// The generation of the papers.
-    fn generation(&self) -> u64;
+    /// The generation of the papers; `None` where there are none.
+    fn generation(&self) -> Option<u64>;
 
     /// The name of the model behind the vectors.
     ///
@@ -350,4 +353,55 @@ pub struct WordScore {
     pub score: f32,
     /// The part of the query's words that it has, from 0 to 1, each counted by its rarity.
     pub coverage: f32,
+}
+
+/// Where papers lie with another engine. All that is acknowledged is in every later moment, of whatever process.
+///
+/// Every call fails with [`EngineError::Superseded`] if it was cancelled or its deadline has passed, and with
+/// [`EngineError::Away`] if the engine does not answer.
+pub trait Remote: Send + Sync {
+    /// What people call it, such as `milvus://localhost:19530/papers`.
+    fn name(&self) -> &str;
+
+    /// Asks whether the engine answers.
+    ///
+    /// # Errors
+    /// As for all calls.
+    fn check(&self, cancel: &Cancel) -> Result<(), EngineError>;
+
+    /// Whether a search for what is near misses nothing.
+    ///
+    /// # Errors
+    /// As for all calls.
+    fn is_exact(&self, cancel: &Cancel) -> Result<bool, EngineError>;
+
+    /// The model behind the vectors; `None` where no papers were put yet.
+    ///
+    /// # Errors
+    /// As for all calls; [`EngineError::NotOurs`] if what is there was not made by cognate.
+    fn model(&self, cancel: &Cancel) -> Result<Option<StoredModel>, EngineError>;
+
+    /// The papers as they are now, for one request.
+    ///
+    /// # Errors
+    /// As [`model`](Self::model).
+    fn moment<'a>(&'a self, cancel: &Cancel) -> Result<Box<dyn Backend + 'a>, EngineError>;
+
+    /// How many papers there are.
+    ///
+    /// # Errors
+    /// As for all calls.
+    fn n_papers(&self, cancel: &Cancel) -> Result<u64, EngineError>;
+
+    /// Deletes a paper; `false` if it is not there.
+    ///
+    /// # Errors
+    /// As for all calls.
+    fn delete(&self, cancel: &Cancel, id: &PaperId) -> Result<bool, EngineError>;
+
+    /// Lets the engine put what came last in shape for searching.
+    ///
+    /// # Errors
+    /// As for all calls.
+    fn settle(&self, cancel: &Cancel) -> Result<(), EngineError>;
 }

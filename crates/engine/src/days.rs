@@ -193,7 +193,7 @@ mod tests {
         ] {
             let record = json!({"id": id, "title": id, "publication_date": date, "upvotes": votes});
             put(
-                &engine.store,
+                engine.store().unwrap(),
                 paper_from_json(record, &Place { file: "test".into(), line: 1 }).unwrap().paper,
             );
         }
@@ -214,7 +214,7 @@ mod tests {
             json!({"id": "f", "title": "f", "publication_date": "2099-07-30"}),
         ] {
             let place = Place { file: "test".into(), line: 1 };
-            put(&engine.store, paper_from_json(record, &place).unwrap().paper);
+            put(engine.store().unwrap(), paper_from_json(record, &place).unwrap().paper);
         }
         engine.catch_up().unwrap();
         check(None, DayOrder::New, ("2020-05-31 2020-03-03 ", "d"));
@@ -233,7 +233,7 @@ mod tests {
         let add = |id: &str, date: Option<&str>, votes: Option<i64>| {
             let record = json!({"id": id, "title": id, "publication_date": date, "upvotes": votes});
             let place = Place { file: "test".into(), line: 1 };
-            put(&engine.store, paper_from_json(record, &place).unwrap().paper);
+            put(engine.store().unwrap(), paper_from_json(record, &place).unwrap().paper);
             engine.catch_up().unwrap();
         };
         let day = |period: Option<&str>| {

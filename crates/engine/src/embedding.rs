@@ -69,6 +69,6 @@ impl Engine {
     /// # Errors
     /// [`EngineError`] if the store cannot be read.
     pub fn vector_of(&self, row: u32) -> Result<Option<UnitVector>, EngineError> {
-        self.store.reader()?.vector(row)
+        self.store()?.reader()?.vector(row)
     }
 }

@@ -8,6 +8,8 @@ use std::time::{Duration, Instant};
 
 use cognate_index::SearchPath;
 
+use crate::backend::Remote;
+use crate::cancel::Cancel;
 use crate::error::{EngineError, with_causes};
 use crate::kept::Kept;
 use crate::model::{Model, ModelChoice};
@@ -49,24 +51,38 @@ pub struct IndexStatus {
 pub struct Stats {
     /// Papers that are neither deleted nor dropped.
     pub n_papers: u64,
-    /// The generation of the last commit.
-    pub generation: u64,
+    /// The generation of the last commit; `None` where papers lie with another engine, which has none.
+    pub generation: Option<u64>,
     /// The model behind the vectors; `None` before the first paper.
     pub model: Option<StoredModel>,
     /// How the searchable vectors stand; `None` while there are none, or before the first search.
     pub index: Option<IndexStatus>,
 }
 
-/// One data folder, opened. Share it in an [`Arc`]: every method takes `&self`.
+/// One collection of papers, opened: a data folder, or a place with another engine. Share it in an [`Arc`]: every method
+/// takes `&self`.
 pub struct Engine {
-    pub(crate) data_dir: PathBuf,
-    pub(crate) store: Store,
+    place: Place,
     model_choice: ModelChoice,
-    derived_files: DerivedFiles,
     model: Mutex<Option<Arc<Model>>>,
-    view: Mutex<Option<Arc<View>>>,
     /// What features made of one generation, and may need again.
     pub(crate) kept: Kept,
+}
+
+/// Where the papers lie.
+#[expect(clippy::large_enum_variant, reason = "there is one to an engine")]
+enum Place {
+    Here(Local),
+    Elsewhere(Arc<dyn Remote>),
+}
+
+/// A data folder: what maps, trends, deduplication of all papers, saved queries and decisions need beside a
+/// [`Backend`](crate::Backend).
+pub(crate) struct Local {
+    pub(crate) data_dir: PathBuf,
+    pub(crate) store: Store,
+    derived_files: DerivedFiles,
+    view: Mutex<Option<Arc<View>>>,
 }
 
 impl Engine {
@@ -96,15 +112,60 @@ impl Engine {
     }
 
     fn over(store: Store, options: EngineOptions) -> Self {
-        Self {
-            data_dir: options.data_dir,
-            store,
-            model_choice: options.model,
-            derived_files: options.derived_files,
-            model: Mutex::new(None),
-            view: Mutex::new(None),
-            kept: Kept::default(),
+        let EngineOptions { data_dir, model, derived_files } = options;
+        let local = Local { data_dir, store, derived_files, view: Mutex::new(None) };
+        Self::at(Place::Here(local), model)
+    }
+
+    /// Opens papers that lie with another engine.
+    #[must_use]
+    pub fn elsewhere(remote: Arc<dyn Remote>, model: ModelChoice) -> Self {
+        Self::at(Place::Elsewhere(remote), model)
+    }
+
+    fn at(place: Place, model_choice: ModelChoice) -> Self {
+        Self { place, model_choice, model: Mutex::new(None), kept: Kept::default() }
+    }
+
+    /// The data folder.
+    ///
+    /// # Errors
+    /// [`EngineError::LocalOnly`] where papers lie with another engine.
+    pub(crate) fn local(&self) -> Result<&Local, EngineError> {
+        match &self.place {
+            Place::Here(local) => Ok(local),
+            Place::Elsewhere(remote) => Err(EngineError::LocalOnly { place: remote.name().to_owned() }),
         }
+    }
+
+    /// The data folder; `None` where papers lie with another engine.
+    #[must_use]
+    pub fn data_dir(&self) -> Option<&Path> {
+        self.local().ok().map(|local| local.data_dir.as_path())
+    }
+
+    /// The store of the data folder.
+    ///
+    /// # Errors
+    /// As [`local`](Self::local).
+    pub(crate) fn store(&self) -> Result<&Store, EngineError> {
+        Ok(&self.local()?.store)
+    }
+
+    /// The other engine, where papers lie with one.
+    pub(crate) fn remote(&self) -> Option<&Arc<dyn Remote>> {
+        match &self.place {
+            Place::Here(_) => None,
+            Place::Elsewhere(remote) => Some(remote),
+        }
+    }
+
+    /// Asks the other engine, where papers lie with one, whether it answers.
+    ///
+    /// # Errors
+    /// [`EngineError::Away`] if it does not.
+    pub fn check_place(&self, cancel: &Cancel) -> Result<(), EngineError> {
+        self.remote().map_or(Ok(()), |remote| remote.check(cancel))
     }
 
     /// Counts and names that describe the data folder.
@@ -112,11 +173,17 @@ impl Engine {
     /// # Errors
     /// [`EngineError`] if the store cannot be read.
     pub fn stats(&self) -> Result<Stats, EngineError> {
-        let reader = self.store.reader_as_of_now()?;
-        let index = lock(&self.view).as_ref().map(|view| status_of(view));
+        if let Some(remote) = self.remote() {
+            let cancel = Cancel::default();
+            let model = remote.model(&cancel)?;
+            return Ok(Stats { n_papers: remote.n_papers(&cancel)?, generation: None, model, index: None });
+        }
+        let local = self.local()?;
+        let reader = local.store.reader_as_of_now()?;
+        let index = lock(&local.view).as_ref().map(|view| status_of(view));
         Ok(Stats {
             n_papers: reader.n_papers()?,
-            generation: reader.generation()?,
+            generation: Some(reader.generation()?),
             model: reader.model()?,
             index,
         })
@@ -136,7 +203,10 @@ impl Engine {
     /// # Errors
     /// [`EngineError`] if the store cannot be read.
     pub fn load_vectors(&self) -> Result<(), EngineError> {
-        self.view().map(drop)
+        match &self.place {
+            Place::Here(_) => self.view().map(drop),
+            Place::Elsewhere(remote) => remote.check(&Cancel::default()),
+        }
     }
 
     /// Copies the store, as of now, to a file that is not there yet, also while other processes read and write.
@@ -144,7 +214,7 @@ impl Engine {
     /// # Errors
     /// [`EngineError::FileExists`], or [`EngineError`] if the store cannot be read or the file not written.
     pub fn backup(&self, file: &Path) -> Result<BackupReport, EngineError> {
-        self.store.backup(file)
+        self.store()?.backup(file)
     }
 
     /// Makes the store of a data folder what a backup holds. It happens at once or not at all; what was derived from the
@@ -159,12 +229,17 @@ impl Engine {
 
     /// Brings everything that is committed into the store's one file, as far as no other process is using it.
     pub fn settle_store(&self) {
-        self.store.checkpoint();
+        if let Place::Here(local) = &self.place {
+            local.store.checkpoint();
+        }
     }
 
     /// Follows the store until `stop` is set: commits of other processes are in every search within
     /// a second, and the index's files are kept in shape beside that. Blocks; give it a thread.
     pub fn follow(&self, stop: &AtomicBool) {
+        if self.remote().is_some() {
+            return;
+        }
         thread::scope(|scope| {
             scope.spawn(|| self.repeat(stop, "keep the index in shape", || self.maintain_once()));
             let mut seen = None;
@@ -197,7 +272,7 @@ impl Engine {
     }
 
     fn follow_once(&self, seen: &mut Option<u64>) -> Result<(), EngineError> {
-        let now = self.store.reader()?.generation()?;
+        let now = self.store()?.reader()?.generation()?;
         if *seen != Some(now) {
             self.catch_up()?;
             *seen = Some(now);
@@ -207,13 +282,16 @@ impl Engine {
 
     fn maintain_once(&self) -> Result<(), EngineError> {
         if let Some(view) = self.view()? {
-            while view.maintain(&self.store)? {}
+            while view.maintain(self.store()?)? {}
         }
         Ok(())
     }
 
     /// Whether searches that are not exact use a graph.
     pub(crate) fn searches_by_graph(&self) -> Result<bool, EngineError> {
+        if self.remote().is_some() {
+            return Ok(false);
+        }
         Ok(self.view()?.is_some_and(|view| view.snapshot().vectors.path() != SearchPath::Exact))
     }
 
@@ -226,7 +304,11 @@ impl Engine {
     pub fn persist_index(&self) -> Result<(), EngineError> {
         // Building the graph needs the most memory of all, and no model; the next search loads it again.
         *lock(&self.model) = None;
-        self.opened_view()?.map_or(Ok(()), |view| view.persist(&self.store, true))
+        if let Some(remote) = self.remote() {
+            return remote.settle(&Cancel::default());
+        }
+        let store = self.store()?;
+        self.opened_view()?.map_or(Ok(()), |view| view.persist(store, true))
     }
 
     /// Makes the index one segment, as far as memory allows, which is the fastest to search.
@@ -235,10 +317,10 @@ impl Engine {
     /// [`EngineError::IndexInUse`] while another process keeps the files, else as
     /// [`Engine::persist_index`].
     pub fn optimize(&self) -> Result<IndexStatus, EngineError> {
-        let view =
-            self.opened_view()?.ok_or_else(|| EngineError::NoStore { data_dir: self.data_dir.clone() })?;
-        if !view.optimize(&self.store)? {
-            return Err(EngineError::IndexInUse { data_dir: self.data_dir.clone() });
+        let Local { data_dir, store, .. } = self.local()?;
+        let view = self.opened_view()?.ok_or_else(|| EngineError::NoStore { data_dir: data_dir.clone() })?;
+        if !view.optimize(store)? {
+            return Err(EngineError::IndexInUse { data_dir: data_dir.clone() });
         }
         Ok(status_of(&view))
     }
@@ -246,15 +328,17 @@ impl Engine {
     /// Brings the searchable vectors up to the store, if they were opened. When another process has
     /// embedded the papers anew, vectors and model are let go, and loaded again by the next search.
     pub(crate) fn catch_up(&self) -> Result<(), EngineError> {
-        let Some(view) = lock(&self.view).clone() else { return Ok(()) };
-        let stored = self.store.reader()?.model()?;
+        // Another engine shows what it has acknowledged.
+        let Place::Here(local) = &self.place else { return Ok(()) };
+        let Some(view) = lock(&local.view).clone() else { return Ok(()) };
+        let stored = local.store.reader()?.model()?;
         if stored.is_some_and(|stored| !stored.is_compatible(view.model())) {
             tracing::info!("the papers were embedded anew: loading their new vectors");
-            *lock(&self.view) = None;
+            *lock(&local.view) = None;
             *lock(&self.model) = None;
             return Ok(());
         }
-        view.catch_up(&self.store)
+        view.catch_up(&local.store)
     }
 
     /// The model, loaded at the first call, checked against the store.
@@ -263,7 +347,10 @@ impl Engine {
         if let Some(model) = &*slot {
             return Ok(Arc::clone(model));
         }
-        let stored = self.store.reader()?.model()?;
+        let stored = match &self.place {
+            Place::Here(local) => local.store.reader()?.model()?,
+            Place::Elsewhere(remote) => remote.model(&Cancel::default())?,
+        };
         let model = Arc::new(Model::start(self.model_choice.load(stored.as_ref())?)?);
         if let Some(stored) = stored
             && !stored.is_compatible(&model.identity)
@@ -287,28 +374,30 @@ impl Engine {
         view: &View,
         request: &mut dyn FnMut(&Moment<'_>) -> Result<T, EngineError>,
     ) -> Result<T, EngineError> {
-        let mut moment = view.moment(&self.store);
+        let store = self.store()?;
+        let mut moment = view.moment(store);
         for _ in 1..MAX_ATTEMPTS {
             match request(&moment) {
                 _ if moment.is_outdated() => {}
                 // Damage found since the files were opened: they are begun anew from the store.
-                Err(error) if view.recover(&self.store, &moment.snapshot, &error)? => {}
+                Err(error) if view.recover(store, &moment.snapshot, &error)? => {}
                 answered => return answered,
             }
-            moment = view.exact_moment(&self.store)?;
+            moment = view.exact_moment(store)?;
         }
         request(&moment)
     }
 
     /// The searchable vectors and texts, opened at the first call; `None` while the store has no model.
     pub(crate) fn view(&self) -> Result<Option<Arc<View>>, EngineError> {
-        let is_open = lock(&self.view).is_some();
+        let local = self.local()?;
+        let is_open = lock(&local.view).is_some();
         let view = self.opened_view()?;
         if let Some(view) = &view
             && !is_open
         {
             // What cannot be written is in memory all the same.
-            if let Err(error) = view.persist(&self.store, false) {
+            if let Err(error) = view.persist(&local.store, false) {
                 tracing::warn!("{}; the next start takes as long", with_causes(&error));
             }
         }
@@ -317,11 +406,12 @@ impl Engine {
 
     /// The same, with the files as they are.
     fn opened_view(&self) -> Result<Option<Arc<View>>, EngineError> {
-        let mut slot = lock(&self.view);
+        let Local { data_dir, store, derived_files, view } = self.local()?;
+        let mut slot = lock(view);
         if slot.is_none()
-            && let Some(model) = self.store.reader()?.model()?
+            && let Some(model) = store.reader()?.model()?
         {
-            *slot = Some(Arc::new(View::open(&self.store, &self.data_dir, model, self.derived_files)?));
+            *slot = Some(Arc::new(View::open(store, data_dir, model, *derived_files)?));
         }
         Ok(slot.clone())
     }
@@ -342,21 +432,31 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl std::fmt::Debug for Engine {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Engine").field("data_dir", &self.data_dir).finish_non_exhaustive()
+        f.debug_struct("Engine").field("place", &self.place_name()).finish_non_exhaustive()
     }
 }
 
 impl Engine {
-    /// The data folder.
+    /// Whether the papers lie in a data folder on this machine.
     #[must_use]
-    pub fn data_dir(&self) -> &Path {
-        &self.data_dir
+    pub fn is_here(&self) -> bool {
+        matches!(self.place, Place::Here(_))
+    }
+
+    /// Where the papers lie: the data folder, or the name of the place with another engine.
+    #[must_use]
+    pub fn place_name(&self) -> String {
+        match &self.place {
+            Place::Here(local) => local.data_dir.display().to_string(),
+            Place::Elsewhere(remote) => remote.name().to_owned(),
+        }
     }
 
     /// Bytes of the store's files, as they are now; 0 for one that is not there.
     #[must_use]
     pub fn file_sizes(&self) -> FileSizes {
-        let size_of = |name: &str| self.data_dir.join(name).metadata().map_or(0, |file| file.len());
+        let Place::Here(Local { data_dir, .. }) = &self.place else { return FileSizes { store: 0, wal: 0 } };
+        let size_of = |name: &str| data_dir.join(name).metadata().map_or(0, |file| file.len());
         FileSizes { store: size_of(STORE_FILE), wal: size_of(&format!("{STORE_FILE}-wal")) }
     }
 }

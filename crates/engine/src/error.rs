@@ -23,6 +23,10 @@ pub enum Fault {
     Gone,
     /// The request fits several papers, or clashes with what is stored.
     Conflict,
+    /// What was asked for is not done where the papers lie.
+    Unsupported,
+    /// The engine with which the papers lie does not answer now.
+    Away,
     /// The data folder, the model or the machine is not as it should be.
     System,
 }
@@ -227,6 +231,39 @@ pub enum EngineError {
     /// The run was asked to stop before it was done.
     #[error("stopped before the end; what was committed stays")]
     Interrupted,
+    /// What was asked for needs the papers on this machine.
+    #[error(
+        "the papers are in {place}; maps, trends, saved queries and their digests, deduplication of all papers, decisions \
+         about duplicates, exports and the like need a data folder on this machine"
+    )]
+    LocalOnly {
+        /// Where the papers lie.
+        place: String,
+    },
+    /// What was asked for is not done by the engine with which the papers lie.
+    #[error("{place} cannot answer this: {reason}")]
+    NotThere {
+        /// Where the papers lie.
+        place: String,
+        /// What cannot be done, and what can.
+        reason: String,
+    },
+    /// The engine with which the papers lie does not answer, or with an error.
+    #[error("{place} does not answer: {reason}")]
+    Away {
+        /// Where the papers lie.
+        place: String,
+        /// What went wrong.
+        reason: String,
+    },
+    /// A place with another engine holds what this release did not write.
+    #[error("{place} holds no papers of this release: {reason}")]
+    NotOurs {
+        /// Where the papers would lie.
+        place: String,
+        /// What is there.
+        reason: String,
+    },
     /// A set of papers was given to a backend that did not make it, which only a defect can cause.
     #[error("a set of papers was made by another backend; please report this")]
     OtherBackend,
@@ -276,6 +313,8 @@ impl EngineError {
             | Self::SavedQueryNotFound { .. }
             | Self::NothingDropped => Fault::NotFound,
             Self::CursorGone => Fault::Gone,
+            Self::LocalOnly { .. } | Self::NotThere { .. } => Fault::Unsupported,
+            Self::Away { .. } => Fault::Away,
             Self::AmbiguousPaper { .. }
             | Self::ModelMismatch { .. }
             | Self::IndexInUse { .. }
@@ -299,6 +338,7 @@ impl EngineError {
             | Self::Io { .. }
             | Self::Interrupted
             | Self::OtherBackend
+            | Self::NotOurs { .. }
             | Self::ThreadGone { .. } => Fault::System,
         }
     }

@@ -100,15 +100,15 @@ impl Engine {
     pub fn export(&self, cancel: &Cancel, request: &ExportRequest) -> Result<ExportPapers, EngineError> {
         cancel.check()?;
         let query = request.query.trim();
-        let all = || Ok(ExportPapers { reader: self.store.reader_as_of_now()?, which: Which::After(0) });
+        let all = || Ok(ExportPapers { reader: self.store()?.reader_as_of_now()?, which: Which::After(0) });
         if query.is_empty() && request.filter.is_empty() {
             return all();
         }
         // Without papers there is none that fits.
         let Some(view) = self.view()? else { return all() };
-        let moment = view.exact_moment(&self.store)?;
+        let moment = view.exact_moment(self.store()?)?;
         let rows = self.fitting(&moment, query, &request.filter)?;
-        let reader = moment.into_reader().map_or_else(|| self.store.reader_as_of_now(), Ok)?;
+        let reader = moment.into_reader().map_or_else(|| self.store()?.reader_as_of_now(), Ok)?;
         Ok(match rows {
             Some(rows) => ExportPapers { reader, which: Which::Rows(rows.into_iter()) },
             None => ExportPapers { reader, which: Which::After(0) },

@@ -188,7 +188,7 @@ impl Engine {
         R: IntoIterator<Item = Result<Result<Record, RecordError>, ReadError>>,
     {
         let model = self.model()?;
-        let session = Session::new(ingestion.policy.clone(), &self.store)?;
+        let session = Session::new(ingestion.policy.clone(), self.store()?)?;
         thread::scope(|scope| {
             let embedder = Embedder::start(scope, &model)?;
             let mut run = Run {
@@ -273,7 +273,7 @@ impl Run<'_, '_> {
     /// Adds a record to a batch, with the text that has to be embedded for it.
     fn plan(&mut self, batch: &mut Batch, record: Record) -> Result<(), EngineError> {
         let incoming = Incoming::new(record, &self.ingestion.policy)?;
-        if let Some(text) = self.engine.store.plan(&mut self.session, &incoming)? {
+        if let Some(text) = self.engine.store()?.plan(&mut self.session, &incoming)? {
             let hash = text_hash(&text);
             if !self.embedder.texts.contains(&hash) && batch.hashes.insert(hash) {
                 batch.n_tokens += self.model.encoder.count_tokens(&text);
@@ -321,7 +321,8 @@ impl Run<'_, '_> {
         let mut vectors = Vectors::new();
         let mut pruned = Pruned::default();
         loop {
-            let (some, texts) = self.engine.store.prune(&self.model.identity, &mut self.session, &vectors)?;
+            let (some, texts) =
+                self.engine.store()?.prune(&self.model.identity, &mut self.session, &vectors)?;
             pruned.n_records += some.n_records;
             pruned.n_papers += some.n_papers;
             if texts.is_empty() {
@@ -344,7 +345,7 @@ impl Run<'_, '_> {
         self.report.embedded += embedded.vectors.len() as u64;
         let vectors = [&embedded.vectors, &self.last_vectors];
         let committed =
-            self.engine.store.commit(&self.model.identity, &mut self.session, (&records, &vectors))?;
+            self.engine.store()?.commit(&self.model.identity, &mut self.session, (&records, &vectors))?;
         let mut left_over = LeftOver::default();
         for (incoming, committed) in records.into_iter().zip(committed) {
             match committed {

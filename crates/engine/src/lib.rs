@@ -40,7 +40,7 @@ mod trends;
 mod view;
 mod works;
 
-pub use backend::{Allowed, Backend, Key, Nearest, Wanted, WordScore, Words};
+pub use backend::{Allowed, Backend, Key, Nearest, Remote, Wanted, WordScore, Words};
 pub use cancel::Cancel;
 pub use catalog::{DayBasis, Facet, FacetCount, FacetField};
 pub use days::{DayOrder, DayPage, DayRequest};

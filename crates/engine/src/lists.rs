@@ -11,7 +11,7 @@ impl Engine {
     /// # Errors
     /// [`EngineError`] if the store cannot be read.
     pub fn lists(&self, owner: &str) -> Result<Vec<KeptList>, EngineError> {
-        self.store.reader()?.lists(owner)
+        self.store()?.reader()?.lists(owner)
     }
 
     /// One of them, and its entries in their order.
@@ -19,7 +19,7 @@ impl Engine {
     /// # Errors
     /// [`EngineError::ListNotFound`] if the owner has none of this id.
     pub fn list(&self, owner: &str, id: &str) -> Result<(KeptList, Vec<ListEntry>), EngineError> {
-        let found = self.store.reader()?.list(owner, id)?;
+        let found = self.store()?.reader()?.list(owner, id)?;
         found.ok_or_else(|| EngineError::ListNotFound { id: id.to_owned() })
     }
 
@@ -48,7 +48,7 @@ impl Engine {
         if let Some(id) = id {
             self.list(owner, id)?;
         }
-        self.store.keep_list((owner, id), (&slug(name, "list"), name), entries)
+        self.store()?.keep_list((owner, id), (&slug(name, "list"), name), entries)
     }
 
     /// Deletes a list.
@@ -56,7 +56,7 @@ impl Engine {
     /// # Errors
     /// [`EngineError::ListNotFound`] if the owner has none of this id.
     pub fn delete_list(&self, owner: &str, id: &str) -> Result<(), EngineError> {
-        if self.store.delete_list(owner, id)? {
+        if self.store()?.delete_list(owner, id)? {
             return Ok(());
         }
         Err(EngineError::ListNotFound { id: id.to_owned() })

@@ -80,7 +80,7 @@ impl Engine {
         {
             return Ok(Arc::clone(map));
         }
-        let moment = view.exact_moment(&self.store)?;
+        let moment = view.exact_moment(self.store()?)?;
         let categories = moment.read(|reader| reader.first_categories())?;
         let map = Arc::new(draw(&moment.snapshot, &categories)?);
         *slot = Some(Arc::clone(&map));

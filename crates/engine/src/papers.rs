@@ -18,7 +18,13 @@ impl Engine {
     /// [`EngineError::PaperNotFound`] if there is none, [`EngineError::PaperDropped`] if only a dropped
     /// duplicate fits.
     pub fn papers(&self, key: &str) -> Result<Vec<StoredPaper>, EngineError> {
-        papers_of_key(&self.store.reader()?, key)
+        match self.remote() {
+            Some(remote) => {
+                let cancel = Cancel::default();
+                papers_at(&*remote.moment(&cancel)?, &cancel, key)
+            }
+            None => papers_of_key(&self.store()?.reader()?, key),
+        }
     }
 
     /// The fullest of the papers meant by `key`, as for [`Engine::papers`]: papers that share an identifier are common.
@@ -44,19 +50,26 @@ impl Engine {
             return Err(EngineError::AmbiguousPaper { key: key.to_owned(), ids });
         }
         let id = self.id_of(key)?;
-        if !self.store.delete(&id)? {
+        let is_deleted = match self.remote() {
+            Some(remote) => remote.delete(&Cancel::default(), &id)?,
+            None => self.store()?.delete(&id)?,
+        };
+        if !is_deleted {
             return Err(EngineError::PaperNotFound { key: key.to_owned() });
         }
         self.catch_up()?;
         Ok(id)
     }
 
-    /// How many papers share an identifier or a title with another.
+    /// How many papers share an identifier or a title with another; 0 where papers lie with another engine, which cannot tell.
     ///
     /// # Errors
     /// [`EngineError`] if the store cannot be read.
     pub fn n_that_share(&self) -> Result<u64, EngineError> {
-        self.store.reader()?.n_that_share()
+        if !self.is_here() {
+            return Ok(0);
+        }
+        self.store()?.reader()?.n_that_share()
     }
 
     /// What each source brought: see [`SourceCounts`].
@@ -64,7 +77,7 @@ impl Engine {
     /// # Errors
     /// [`EngineError`] if the store cannot be read.
     pub fn sources(&self) -> Result<Vec<SourceCounts>, EngineError> {
-        self.store.reader()?.sources()
+        self.store()?.reader()?.sources()
     }
 
     /// The id of the one paper that `key` names, dropped or not.
@@ -102,7 +115,7 @@ impl Engine {
     /// # Errors
     /// [`EngineError::PaperNotFound`] if there is none.
     pub fn paper_of_row(&self, row: u32) -> Result<StoredPaper, EngineError> {
-        let paper = self.store.reader()?.papers(&[row])?.remove(&row);
+        let paper = self.store()?.reader()?.papers(&[row])?.remove(&row);
         paper.ok_or_else(|| EngineError::PaperNotFound { key: format!("row {row}") })
     }
 }
@@ -120,10 +133,17 @@ pub(crate) fn paper_of_key(
     cancel: &Cancel,
     key: &str,
 ) -> Result<StoredPaper, EngineError> {
+    Ok(papers_at(backend, cancel, key)?.remove(0))
+}
+
+/// As [`Engine::papers`], at one moment of a backend.
+fn papers_at(backend: &dyn Backend, cancel: &Cancel, key: &str) -> Result<Vec<StoredPaper>, EngineError> {
     let lookup = identifier::lookup(key);
-    match fullest_first(backend.look_up(cancel, &lookup)?).into_iter().next() {
-        Some(paper) => Ok(paper),
-        None => Err(not_found(key, backend.look_up_dropped(cancel, &lookup)?)),
+    let papers = fullest_first(backend.look_up(cancel, &lookup)?);
+    if papers.is_empty() {
+        Err(not_found(key, backend.look_up_dropped(cancel, &lookup)?))
+    } else {
+        Ok(papers)
     }
 }
 

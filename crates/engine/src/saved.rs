@@ -55,7 +55,7 @@ impl Engine {
                 found: n_chars.to_string(),
             });
         }
-        self.store.add_saved(&slug(name, "saved"), name, request)
+        self.store()?.add_saved(&slug(name, "saved"), name, request)
     }
 
     /// All saved queries, in order of id.
@@ -63,7 +63,7 @@ impl Engine {
     /// # Errors
     /// [`EngineError`] if the store cannot be read.
     pub fn saved_queries(&self) -> Result<Vec<SavedQuery>, EngineError> {
-        self.store.reader()?.saved_queries()
+        self.store()?.reader()?.saved_queries()
     }
 
     /// The saved query of this id.
@@ -71,7 +71,7 @@ impl Engine {
     /// # Errors
     /// [`EngineError::SavedQueryNotFound`] if there is none.
     pub fn saved_query(&self, id: &str) -> Result<SavedQuery, EngineError> {
-        let found = self.store.reader()?.saved_query(id)?;
+        let found = self.store()?.reader()?.saved_query(id)?;
         found.ok_or_else(|| EngineError::SavedQueryNotFound { id: id.to_owned() })
     }
 
@@ -80,7 +80,7 @@ impl Engine {
     /// # Errors
     /// [`EngineError::SavedQueryNotFound`] if there is none.
     pub fn delete_saved(&self, id: &str) -> Result<(), EngineError> {
-        if self.store.delete_saved(id)? {
+        if self.store()?.delete_saved(id)? {
             return Ok(());
         }
         Err(EngineError::SavedQueryNotFound { id: id.to_owned() })
@@ -91,7 +91,7 @@ impl Engine {
     /// # Errors
     /// [`EngineError`] if the store cannot be read.
     pub fn period_after(&self, after: u32) -> Result<DigestPeriod, EngineError> {
-        Ok(DigestPeriod { after, until: self.store.reader()?.last_row()? })
+        Ok(DigestPeriod { after, until: self.store()?.reader()?.last_row()? })
     }
 
     /// Everything that was first indexed at `time` or later.
@@ -99,7 +99,7 @@ impl Engine {
     /// # Errors
     /// [`EngineError`] if the store cannot be read.
     pub fn period_since(&self, time: Timestamp) -> Result<DigestPeriod, EngineError> {
-        self.period_after(self.store.reader()?.last_row_before(&rfc3339(time))?)
+        self.period_after(self.store()?.reader()?.last_row_before(&rfc3339(time))?)
     }
 
     /// Everything that came in the last thirty days before the last paper came.
@@ -107,7 +107,7 @@ impl Engine {
     /// # Errors
     /// [`EngineError`] if the store cannot be read.
     pub fn feed_period(&self) -> Result<DigestPeriod, EngineError> {
-        let reader = self.store.reader()?;
+        let reader = self.store()?.reader()?;
         let last = reader.last_indexed()?.and_then(|time| time.parse::<Timestamp>().ok());
         let Some(last) = last else { return self.period_after(0) };
         self.period_since(last - jiff::SignedDuration::from_hours(24 * FEED_DAYS))
@@ -139,7 +139,7 @@ impl Engine {
     /// # Errors
     /// [`EngineError`] if the store cannot be written.
     pub fn mark_looked(&self, id: &str, period: DigestPeriod) -> Result<(), EngineError> {
-        self.store.mark_looked(id, period.until)
+        self.store()?.mark_looked(id, period.until)
     }
 
     /// Records that a digest of `wanted` is about to be sent, and gives its period. If one is on its way already,
@@ -148,7 +148,7 @@ impl Engine {
     /// # Errors
     /// [`EngineError::SavedQueryNotFound`] if there is no such saved query.
     pub fn begin_digest(&self, id: &str, wanted: DigestPeriod) -> Result<DigestPeriod, EngineError> {
-        let period = self.store.begin_digest(id, wanted)?;
+        let period = self.store()?.begin_digest(id, wanted)?;
         period.ok_or_else(|| EngineError::SavedQueryNotFound { id: id.to_owned() })
     }
 
@@ -157,13 +157,15 @@ impl Engine {
     /// # Errors
     /// [`EngineError`] if the store cannot be written.
     pub fn end_digest(&self, id: &str, period: DigestPeriod) -> Result<(), EngineError> {
-        self.store.end_digest(id, period.until)
+        self.store()?.end_digest(id, period.until)
     }
 
     /// The random name of this data folder's store, by which its messages are told from those of others.
-    #[must_use]
-    pub fn store_id(&self) -> &str {
-        self.store.store_id()
+    ///
+    /// # Errors
+    /// [`EngineError::LocalOnly`].
+    pub fn store_id(&self) -> Result<&str, EngineError> {
+        Ok(self.store()?.store_id())
     }
 }
 

@@ -199,14 +199,15 @@ impl Engine {
     /// The pairs that the last deduplication scored, if the papers are still as it found them.
     pub(crate) fn scored_pairs(&self, reader: &Reader) -> Result<RowPairs, EngineError> {
         let generation = reader.generation()?;
-        let stored = reader.model()?.and_then(|model| self.pairs_file(&model).read());
+        let file = reader.model()?.map(|model| self.pairs_file(&model)).transpose()?;
+        let stored = file.and_then(|file| file.read());
         stored.filter(|pairs| pairs.generation == generation).ok_or(EngineError::NoScoredPairs)
     }
 
     /// Remembers that whatever came up to `generation`, at which pairs were scored, was acted on.
     pub(crate) fn mark_seen(&self, generation: u64) -> Result<(), EngineError> {
-        let Some(model) = self.store.reader()?.model()? else { return Ok(()) };
-        let file = self.pairs_file(&model);
+        let Some(model) = self.store()?.reader()?.model()? else { return Ok(()) };
+        let file = self.pairs_file(&model)?;
         match file.read() {
             Some(pairs) if pairs.generation == generation && pairs.seen < generation => {
                 file.write(&RowPairs { seen: generation, ..pairs })
@@ -216,8 +217,12 @@ impl Engine {
     }
 
     /// Where scored pairs are kept.
-    pub(crate) fn pairs_file(&self, model: &StoredModel) -> PairsFile {
-        PairsFile::of(&self.store, &self.data_dir, model, rules())
+    ///
+    /// # Errors
+    /// [`EngineError::LocalOnly`].
+    pub(crate) fn pairs_file(&self, model: &StoredModel) -> Result<PairsFile, EngineError> {
+        let local = self.local()?;
+        Ok(PairsFile::of(&local.store, &local.data_dir, model, rules()))
     }
 }
 

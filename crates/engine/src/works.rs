@@ -58,7 +58,8 @@ impl Engine {
     /// # Errors
     /// [`EngineError::NoScoredPairs`] if no deduplication of this store and model was run; a failure of the store.
     pub(crate) fn works(&self, reader: &Reader) -> Result<Arc<Works>, EngineError> {
-        let file = reader.model()?.map(|model| self.pairs_file(&model)).ok_or(EngineError::NoScoredPairs)?;
+        let model = reader.model()?.ok_or(EngineError::NoScoredPairs)?;
+        let file = self.pairs_file(&model)?;
         let from = From {
             generation: reader.generation()?,
             pairs: file.stamp().ok_or(EngineError::NoScoredPairs)?,

@@ -87,7 +87,10 @@ impl Need {
                 | "/mcp",
                 _,
             ) if method == Method::POST => Scope::Read,
-            ("/v1/papers" | "/v1/saved" | "/v1/dedup" | "/duplicates" | "/saved" | "/lists" | "/import", _) => Scope::Write,
+            (
+                "/v1/papers" | "/v1/saved" | "/v1/dedup" | "/duplicates" | "/saved" | "/lists" | "/import",
+                _,
+            ) => Scope::Write,
             ("/v1/dedup/labels" | "/v1/dedup/tasks" | "/v1/dedup/rethreshold", _) => Scope::Write,
             _ if ["/v1/papers/", "/v1/saved/", "/v1/dedup/tasks/"]
                 .iter()

@@ -45,8 +45,9 @@ impl ApiError {
 
     /// The answer with a body of another shape.
     pub(crate) fn with_body(&self, body: impl serde::Serialize) -> Response {
-        let retry = (self.status == StatusCode::TOO_MANY_REQUESTS)
-            .then(|| AppendHeaders([(header::RETRY_AFTER, self.retry_after.to_string())]));
+        let comes_back =
+            [StatusCode::TOO_MANY_REQUESTS, StatusCode::SERVICE_UNAVAILABLE].contains(&self.status);
+        let retry = comes_back.then(|| AppendHeaders([(header::RETRY_AFTER, self.retry_after.to_string())]));
         let challenge = (self.status == StatusCode::UNAUTHORIZED)
             .then_some(AppendHeaders([(header::WWW_AUTHENTICATE, "Bearer")]));
         let mut response = (self.status, retry, challenge, Json(body)).into_response();
@@ -165,6 +166,16 @@ impl From<EngineError> for ApiError {
             }
             Fault::Gone => Self::new(StatusCode::GONE, "cursor_gone", "not_found", message),
             Fault::Conflict => Self::new(StatusCode::CONFLICT, "conflict", "conflict", message),
+            Fault::Unsupported => {
+                Self::new(StatusCode::NOT_IMPLEMENTED, "not_supported", "unsupported", message)
+            }
+            Fault::Away => {
+                tracing::warn!("{message}");
+                Self {
+                    retry_after: 2,
+                    ..Self::new(StatusCode::SERVICE_UNAVAILABLE, "engine_away", "system", message)
+                }
+            }
             Fault::System => {
                 // What failed is the operator's to know, not the client's.
                 let mut causes = String::new();

@@ -3,6 +3,7 @@
 use std::cell::Cell;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
 
 use axum::body::Bytes;
 use axum::extract::rejection::{BytesRejection, QueryRejection};
@@ -153,6 +154,9 @@ async fn guarded(State(app): State<Arc<App>>, request: Request, next: Next) -> R
         Err(refusal) => refusal.into_response(),
     }
 }
+
+/// How long the engine with which papers lie may take to say that it is there.
+const PATIENCE_FOR_ENGINE: Duration = Duration::from_secs(2);
 
 /// Lets a request in while there is room, for a bounded time.
 async fn admit(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
@@ -326,7 +330,7 @@ async fn paper(
     off_thread(&app, move |app| {
         let papers = app.engine.papers(&key)?;
         let found = match papers.as_slice() {
-            [paper] => Some(app.engine.duplicates_of(paper, &Judging::default())?),
+            [paper] if app.engine.is_here() => Some(app.engine.duplicates_of(paper, &Judging::default())?),
             _ => None,
         };
         let body = PaperBody::of_matches(papers).ok_or_else(ApiError::internal)?;
@@ -577,8 +581,21 @@ async fn ready(State(app): State<Arc<App>>) -> Response {
         (StatusCode::SERVICE_UNAVAILABLE, "stopping")
     } else if !app.limits.has_room_for_searches() {
         (StatusCode::SERVICE_UNAVAILABLE, "busy")
+    } else if !answers_elsewhere(&app).await {
+        (StatusCode::SERVICE_UNAVAILABLE, "engine_away")
     } else {
         (StatusCode::OK, "ready")
     };
     (status, Json(HealthBody { status: said, version: env!("CARGO_PKG_VERSION") })).into_response()
+}
+
+/// Whether the engine with which papers lie answers; of papers on this machine always.
+async fn answers_elsewhere(app: &Arc<App>) -> bool {
+    if app.engine.is_here() {
+        return true;
+    }
+    let engine = Arc::clone(&app.engine);
+    let cancel = Cancel::at(Instant::now() + PATIENCE_FOR_ENGINE);
+    let asked = tokio::task::spawn_blocking(move || engine.check_place(&cancel));
+    matches!(asked.await, Ok(Ok(())))
 }

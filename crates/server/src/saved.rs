@@ -139,7 +139,7 @@ async fn atom(
     let created = saved.created.parse().unwrap_or(Timestamp::UNIX_EPOCH);
     let meta = FeedMeta {
         title: format!("cognate: {}", saved.name),
-        id: format!("urn:x-cognate:saved:{}:{}", app.engine.store_id(), saved.id),
+        id: format!("urn:x-cognate:saved:{}:{}", app.engine.store_id()?, saved.id),
         link: address(&headers, &saved.id, "atom"),
         updated: last_indexed(&hits).unwrap_or(created),
     };

@@ -140,7 +140,9 @@ pub(crate) async fn metrics(State(app): State<Arc<App>>) -> Result<Response, Api
 
 fn describe(stats: &Stats) {
     gauge!("cognate_papers").set(stats.n_papers as f64);
-    gauge!("cognate_generation").set(stats.generation as f64);
+    if let Some(generation) = stats.generation {
+        gauge!("cognate_generation").set(generation as f64);
+    }
     let Some(index) = &stats.index else { return };
     let collection = &index.collection;
     gauge!("cognate_index_generation").set(collection.generation as f64);

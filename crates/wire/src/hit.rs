@@ -119,7 +119,7 @@ pub struct MetaBody {
     /// The model; null for an empty store.
     pub model: Option<String>,
     /// Generation of the snapshot searched.
-    pub generation: u64,
+    pub generation: Option<u64>,
     /// `exact` or `hnsw`.
     pub path: &'static str,
     /// The part of meaning in hybrid scores; absent in the other modes.

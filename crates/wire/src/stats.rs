@@ -12,7 +12,8 @@ use crate::hit::path_name;
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct StatsBody {
     n_papers: u64,
-    generation: u64,
+    /// Null where papers lie with another engine.
+    generation: Option<u64>,
     model: Option<String>,
     dim: Option<usize>,
     index: IndexBody,

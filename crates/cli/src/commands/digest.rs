@@ -72,7 +72,7 @@ impl Digest {
                 saved.id,
                 period.after,
                 period.until,
-                engine.store_id()
+                engine.store_id()?
             ),
             total: found.total,
             hits: found.hits,

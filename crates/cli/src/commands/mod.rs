@@ -208,7 +208,7 @@ fn stats(config: &Config, output: &Output, args: &StatsArgs) -> anyhow::Result<(
     let text = format!(
         "{} papers, generation {}\nmodel: {}\nindex: {}",
         stats.n_papers,
-        stats.generation,
+        stats.generation.map_or_else(|| "none".to_owned(), |generation| generation.to_string()),
         stats.model.as_ref().map_or_else(|| "none yet".to_owned(), ToString::to_string),
         stats.index.as_ref().map_or_else(|| "none yet".to_owned(), in_words),
     );

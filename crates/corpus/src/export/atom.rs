@@ -33,11 +33,14 @@ pub(super) fn write_end(out: &mut impl Write) -> io::Result<()> {
     out.write_all(b"</feed>\n")
 }
 
+/// Makes HTML of a text.
+pub(super) type Typesetter = fn(&str) -> String;
+
 /// Writes an entry; `set` makes the HTML of its texts, which are plain without it.
 pub(super) fn write<W: Write>(
     out: &mut W,
     exported: Exported<&Paper>,
-    (updated, set): (Timestamp, Option<fn(&str) -> String>),
+    (updated, set): (Timestamp, Option<Typesetter>),
 ) -> io::Result<()> {
     let Exported { paper, score } = exported;
     let text = |out: &mut W, name: &str, text: &str| match set {

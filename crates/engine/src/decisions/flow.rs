@@ -33,7 +33,7 @@ impl Engine {
     /// # Errors
     /// [`EngineError`] if the store cannot be read.
     pub fn flow(&self, report: Option<&DedupReport>) -> Result<Vec<SourceFlow>, EngineError> {
-        let reader = self.store.reader()?;
+        let reader = self.store()?.reader()?;
         let mut papers: HashMap<u32, Sources> = HashMap::new();
         let mut kept_for: HashMap<u32, u32> = HashMap::new();
         reader.for_each_record(&mut |record| {

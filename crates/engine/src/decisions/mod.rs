@@ -91,7 +91,7 @@ impl Engine {
             .filter_map(|(kept, member)| Some((&member.id, kept, member.found.as_ref()?)))
             .collect();
         let ids = to_drop.iter().flat_map(|(id, kept, found)| [*id, *kept, &found.matched_to]);
-        let rows = self.store.reader()?.rows_of(ids.map(PaperId::as_str))?;
+        let rows = self.store()?.reader()?.rows_of(ids.map(PaperId::as_str))?;
         let drops: Vec<NewDrop> = to_drop
             .iter()
             .filter_map(|(id, kept, found)| {
@@ -106,7 +106,7 @@ impl Engine {
                 })
             })
             .collect();
-        let applied = self.store.apply(parameters, report.stats.generation, &drops)?;
+        let applied = self.store()?.apply(parameters, report.stats.generation, &drops)?;
         self.mark_seen(report.stats.generation)?;
         self.catch_up()?;
         let n_dropped = applied.dropped.len();
@@ -120,7 +120,7 @@ impl Engine {
     /// [`EngineError::NothingDropped`], or a failure of the store.
     pub fn undo(&self, undo: &Undo) -> Result<Undone, EngineError> {
         let (run, which) = {
-            let reader = self.store.reader()?;
+            let reader = self.store()?.reader()?;
             match undo {
                 Undo::Latest => {
                     let latest = reader.drop_runs()?.into_iter().find(|run| run.n_standing > 0);
@@ -140,7 +140,7 @@ impl Engine {
                 }
             }
         };
-        let n_restored = self.store.bring_back(&which)?;
+        let n_restored = self.store()?.bring_back(&which)?;
         self.catch_up()?;
         Ok(Undone { run, n_restored })
     }
@@ -162,7 +162,7 @@ impl Engine {
     /// # Errors
     /// [`EngineError`] if the store cannot be read.
     pub fn dropped(&self, offset: usize, limit: usize) -> Result<DroppedPapers, EngineError> {
-        let reader = self.store.reader()?;
+        let reader = self.store()?.reader()?;
         Ok(DroppedPapers { total: reader.n_dropped()?, papers: reader.dropped(offset, limit)? })
     }
 
@@ -180,7 +180,7 @@ impl Engine {
         let members = clusters.iter().flat_map(|cluster| &cluster.members);
         let to_drop: HashSet<&PaperId> =
             members.filter(|member| member.action == Action::Drop).map(|member| &member.id).collect();
-        self.store.reader()?.for_each_paper(&mut |stored| {
+        self.store()?.reader()?.for_each_paper(&mut |stored| {
             if to_drop.contains(&stored.paper.id) { Ok(()) } else { visit(stored) }
         })
     }
@@ -190,7 +190,7 @@ impl Engine {
     /// # Errors
     /// [`EngineError`] if the store cannot be read.
     pub fn citation_keys(&self) -> Result<Vec<String>, EngineError> {
-        self.store.reader()?.citation_keys()
+        self.store()?.reader()?.citation_keys()
     }
 
     /// Every application, the latest first.
@@ -198,7 +198,7 @@ impl Engine {
     /// # Errors
     /// [`EngineError`] if the store cannot be read.
     pub fn drop_runs(&self) -> Result<Vec<DropRun>, EngineError> {
-        self.store.reader()?.drop_runs()
+        self.store()?.reader()?.drop_runs()
     }
 
     /// Stores what a person says of two papers, each named as for [`Engine::paper`], in place of any earlier
@@ -217,7 +217,7 @@ impl Engine {
                 found: format!("{b} for both"),
             });
         }
-        let n_restored = self.store.label(&a, &b, is_duplicate)?;
+        let n_restored = self.store()?.label(&a, &b, is_duplicate)?;
         if n_restored > 0 {
             self.catch_up()?;
         }
@@ -229,7 +229,7 @@ impl Engine {
     /// # Errors
     /// [`EngineError`] if the store cannot be read.
     pub fn labels(&self) -> Result<Vec<Label>, EngineError> {
-        self.store.reader()?.labels()
+        self.store()?.reader()?.labels()
     }
 }
 

@@ -138,7 +138,7 @@ impl Engine {
     pub fn dedup_histogram(&self, cut: Cut, n_bins: Option<usize>) -> Result<Histogram, EngineError> {
         let n_bins = n_bins.unwrap_or(DEFAULT_BINS);
         check("bins", n_bins, MAX_BINS)?;
-        let reader = self.store.reader()?;
+        let reader = self.store()?.reader()?;
         let scored = self.scored_pairs(&reader)?;
         let labels = labels_by_rows(&reader)?;
         let placed: Vec<(f64, Option<bool>)> =
@@ -174,7 +174,7 @@ impl Engine {
     /// As [`Engine::dedup_histogram`].
     pub fn pairs_to_label(&self, cut: Cut, limit: usize) -> Result<Vec<PairToLabel>, EngineError> {
         check("limit", limit, MAX_NEAREST)?;
-        let reader = self.store.reader()?;
+        let reader = self.store()?.reader()?;
         let scored = self.scored_pairs(&reader)?;
         let labels = labels_by_rows(&reader)?;
         let mut nearest: Vec<(f64, &RowPair)> = scored

@@ -70,7 +70,7 @@ impl Engine {
         let texts: Vec<String> = records.iter().map(embedded_text).collect();
         let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
         let vectors = self.model()?.encoder.embed_passages(&texts)?;
-        let moment = view.exact_moment(&self.store)?;
+        let moment = view.exact_moment(self.store()?)?;
         let containers = moment.read(|reader| containers(reader, records.iter()))?;
         let check = |(record, vector): (&Paper, &UnitVector)| {
             let vector = record.has_text().then(|| vector.rounded_to_f16());
@@ -79,11 +79,15 @@ impl Engine {
         records.par_iter().zip(&vectors).map(check).collect()
     }
 
-    /// The papers that are the same as a stored one or may be, the likeliest first, ties by id; at most 10.
+    /// The papers that are the same as a stored one or may be, the likeliest first, ties by id; at most 10. None where papers
+    /// lie with another engine.
     ///
     /// # Errors
     /// [`EngineError`] if store or index cannot be read.
     pub fn duplicates_of(&self, stored: &StoredPaper, judging: &Judging) -> Result<Vec<Found>, EngineError> {
+        if !self.is_here() {
+            return Ok(Vec::new());
+        }
         let Some(view) = self.view()? else { return Ok(Vec::new()) };
         let mut found = self.at_one_moment(&view, &mut |moment| {
             let vector = moment.vector(stored.row)?;

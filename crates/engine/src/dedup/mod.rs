@@ -72,7 +72,7 @@ impl Engine {
             let stats = DedupStats { threshold, min_probability, ..DedupStats::default() };
             return Ok(DedupReport { clusters: Vec::new(), stats });
         };
-        let moment = view.exact_moment(&self.store)?;
+        let moment = view.exact_moment(self.store()?)?;
         moment.read(|reader| self.dedup_at((&moment.snapshot, reader), request, (stop, on_progress)))
     }
 
@@ -84,7 +84,7 @@ impl Engine {
     ) -> Result<DedupReport, EngineError> {
         let vectors = &snapshot.vectors;
         let Some(model) = reader.model()? else { return Err(EngineError::NoScoredPairs) };
-        let file = self.pairs_file(&model);
+        let file = self.pairs_file(&model)?;
         let kept = file.read();
         // What has been seen, until a run over everything or an application.
         let seen = match &kept {
@@ -123,7 +123,7 @@ impl Engine {
     /// [`EngineError::NoScoredPairs`] unless the papers are as that run found them, and its threshold was not
     /// higher, or a failure of the store.
     pub fn rethreshold(&self, request: &DedupRequest) -> Result<DedupReport, EngineError> {
-        let reader = self.store.reader()?;
+        let reader = self.store()?.reader()?;
         let scored = self.scored_pairs(&reader)?.at_threshold(request.threshold());
         self.report(&reader, &scored.ok_or(EngineError::NoScoredPairs)?, request)
     }
@@ -134,7 +134,7 @@ impl Engine {
     /// # Errors
     /// As [`Engine::rethreshold`].
     pub fn scored_by_id(&self, request: &DedupRequest) -> Result<Vec<ScoredPair>, EngineError> {
-        let reader = self.store.reader()?;
+        let reader = self.store()?.reader()?;
         let scored = self.scored_pairs(&reader)?.at_threshold(request.threshold());
         let judged = with_labels(&reader, &scored.ok_or(EngineError::NoScoredPairs)?, request.judging())?;
         let mut rows: Vec<u32> = judged.iter().flat_map(|pair| [pair.rows.0, pair.rows.1]).collect();

@@ -11,12 +11,15 @@ use std::str::FromStr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::Papers;
 use super::request::{Page, SearchOptions, Shown, invalid};
 use super::response::SearchResponse;
+use crate::backend::{Backend, Remote};
+use crate::cancel::Cancel;
 use crate::engine::Engine;
 use crate::error::EngineError;
 use crate::stored_model::StoredModel;
-use crate::view::{Moment, Snapshot, View};
+use crate::view::{Moment, Snapshot};
 use crate::works::Works;
 
 /// How long a listing is kept after its last page.
@@ -80,9 +83,9 @@ pub(super) struct Steps<'a, K> {
     pub(super) answer: &'a mut Answering<'a, K>,
 }
 
-type Naming<'a, K> = dyn FnMut(&Moment<'_>) -> Result<K, EngineError> + 'a;
+type Naming<'a, K> = dyn FnMut(&dyn Backend) -> Result<K, EngineError> + 'a;
 type Answering<'a, K> =
-    dyn FnMut(&Moment<'_>, &Basis<K>, &SearchOptions) -> Result<SearchResponse, EngineError> + 'a;
+    dyn FnMut(&dyn Backend, &Basis<K>, &SearchOptions) -> Result<SearchResponse, EngineError> + 'a;
 
 /// Where a listing began.
 #[derive(Clone)]
@@ -151,10 +154,15 @@ impl Engine {
     /// another request, and whatever the calls fail with.
     pub(super) fn listed<K: Send + Sync + 'static>(
         &self,
-        view: &View,
+        (papers, cancel): (&Papers<'_>, &Cancel),
         (options, asked): (&SearchOptions, &dyn Debug),
         steps: Steps<'_, K>,
     ) -> Result<SearchResponse, EngineError> {
+        let view = match papers {
+            Papers::Here(view) => view,
+            Papers::Elsewhere(remote) => return self.answered_elsewhere((*remote, cancel), options, steps),
+        };
+        let store = self.store()?;
         if let Some(Cursor::At { listing, offset }) = options.cursor {
             let origin = self.listings().go_on((listing, fingerprint(options, asked)), Instant::now())?;
             let basis = Arc::downcast::<Basis<K>>(origin.basis).map_err(|_| other_request())?;
@@ -167,9 +175,9 @@ impl Engine {
             }
             let mut options = options.clone();
             options.page.offset = offset as usize;
-            let moment = Moment::past(origin.snapshot, &self.store);
+            let moment = Moment::past(origin.snapshot, store);
             let mut response = match (steps.answer)(&moment, &basis, &options) {
-                Err(error) if view.recover(&self.store, &moment.snapshot, &error)? => {
+                Err(error) if view.recover(store, &moment.snapshot, &error)? => {
                     return Err(EngineError::CursorGone);
                 }
                 answered => answered?,
@@ -199,6 +207,31 @@ impl Engine {
             }
         }
         Ok(response)
+    }
+
+    /// Answers a request for a list, whose papers lie with another engine, as they are now.
+    fn answered_elsewhere<K>(
+        &self,
+        (remote, cancel): (&dyn Remote, &Cancel),
+        options: &SearchOptions,
+        steps: Steps<'_, K>,
+    ) -> Result<SearchResponse, EngineError> {
+        if options.versions == Shown::One {
+            // Works are what a deduplication of all papers found.
+            self.local()?;
+        }
+        if options.cursor.is_some() {
+            let reason =
+                "no listing is kept as it began; leave `cursor` out, and go on by `offset`".to_owned();
+            return Err(EngineError::NotThere { place: remote.name().to_owned(), reason });
+        }
+        if (options.exact || options.page.min_score.is_some()) && !remote.is_exact(cancel)? {
+            let reason = "`exact` and `min_score` need an index that compares every vector".to_owned();
+            return Err(EngineError::NotThere { place: remote.name().to_owned(), reason });
+        }
+        let backend = remote.moment(cancel)?;
+        let basis = Basis { works: None, named: (steps.named)(&*backend)? };
+        (steps.answer)(&*backend, &basis, options)
     }
 
     fn listings(&self) -> Arc<Listings<Origin>> {

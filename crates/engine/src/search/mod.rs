@@ -6,6 +6,8 @@
 //! listing go on as it began.
 
 mod cursor;
+#[cfg(test)]
+mod elsewhere;
 mod explain;
 mod fusion;
 mod range;
@@ -38,7 +40,7 @@ pub use response::{
     BestSentence, Explanation, Hit, Meta, Part, Reading, Scores, SearchResponse, WithoutMarks,
 };
 
-use crate::backend::Backend;
+use crate::backend::{Backend, Remote};
 use crate::cancel::Cancel;
 use crate::engine::Engine;
 use crate::error::EngineError;
@@ -46,7 +48,7 @@ use crate::model::Model;
 use crate::papers::{named_by, paper_of_key};
 use crate::query_language::{self, Understood};
 use crate::store::StoredPaper;
-use crate::view::Moment;
+use crate::view::View;
 use crate::works::Works;
 use cursor::{Basis, Steps};
 use rank::{Candidate, Question, Ranking, Target};
@@ -81,11 +83,13 @@ impl Engine {
         }
         let needs_vector =
             narrowed.mode != Mode::Keyword || narrowed.page.min_score.is_some() || narrowed.explain;
-        let Some(view) = self.view()? else { return answer_of_nothing(options, started) };
+        let Some(papers) = self.papers_to_search(cancel)? else {
+            return answer_of_nothing(options, started);
+        };
         let (mut pending, mut is_known) = (None, true);
         let asked = ("search", query);
-        let mut named = |moment: &Moment<'_>| named_by(moment, cancel, query);
-        let mut answer = |moment: &Moment<'_>, basis: &Basis<Vec<u32>>, options: &SearchOptions| {
+        let mut named = |backend: &dyn Backend| named_by(backend, cancel, query);
+        let mut answer = |backend: &dyn Backend, basis: &Basis<Vec<u32>>, options: &SearchOptions| {
             let (works, named) = (basis.works.as_deref(), &basis.named);
             if let Some(&first) = named.first() {
                 // A saved query asks on, whatever came.
@@ -96,7 +100,7 @@ impl Engine {
                 }
                 let question = Question {
                     words: None,
-                    target: Backend::vector(moment, cancel, first)?.map(Target::Known),
+                    target: backend.vector(cancel, first)?.map(Target::Known),
                     mode: Mode::Semantic,
                     text: query,
                     browses: false,
@@ -105,12 +109,12 @@ impl Engine {
                     options,
                     cancel: cancel.clone(),
                 };
-                return self.answer(moment, (&question, works), started);
+                return self.answer(backend, (&question, works), started);
             }
             if identifier::is_surely_identifier(query) {
                 let mut nobody = empty_answer(options, started);
-                nobody.meta.model = moment.read(|reader| reader.model())?.map(|model| model.name);
-                nobody.meta.generation = moment.snapshot.generation;
+                nobody.meta.model = backend.model_name(cancel)?;
+                nobody.meta.generation = backend.generation();
                 nobody.meta.reading.unknown_identifier = Some(query.trim().to_owned());
                 return Ok(nobody);
             }
@@ -137,11 +141,12 @@ impl Engine {
                 options: &narrowed,
                 cancel: cancel.clone(),
             };
-            let mut response = self.answer(moment, (&question, works), started)?;
+            let mut response = self.answer(backend, (&question, works), started)?;
             response.meta.reading.as_text.clone_from(&as_text);
             Ok(response)
         };
-        self.listed(&view, (options, &asked), Steps { named: &mut named, answer: &mut answer })
+        let steps = Steps { named: &mut named, answer: &mut answer };
+        self.listed((&papers, cancel), (options, &asked), steps)
     }
 
     /// Answers many questions, each as [`search_unless`](Self::search_unless) does.
@@ -182,37 +187,48 @@ impl Engine {
     ) -> Result<SearchResponse, EngineError> {
         let started = Instant::now();
         options.check()?;
-        let Some(view) = self.view()? else {
+        let Some(papers) = self.papers_to_search(cancel)? else {
             self.paper(key)?;
             return answer_of_nothing(options, started);
         };
         let asked = ("similar", key);
-        let mut named = |moment: &Moment<'_>| {
-            let stored = paper_of_key(moment, cancel, key)?;
-            Ok((stored.row, vector_of(moment, cancel, &stored)?))
+        let mut named = |backend: &dyn Backend| {
+            let stored = paper_of_key(backend, cancel, key)?;
+            Ok((stored.row, vector_of(backend, cancel, &stored)?))
         };
-        let mut answer = |moment: &Moment<'_>, basis: &Basis<(u32, UnitVector)>, options: &SearchOptions| {
-            let (row, vector) = basis.named.clone();
-            let question = Question {
-                words: None,
-                target: Some(Target::Known(vector)),
-                mode: Mode::Semantic,
-                text: "",
-                browses: false,
-                pinned: Vec::new(),
-                exclude: vec![row],
-                options,
-                cancel: cancel.clone(),
+        let mut answer =
+            |backend: &dyn Backend, basis: &Basis<(u32, UnitVector)>, options: &SearchOptions| {
+                let (row, vector) = basis.named.clone();
+                let question = Question {
+                    words: None,
+                    target: Some(Target::Known(vector)),
+                    mode: Mode::Semantic,
+                    text: "",
+                    browses: false,
+                    pinned: Vec::new(),
+                    exclude: vec![row],
+                    options,
+                    cancel: cancel.clone(),
+                };
+                self.answer(backend, (&question, basis.works.as_deref()), started)
             };
-            self.answer(moment, (&question, basis.works.as_deref()), started)
-        };
-        self.listed(&view, (options, &asked), Steps { named: &mut named, answer: &mut answer })
+        let steps = Steps { named: &mut named, answer: &mut answer };
+        self.listed((&papers, cancel), (options, &asked), steps)
+    }
+
+    /// Where a search looks; `None` where nothing was indexed yet.
+    fn papers_to_search(&self, cancel: &Cancel) -> Result<Option<Papers<'_>>, EngineError> {
+        match self.remote() {
+            Some(remote) => Ok(remote.model(cancel)?.map(|_| Papers::Elsewhere(&**remote))),
+            None => Ok(self.view()?.map(Papers::Here)),
+        }
     }
 
     /// The model, which is the one behind the vectors of the view.
     fn model_of_view(&self) -> Result<Arc<Model>, EngineError> {
         let model = self.model()?;
-        if let Some(view) = self.view()?
+        if self.remote().is_none()
+            && let Some(view) = self.view()?
             && !view.model().is_compatible(&model.identity)
         {
             // Embedded anew by another process between the two calls.
@@ -244,6 +260,12 @@ impl Engine {
         response.meta.took = started.elapsed();
         Ok(response)
     }
+}
+
+/// Where a search looks.
+enum Papers<'e> {
+    Here(Arc<View>),
+    Elsewhere(&'e dyn Remote),
 }
 
 /// The vector of a paper.
@@ -319,7 +341,7 @@ fn empty_answer(options: &SearchOptions, started: Instant) -> SearchResponse {
         meta: Meta {
             mode: options.mode,
             model: None,
-            generation: 0,
+            generation: Some(0),
             path: SearchPath::Exact,
             semantic_ratio: None,
             evidence: None,

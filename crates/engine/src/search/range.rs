@@ -114,7 +114,7 @@ impl Engine {
         let mut is_first = true;
         loop {
             // What is read later, while the answer is on its way, must be of the same moment.
-            let moment = view.exact_moment(&self.store)?;
+            let moment = view.exact_moment(self.store()?)?;
             let named = match named_by(&moment, cancel, &request.query)?.first() {
                 Some(&row) => moment.read(|reader| reader.papers(&[row]))?.remove(&row),
                 None => None,
@@ -137,7 +137,7 @@ impl Engine {
             };
             if let Err(error) = &found
                 && is_first
-                && view.recover(&self.store, &moment.snapshot, error)?
+                && view.recover(self.store()?, &moment.snapshot, error)?
             {
                 is_first = false;
                 continue;

@@ -19,7 +19,6 @@ use crate::cancel::Cancel;
 use crate::engine::Engine;
 use crate::error::EngineError;
 use crate::papers::paper_of_key;
-use crate::view::Moment;
 use crate::works::Works;
 
 /// Most seeds, positive and negative together.
@@ -140,7 +139,7 @@ impl Engine {
         let started = Instant::now();
         request.check()?;
         let options = &request.options;
-        let Some(view) = self.view()? else {
+        let Some(papers) = self.papers_to_search(cancel)? else {
             // None of the papers is there.
             for seed in request.positive.iter().chain(&request.negative) {
                 if let Seed::Paper(key) = seed {
@@ -152,13 +151,13 @@ impl Engine {
         let RecommendRequest { positive, negative, strategy, diversity, exclude, .. } = request;
         let asked = ("recommend", positive, negative, strategy, diversity, exclude);
         let mut texts = None;
-        let mut named = |moment: &Moment<'_>| {
+        let mut named = |backend: &dyn Backend| {
             if texts.is_none() {
                 texts = Some(self.embedded_seeds(cancel, request)?);
             }
-            seeds((moment, cancel), request, texts.as_ref().unwrap_or(&HashMap::new()))
+            seeds((backend, cancel), request, texts.as_ref().unwrap_or(&HashMap::new()))
         };
-        let mut answer = |moment: &Moment<'_>, basis: &Basis<Seeds>, options: &SearchOptions| {
+        let mut answer = |backend: &dyn Backend, basis: &Basis<Seeds>, options: &SearchOptions| {
             let (works, seeds) = (basis.works.as_deref(), &basis.named);
             let mut reaching = options.clone();
             if request.diversity > 0.0 {
@@ -177,7 +176,6 @@ impl Engine {
                 options: &reaching,
                 cancel: cancel.clone(),
             };
-            let backend: &dyn Backend = moment;
             let mut ranking = match request.strategy {
                 Strategy::AverageVector => rank::rank(backend, works, &question)?,
                 strategy => by_seeds(backend, works, seeds, (strategy, &question))?,
@@ -199,7 +197,8 @@ impl Engine {
             response.meta.took = started.elapsed();
             Ok(response)
         };
-        self.listed(&view, (options, &asked), Steps { named: &mut named, answer: &mut answer })
+        let steps = Steps { named: &mut named, answer: &mut answer };
+        self.listed((&papers, cancel), (options, &asked), steps)
     }
 
     /// The vectors of the seeds that are texts.

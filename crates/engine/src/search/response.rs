@@ -111,8 +111,8 @@ pub struct Meta {
     pub mode: Mode,
     /// The model behind the vectors; `None` for an empty store.
     pub model: Option<String>,
-    /// The generation of the snapshot that was searched.
-    pub generation: u64,
+    /// The generation of the papers that were searched; `None` where there are no generations.
+    pub generation: Option<u64>,
     /// Exact scan or graph.
     pub path: SearchPath,
     /// The part of meaning in hybrid scores, asked for or found for the query; `None` but in [`Mode::Hybrid`].

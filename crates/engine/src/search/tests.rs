@@ -45,7 +45,7 @@ fn engine_with_graph() -> &'static Engine {
     engine
 }
 
-fn engine_of(n_papers: usize) -> (TempDir, Engine) {
+pub(super) fn engine_of(n_papers: usize) -> (TempDir, Engine) {
     let (folder, engine) = crate::testing::engine();
     let records = (0..n_papers).map(|number| {
         // Every word stands in another part of the papers, from half of them to a few.
@@ -56,8 +56,8 @@ fn engine_of(n_papers: usize) -> (TempDir, Engine) {
         let paper = paper(&id, &title, 1990 + (number % 30) as i16);
         Record::named(paper, Place { file: "test".into(), line: 1 })
     });
-    let mut session = Session::new(client(), &engine.store).unwrap();
-    take_in(&engine.store, &mut session, records.collect());
+    let mut session = Session::new(client(), engine.store().unwrap()).unwrap();
+    take_in(engine.store().unwrap(), &mut session, records.collect());
     engine.catch_up().unwrap();
     (folder, engine)
 }

@@ -22,8 +22,8 @@ fn rows_of(allowed: Option<&Allowed>) -> Result<Option<&RoaringBitmap>, EngineEr
 }
 
 impl Backend for Moment<'_> {
-    fn generation(&self) -> u64 {
-        self.snapshot.generation
+    fn generation(&self) -> Option<u64> {
+        Some(self.snapshot.generation)
     }
 
     fn model_name(&self, cancel: &Cancel) -> Result<Option<String>, EngineError> {

@@ -29,9 +29,12 @@ pub(super) struct Row {
     pub(super) right: Vec<Piece>,
 }
 
+/// A field's name, and what a paper has there.
+type Field = (&'static str, fn(&Paper) -> String);
+
 /// The fields of which one record says something, in the order in which people look at them.
 pub(super) fn compare(left: &Paper, right: &Paper) -> Vec<Row> {
-    let fields: [(&'static str, fn(&Paper) -> String); 9] = [
+    let fields: [Field; 9] = [
         ("Title", |paper| paper.title.clone().unwrap_or_default()),
         ("Authors", |paper| {
             let named =

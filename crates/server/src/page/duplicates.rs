@@ -206,12 +206,15 @@ impl Distinct {
     }
 }
 
+/// Whether somebody decided on a pair of ids.
+type IsSaid<'a> = &'a dyn Fn(&str, &str) -> bool;
+
 impl ClusterView {
     /// `None` if its papers went meanwhile.
     fn of(
         engine: &Engine,
         cluster: Cluster,
-        (is_said, n_compared): (&dyn Fn(&str, &str) -> bool, &mut usize),
+        (is_said, n_compared): (IsSaid<'_>, &mut usize),
     ) -> Result<Option<Self>, EngineError> {
         let find = |id: &str| match engine.paper(id) {
             Ok(stored) => Ok(Some(stored.paper)),

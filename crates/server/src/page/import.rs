@@ -47,7 +47,8 @@ pub(super) struct Import {
 
 impl Import {
     pub(super) fn new(engine: &Engine, frame: &Frame) -> Self {
-        let command = format!("cognate --data {} index papers.bib", in_shell(engine.data_dir()));
+        let data = engine.data_dir().map_or_else(String::new, |data| format!("--data {} ", in_shell(data)));
+        let command = format!("cognate {data}index papers.bib");
         Self { action: frame.form_action("/import"), command }
     }
 }

@@ -13,7 +13,7 @@ impl Chunk {
         }
         bytes.extend(self.is_live.iter().chain(&self.has_abstract).map(|&flag| u8::from(flag)));
         self.years.iter().for_each(|year| bytes.extend_from_slice(&year.to_le_bytes()));
-        let numbers = self.days.iter().chain(&self.listed).chain(&self.upvotes);
+        let numbers = self.days.iter().chain(&self.indexed).chain(&self.upvotes);
         numbers.for_each(|number| bytes.extend_from_slice(&number.to_le_bytes()));
         let numbers = self.venues.iter().chain(&self.categories.ends).chain(&self.categories.values);
         let numbers = numbers.chain(&self.authors.ends);
@@ -33,7 +33,7 @@ impl Chunk {
             has_abstract: cursor.flags(n)?,
             years: cursor.numbers(n, i16::from_le_bytes)?,
             days: cursor.numbers(n, i32::from_le_bytes)?,
-            listed: cursor.numbers(n, i32::from_le_bytes)?,
+            indexed: cursor.numbers(n, i32::from_le_bytes)?,
             upvotes: cursor.numbers(n, i32::from_le_bytes)?,
             venues: cursor.numbers(n, u32::from_le_bytes)?,
             categories: Lists {
@@ -50,7 +50,7 @@ impl Chunk {
             numbers.iter().all(|day| *day == NO_DAY || dates.contains(day))
         };
         let is_sound = chunk.categories.is_sound() && chunk.authors.is_sound();
-        (is_sound && are_dates(&chunk.days) && are_dates(&chunk.listed)).then_some(chunk)
+        (is_sound && are_dates(&chunk.days) && are_dates(&chunk.indexed)).then_some(chunk)
     }
 }
 

@@ -4,7 +4,7 @@ use roaring::RoaringBitmap;
 
 use super::*;
 use crate::catalog::chunk::Entry;
-use crate::catalog::{FacetField, date_of};
+use crate::catalog::{DayBasis, FacetField, date_of};
 use crate::filter::{Clause, Condition, Filter};
 use crate::store::Attributes;
 
@@ -71,7 +71,9 @@ fn ask(catalog: &Catalog) {
     for condition in ["a", "Z"].map(|name| Condition::Author(name.to_owned())) {
         catalog.matching(&Filter { must: vec![Clause::Condition(condition)], ..Filter::default() });
     }
-    assert!(catalog.listed().all(|listed| date_of(listed.day) >= Date::MIN));
+    for by in [DayBasis::Published, DayBasis::Indexed] {
+        assert!(catalog.listed(by).all(|listed| date_of(listed.day) >= Date::MIN));
+    }
     assert!(rows.iter().filter_map(|row| catalog.published(row)).count() <= 9_000);
 }
 
