@@ -50,7 +50,9 @@ describe("papers in", () => {
   test("a file is chosen and tells how far it is", () =>
     onPage({}, async (page) => {
       await page.goto("/import");
-      const records = Array.from({ length: 1000 }, (_, i) => `@article{imp${i}, title = {Imported paper number ${i} on the tides of ${1000 + i}}, year = {1987}}`);
+      // Long enough for more than one batch, so that there is progress to see.
+      const told = "The tides of this harbour were read from a gauge by its lock keeper, who wrote them down each day. ".repeat(5);
+      const records = Array.from({ length: 1000 }, (_, i) => `@article{imp${i}, title = {Imported paper number ${i} on the tides of ${1000 + i}}, abstract = {In ${1000 + i}: ${told}}, year = {1987}}`);
       const hasBegun = () => document.querySelector("#imports progress")?.value > 0;
       const progress = page.waitForFunction(hasBegun, null, { timeout: 120_000 });
       await page.locator("#files").setInputFiles({ name: "tides.bib", mimeType: "text/plain", buffer: Buffer.from(records.join("\n")) });
