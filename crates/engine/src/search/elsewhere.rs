@@ -99,6 +99,8 @@ fn elsewhere(other: Other) -> Engine {
 fn told(mut response: SearchResponse) -> SearchResponse {
     response.meta.took = std::time::Duration::ZERO;
     response.meta.generation = None;
+    // Each place has its own clock.
+    response.hits.iter_mut().for_each(|hit| hit.paper.first_indexed.clear());
     response
 }
 
