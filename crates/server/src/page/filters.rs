@@ -11,7 +11,7 @@ use super::search::Params;
 /// Values of a facet that are shown at once.
 const MAX_VALUES: usize = 8;
 /// Values that are shown behind them, on demand.
-const MAX_MORE: usize = 8;
+const MAX_MORE: usize = 4;
 /// Bars of the picture of years at most.
 const MAX_BARS: i32 = 32;
 /// Years of a bar: the least of these with which there are few enough bars.
