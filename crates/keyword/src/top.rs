@@ -16,7 +16,8 @@ pub(crate) fn top_of_chunks<'a>(
     let mut best = Best::new(top_k);
     for (scores, rows) in chunks {
         // Of rows with the same score the first is wanted, and rows are in no order here.
-        if highest(scores) > 0.0 && highest(scores) >= best.least_score() {
+        let highest = highest(scores);
+        if highest > 0.0 && highest >= best.least_score() {
             rows.iter().zip(scores).for_each(|(&row, &score)| best.push(row, score, &is_permitted));
         }
     }

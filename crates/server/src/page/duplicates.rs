@@ -13,13 +13,12 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use cognate_corpus::Paper;
 use cognate_engine::{Action, Cluster, Engine, EngineError, Label};
-use serde::Deserialize;
 
 use super::address::Address;
 use super::compare::{Row, compare};
 use super::item::Item;
 use super::search::counted;
-use super::{Frame, PageError, page};
+use super::{Frame, Listing, PageError, page};
 use crate::error::ApiError;
 use crate::routes::{App, off_thread, off_thread_while_wanted};
 use cognate_wire::DedupParams;
@@ -31,17 +30,10 @@ const MAX_COMPARED: usize = 60;
 /// Pairs that people said are two papers, of which the latest are shown.
 const MAX_DISTINCT: usize = 50;
 
-/// The state of the page.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub(super) struct Params {
-    offset: usize,
-}
-
 /// `GET /duplicates`
 pub(super) async fn show(
     State(app): State<Arc<App>>,
-    params: Result<Query<Params>, QueryRejection>,
+    params: Result<Query<Listing>, QueryRejection>,
 ) -> Result<Response, PageError> {
     let Query(params) = params?;
     let offset = params.offset;

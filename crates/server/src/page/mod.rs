@@ -34,6 +34,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use axum::middleware::{self, Next};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{get, post};
+use serde::Deserialize;
 
 use crate::access::{SIGNED_IN, SignedIn};
 use crate::error::ApiError;
@@ -110,6 +111,13 @@ fn protected(mut response: Response) -> Response {
     // A page shows what was indexed a moment ago.
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-cache"));
     response
+}
+
+/// The state of a page that goes through a list.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Listing {
+    offset: usize,
 }
 
 /// What all pages have around what they are about.

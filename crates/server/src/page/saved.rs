@@ -10,14 +10,13 @@ use axum::extract::{Query, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use cognate_engine::{DigestPeriod, Engine, EngineError, SavedQuery};
-use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::address::Address;
 use super::filters;
 use super::item::Item;
 use super::search::counted;
-use super::{Frame, PageError, page};
+use super::{Frame, Listing, PageError, page};
 use crate::error::ApiError;
 use crate::routes::{App, off_thread};
 use cognate_wire::{OneOrMany, SavedBody, SavedRequest, UniqueObject, saved_question};
@@ -27,17 +26,10 @@ const LIMIT: usize = 20;
 /// New papers of each that are shown.
 const MAX_NEW: usize = 5;
 
-/// The state of the page.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub(super) struct Params {
-    offset: usize,
-}
-
 /// `GET /saved`
 pub(super) async fn show(
     State(app): State<Arc<App>>,
-    params: Result<Query<Params>, QueryRejection>,
+    params: Result<Query<Listing>, QueryRejection>,
 ) -> Result<Response, PageError> {
     let Query(params) = params?;
     shown(&app, params.offset, None).await
