@@ -8,7 +8,7 @@
 #[rustfmt::skip]
 pub(crate) const TITLE: &[&str] = &[
     "title", "articletitle", "documenttitle", "primarytitle", "papertitle", "titles", "maintitle", "booktitletext", "displayname",
-    "shorttitle", "originaltitle", "itemtitle",
+    "shorttitle", "originaltitle", "itemtitle", "titledisplay",
 ];
 #[rustfmt::skip]
 pub(crate) const ABSTRACT: &[&str] = &[
@@ -19,7 +19,7 @@ pub(crate) const ABSTRACT: &[&str] = &[
 pub(crate) const AUTHORS: &[&str] = &[
     "authorfullnames", "authors", "author", "authorlist", "authorships", "authorships.author.displayname", "authorshipsrawauthorname", "creators",
     "creator", "authornames", "authornameslist", "firstauthors", "authorlist.author", "authorstring", "contributors", "names",
-    "bookauthors",
+    "bookauthors", "authfullnames", "authordisplay",
 ];
 pub(crate) const GROUP_AUTHORS: &[&str] = &["groupauthors", "groupauthor", "bookgroupauthors"];
 #[rustfmt::skip]
@@ -27,7 +27,7 @@ pub(crate) const EDITORS: &[&str] = &["editors", "editor", "bookeditors", "edito
 #[rustfmt::skip]
 pub(crate) const YEAR: &[&str] = &[
     "year", "publicationyear", "pubyear", "publishedyear", "publishyear", "yearofpublication", "journalinfo.yearofpublication",
-    "yearpublished", "yearpub", "publicationinfo.year",
+    "yearpublished", "yearpub", "publicationinfo.year", "source.publishyear", "produceddateyi", "publicationdateyi",
 ];
 #[rustfmt::skip]
 pub(crate) const DATE: &[&str] = &[
@@ -41,22 +41,24 @@ pub(crate) const VENUE: &[&str] = &[
     "venue.raw", "proceedingstitle", "conferencename", "conferencetitle", "secondarytitle", "publicationname", "pub", "journals",
     "anthologytitle", "eventtitle", "alternatetitle", "journalabbreviation", "journalisoabbreviation", "journalabbr", "periodical",
     "container", "publication", "pubtitle", "publicationinfo.journaltitle", "server",
+    "source.title", "source.sourcetitle", "journaltitles", "conferencetitles",
 ];
 /// In some tables the venue has the name that databases have elsewhere; their other columns tell which.
 pub(crate) const SOURCE_IS_VENUE: &[&str] =
     &["gsrank", "citesurl", "workid", "plink", "coverdate", "emtreedrugindextermsmajorfocus"];
 #[rustfmt::skip]
-pub(crate) const VOLUME: &[&str] = &["volume", "vol", "journalvolume", "biblio.volume", "journalinfo.volume", "journal.volume", "publicationinfo.journalvolume"];
+pub(crate) const VOLUME: &[&str] = &["volume", "vol", "journalvolume", "biblio.volume", "journalinfo.volume", "journal.volume", "publicationinfo.journalvolume", "source.volume", "volumes"];
 #[rustfmt::skip]
-pub(crate) const ISSUE: &[&str] = &["issue", "number", "issuenumber", "biblio.issue", "journalinfo.issue", "journal.issue", "journalissue.issue", "publicationinfo.journalissue"];
+pub(crate) const ISSUE: &[&str] = &["issue", "number", "issuenumber", "biblio.issue", "journalinfo.issue", "journal.issue", "journalissue.issue", "publicationinfo.journalissue", "journal.number", "source.issue", "issueidentifier", "issues"];
 #[rustfmt::skip]
-pub(crate) const PAGES: &[&str] = &["pages", "page", "pagination", "pageinfo", "pagerange", "journal.pages"];
+pub(crate) const PAGES: &[&str] = &["pages", "page", "pagination", "pageinfo", "pagerange", "journal.pages", "source.pages.range"];
 pub(crate) const FIRST_PAGE: &[&str] = &[
     "pagestart",
     "startpage",
     "firstpage",
     "biblio.firstpage",
     "beginningpage",
+    "startingpage",
     "publicationinfo.pagestart",
 ];
 pub(crate) const LAST_PAGE: &[&str] =
@@ -93,7 +95,13 @@ pub(crate) const DAY: &[&str] = &["day", "pubday"];
 /// A field's name in lower case with its letters and digits alone, but for a sign at its start that programs put
 /// there: `_id` and `@id` are not `id`.
 pub(crate) fn fold_name(name: &str) -> String {
+    /// Vocabularies whose terms some interfaces give with their prefix: `dc:title`, `prism:doi`.
+    const VOCABULARIES: [&str; 3] = ["dc", "dcterms", "prism"];
     let name = name.trim();
+    let name = name
+        .split_once(':')
+        .filter(|(prefix, _)| VOCABULARIES.contains(prefix))
+        .map_or(name, |(_, term)| term);
     let start = name.chars().next().filter(|c| matches!(c, '_' | '@' | '#' | '$'));
     let mut folded = String::with_capacity(name.len());
     folded.extend(start);
@@ -181,6 +189,9 @@ mod tests {
             ("UT (Unique WOS ID)", "utuniquewosid"),
             ("#", "#"),
             (" Título ", "título"),
+            ("prism:issueIdentifier", "issueidentifier"),
+            ("dc:title", "title"),
+            ("a:title", "atitle"),
         ] {
             assert_eq!(fold_name(name), expected);
         }

@@ -202,15 +202,38 @@ fn canonical_arxiv(text: &str) -> Option<String> {
         )
     });
 
+    /// How DBLP, and the catalogue of astronomy (a bibcode), write one in the names of their own.
+    static ELSEWHERE: LazyLock<Regex> = LazyLock::new(|| {
+        pattern(concat!(
+            r"^(?:(?i:(?:https?://)?(?:www\.)?dblp\.(?:org|uni-trier\.de)/rec/(?:[a-z]+/)?journals/corr/abs-)",
+            r"([0-9]{4})-([0-9]{4,5})(?:\.[a-z]+)?",
+            r"|(?:(?i:(?:https?://)?ui\.adsabs\.harvard\.edu/(?:abs|#abs)/))?",
+            r"(?:19|20)[0-9]{2}arXiv([0-9]{4})\.?([0-9]{4,5})[A-Z](?:/abstract)?)$",
+        ))
+    });
+
+    if let Some(parts) = ELSEWHERE.captures(text) {
+        let mut digits = parts.iter().skip(1).flatten().map(|part| part.as_str());
+        return canonical_arxiv(&format!("{}.{}", digits.next()?, digits.next()?));
+    }
     let asked = API.captures(text).and_then(|parts| parts.get(1));
     let asked = asked.map(|id| percent_encoding::percent_decode_str(id.as_str()).decode_utf8_lossy());
     let text = asked.as_deref().unwrap_or(text);
     // As OAI-PMH names it.
     let text = strip_prefix_ignoring_case(text, "oai:arxiv.org:").unwrap_or(text);
+    // As DOIs of arXiv end, and figures in a citation.
+    let bare = strip_prefix_ignoring_case(text, "arxiv.");
+    let text = bare.filter(|id| id.starts_with(|c: char| c.is_ascii_digit())).unwrap_or(text);
     let path = url_path(text, &ARXIV_HOSTS);
     let doi = doi::arxiv_id(text).map(|id| format!("arxiv:{id}"));
     let text = match path.as_ref().or(doi.as_ref()) {
-        Some(path) => path.split_once(['/', ':']).filter(|(page, _)| is_arxiv_page(page))?.1,
+        Some(path) => {
+            path.strip_prefix("api/")
+                .unwrap_or(path)
+                .split_once(['/', ':'])
+                .filter(|(page, _)| is_arxiv_page(page))?
+                .1
+        }
         // arXiv's own citations end in the category: `arXiv:1704.03578v2 [cs.CR]`.
         None => text.split(" [").next().unwrap_or_default(),
     };
@@ -232,10 +255,10 @@ fn canonical_arxiv(text: &str) -> Option<String> {
 
 /// Sites whose pages are named by arXiv ids: arXiv, its mirrors, and those that show its papers.
 #[rustfmt::skip]
-const ARXIV_HOSTS: [&str; 17] = [
+const ARXIV_HOSTS: [&str; 18] = [
     "arxiv.org", "export.arxiv.org", "browse.arxiv.org", "lanl.arxiv.org", "de.arxiv.org", "es.arxiv.org",
     "cn.arxiv.org", "xxx.lanl.gov", "ar5iv.org", "ar5iv.labs.arxiv.org", "alphaxiv.org", "huggingface.co",
-    "hf.co", "scirate.com", "arxiv-vanity.com", "semanticscholar.org", "api.semanticscholar.org",
+    "hf.co", "scirate.com", "arxiv-vanity.com", "semanticscholar.org", "api.semanticscholar.org", "inspirehep.net",
 ];
 
 /// Whether what follows on one of [`ARXIV_HOSTS`] is an arXiv id.
@@ -259,6 +282,16 @@ fn canonical_pmid(text: &str) -> Option<String> {
         )
     });
 
+    /// A search for one at PubMed.
+    static TERM: LazyLock<Regex> = LazyLock::new(|| {
+        pattern(concat!(
+            r"^(?i:(?:https?://)?(?:www\.)?(?:pubmed\.)?ncbi\.nlm\.nih\.gov/(?:pubmed/?)?\?(?:[^#]*&)?term=)",
+            r"([0-9]+)(?i:(?:\[|%5B)(?:uid|pmid)(?:\]|%5D))?(?:[&#]|$)",
+        ))
+    });
+
+    let asked = TERM.captures(text).and_then(|parts| parts.get(1)).map(|id| id.as_str());
+    let text = asked.unwrap_or(text);
     let text = if let Some(path) = url_path(text, &["pubmed.ncbi.nlm.nih.gov", "pubmed.gov"]) {
         path
     } else if let Some(path) = url_path(text, &["europepmc.org"]) {

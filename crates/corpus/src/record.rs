@@ -194,6 +194,10 @@ fn paper_from_whole(record: Whole, place: &Place) -> Result<Record, RecordError>
     let blank = PaperId::of_digest(&[]);
     let categories = fields.first(fields::CATEGORIES, read_categories).unwrap_or_default();
     fields.check_size("categories", categories.len(), (MAX_CATEGORIES, "texts"))?;
+    // Before the venue, whose field may hold them.
+    let volume = fields.first(fields::VOLUME, read_text);
+    let issue = fields.first(fields::ISSUE, read_text);
+    let pages = fields.pages();
     let mut paper = Paper {
         title,
         abstract_text,
@@ -203,9 +207,9 @@ fn paper_from_whole(record: Whole, place: &Place) -> Result<Record, RecordError>
         publication_date,
         kind: fields.kind(),
         venue: fields.venue(),
-        volume: fields.first(fields::VOLUME, read_text),
-        issue: fields.first(fields::ISSUE, read_text),
-        pages: fields.pages(),
+        volume,
+        issue,
+        pages,
         publisher: fields.first(fields::PUBLISHER, read_text),
         issn: fields.every(fields::ISSN, read_issn),
         isbn: fields.every(fields::ISBN, read_isbn),
@@ -213,7 +217,7 @@ fn paper_from_whole(record: Whole, place: &Place) -> Result<Record, RecordError>
         categories,
         external_ids,
         url: fields.first(fields::URL, read_url),
-        source: fields.first(fields::SOURCE, read_text),
+        source: fields.first(fields::SOURCE, read_source),
         upvotes: fields.first(&["upvotes"], read_count),
         ..Paper::new(blank)
     };
@@ -470,4 +474,13 @@ fn has_roles(value: &Value) -> bool {
 fn read_date(value: &Value) -> Reading<PartialDate> {
     let is_doi = scalar_text(value).is_some_and(|text| IdentifierKind::Doi.canonical(&text).is_some());
     if is_doi { Reading::filler() } else { dates::read(value) }
+}
+
+/// The name of a database; where a journal is told under that name, with what belongs to it, that is none.
+fn read_source(value: &Value) -> Reading<String> {
+    let is_journal = |name: &String| matches!(fields::fold_name(name).as_str(), "title" | "sourcetitle");
+    match value {
+        Value::Object(members) if members.keys().any(is_journal) => Reading::filler(),
+        value => read_text(value),
+    }
 }

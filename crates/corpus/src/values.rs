@@ -3,6 +3,7 @@
 use std::sync::LazyLock;
 
 use regex::Regex;
+use serde::de::IgnoredAny;
 use serde_json::{Map, Value};
 
 use crate::fields::fold_name;
@@ -77,6 +78,13 @@ pub(crate) fn member<'a>(members: &'a Map<String, Value>, folded: &str) -> Optio
 
 /// A title. Of several parts the second is a subtitle.
 pub(crate) fn read_title(value: &Value) -> Reading<String> {
+    // Where in a text the title stands, as corpora of full texts have it.
+    let is_list = |text: &str| {
+        text.trim_start().starts_with("[{") && serde_json::from_str::<Vec<IgnoredAny>>(text).is_ok()
+    };
+    if value.as_str().is_some_and(is_list) {
+        return Reading::unreadable("a title", value);
+    }
     let of = |part: &Value, names: &[&str]| {
         names.iter().find_map(|name| part.get(name)).and_then(Value::as_str).map(str::to_owned)
     };
@@ -94,7 +102,7 @@ pub(crate) fn read_title(value: &Value) -> Reading<String> {
     for part in list() {
         let is_subtitle = kind(part).is_some_and(|kind| kind == "Subtitle");
         let is_again = is_other(part)
-            || part.get("source").is_some()
+            || part.get("source").or(main.get("source")).is_some()
             || (!is_subtitle && language(part) != language(main));
         if std::ptr::eq(part, main) {
             parts.splice(0..0, text(part));
@@ -108,7 +116,8 @@ pub(crate) fn read_title(value: &Value) -> Reading<String> {
         [] => read_text(value),
         [_] if list().count() == 1 => read_text(value),
         [first, rest @ ..] => {
-            let rest = rest.iter().filter(|part| *part != first);
+            let is_same = |part: &&String| cognate_fold::fold(part) == cognate_fold::fold(first);
+            let rest = rest.iter().filter(|part| !is_same(part));
             let title = rest.fold(first.clone(), |title, part| joined_title(title, part));
             if has_others { Reading::part(title) } else { Reading::whole(title) }
         }

@@ -1,5 +1,6 @@
 //! The words of which one title has more than another, or others.
 
+use std::cell::OnceCell;
 use std::collections::HashSet;
 
 /// How the words of two titles differ, however these are spelled.
@@ -112,6 +113,14 @@ impl<'a> Words<'a> {
                 word.starts_with(stub.as_str()) && (stub.len() <= 2 || other.key.len() >= LONG_TITLE)
             })
         };
+        // Spelled when a word is not there as it stands, which is seldom.
+        let their_spellings = OnceCell::new();
+        let has_spelling = |word: &str| {
+            let theirs: &Vec<Spelled<'_>> =
+                their_spellings.get_or_init(|| other.words.iter().map(|word| Spelled::new(word)).collect());
+            let word = Spelled::new(word);
+            theirs.iter().any(|theirs| word.is_same(theirs))
+        };
         self.words
             .iter()
             .enumerate()
@@ -122,7 +131,7 @@ impl<'a> Words<'a> {
                     || theirs.contains(word.as_str())
                     || their_runs.contains(word.as_str())
                     || is_cut(*at, word);
-                !is_known && !other.words.iter().any(|theirs| is_same_word(word, theirs))
+                !is_known && !has_spelling(word)
             })
             .map(|(_, word)| word.as_str())
             .collect()
@@ -178,21 +187,36 @@ fn is_filler(word: &str) -> bool {
     FILLERS.binary_search(&word).is_ok() || is_article(word)
 }
 
-/// Whether two words may be one, in other spelling, in another form or mistyped.
-fn is_same_word(a: &str, b: &str) -> bool {
-    let spellings: [fn(&str) -> String; 3] = [number, british, german];
-    if spellings.iter().any(|spelled| spelled(a) == spelled(b)) {
-        return true;
+/// A word in the spellings that it may have.
+struct Spelled<'a> {
+    word: &'a str,
+    number: String,
+    british: String,
+    german: String,
+}
+
+impl<'a> Spelled<'a> {
+    fn new(word: &'a str) -> Self {
+        Self { word, number: number(word), british: british(word), german: german(word) }
     }
-    let n_front = a.chars().zip(b.chars()).take_while(|(a, b)| a == b).count();
-    let [end_a, end_b] = [a, b].map(|word| word.chars().skip(n_front).collect::<String>());
-    let is_plural = |a: &str, b: &str| a.is_empty() && b == "s";
-    if (n_front >= 4 && ENDINGS.contains(&&*end_a) && ENDINGS.contains(&&*end_b))
-        || (n_front >= 3 && (is_plural(&end_a, &end_b) || is_plural(&end_b, &end_a)))
-    {
-        return true;
+
+    /// Whether two words may be one, in other spelling, in another form or mistyped.
+    fn is_same(&self, other: &Self) -> bool {
+        if self.number == other.number || self.british == other.british || self.german == other.german {
+            return true;
+        }
+        let (a, b) = (self.word, other.word);
+        let same = a.chars().zip(b.chars()).take_while(|(a, b)| a == b);
+        let (n_front, n_bytes) = same.fold((0, 0), |(n, bytes), (c, _)| (n + 1, bytes + c.len_utf8()));
+        let (end_a, end_b) = (&a[n_bytes..], &b[n_bytes..]);
+        let is_plural = |a: &str, b: &str| a.is_empty() && b == "s";
+        if (n_front >= 4 && ENDINGS.contains(&end_a) && ENDINGS.contains(&end_b))
+            || (n_front >= 3 && (is_plural(end_a, end_b) || is_plural(end_b, end_a)))
+        {
+            return true;
+        }
+        n_front > 0 && is_mistyped(a, b)
     }
-    is_mistyped(a, b)
 }
 
 /// How words of one stem end.
@@ -238,6 +262,9 @@ fn is_mistyped(a: &str, b: &str) -> bool {
     const MIN_LETTERS: usize = 7;
     /// In words of so many letters there may be two mistakes.
     const LONG_WORD: usize = 12;
+    if a.len().min(b.len()) < MIN_LETTERS {
+        return false;
+    }
     let [a, b] = [a, b].map(|word| word.chars().collect::<Vec<char>>());
     let shorter = a.len().min(b.len());
     let is_plain = |word: &[char]| word.iter().all(|c| c.is_alphabetic() && *c < '\u{2e80}');

@@ -13,9 +13,12 @@
 //!
 //! What does not parse is plain text, so that there is no query that is wrong.
 
+mod boolean;
+
 use cognate_keyword::{Field, Query};
 
 use crate::filter::{Clause, Condition, Filter, YearRange};
+pub(crate) use boolean::boolean;
 
 /// Words up to which a query may have operators.
 const MAX_WORDS: usize = 20;
@@ -76,7 +79,8 @@ fn read(query: &str) -> Understood {
     let is_shouted = !query.contains(char::is_lowercase);
     let mut as_text = None;
     let items = if has_operators {
-        let (items, unread) = items(&tokens, is_shouted);
+        let (mut items, unread) = items(&tokens, is_shouted);
+        let unread = either_as_text(&mut items).or(unread);
         as_text = unread;
         items
     } else {
@@ -235,6 +239,9 @@ fn quoted(text: &str) -> Option<(&str, usize)> {
 #[derive(Debug, Clone, PartialEq)]
 struct Item<'a> {
     content: Content<'a>,
+    /// As it stands in the query, and the words of it without sign and field.
+    whole: &'a str,
+    words: &'a str,
     /// Whether `OR` stands between the item before and this one.
     is_alternative: bool,
 }
@@ -312,9 +319,26 @@ fn items<'a>(tokens: &[Token<'a>], is_shouted: bool) -> (Vec<Item<'a>>, Option<S
             as_text.get_or_insert_with(|| token.whole.to_owned());
         }
         let content = content.unwrap_or(Content::Word(token.whole));
-        items.push(Item { content, is_alternative: std::mem::take(&mut is_alternative) });
+        let is_alternative = std::mem::take(&mut is_alternative);
+        items.push(Item { content, whole: token.whole, words: token.text, is_alternative });
     }
     (items, as_text)
+}
+
+/// A filter beside a word with `OR` between them would leave out what only has the word: it becomes words, the first of
+/// which is told.
+fn either_as_text(items: &mut [Item<'_>]) -> Option<String> {
+    let mut as_text = None;
+    for group in items.chunk_by_mut(|_, next| next.is_alternative) {
+        if group.len() == 1 || group.iter().all(|item| matches!(item.content, Content::Condition(_))) {
+            continue;
+        }
+        for item in group.iter_mut().filter(|item| !item.content.is_text()) {
+            as_text.get_or_insert_with(|| item.whole.to_owned());
+            item.content = Content::Word(item.words);
+        }
+    }
+    as_text
 }
 
 /// What a token asks for; `None` where it is no operator after all.
@@ -381,7 +405,7 @@ fn items_without_operators<'a>(tokens: &[Token<'a>]) -> Vec<Item<'a>> {
             "" if is_phrase => Content::Phrase(token.text),
             _ => Content::Word(token.whole),
         };
-        Item { content, is_alternative: false }
+        Item { content, whole: token.whole, words: token.text, is_alternative: false }
     };
     tokens.iter().map(item).collect()
 }

@@ -55,7 +55,7 @@ pub use explain::MatchedTerm;
 pub use index::{
     Access, Changes, DEFAULT_MEMORY_BUDGET, KeywordIndex, KeywordOptions, SegmentStatus, Status,
 };
-pub use query::{Correction, MAX_QUERY_PHRASES, MAX_QUERY_TERMS, Query};
+pub use query::{Correction, MAX_QUERY_PHRASES, MAX_QUERY_TERMS, Part, Query};
 pub use rank::Ranking;
 pub use scoring::Scoring;
 pub use snapshot::Snapshot;

@@ -6,7 +6,7 @@ use tantivy::{DocSet, TERMINATED};
 
 use crate::analysis;
 use crate::document::Field;
-use crate::query::{Beginning, Phrase, Query};
+use crate::query::{Asked, Beginning, Phrase, Query};
 use crate::schema;
 use crate::snapshot::{Segment, Snapshot};
 
@@ -19,18 +19,11 @@ pub(crate) fn permitted(snapshot: &Snapshot, query: &Query) -> tantivy::Result<O
     let mut permitted: Option<Vec<u32>> = None;
     for alternatives in &query.required {
         let mut found = Vec::new();
-        for phrase in alternatives {
-            found.append(&mut places_of(snapshot, phrase)?);
+        for asked in alternatives {
+            found.append(&mut places_having(snapshot, asked)?);
         }
         found.sort_unstable();
         found.dedup();
-        if let Some(before) = permitted {
-            found.retain(|place| before.binary_search(place).is_ok());
-        }
-        permitted = Some(found);
-    }
-    for beginning in &query.required_beginnings {
-        let mut found = places_beginning(snapshot, beginning)?;
         if let Some(before) = permitted {
             found.retain(|place| before.binary_search(place).is_ok());
         }
@@ -41,15 +34,18 @@ pub(crate) fn permitted(snapshot: &Snapshot, query: &Query) -> tantivy::Result<O
         places.sort_unstable();
         places
     });
-    for phrase in &query.excluded {
-        let excluded = places_of(snapshot, phrase)?;
-        permitted.retain(|place| excluded.binary_search(place).is_err());
-    }
-    for beginning in &query.excluded_beginnings {
-        let excluded = places_beginning(snapshot, beginning)?;
+    for asked in &query.excluded {
+        let excluded = places_having(snapshot, asked)?;
         permitted.retain(|place| excluded.binary_search(place).is_err());
     }
     Ok(Some(permitted))
+}
+
+fn places_having(snapshot: &Snapshot, asked: &Asked) -> tantivy::Result<Vec<u32>> {
+    match asked {
+        Asked::Phrase(phrase) => places_of(snapshot, phrase),
+        Asked::Beginning(beginning) => places_beginning(snapshot, beginning),
+    }
 }
 
 /// The places that have a word that begins so in its field, or in any, ascending. Unlike in scoring, all such words

@@ -9,7 +9,7 @@ use crate::document::Field;
 pub const MAX_QUERY_TERMS: usize = 512;
 
 /// Phrases that a query has at the most; the words of those after count as plain words.
-pub const MAX_QUERY_PHRASES: usize = 16;
+pub const MAX_QUERY_PHRASES: usize = 64;
 
 /// A query: words of which any may match, phrases that must, should or must not be there, and beginnings of words.
 ///
@@ -19,17 +19,29 @@ pub const MAX_QUERY_PHRASES: usize = 16;
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Query {
     pub(crate) terms: Vec<QueryTerm>,
-    /// Of each list, one phrase must match.
-    pub(crate) required: Vec<Vec<Phrase>>,
+    /// Of each list, a row must have one.
+    pub(crate) required: Vec<Vec<Asked>>,
     /// Rows that have them are better.
     pub(crate) preferred: Vec<Phrase>,
-    /// None may match.
-    pub(crate) excluded: Vec<Phrase>,
-    /// Of each, a row must have a word that begins so.
-    pub(crate) required_beginnings: Vec<Beginning>,
-    /// No row may have a word that begins so.
-    pub(crate) excluded_beginnings: Vec<Beginning>,
+    /// A row may have none.
+    pub(crate) excluded: Vec<Asked>,
     pub(crate) corrections: Vec<Correction>,
+}
+
+/// What a row must have, or must not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part<'a> {
+    /// A word or a phrase.
+    Phrase(&'a str),
+    /// A word that begins so.
+    Prefix(&'a str),
+}
+
+/// A [`Part`], analysed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Asked {
+    Phrase(Phrase),
+    Beginning(Beginning),
 }
 
 /// A term of a query.
@@ -105,15 +117,13 @@ impl Query {
     /// Adds every word that begins so, of which a row must have one, in a field or in any.
     pub fn require_prefix(&mut self, field: Option<Field>, prefix: &str) {
         self.add_prefix(prefix);
-        if self.n_phrases() < MAX_QUERY_PHRASES {
-            self.required_beginnings.extend(Beginning::new(prefix, field));
-        }
+        self.add_required(Beginning::new(prefix, field).map(Asked::Beginning).into_iter().collect());
     }
 
     /// Takes the rows out that have a word that begins so.
     pub fn exclude_prefix(&mut self, prefix: &str) {
         if self.n_phrases() < MAX_QUERY_PHRASES {
-            self.excluded_beginnings.extend(Beginning::new(prefix, None));
+            self.excluded.extend(Beginning::new(prefix, None).map(Asked::Beginning));
         }
     }
 
@@ -126,33 +136,45 @@ impl Query {
 
     /// Adds the words of a phrase, and makes rows better that have all of it.
     pub fn prefer(&mut self, phrase: &str) {
-        let tokens = self.add_text(phrase, false);
+        let phrase = self.add_phrase(phrase, None);
         if self.n_phrases() < MAX_QUERY_PHRASES {
-            self.preferred.extend(Phrase::new(&tokens, phrase, None));
+            self.preferred.extend(phrase);
         }
     }
 
     /// Adds the words of phrases, of which a row must have at least one.
     pub fn require_any(&mut self, phrases: &[&str]) {
+        self.require_one_of(&phrases.iter().map(|phrase| Part::Phrase(phrase)).collect::<Vec<_>>());
+    }
+
+    /// Adds the words of these parts, of which a row must have at least one.
+    pub fn require_one_of(&mut self, parts: &[Part<'_>]) {
         let mut alternatives = Vec::new();
-        for phrase in phrases {
-            let tokens = self.add_text(phrase, false);
-            alternatives.extend(Phrase::new(&tokens, phrase, None));
+        for part in parts {
+            match part {
+                Part::Phrase(phrase) => {
+                    alternatives.extend(self.add_phrase(phrase, None).map(Asked::Phrase));
+                }
+                Part::Prefix(prefix) => {
+                    self.add_prefix(prefix);
+                    alternatives.extend(Beginning::new(prefix, None).map(Asked::Beginning));
+                }
+            }
         }
         self.add_required(alternatives);
     }
 
     /// Adds the words of a phrase that a row must have in a field.
     pub fn require_in(&mut self, field: Field, phrase: &str) {
-        let tokens = self.add_text(phrase, false);
-        self.add_required(Vec::from_iter(Phrase::new(&tokens, phrase, Some(field))));
+        let phrase = self.add_phrase(phrase, Some(field));
+        self.add_required(phrase.map(Asked::Phrase).into_iter().collect());
     }
 
     /// Takes the rows out that have a word or phrase.
     pub fn exclude(&mut self, phrase: &str) {
         if self.n_phrases() < MAX_QUERY_PHRASES {
-            let (tokens, _) = analysis::analyze(&with_last_letter(phrase));
-            self.excluded.extend(Phrase::new(&tokens, phrase, None));
+            let (tokens, _) = analysis::analyze_phrase(&with_last_letter(phrase));
+            self.excluded.extend(Phrase::new(&tokens, phrase, None).map(Asked::Phrase));
         }
     }
 
@@ -165,8 +187,7 @@ impl Query {
     /// Whether some rows are no answer, however well they match: there is a phrase that must match or must not.
     #[must_use]
     pub fn is_restricted(&self) -> bool {
-        let n_beginnings = self.required_beginnings.len() + self.excluded_beginnings.len();
-        !self.required.is_empty() || !self.excluded.is_empty() || n_beginnings > 0
+        !self.required.is_empty() || !self.excluded.is_empty()
     }
 
     /// Words that were corrected; of a query that was [resolved](crate::Snapshot::resolve).
@@ -176,19 +197,31 @@ impl Query {
     }
 
     fn n_phrases(&self) -> usize {
-        let n_required = self.required.iter().map(Vec::len).sum::<usize>() + self.required_beginnings.len();
-        n_required + self.preferred.len() + self.excluded.len() + self.excluded_beginnings.len()
+        let n_required = self.required.iter().map(Vec::len).sum::<usize>();
+        n_required + self.preferred.len() + self.excluded.len()
     }
 
-    fn add_required(&mut self, alternatives: Vec<Phrase>) {
+    fn add_required(&mut self, alternatives: Vec<Asked>) {
         if !alternatives.is_empty() && self.n_phrases() < MAX_QUERY_PHRASES {
             self.required.push(alternatives);
         }
     }
 
-    fn add_text(&mut self, text: &str, is_correctable: bool) -> Vec<Token> {
+    fn add_text(&mut self, text: &str, is_correctable: bool) {
         let text = with_last_letter(text);
         let (tokens, text) = analysis::analyze(&text);
+        self.add_tokens(&tokens, &text, is_correctable);
+    }
+
+    /// Adds the words of a phrase, which it gives; `None` where it has none.
+    fn add_phrase(&mut self, phrase: &str, field: Option<Field>) -> Option<Phrase> {
+        let text = with_last_letter(phrase);
+        let (tokens, text) = analysis::analyze_phrase(&text);
+        self.add_tokens(&tokens, &text, false);
+        Phrase::new(&tokens, phrase, field)
+    }
+
+    fn add_tokens(&mut self, tokens: &[Token], text: &str, is_correctable: bool) {
         let compounds: Vec<(usize, usize)> = tokens
             .iter()
             .filter(|token| token.kind == Kind::Compound)
@@ -203,7 +236,6 @@ impl Query {
                 && !compounds.iter().any(|(start, end)| (*start..*end).contains(&token.start));
             self.add_term(term);
         }
-        tokens
     }
 
     fn add_term(&mut self, term: QueryTerm) {

@@ -23,7 +23,7 @@ use crate::analysis::Kind;
 use crate::document::Field;
 use crate::error::KeywordError;
 use crate::phrase;
-use crate::query::{Phrase, Query, QueryTerm};
+use crate::query::{Asked, Phrase, Query, QueryTerm};
 use crate::schema;
 use crate::scoring::idf;
 use crate::snapshot::{Segment, Snapshot};
@@ -96,7 +96,7 @@ impl Snapshot {
     /// As [`rank`](Self::rank).
     pub fn with_every_word(&self, query: &Query) -> Result<RoaringBitmap, KeywordError> {
         let words = query.terms.iter().filter(|term| term.kind == Kind::Word && !term.is_prefix);
-        let required: Vec<_> = words.map(|term| vec![Phrase::of_term(term)]).collect();
+        let required: Vec<_> = words.map(|term| vec![Asked::Phrase(Phrase::of_term(term))]).collect();
         let query = Query { required, ..Query::default() };
         let places = self.searching(|| phrase::permitted(self, &query))?;
         Ok(self.rows_of(&places.unwrap_or_default()))

@@ -176,7 +176,9 @@ fn whole_number(
     allowed: std::ops::RangeInclusive<usize>,
 ) -> Result<Option<usize>, ToolError> {
     let Some(value) = arguments.remove(name) else { return Ok(None) };
-    let number = value.as_u64().and_then(|number| usize::try_from(number).ok());
+    // Models write numbers as texts, too.
+    let number = value.as_u64().or_else(|| value.as_str()?.trim().parse().ok());
+    let number = number.and_then(|number| usize::try_from(number).ok());
     match number.filter(|number| allowed.contains(number)) {
         Some(number) => Ok(Some(number)),
         None => Err(ToolError::Arguments(format!(

@@ -232,7 +232,7 @@ impl Access {
             )),
             None if is_public => Ok(None),
             None => Err(ApiError::unauthorized(
-                "this needs a key, as `Authorization: Bearer …` or `x-api-key: …`; `cognate keys add` makes one",
+                "this needs a key, as `Authorization: Bearer …` or `x-api-key: …`; whoever runs this server makes them",
             )),
         }
     }

@@ -135,7 +135,7 @@ impl ApiError {
             StatusCode::INTERNAL_SERVER_ERROR,
             "internal",
             "system",
-            "the server failed; its log says why, and `cognate doctor` checks the data folder",
+            "the server failed; its log says why",
         )
     }
 }

@@ -168,6 +168,39 @@ pub(crate) fn optional_part<'de, D: Deserializer<'de>>(deserializer: D) -> Resul
     Ok(deserializer.deserialize_option(Number("a number from 0 to 1"))?.map(|number| number as f32))
 }
 
+/// Reads years, which may be a single one as a number.
+pub(crate) fn optional_years<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    struct Years;
+    impl<'de> Visitor<'de> for Years {
+        type Value = Option<String>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a year, or years such as \"2020-2023\"")
+        }
+
+        fn visit_none<E>(self) -> Result<Option<String>, E> {
+            Ok(None)
+        }
+
+        fn visit_unit<E>(self) -> Result<Option<String>, E> {
+            Ok(None)
+        }
+
+        fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<Option<String>, D::Error> {
+            deserializer.deserialize_any(self)
+        }
+
+        fn visit_u64<E>(self, value: u64) -> Result<Option<String>, E> {
+            Ok(Some(value.to_string()))
+        }
+
+        fn visit_str<E>(self, value: &str) -> Result<Option<String>, E> {
+            Ok(Some(value.to_owned()))
+        }
+    }
+    deserializer.deserialize_option(Years)
+}
+
 /// Any JSON, but that no object has a key twice: of two values, whichever is taken, somebody meant the other.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Unique(pub(crate) Value);

@@ -19,7 +19,7 @@ use crate::filter::{ConditionParams, OneOrMany};
 use crate::hit::{FieldNames, Fields};
 use crate::lenient::{
     Object, flag, objects, optional_cosine, optional_flag, optional_limit, optional_offset, optional_part,
-    optional_unique,
+    optional_unique, optional_years,
 };
 use crate::names::{FacetName, FormatName, ModeName, SortName, StrategyName, VersionsName};
 
@@ -42,6 +42,7 @@ macro_rules! filtered {
         pub struct $name {
             $($(#[$about_field])* pub $field: $type,)*
             /// Years: `2020`, `2020-2023`, `2020-`, `-2023`.
+            #[serde(default, deserialize_with = "optional_years")]
             pub year: Option<String>,
             /// Days, months or years: `2019-03:2020-06`.
             pub publication_date: Option<String>,

@@ -20,6 +20,16 @@ pub(super) struct Fields<'a> {
     pub(super) id: Option<String>,
 }
 
+/// A value that is wrapped in an object of its own, `{"value": …}`, as OpenReview has them.
+fn alone(value: Value) -> Value {
+    match value {
+        Value::Object(mut members) if members.len() == 1 && members.contains_key("value") => {
+            members.remove("value").unwrap_or_default()
+        }
+        value => value,
+    }
+}
+
 /// One field.
 pub(super) struct Entry {
     /// The name as aliases spell it: see [`fold_name`].
@@ -38,7 +48,7 @@ impl<'a> Fields<'a> {
         // An envelope's own fields come behind those of the record in it.
         let (inner, record) = inner_record(record);
         for (name, value) in inner.into_iter().chain(record) {
-            match value {
+            match alone(value) {
                 // Our own output keeps further fields in `extra`: they return to where they were.
                 Value::Object(members) if name == "extra" => {
                     fields.extra.extend(members.into_iter().filter(|(_, value)| !is_blank(value)));

@@ -281,10 +281,10 @@ impl Fields<'_> {
 fn names_of(kind: IdentifierKind) -> &'static [&'static str] {
     match kind {
         IdentifierKind::Acl => &["aclid", "acl"],
-        IdentifierKind::Arxiv => &["arxivid", "arxiv", "arxiveprints"],
+        IdentifierKind::Arxiv => &["arxivid", "arxiv", "arxiveprints", "arxivids"],
         IdentifierKind::CorpusId => &["corpusid", "s2corpusid", "s2id"],
-        IdentifierKind::Doi => &["doi", "dois", "articledoi", "itemdoi", "digitalobjectidentifier"],
-        IdentifierKind::Pmid => &["pmid", "pubmed", "pubmedid", "medlinepmid"],
+        IdentifierKind::Doi => &["doi", "dois", "articledoi", "itemdoi", "digitalobjectidentifier", "doiids"],
+        IdentifierKind::Pmid => &["pmid", "pubmed", "pubmedid", "medlinepmid", "pubmedids"],
         IdentifierKind::OpenAlex => &["openalex", "openalexid", "workid"],
         IdentifierKind::Pmcid => &["pmcid", "pubmedcentral", "pmc"],
     }

@@ -81,8 +81,20 @@ fn arxiv_ids() {
         "https://scirate.com/arxiv/1704.03578",
         "https://api.semanticscholar.org/arXiv:1704.03578",
         "arXiv 1704.03578",
+        "arXiv.1704.03578",
+        "https://ui.adsabs.harvard.edu/abs/2017arXiv170403578N/abstract",
+        "2017arXiv170403578N",
+        "https://dblp.org/rec/journals/corr/abs-1704-03578",
+        "https://dblp.org/rec/journals/corr/abs-1704-03578.html",
+        "https://inspirehep.net/api/arxiv/1704.03578",
     ];
     check(Arxiv, &elsewhere, Some("1704.03578"));
+    let searched = [
+        "https://www.ncbi.nlm.nih.gov/pubmed/?term=31234567",
+        "https://pubmed.ncbi.nlm.nih.gov/?term=31234567%5Buid%5D&sort=date",
+    ];
+    check(Pmid, &searched, Some("31234567"));
+    check(Pmid, &["https://pubmed.ncbi.nlm.nih.gov/?term=bats", "https://example.org/?term=31234567"], None);
     check(Arxiv, &["https://huggingface.co/models/1704.03578", "10.48551/arXiv.1704.03578"], None);
     check(
         Arxiv,

@@ -222,6 +222,20 @@ fn not_leaves_out_as_in_other_databases() {
     }
 }
 
+#[test]
+fn a_filter_or_a_word_is_words_and_said_to_be() {
+    for (query, part, text) in [
+        ("author:\"O'Neill\" OR vitamin", "author:\"O'Neill\"", "O'Neill vitamin"),
+        ("vitamin OR author:Frenk", "author:Frenk", "vitamin Frenk"),
+        ("vitamin OR title:falls", "title:falls", "vitamin falls"),
+    ] {
+        let understood = understand(query);
+        assert_eq!(understood.as_text.as_deref(), Some(part));
+        assert_eq!(understood.text, text);
+        assert!(understood.filter.is_empty() && !understood.words.is_restricted());
+    }
+}
+
 proptest::proptest! {
     #[test]
     fn every_text_is_understood_and_nothing_but_marks_is_lost(

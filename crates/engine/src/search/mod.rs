@@ -46,7 +46,7 @@ use crate::engine::Engine;
 use crate::error::EngineError;
 use crate::model::Model;
 use crate::papers::{named_by, paper_of_key};
-use crate::query_language::{self, Understood};
+use crate::query_language::Understood;
 use crate::store::StoredPaper;
 use crate::view::View;
 use crate::works::Works;
@@ -74,10 +74,10 @@ impl Engine {
     ) -> Result<SearchResponse, EngineError> {
         let started = Instant::now();
         cancel.check()?;
-        let SearchRequest { query, options } = request;
-        let Understood { text, words, filter, as_text } = query_language::understand(query);
+        let SearchRequest { query, understood, options } = request;
+        let Understood { text, words, filter, as_text } = understood;
         let browses = text.is_empty();
-        let mut narrowed = options.narrowed(filter)?;
+        let mut narrowed = options.narrowed(filter.clone())?;
         if browses {
             narrowed.sort = Sort::Newest;
         }
@@ -120,9 +120,9 @@ impl Engine {
             }
             if pending.is_none() && is_known && needs_vector && !browses {
                 let model = self.model_of_view()?;
-                is_known = model.encoder.knows(&text)?;
+                is_known = model.encoder.knows(text)?;
                 if is_known {
-                    pending = Some(Arc::new(model.queries.begin(&text, cancel)?));
+                    pending = Some(Arc::new(model.queries.begin(text, cancel)?));
                 }
             }
             let narrowed = SearchOptions { page: options.page, ..narrowed.clone() };
@@ -131,7 +131,7 @@ impl Engine {
             let mode = if is_known || needs_meaning { narrowed.mode } else { Mode::Keyword };
             let question = Question {
                 words: (is_known || !needs_meaning).then(|| words.clone()),
-                text: &text,
+                text,
                 target: pending.clone().map(Target::Pending),
                 // By neither meaning nor words.
                 mode: if browses { Mode::Hybrid } else { mode },
@@ -142,7 +142,7 @@ impl Engine {
                 cancel: cancel.clone(),
             };
             let mut response = self.answer(backend, (&question, works), started)?;
-            response.meta.reading.as_text.clone_from(&as_text);
+            response.meta.reading.as_text.clone_from(as_text);
             Ok(response)
         };
         let steps = Steps { named: &mut named, answer: &mut answer };

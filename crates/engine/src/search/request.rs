@@ -8,7 +8,7 @@ use crate::backend::{Key, Wanted};
 use crate::catalog::FacetField;
 use crate::error::EngineError;
 use crate::filter::{Clause, Filter};
-use crate::query_language::understand;
+use crate::query_language::{Understood, boolean, understand};
 use crate::store::DigestPeriod;
 
 /// Longest query, in Unicode scalar values: room for a pasted abstract.
@@ -274,6 +274,7 @@ impl std::str::FromStr for Shown {
 #[derive(Debug, Clone, PartialEq)]
 pub struct SearchRequest {
     pub(super) query: String,
+    pub(super) understood: Understood,
     pub(super) options: SearchOptions,
 }
 
@@ -289,15 +290,37 @@ impl SearchRequest {
         if !query.trim().is_empty() || options.page.min_score.is_some() {
             check_query("q", &query)?;
         }
+        let understood = understand(&query);
+        Self { query, understood, options }.checked()
+    }
+
+    /// Validates a question in which marks alone say what is wanted, as in `(fish | ladder) +river -lake`: a paper has every
+    /// word that stands beside others. A blank query asks for all, as in [`new`](Self::new).
+    ///
+    /// # Errors
+    /// [`EngineError::InvalidRequest`] naming the parameter.
+    pub fn boolean(query: impl Into<String>, options: SearchOptions) -> Result<Self, EngineError> {
+        let query = query.into();
+        let understood = if query.trim().is_empty() {
+            Understood::default()
+        } else {
+            check_query("query", &query)?;
+            boolean(&query)?
+        };
+        Self { query, understood, options }.checked()
+    }
+
+    fn checked(self) -> Result<Self, EngineError> {
+        let options = &self.options;
         options.check()?;
-        if understand(&query).text.is_empty() {
+        if self.understood.text.is_empty() {
             options.refuse_relevance("without a question: filters alone give papers no relevance")?;
             if let Some(score) = options.page.min_score {
                 let expected = "none without a question: there is no cosine to filters alone";
                 return Err(invalid("min_score", expected.to_owned(), score));
             }
         }
-        Ok(Self { query, options })
+        Ok(self)
     }
 }
 

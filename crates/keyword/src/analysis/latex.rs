@@ -15,11 +15,12 @@ pub(super) fn plain(text: &str) -> Cow<'_, str> {
     while let Some(at) = rest.find('\\') {
         let before = &rest[..at];
         rest = &rest[at..];
-        if let Some((letter, after)) = accented(rest) {
+        if let Some((letter, mark, after)) = accented(rest) {
             // The braces around `{\"o}` would cut the word in two.
             let is_in_braces = before.ends_with('{') && after.starts_with('}');
             plain.push_str(if is_in_braces { &before[..before.len() - 1] } else { before });
             plain.push(letter);
+            plain.extend(mark);
             rest = if is_in_braces { &after[1..] } else { after };
         } else {
             plain.push_str(before);
@@ -37,13 +38,19 @@ pub(super) fn plain(text: &str) -> Cow<'_, str> {
     Cow::Owned(plain)
 }
 
-/// The letter of an accent at the start of a text, and what is after it.
-fn accented(text: &str) -> Option<(char, &str)> {
+/// The letter of an accent at the start of a text, the mark over it where another spelling stands for it (`\"o` is `oe`
+/// too), and what is after it.
+fn accented(text: &str) -> Option<(char, Option<char>, &str)> {
     let accent = text.as_bytes().get(1)?;
     let (after, needs_space) = match accent {
         b'"' | b'\'' | b'`' | b'^' | b'~' | b'=' | b'.' => (&text[2..], false),
         b'v' | b'c' | b'H' | b'u' | b'k' | b'r' | b'd' | b'b' | b't' => (&text[2..], true),
         _ => return None,
+    };
+    let mark = match accent {
+        b'"' => Some('\u{308}'),
+        b'r' => Some('\u{30a}'),
+        _ => None,
     };
     let (inner, has_brace) = match after.strip_prefix('{') {
         Some(inner) => (inner, true),
@@ -54,5 +61,5 @@ fn accented(text: &str) -> Option<(char, &str)> {
     let inner = inner.strip_prefix('\\').unwrap_or(inner);
     let letter = inner.chars().next().filter(|c| c.is_ascii_alphabetic())?;
     let after = &inner[1..];
-    Some((letter, if has_brace { after.strip_prefix('}')? } else { after }))
+    Some((letter, mark, if has_brace { after.strip_prefix('}')? } else { after }))
 }

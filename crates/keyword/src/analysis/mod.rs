@@ -30,7 +30,7 @@ use cognate_fold as fold;
 pub use cognate_fold::{fold, fold_to_digraphs};
 
 /// The version of this analysis, kept with each index.
-pub(crate) const VERSION: u32 = 3;
+pub(crate) const VERSION: u32 = 4;
 
 /// Terms are cut to this many bytes, in the index and in queries alike.
 const MAX_TERM_BYTES: usize = 64;
@@ -114,6 +114,20 @@ pub(crate) fn analyze(text: &str) -> (Vec<Token>, Cow<'_, str>) {
         analysis.push(whole, Kind::Whole, (0, text.len()));
     }
     (analysis.tokens, text)
+}
+
+/// [`analyze`] for what is asked for by itself: a capital that is a stop word begins no sentence there, so that `A` is the letter
+/// of `vitamin A`.
+pub(crate) fn analyze_phrase(text: &str) -> (Vec<Token>, Cow<'_, str>) {
+    let (mut tokens, text) = analyze(text);
+    if let [token] = tokens.as_mut_slice()
+        && token.kind == Kind::Whole
+        && text.trim().len() == 1
+    {
+        token.term = text.trim().to_ascii_uppercase();
+        token.kind = Kind::Exact;
+    }
+    (tokens, text)
 }
 
 /// The words of a text that are nothing but letters, folded, but neither stemmed nor spelled otherwise: what a

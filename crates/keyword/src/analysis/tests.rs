@@ -73,7 +73,10 @@ fn greek_letters_are_their_names() {
 
 #[test]
 fn latex_is_read_through() {
-    check("Schr\\\"odinger Erd{\\H o}s {\\'E}variste \\v{C}ech", "schroding@0 erdo@1 evarist@2 cech@3");
+    check(
+        "Schr\\\"odinger Erd{\\H o}s {\\'E}variste \\v{C}ech",
+        "schroding@0 ~schroeding@0 erdo@1 evarist@2 cech@3",
+    );
     check("$\\mathcal{O}(n)$ \\ x\\", "o@0 n@1 x@2");
 }
 

@@ -1,6 +1,6 @@
 //! What is found, and how it is written.
 
-use cognate_keyword::{Correction, Document, Field, Query};
+use cognate_keyword::{Correction, Document, Field, Part, Query};
 use roaring::RoaringBitmap;
 
 use crate::support::{apply, document, matching, open, query_of, titles};
@@ -396,6 +396,54 @@ fn beginnings_are_required_or_excluded() {
     assert_eq!(rows(&|query| query.exclude_prefix("neuro")), [1, 3, 4]);
     apply(&index, &[], &[0], 2);
     assert_eq!(rows(&|query| query.require_prefix(None, "neuro")), [2]);
+}
+
+#[test]
+fn a_letter_is_required_or_excluded_though_it_is_an_article() {
+    let dir = tempfile::tempdir().unwrap();
+    let index =
+        titles(dir.path(), &["Vitamin A and falls", "A study of vitamin D", "Complex I", "I am a study"]);
+    let rows = |make: &dyn Fn(&mut Query)| {
+        let mut query = Query::default();
+        make(&mut query);
+        index.snapshot().rank(&query).unwrap().permitted().unwrap().iter().collect::<Vec<u32>>()
+    };
+    assert_eq!(rows(&|query| query.require_any(&["A"])), [0]);
+    assert_eq!(rows(&|query| query.exclude("A")), [1, 2, 3]);
+    assert_eq!(rows(&|query| query.exclude("i")), [0, 1, 3]);
+}
+
+#[test]
+fn an_umlaut_in_latex_has_both_spellings() {
+    let dir = tempfile::tempdir().unwrap();
+    let titled = [
+        "The Schr\\\"odinger equation",
+        "Schr{\\\"{o}}dinger",
+        "Schroedinger",
+        "Schrödinger",
+        "\\r{A}ngstrom",
+    ];
+    let index = titles(dir.path(), &titled);
+    let found = |query: &str| {
+        let mut rows: Vec<u32> =
+            index.snapshot().matching(&Query::parse(query)).unwrap().into_iter().collect();
+        rows.sort_unstable();
+        rows
+    };
+    assert_eq!(found("Schroedinger"), [0, 1, 2, 3]);
+    assert_eq!(found("Schrodinger"), [0, 1, 3]);
+    assert_eq!(found("Schrödinger"), [0, 1, 2, 3]);
+    assert_eq!(found("Aangstrom"), [4]);
+}
+
+#[test]
+fn a_part_of_several_is_required() {
+    let dir = tempfile::tempdir().unwrap();
+    let index = titles(dir.path(), &["Neurons of mice", "The brain", "Mice"]);
+    let mut query = Query::default();
+    query.require_one_of(&[Part::Prefix("neur"), Part::Phrase("brain")]);
+    let ranking = index.snapshot().rank(&query).unwrap();
+    assert_eq!(ranking.permitted().unwrap().iter().collect::<Vec<u32>>(), [0, 1]);
 }
 
 #[test]

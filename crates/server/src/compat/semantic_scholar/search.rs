@@ -76,7 +76,8 @@ pub(super) struct BulkBody {
     data: Vec<PaperBody>,
 }
 
-/// Every paper with the words of a query, 1,000 at a time.
+/// Every paper that has all words of a query, 1,000 at a time. `|` is or, `-` leaves out, `"` makes a phrase, `neuro*` is the
+/// beginning of a word, and brackets group; `~` is refused.
 ///
 /// `limit` and `offset`, which clients send all the same, are not heeded, as at that service.
 #[utoipa::path(get, path = "/graph/v1/paper/search/bulk",
@@ -104,7 +105,7 @@ pub(super) async fn bulk(State(app): State<Arc<App>>, uri: Uri) -> Result<Json<B
         sort,
         ..SearchOptions::default()
     };
-    let request = SearchRequest::new(params.query, options)?;
+    let request = SearchRequest::boolean(params.query, options)?;
     let body = off_thread_while_wanted(&app, move |app, cancel| {
         let found = app.engine.search_unless(cancel, &request)?;
         let papers = found.hits.into_iter().map(|hit| hit.paper);
