@@ -7,6 +7,7 @@ mod saved;
 use std::ffi::OsString;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
+use std::str::FromStr;
 
 use clap::builder::{FalseyValueParser, PossibleValuesParser, TypedValueParser};
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
@@ -17,6 +18,7 @@ use cognate_embed::Precision;
 pub(crate) use filters::{ConditionArgs, FilterArgs};
 pub(crate) use keys::{KeysAddArgs, KeysCommand, KeysFileArgs, KeysRevokeArgs, ScopeArg};
 pub(crate) use saved::{DigestArgs, DigestFormat, SavedAddArgs, SavedCommand, SavedNewArgs};
+use serde::Deserialize;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -51,6 +53,9 @@ pub(crate) struct Args {
     /// Components kept of a vector, for models that were trained to be cut [default: the data folder's own, else all]
     #[arg(long, global = true, value_name = "N", env = "COGNATE_DIM", hide_env_values = true)]
     pub(crate) dim: Option<usize>,
+    /// Memory that building the index may take, in MiB [default: a quarter of what is free, at least 1024]
+    #[arg(long, global = true, value_name = "MIB", env = "COGNATE_INDEX_MEMORY", hide_env_values = true)]
+    pub(crate) index_memory: Option<IndexMemory>,
     /// Configuration file [default: ./cognate.toml, else cognate/config.toml in the user's configuration folder]
     #[arg(long, global = true, value_name = "FILE", env = "COGNATE_CONFIG", hide_env_values = true)]
     pub(crate) config: Option<PathBuf>,
@@ -66,6 +71,40 @@ pub(crate) struct Args {
     pub(crate) log_format: LogFormat,
     #[command(subcommand)]
     pub(crate) command: Command,
+}
+
+/// Memory that building the index may take, in MiB.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "u64")]
+pub(crate) struct IndexMemory(u64);
+
+impl IndexMemory {
+    /// Less would give segments of so few papers that searches become slow.
+    const LEAST_MIB: u64 = 64;
+
+    pub(crate) fn bytes(self) -> u64 {
+        self.0 << 20
+    }
+}
+
+impl TryFrom<u64> for IndexMemory {
+    type Error = String;
+
+    fn try_from(mib: u64) -> Result<Self, String> {
+        if (Self::LEAST_MIB..1 << 40).contains(&mib) {
+            return Ok(Self(mib));
+        }
+        Err(format!("expected at least {} MiB for building the index, found {mib}", Self::LEAST_MIB))
+    }
+}
+
+impl FromStr for IndexMemory {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let mib: u64 = text.parse().map_err(|_| "expected a number of MiB".to_owned())?;
+        mib.try_into()
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -7,7 +7,7 @@ use cognate_embed::{ModelRoots, Precision};
 use cognate_engine::{DerivedFiles, EngineOptions, ModelChoice};
 use serde::Deserialize;
 
-use crate::args::{Args, AuthArg};
+use crate::args::{Args, AuthArg, IndexMemory};
 
 const DEFAULT_DATA: &str = "cognate-data";
 const DEFAULT_BIND: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8080);
@@ -33,6 +33,7 @@ struct Raw {
     query_prefix: Option<String>,
     passage_prefix: Option<String>,
     dim: Option<usize>,
+    index_memory: Option<IndexMemory>,
     bind: Option<SocketAddr>,
     #[serde(default)]
     allow_remote: bool,
@@ -59,6 +60,8 @@ pub(crate) struct Config {
     pub(crate) data_dir_is_default: bool,
     /// The model, as far as it was chosen.
     pub(crate) model: ModelChoice,
+    /// What building the index may take, where that was said.
+    index_memory: Option<IndexMemory>,
     /// Where `serve` listens.
     pub(crate) bind: SocketAddr,
     pub(crate) allow_remote: bool,
@@ -99,6 +102,7 @@ impl Config {
                 passage_prefix: args.passage_prefix.clone().or(raw.passage_prefix),
                 dim: args.dim.or(raw.dim),
             },
+            index_memory: args.index_memory.or(raw.index_memory),
             bind: raw.bind.unwrap_or(DEFAULT_BIND),
             allow_remote: raw.allow_remote,
             allow_host: raw.allow_host,
@@ -122,6 +126,7 @@ impl Config {
             data_dir: self.data_dir.clone(),
             model: self.model.clone(),
             derived_files: DerivedFiles::Keep,
+            index_memory: self.index_memory.map(IndexMemory::bytes),
         }
     }
 }

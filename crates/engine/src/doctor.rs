@@ -9,7 +9,7 @@ use crate::error::{EngineError, with_causes};
 use crate::model::ModelChoice;
 use crate::store::{Reader, SCHEMA_VERSION, STORE_FILE, Store, described, tables};
 use crate::stored_model::StoredModel;
-use crate::view::{examine_keyword_files, examine_vector_files};
+use crate::view::{examine_catalog_file, examine_keyword_files, examine_vector_files};
 
 /// One thing examined.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -78,6 +78,7 @@ pub fn examine(data_dir: &Path, model: &ModelChoice) -> Vec<Check> {
         Ok(Some(stored)) => {
             checks.push(examine_index(&store, data_dir, &stored));
             checks.push(examine_texts(&store, data_dir));
+            checks.push(examine_catalog(&store, data_dir));
             checks.push(examine_model(model, Some(&stored)));
         }
         Ok(None) => checks.push(examine_model(model, None)),
@@ -285,6 +286,17 @@ fn examine_texts(store: &Store, data_dir: &Path) -> Check {
             ),
         ),
         Err(error) => Check::ill(name, with_causes(&error), Remedy::MadeAnew),
+    }
+}
+
+fn examine_catalog(store: &Store, data_dir: &Path) -> Check {
+    let name = "catalogue";
+    match examine_catalog_file(store, data_dir) {
+        Ok(None) => Check::well(name, "not written yet"),
+        Ok(Some((generation, n_papers))) => {
+            Check::well(name, format!("{n_papers} papers, every byte as written; generation {generation}"))
+        }
+        Err(found) => Check::ill(name, found, Remedy::MadeAnew),
     }
 }
 

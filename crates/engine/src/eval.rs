@@ -277,6 +277,7 @@ fn open_collection(
         data_dir: data_dir.clone(),
         model: request.model.clone(),
         derived_files: DerivedFiles::Keep,
+        index_memory: None,
     };
     let engine = Engine::create_with_model(options, model)?;
     let complete = data_dir.join("complete");
