@@ -7,6 +7,8 @@ import { mkdir } from "node:fs/promises";
 import { chromium } from "playwright-core";
 
 export const ADDRESS = process.env.COGNATE_ADDRESS;
+/** A server without papers. */
+export const EMPTY = process.env.COGNATE_EMPTY;
 export const SCREENSHOTS = process.env.COGNATE_SCREENSHOTS;
 export const WIDE = { width: 1280, height: 860 };
 export const PHONE = { width: 380, height: 780 };
@@ -38,7 +40,8 @@ export async function onPage(options, act) {
   page.on("pageerror", (error) => faults.push(String(error)));
   page.on("console", (message) => message.type() === "error" && faults.push(message.text()));
   page.on("response", (response) => response.status() >= 500 && faults.push(`${response.status()} ${response.url()}`));
-  page.on("request", (request) => request.url().startsWith(ADDRESS) || faults.push(`asked for ${request.url()}`));
+  const own = options.baseURL ?? ADDRESS;
+  page.on("request", (request) => request.url().startsWith(own) || faults.push(`asked for ${request.url()}`));
   try {
     await act(page);
     assert.deepEqual(faults, []);

@@ -271,6 +271,101 @@ describe("the map", () => {
       await page.locator("canvas[data-points]").waitFor();
       assert.match(await page.locator(".lead").textContent(), /best hits among/);
     }));
+
+  test("lights up what is searched for while it is typed", () =>
+    onPage({}, async (page) => {
+      await page.goto("/map");
+      await page.locator("canvas[data-points]").waitFor();
+      await page.locator("#q").pressSequentially("ice sheets");
+      await page.waitForFunction(() => Number(document.querySelector("canvas").dataset.found) > 10);
+      await page.waitForURL(/\/map\?q=ice\+sheets/);
+      await page.screenshot({ path: `${SCREENSHOTS}/map-typed.png` });
+      await page.keyboard.press("Enter");
+      await page.waitForURL(/\/search\?q=ice\+sheets/);
+    }));
+
+  test("a part is drawn around, and its papers are searched among", () =>
+    onPage({}, async (page) => {
+      await page.goto("/map");
+      await page.locator("canvas[data-points]").waitFor();
+      await page.getByRole("button", { name: "Draw around papers" }).click();
+      const { x, y, width, height } = await page.locator("canvas").boundingBox();
+      const at = (across, along) => [x + width * across, y + height * along];
+      await page.mouse.move(...at(0.15, 0.15));
+      await page.mouse.down();
+      for (const corner of [[0.8, 0.12], [0.85, 0.8], [0.2, 0.85]]) await page.mouse.move(...at(...corner), { steps: 8 });
+      await page.mouse.up();
+      await page.screenshot({ path: `${SCREENSHOTS}/map-picked.png` });
+      const told = await page.locator("#picked span").textContent();
+      const n = Number(told.split(" ")[0]);
+      assert.ok(n > 20, told);
+      await page.locator("#among-picked").click();
+      await page.waitForURL(/\/search\?region=/);
+      assert.match(await page.locator("#status").textContent(), new RegExp(` of ${n} papers`));
+      await page.locator("#q").fill("sleep");
+      await page.waitForURL(/q=sleep.*region=/);
+      assert.match(await page.locator("#status").textContent(), new RegExp(` of ${n} papers`));
+      await page.locator(".active a", { hasText: "part of the map" }).click();
+      await page.waitForURL((address) => !address.search.includes("region"));
+    }));
+
+  test("a part is chosen by keyboard: from the list of them, or what is in view", () =>
+    onPage({}, async (page) => {
+      await page.goto("/map?q=ice");
+      await page.locator("canvas[data-points]").waitFor();
+      const part = page.locator(".parts a").first();
+      const n = await page.locator(".parts .n").first().textContent();
+      await part.focus();
+      await page.screenshot({ path: `${SCREENSHOTS}/map-part.png` });
+      await page.keyboard.press("Enter");
+      await page.waitForURL(/\/search\?q=ice&region=/);
+      assert.match(await page.locator("#status").textContent(), new RegExp(` of ${n} papers`));
+      await page.goto("/map");
+      await page.locator("canvas[data-points]").waitFor();
+      await page.locator("canvas").focus();
+      for (const key of ["+", "+", "Shift+ArrowLeft", "s"]) await page.keyboard.press(key);
+      assert.match(await page.locator("#picked").textContent(), /^\d+ papers? in this part/);
+      await page.keyboard.press("Escape");
+      assert.equal(await page.locator("#picked").textContent(), "");
+    }));
+
+  test("years are chosen by sliders", () =>
+    onPage({}, async (page) => {
+      await page.goto("/map");
+      await page.locator("canvas[data-points]").waitFor();
+      const told = page.locator("#time output");
+      const all = await told.textContent();
+      await page.getByLabel("From").focus();
+      for (let i = 0; i < 5; i += 1) await page.keyboard.press("ArrowRight");
+      assert.notEqual(await told.textContent(), all);
+      await page.getByLabel("To", { exact: true }).focus();
+      await page.keyboard.press("Home");
+      assert.match(await told.textContent(), /^\d{4}: [\d,]+ papers?$/);
+      await page.screenshot({ path: `${SCREENSHOTS}/map-years.png` });
+    }));
+});
+
+describe("what is typed in the field on top", () => {
+  for (const path of ["/?date=2023-05", "/papers/demo-002", "/library?seed=demo-001", "/saved", "/trends", "/duplicates", "/import"]) {
+    test(`brings the page of searches from ${path}, and back brings it back`, () =>
+      onPage({}, async (page) => {
+        await page.goto(path);
+        const heading = await page.locator("h1").textContent();
+        await page.locator("#q").pressSequentially("coral reefs");
+        await page.waitForURL(/\/search\?q=coral\+reefs/);
+        await waitForTitles(page, "oral");
+        assert.equal(await page.locator("nav [aria-current]").count(), 0);
+        await page.locator("#year").fill("2000-");
+        await page.locator("#year").press("Tab");
+        await page.waitForURL(/year=2000-/);
+        await page.goBack();
+        await page.waitForURL((address) => !address.search.includes("year"));
+        await page.locator("#q").focus();
+        await page.keyboard.press("Escape");
+        await page.waitForFunction((heading) => document.querySelector("h1")?.textContent === heading, heading);
+        assert.equal(new URL(page.url()).pathname + new URL(page.url()).search, path);
+      }));
+  }
 });
 
 describe("duplicates", () => {
@@ -292,6 +387,7 @@ describe("duplicates", () => {
 
 const PAGES = [
   ["duplicates", "/duplicates"],
+  ["import", "/import"],
   ["today", "/?date=2023-05"],
   ["search", "/search?q=ice+sheets"],
   ["search-start", "/search"],

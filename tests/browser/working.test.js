@@ -3,7 +3,9 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 
-import { begin, end, onPage, put, SCREENSHOTS } from "./harness.js";
+import { AxeBuilder } from "@axe-core/playwright";
+
+import { begin, EMPTY, end, onPage, PHONE, put, SCREENSHOTS } from "./harness.js";
 
 const PAPER = {
   id: "work/1",
@@ -90,6 +92,44 @@ describe("papers in", () => {
     }));
 });
 
+test("a server without papers shows how to begin, and brings the small collection by keyboard", () =>
+  onPage({ baseURL: EMPTY, viewport: PHONE }, async (page) => {
+    await page.goto("/");
+    assert.equal(await page.locator("h1").textContent(), "No papers yet");
+    assert.ok((await page.evaluate(() => document.documentElement.scrollWidth)) <= PHONE.width);
+    await page.screenshot({ path: `${SCREENSHOTS}/first-phone.png`, fullPage: true });
+    await page.setViewportSize({ width: 1280, height: 860 });
+    await page.screenshot({ path: `${SCREENSHOTS}/first.png` });
+    await page.emulateMedia({ colorScheme: "dark" });
+    await page.screenshot({ path: `${SCREENSHOTS}/first-dark.png` });
+    const { violations } = await new AxeBuilder({ page }).analyze();
+    assert.deepEqual(violations.filter(({ impact }) => ["serious", "critical"].includes(impact)).map(({ id }) => id), []);
+    await page.getByRole("button", { name: "Add the small collection" }).focus();
+    await page.keyboard.press("Enter");
+    await page.locator("#imports progress").waitFor();
+    await page.locator("#imports .is-done").waitFor({ timeout: 120_000 });
+    assert.match(await page.locator("#imports li").textContent(), /148 records: 148 added/);
+    await page.getByRole("link", { name: "See what was added" }).click();
+    await page.waitForURL(/by=indexed/);
+    assert.match(await page.locator(".status").textContent(), /of 148 papers/);
+  }));
+
+test("a record is dropped on the page of the paper that stays, and brought back", () =>
+  onPage({}, async (page) => {
+    const tide = { abstract: "The tide of this harbour is read from a gauge.", authors: ["Bo Harbour"], year: 2001, doi: "10.5555/tide" };
+    await put([{ id: "tide/1", title: "The tide at this harbour", ...tide }, { id: "tide/2", title: "The tide at this harbor", ...tide }]);
+    await page.goto("/papers/tide/1");
+    await page.getByRole("button", { name: /^Drop that record/ }).focus();
+    await page.screenshot({ path: `${SCREENSHOTS}/paper-drop.png` });
+    await page.keyboard.press("Enter");
+    await page.getByText("Dropped for this one").waitFor();
+    assert.equal(await page.getByRole("button", { name: /^Drop that record/ }).count(), 0);
+    await page.screenshot({ path: `${SCREENSHOTS}/paper-dropped.png` });
+    await page.getByRole("button", { name: /^Bring it back/ }).click();
+    await page.waitForURL(/papers\/tide\/2$/);
+    await page.getByRole("button", { name: /^Drop that record/ }).waitFor();
+  }));
+
 test("a paper folds its authors, marks what differs, and shows what is near", () =>
   onPage({}, async (page) => {
     await page.goto("/papers/work/1");
@@ -109,6 +149,48 @@ test("a paper folds its authors, marks what differs, and shows what is near", ()
   }));
 
 describe("lists", () => {
+  test("papers of one have notes and tags, by keyboard, and are searched among", () =>
+    onPage({}, async (page) => {
+      await page.goto("/papers/demo-007");
+      await page.getByText("Add to a list").focus();
+      await page.keyboard.press("Enter");
+      await page.getByLabel(/^Call the list|^Name of a new one/).fill("To weigh");
+      const list = page.getByLabel("List", { exact: true });
+      if (await list.count()) await list.selectOption({ label: "A new one …" });
+      await page.getByRole("button", { name: "Add", exact: true }).click();
+      await page.goto("/library?list=to-weigh");
+      await page.getByText("Note and tags").first().focus();
+      await page.keyboard.press("Enter");
+      await page.getByLabel("Note", { exact: true }).fill("Has a table of ages.");
+      await page.getByLabel("Tags, with commas between").fill("ages, to read");
+      await page.screenshot({ path: `${SCREENSHOTS}/library-note.png` });
+      await page.getByLabel("Tags, with commas between").press("Enter");
+      await page.locator(".written").getByText("Has a table of ages.").waitFor();
+      await page.screenshot({ path: `${SCREENSHOTS}/library-notes.png` });
+      const { violations } = await new AxeBuilder({ page }).analyze();
+      assert.deepEqual(violations.filter(({ impact }) => ["serious", "critical"].includes(impact)).map(({ id }) => id), []);
+      await page.setViewportSize(PHONE);
+      assert.ok((await page.evaluate(() => document.documentElement.scrollWidth)) <= PHONE.width);
+      await page.screenshot({ path: `${SCREENSHOTS}/library-notes-phone.png`, fullPage: true });
+      await page.setViewportSize({ width: 1280, height: 860 });
+      await page.getByRole("list", { name: "Tags" }).getByRole("link", { name: /^to read/ }).click();
+      await page.waitForURL(/list=to-weigh&tag=to\+read/);
+      assert.equal(await page.locator(".papers > li").count(), 1);
+      // The list stays while a question is typed.
+      await page.locator(".active a", { hasText: "Tag" }).click();
+      await page.locator("#q").fill("ages");
+      await page.waitForURL(/q=ages.*list=to-weigh/);
+      assert.equal(await page.locator(".papers > li").count(), 1);
+      await page.goto("/library?list=to-weigh");
+      await page.getByText("Follow what is like these").click();
+      await page.getByRole("button", { name: "Save", exact: true }).click();
+      await page.waitForURL(/saved#like-to-weigh/);
+      await page.locator("#like-to-weigh").getByRole("button", { name: /^Delete/ }).click();
+      await page.goto("/library?list=to-weigh");
+      await page.getByRole("button", { name: "Delete" }).click();
+      await page.waitForFunction(() => !document.querySelector(".lists li"));
+    }));
+
   test("one is kept under a name, changed, and forgotten; links leave the library alone", () =>
     onPage({}, async (page) => {
       await page.goto("/search?q=exoplanet+atmospheres");

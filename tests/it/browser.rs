@@ -15,6 +15,8 @@ fn people_can_use_the_page() {
         return;
     };
     let (server, allowing, keyed) = (Cognate::with_demo(), Cognate::with_demo(), Cognate::with_demo());
+    let empty = Cognate::new();
+    let empty = empty.serve(&[]);
     let server = server.serve(&[]);
     let allowing = allowing.serve(&["--allow-origin", &server.address]);
     let key = keyed.json(&["keys", "add", "reader", "--scope", "write"])["key"].as_str().unwrap().to_owned();
@@ -24,6 +26,7 @@ fn people_can_use_the_page() {
         .args(["--test", "--test-concurrency=1", "--test-reporter=tap", "."])
         .current_dir(&folder)
         .env("COGNATE_ADDRESS", &server.address)
+        .env("COGNATE_EMPTY", &empty.address)
         .env("COGNATE_ALLOWING", &allowing.address)
         .env("COGNATE_KEYED", &keyed.address)
         .env("COGNATE_KEY", key)

@@ -26,6 +26,7 @@ mod http;
 mod import;
 mod keys;
 mod layers;
+mod library;
 mod mcp;
 mod metrics;
 mod one_box;

@@ -4,7 +4,12 @@
 //! future waits for its day. Papers can also be listed by the day on which they were first indexed, and are where no paper
 //! has a day of publication.
 
+use std::collections::HashMap;
+use std::ops::Range;
+use std::sync::{Arc, Mutex, PoisonError};
+
 use jiff::civil::Date;
+use rayon::prelude::*;
 
 use crate::catalog::{DayBasis, Listed, date_of, days};
 use crate::engine::Engine;
@@ -13,7 +18,7 @@ use crate::period::{Period, Span, today};
 use crate::search::Page;
 use crate::store::StoredPaper;
 use crate::trends::TrendRequest;
-use crate::view::Moment;
+use crate::view::{Moment, Snapshot};
 
 /// In which order the papers of a period come.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -109,60 +114,117 @@ impl Engine {
     }
 
     fn day_at(&self, moment: &Moment<'_>, request: &DayRequest) -> Result<DayPage, EngineError> {
-        let catalog = &moment.snapshot.catalog;
-        let by = match request.by {
-            DayBasis::Published => catalog.day_basis(),
-            DayBasis::Indexed => DayBasis::Indexed,
-        };
+        let index = self.days_of(&moment.snapshot, request.by);
+        let by = index.by;
         let today = days(today());
-        let come = || catalog.listed(by).filter(|listed| listed.day <= today);
-        let latest = || come().map(|listed| date_of(listed.day)).max();
-        let Some(period) = request.period.or_else(|| Some(Period::containing(latest()?, Span::Day))) else {
+        let latest = index.upto(today).last().map(|of_day| date_of(of_day.day));
+        let Some(period) = request.period.or_else(|| Some(Period::containing(latest?, Span::Day))) else {
             return Ok(DayPage::empty(None));
         };
         let (first, last) = (days(period.first()), days(period.last()));
         // Who asks for a day to come gets what waits for it.
         let until = if first > today { i32::MAX } else { today };
-        let trend = TrendRequest::of(period, latest());
-        let mut has_history = false;
-        let (mut before, mut after): (Option<i32>, Option<i32>) = (None, None);
-        let mut papers: Vec<Listed> = Vec::new();
-        for listed in catalog.listed(by).filter(|listed| listed.day <= until) {
-            has_history |= trend.has_in_history(listed.day);
-            if listed.day < first {
-                before = before.max(Some(listed.day));
-            } else if listed.day > last {
-                after = Some(after.map_or(listed.day, |day| day.min(listed.day)));
-            } else {
-                papers.push(listed);
-            }
-        }
-        let has_votes = papers.iter().any(|listed| listed.upvotes.is_some());
-        let differ = papers.iter().any(|listed| listed.upvotes.is_some_and(|votes| votes != 0));
-        let can_differ = request.by == DayBasis::Published && papers.len() > 1;
-        let trends = can_differ && if has_votes { differ } else { has_history };
-        let scores = match request.order {
-            DayOrder::New => None,
-            DayOrder::Trending => Some(self.trend_scores(&moment.snapshot, &trend)?),
-        };
-        let score = |row: u32| scores.as_ref().map_or(0.0, |scores| scores.of(row));
-        papers.sort_by(|a, b| {
-            let newest = b.day.cmp(&a.day).then(a.row.cmp(&b.row));
-            score(b.row).total_cmp(&score(a.row)).then(newest)
-        });
+        let trend = TrendRequest::of(period, latest);
+        let known = index.upto(until);
+        let [begin, end] =
+            [first, last.saturating_add(1)].map(|end| known.partition_point(|of_day| of_day.day < end));
+        let within = &known[begin..end];
+        let total: usize = within.iter().map(|of_day| of_day.rows.len()).sum();
+        let has_votes = within.iter().any(|of_day| of_day.has_votes);
+        let differ = within.iter().any(|of_day| of_day.votes_differ);
+        let can_differ = request.by == DayBasis::Published && total > 1;
+        let has_history = || known.iter().any(|of_day| trend.has_in_history(of_day.day));
+        let trends = can_differ && if has_votes { differ } else { has_history() };
+        // The newest day first, within a day in the order of indexing.
+        let newest = within.iter().rev().flat_map(|of_day| &index.rows[of_day.rows.clone()]).copied();
         let Page { limit, offset, .. } = request.page;
-        let rows: Vec<u32> = papers.iter().skip(offset).take(limit).map(|listed| listed.row).collect();
+        let rows: Vec<u32> = match request.order {
+            DayOrder::New => newest.skip(offset).take(limit).collect(),
+            DayOrder::Trending => {
+                let scores = self.trend_scores(&moment.snapshot, &trend)?;
+                let mut rows: Vec<u32> = newest.collect();
+                // It is stable: equal ones stay in that order.
+                rows.sort_by(|a, b| scores.of(*b).total_cmp(&scores.of(*a)));
+                rows.into_iter().skip(offset).take(limit).collect()
+            }
+        };
         let mut found = moment.papers(&rows)?;
-        let near = |day: Option<i32>| day.map(|day| Period::containing(date_of(day), period.span()));
+        let near = |of_day: Option<&OfDay>| {
+            of_day.map(|of_day| Period::containing(date_of(of_day.day), period.span()))
+        };
         Ok(DayPage {
             period: Some(period),
-            total: papers.len() as u64,
+            total: total as u64,
             papers: rows.iter().filter_map(|row| found.remove(row)).collect(),
-            previous: near(before),
-            next: near(after),
+            previous: near(begin.checked_sub(1).and_then(|before| known.get(before))),
+            next: near(known.get(end)),
             by,
             trends,
         })
+    }
+
+    /// The papers by day at one generation, made once for all who ask: passing over every paper takes longer than all the
+    /// rest.
+    fn days_of(&self, snapshot: &Snapshot, by: DayBasis) -> Arc<Days> {
+        let slot = self.kept.slot::<Mutex<HashMap<DayBasis, Arc<Days>>>>();
+        let mut kept = slot.lock().unwrap_or_else(PoisonError::into_inner);
+        match kept.get(&by) {
+            Some(days) if days.generation == snapshot.generation => Arc::clone(days),
+            _ => {
+                let days = Arc::new(Days::of(snapshot, by));
+                kept.insert(by, Arc::clone(&days));
+                days
+            }
+        }
+    }
+}
+
+/// Every paper that has a day, by day.
+#[derive(Debug, Default)]
+struct Days {
+    generation: u64,
+    by: DayBasis,
+    /// In order of day.
+    days: Vec<OfDay>,
+    /// Of each day in ascending order.
+    rows: Vec<u32>,
+}
+
+/// The papers of a day.
+#[derive(Debug)]
+struct OfDay {
+    /// Counted from 1970-01-01.
+    day: i32,
+    /// Where they are among all.
+    rows: Range<usize>,
+    has_votes: bool,
+    /// Whether one has other votes than none.
+    votes_differ: bool,
+}
+
+impl Days {
+    fn of(snapshot: &Snapshot, by: DayBasis) -> Self {
+        let catalog = &snapshot.catalog;
+        let by = if by == DayBasis::Published { catalog.day_basis() } else { by };
+        let mut listed: Vec<Listed> = catalog.listed(by).collect();
+        listed.par_sort_unstable_by_key(|listed| (listed.day, listed.row));
+        let mut days: Vec<OfDay> = Vec::new();
+        for (at, of_day) in listed.chunk_by(|a, b| a.day == b.day).map(|of_day| (of_day[0].day, of_day)) {
+            let begin = days.last().map_or(0, |before| before.rows.end);
+            days.push(OfDay {
+                day: at,
+                rows: begin..begin + of_day.len(),
+                has_votes: of_day.iter().any(|listed| listed.upvotes.is_some()),
+                votes_differ: of_day.iter().any(|listed| listed.upvotes.is_some_and(|votes| votes != 0)),
+            });
+        }
+        let rows = listed.iter().map(|listed| listed.row).collect();
+        Self { generation: snapshot.generation, by, days, rows }
+    }
+
+    /// The days up to one.
+    fn upto(&self, last: i32) -> &[OfDay] {
+        &self.days[..self.days.partition_point(|of_day| of_day.day <= last)]
     }
 }
 

@@ -1,6 +1,8 @@
 //! Which papers may be answers, as a tree of conditions.
 
+use std::borrow::Cow;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use jiff::civil::Date;
 
@@ -8,6 +10,8 @@ use crate::error::EngineError;
 
 /// Most conditions and filters within a filter.
 pub const MAX_FILTER_CLAUSES: usize = 256;
+/// Most ids in a condition.
+pub const MAX_FILTER_IDS: usize = 10_000;
 /// How deep filters may lie within filters.
 pub const MAX_FILTER_DEPTH: usize = 16;
 
@@ -138,6 +142,11 @@ pub enum Condition {
     Venue(String),
     /// Whether there is an abstract.
     HasAbstract(bool),
+    /// One of the papers of these ids, at most [`MAX_FILTER_IDS`]. Ids that no paper has are ignored.
+    Ids(Vec<String>),
+    /// One of the papers of these rows, in ascending order: a part of the map, say. Rows are of one data folder alone, so
+    /// nobody writes such a condition.
+    Rows(Arc<[u32]>),
 }
 
 /// A part of a filter.
@@ -161,6 +170,9 @@ pub struct Filter {
     pub must_not: Vec<Clause>,
 }
 
+/// The rows of ids.
+type RowsOf<'a> = dyn Fn(&[String]) -> Result<Vec<u32>, EngineError> + 'a;
+
 impl Filter {
     /// Whether every paper passes.
     #[must_use]
@@ -181,13 +193,57 @@ impl Filter {
                 found: format!("{n_clauses} conditions, {depth} deep"),
             });
         }
-        Ok(())
+        self.check_ids()
+    }
+
+    fn check_ids(&self) -> Result<(), EngineError> {
+        self.clauses().try_for_each(|clause| match clause {
+            Clause::Condition(Condition::Ids(ids)) if ids.len() > MAX_FILTER_IDS => {
+                let (expected, found) = (format!("at most {MAX_FILTER_IDS} ids"), ids.len().to_string());
+                Err(EngineError::InvalidRequest { parameter: "filter", expected, found })
+            }
+            Clause::Condition(_) => Ok(()),
+            Clause::Filter(filter) => filter.check_ids(),
+        })
+    }
+
+    fn clauses(&self) -> impl Iterator<Item = &Clause> {
+        self.must.iter().chain(&self.should).chain(&self.must_not)
+    }
+
+    fn names_ids(&self) -> bool {
+        self.clauses().any(|clause| match clause {
+            Clause::Condition(condition) => matches!(condition, Condition::Ids(_)),
+            Clause::Filter(filter) => filter.names_ids(),
+        })
+    }
+
+    /// The same with rows in place of ids; `rows_of` gives those of the papers that there are, in any order.
+    pub(crate) fn by_rows(&self, rows_of: &RowsOf<'_>) -> Result<Cow<'_, Self>, EngineError> {
+        if !self.names_ids() {
+            return Ok(Cow::Borrowed(self));
+        }
+        let part = |clauses: &[Clause]| -> Result<Vec<Clause>, EngineError> {
+            let clauses = clauses.iter().map(|clause| -> Result<Clause, EngineError> {
+                Ok(match clause {
+                    Clause::Condition(Condition::Ids(ids)) => {
+                        let mut rows = rows_of(ids)?;
+                        rows.sort_unstable();
+                        Clause::Condition(Condition::Rows(rows.into()))
+                    }
+                    Clause::Filter(filter) => Clause::Filter(filter.by_rows(rows_of)?.into_owned()),
+                    other => other.clone(),
+                })
+            });
+            clauses.collect()
+        };
+        let (must, should, must_not) = (part(&self.must)?, part(&self.should)?, part(&self.must_not)?);
+        Ok(Cow::Owned(Self { must, should, must_not }))
     }
 
     /// Its clauses, and how deep it is.
     fn size(&self) -> (usize, usize) {
-        let clauses = self.must.iter().chain(&self.should).chain(&self.must_not);
-        clauses.fold((0, 1), |(n_clauses, depth), clause| match clause {
+        self.clauses().fold((0, 1), |(n_clauses, depth), clause| match clause {
             Clause::Condition(_) => (n_clauses + 1, depth),
             Clause::Filter(filter) => {
                 let inner = filter.size();

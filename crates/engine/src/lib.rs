@@ -19,6 +19,7 @@ mod export;
 mod filter;
 mod ingest;
 mod kept;
+mod labels;
 mod lists;
 mod map;
 mod metrics;
@@ -57,9 +58,12 @@ pub use eval::{
     Approximation, EvalReport, EvalRequest, HitFit, ModeReport, QueryFit, RunLine, evaluate, measure_run,
 };
 pub use export::{ExportPapers, ExportRequest};
-pub use filter::{Clause, Condition, DateRange, Filter, MAX_FILTER_CLAUSES, MAX_FILTER_DEPTH, YearRange};
+pub use filter::{
+    Clause, Condition, DateRange, Filter, MAX_FILTER_CLAUSES, MAX_FILTER_DEPTH, MAX_FILTER_IDS, YearRange,
+};
 pub use ingest::{FileReport, IngestCounts, IngestEvent, IngestReport, Ingestion, RecordReport};
-pub use map::{MAX_MAP_GROUPS, MAX_MAP_POINTS, Map, MapGroup, MapPoint};
+pub use lists::{MAX_NOTE_CHARS, MAX_TAG_CHARS, MAX_TAGS};
+pub use map::{MAX_MAP_GROUPS, MAX_MAP_POINTS, Map, MapGroup, MapPoint, MapRegion, Region};
 pub use metrics::{Metrics, QueryMetrics, bootstrap_p_value};
 pub use model::{DEFAULT_MODEL, ModelChoice};
 pub use period::{Period, Span};
@@ -74,8 +78,8 @@ pub use search::{
 };
 pub use store::{
     BackupReport, Clash, DigestPeriod, DropRun, DroppedPaper, EntryKind, IngestPolicy, KeptList, Label,
-    ListEntry, MAX_LIST_ENTRIES, MAX_LISTS, MAX_SAVED, Outcome, Pruned, RecordSource, RestoreReport,
-    STORE_FILE, SavedQuery, SourceCounts, StoredPaper,
+    ListEntry, ListNote, MAX_LIST_ENTRIES, MAX_LISTS, MAX_SAVED, Outcome, Pruned, RecordSource,
+    RestoreReport, STORE_FILE, SavedQuery, SourceCounts, StoredPaper,
 };
 pub use stored_model::StoredModel;
 pub use trends::{

@@ -1,9 +1,27 @@
 //! Lists of papers that people keep under a name, each for an owner: the name of a key, or nobody where none is needed.
 
+use std::collections::HashMap;
+
 use crate::engine::Engine;
 use crate::error::EngineError;
 use crate::saved::{MAX_NAME_CHARS, slug};
-use crate::store::{KeptList, ListEntry, MAX_LIST_ENTRIES};
+use crate::store::{KeptList, ListEntry, ListNote, MAX_LIST_ENTRIES};
+
+/// Longest note of an entry, in Unicode scalar values.
+pub const MAX_NOTE_CHARS: usize = 4_000;
+/// Most tags of an entry.
+pub const MAX_TAGS: usize = 20;
+/// Longest tag, in Unicode scalar values.
+pub const MAX_TAG_CHARS: usize = 60;
+
+/// `n` of something, of which there are at most `most`.
+fn at_most(parameter: &'static str, (most, what): (usize, &str), n: usize) -> Result<(), EngineError> {
+    if n <= most {
+        return Ok(());
+    }
+    let (expected, found) = (format!("at most {most} {what}"), n.to_string());
+    Err(EngineError::InvalidRequest { parameter, expected, found })
+}
 
 impl Engine {
     /// The lists of an owner, in order of name.
@@ -51,6 +69,46 @@ impl Engine {
         self.store()?.keep_list((owner, id), (&slug(name, "list"), name), entries)
     }
 
+    /// What is written about the entries of a list, by the id or the title of each.
+    ///
+    /// # Errors
+    /// [`EngineError::ListNotFound`] if the owner has none of this id.
+    pub fn list_notes(&self, owner: &str, id: &str) -> Result<HashMap<String, ListNote>, EngineError> {
+        self.list(owner, id)?;
+        self.store()?.reader()?.list_notes(owner, id)
+    }
+
+    /// Writes about an entry of a list, named by its id or title, in place of what was written. White space around the note
+    /// and the tags goes, and so do empty tags and those that stand twice.
+    ///
+    /// # Errors
+    /// [`EngineError::ListNotFound`] if the owner has none of this id, [`EngineError::InvalidRequest`] for an entry that it
+    /// has not, and past [`MAX_NOTE_CHARS`], [`MAX_TAGS`] and [`MAX_TAG_CHARS`].
+    pub fn note_in_list(
+        &self,
+        (owner, id): (&str, &str),
+        entry: &str,
+        note: &ListNote,
+    ) -> Result<(), EngineError> {
+        let mut tags: Vec<String> = Vec::new();
+        for tag in &note.tags {
+            let tag = tag.split_whitespace().collect::<Vec<_>>().join(" ");
+            at_most("tags", (MAX_TAG_CHARS, "characters"), tag.chars().count())?;
+            if !tag.is_empty() && !tags.contains(&tag) {
+                tags.push(tag);
+            }
+        }
+        at_most("tags", (MAX_TAGS, "tags"), tags.len())?;
+        let note = ListNote { note: note.note.trim().to_owned(), tags };
+        at_most("note", (MAX_NOTE_CHARS, "characters"), note.note.chars().count())?;
+        self.list(owner, id)?;
+        if self.store()?.note_in_list((owner, id), entry, &note)? {
+            return Ok(());
+        }
+        let expected = format!("an entry of the list {id:?}");
+        Err(EngineError::InvalidRequest { parameter: "entry", expected, found: format!("{entry:?}") })
+    }
+
     /// Deletes a list.
     ///
     /// # Errors
@@ -90,6 +148,26 @@ mod tests {
         assert!(engine.keep_list(("bo", Some("ice-snow")), "Ice", &again).is_err());
         assert!(engine.keep_list(("ann", None), " ", &again).is_err());
         assert!(engine.keep_list(("ann", None), "Nothing", &[]).is_err());
+        let note = ListNote {
+            note: " Read twice.\n".to_owned(),
+            tags: vec![" method ".to_owned(), String::new(), "method".to_owned(), "to  read".to_owned()],
+        };
+        let ice = ("ann", "ice-snow");
+        engine.note_in_list(ice, "A title", &note).unwrap();
+        engine.note_in_list(ice, "a", &ListNote { tags: Vec::new(), ..note.clone() }).unwrap();
+        let kept = |engine: &Engine, value: &str| engine.list_notes("ann", "ice-snow").unwrap().remove(value);
+        let tags = vec!["method".to_owned(), "to read".to_owned()];
+        assert_eq!(kept(&engine, "A title"), Some(ListNote { note: "Read twice.".to_owned(), tags }));
+        assert!(engine.note_in_list(ice, "b", &note).is_err(), "it has no such entry");
+        assert!(engine.note_in_list(("bo", "ice-snow"), "a", &note).is_err());
+        let long = ListNote { note: "x".repeat(MAX_NOTE_CHARS + 1), tags: Vec::new() };
+        assert!(engine.note_in_list(ice, "a", &long).is_err());
+        // They stay with an entry that stays, and go with one that goes, or when they say nothing.
+        engine.keep_list(("ann", Some("ice-snow")), "Ice", &again[..1]).unwrap();
+        assert!(kept(&engine, "A title").is_some() && kept(&engine, "a").is_none());
+        engine.note_in_list(ice, "A title", &ListNote::default()).unwrap();
+        assert!(kept(&engine, "A title").is_none());
+        engine.note_in_list(ice, "A title", &note).unwrap();
         engine.delete_list("ann", "ice-snow").unwrap();
         assert!(engine.delete_list("ann", "ice-snow").is_err());
         assert_eq!(engine.lists("ann").unwrap().len(), 1);

@@ -35,6 +35,17 @@ impl Engine {
         Ok(self.papers(key)?.remove(0))
     }
 
+    /// How many papers can be searched by meaning; 0 where papers lie with another engine.
+    ///
+    /// # Errors
+    /// [`EngineError`] if the store cannot be read.
+    pub fn n_searchable(&self) -> Result<usize, EngineError> {
+        if !self.is_here() {
+            return Ok(0);
+        }
+        Ok(self.view()?.map_or(0, |view| view.snapshot().vectors.len()))
+    }
+
     /// Deletes the one paper meant by `key`, which may be a dropped duplicate. When this returns, the deletion
     /// is on disk and no later search finds the paper. Papers that were dropped in its favour come back.
     ///

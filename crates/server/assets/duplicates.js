@@ -1,22 +1,6 @@
 // The page of duplicates by keyboard: pairs that wait are decided with y and n, skipped with s; u takes the last word back.
 
-/** What this tab remembers until it is closed. */
-const session = {
-  read(name) {
-    try {
-      return JSON.parse(sessionStorage.getItem(`cognate.${name}`));
-    } catch {
-      return null;
-    }
-  },
-  write(name, value) {
-    try {
-      sessionStorage.setItem(`cognate.${name}`, JSON.stringify(value));
-    } catch {
-      // Storage is full or forbidden: nothing is skipped, and nothing undone.
-    }
-  },
-};
+import { session } from "./page.js";
 
 function decideByKeys() {
   const page = document.querySelector(".duplicates");
@@ -42,7 +26,7 @@ function decideByKeys() {
     if (pair && said !== "neither") session.write("decided", nameOf(pair).split("\n"));
   });
   addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey || event.target.matches("input, textarea, select")) return;
+    if (event.ctrlKey || event.metaKey || event.altKey || event.target.matches("input, textarea, select") || !page.isConnected) return;
     if (event.key === "y" || event.key === "n") {
       current?.querySelector(`button[value=${event.key === "y" ? "yes" : "no"}]`)?.click();
     } else if (event.key === "s" && current) {

@@ -1,4 +1,6 @@
-// Papers in: files that are dropped or chosen are sent one after the other, each with its progress.
+// Papers in: files that are dropped or chosen are sent one after the other, each with its progress; so is the collection that comes along.
+
+import { takeDropped } from "./page.js";
 
 /** The server-sent events of an answer, as they come. */
 async function* eventsOf(answer) {
@@ -36,15 +38,13 @@ function takeImports() {
     parent.append(element);
     return element;
   };
-  const bring = async (file, item) => {
+  const bring = async ({ name, address, request }, item) => {
     const told = line(item, "p", "sending …");
     const bar = document.createElement("progress");
-    bar.setAttribute("aria-label", `Progress of ${file.name}`);
+    bar.setAttribute("aria-label", `Progress of ${name}`);
     item.append(bar);
-    const address = new URL(form.action);
-    address.searchParams.set("name", file.name);
     try {
-      const answer = await fetch(address, { method: "POST", body: file, headers: { "Content-Type": "application/octet-stream" } });
+      const answer = await fetch(address, { method: "POST", ...request });
       if (!(answer.headers.get("Content-Type") ?? "").startsWith("text/event-stream")) {
         const text = await answer.text();
         const page = new DOMParser().parseFromString(text, "text/html").querySelector(".error p")?.textContent;
@@ -54,7 +54,8 @@ function takeImports() {
         if (name === "failed") throw new Error(data.message);
         if (name === "progress") {
           const part = data.bytes ? data.done_bytes / data.bytes : 0;
-          bar.value = part;
+          // Once it is known how far it is: until then the bar only moves.
+          if (part > 0) bar.value = part;
           const left = part > 0.02 && part < 1 ? `, ${duration((data.seconds / part) * (1 - part))} left` : "";
           told.textContent = `${data.read.toLocaleString("en")} records read, ${data.added.toLocaleString("en")} added${left}`;
         } else if (name === "done") {
@@ -72,23 +73,28 @@ function takeImports() {
       told.className = "problem";
     }
   };
+  const takeOne = (source) => {
+    const item = line(document.getElementById("imports"), "li", "");
+    line(item, "strong", source.name);
+    last = last.then(() => bring(source, item));
+    return last;
+  };
   const take = (files) => {
     for (const file of files) {
-      const item = line(document.getElementById("imports"), "li", "");
-      line(item, "strong", file.name);
-      last = last.then(() => bring(file, item));
+      const address = new URL(form.action);
+      address.searchParams.set("name", file.name);
+      takeOne({ name: file.name, address, request: { body: file, headers: { "Content-Type": "application/octet-stream" } } });
     }
   };
   document.getElementById("files").addEventListener("change", (event) => take(event.target.files));
-  const over = (isOver) => (event) => {
-    if (!event.dataTransfer?.types.includes("Files")) return;
+  takeDropped(take);
+  const demo = document.getElementById("demo");
+  demo?.addEventListener("submit", (event) => {
     event.preventDefault();
-    document.body.classList.toggle("is-dropping", isOver);
-    if (event.type === "drop") take(event.dataTransfer.files);
-  };
-  addEventListener("dragover", over(true));
-  addEventListener("dragleave", over(false));
-  addEventListener("drop", over(false));
+    demo.querySelector("button").disabled = true;
+    const request = { body: new URLSearchParams(new FormData(demo)), headers: { Accept: "text/event-stream" } };
+    takeOne({ name: "The small collection", address: demo.action, request });
+  });
 }
 
 takeImports();

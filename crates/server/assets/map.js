@@ -1,20 +1,25 @@
-// Draws the map: all points on a canvas, to be moved, zoomed and opened.
+// Draws the map: all points on a canvas, to be moved, zoomed, opened and drawn around.
 
 const place = document.getElementById("map");
 const card = document.getElementById("card");
+const picked = document.getElementById("picked");
+const status = document.getElementById("status");
+const field = document.getElementById("q");
 const REACH = 14;
 const MAX_ZOOM = 200;
+/** Corners of what is drawn around, at most: the address has room for them. */
+const MAX_CORNERS = 80;
+/** Steps of a place for each step of a corner in an address. */
+const STEP = 32;
 
 const canvas = document.createElement("canvas");
 canvas.tabIndex = 0;
 canvas.setAttribute("role", "application");
 canvas.setAttribute(
   "aria-label",
-  "Map of the papers. Arrow keys go to the next paper, Enter opens it, plus and minus zoom, zero shows all.",
+  "Map of the papers. Arrow keys go to the next paper, with shift they move the map; Enter opens a paper, plus and minus zoom, zero shows all, s picks what is in view, Escape lets go of it.",
 );
 const brush = canvas.getContext("2d");
-place.append(canvas);
-addButtons();
 
 let points = { n: 0 };
 let found = new Set();
@@ -25,6 +30,15 @@ let extent = { x: 0, y: 0, width: 64000, height: 64000 };
 let scale = [1, 1];
 let chosen = -1;
 let shownGroup = null;
+/** The part that is pointed at in the list of parts: a polygon. */
+let shownPart = null;
+/** What is drawn around: a polygon, and whether it is still being drawn. */
+let lasso = [];
+let isDrawing = false;
+/** Whether the pointer draws around papers instead of moving the map. */
+let draws = false;
+/** The years that are shown; null for all. */
+let years = null;
 let due = false;
 
 async function load() {
@@ -38,12 +52,14 @@ async function load() {
     rows: new Uint32Array(bytes, 4, n),
     xs: new Int16Array(bytes, 4 + 4 * n, n),
     ys: new Int16Array(bytes, 4 + 6 * n, n),
-    groups: new Uint8Array(bytes, 4 + 8 * n, n),
+    years: new Int16Array(bytes, 4 + 8 * n, n),
+    groups: new Uint8Array(bytes, 4 + 10 * n, n),
   };
   found = new Set(hits.rows);
   extent = extentOf(points);
   showAll();
   canvas.dataset.points = n;
+  showYears();
   draw();
 }
 
@@ -96,8 +112,22 @@ function nearest(x, y, accept = () => true) {
 }
 
 function isShown(i) {
+  if (years && (points.years[i] < years[0] || points.years[i] > years[1])) return false;
   return shownGroup === null || points.groups[i] === shownGroup;
 }
+
+/** Whether a place lies within a polygon, as the server tells it. */
+function isWithin(polygon, x, y) {
+  let within = false;
+  for (let i = 0, j = polygon.length - 1; i < polygon.length; j = i, i += 1) {
+    const [[ax, ay], [bx, by]] = [polygon[j], polygon[i]];
+    if (ay > y !== by > y && x < ((bx - ax) * (y - ay)) / (by - ay) + ax) within = !within;
+  }
+  return within;
+}
+
+/** A polygon of an address: `-120.40_0.75_88.-3`. */
+const polygonOf = (text) => text.split("_").map((corner) => corner.split(".").map((step) => Number(step) * STEP));
 
 // ---- Drawing.
 
@@ -109,6 +139,39 @@ function draw() {
     due = false;
     paint();
   });
+}
+
+function trace(polygon) {
+  brush.beginPath();
+  polygon.forEach(([x, y], i) => {
+    const at = [canvas.clientWidth / 2 + (x - view.x) * scale[0], canvas.clientHeight / 2 - (y - view.y) * scale[1]];
+    if (i) brush.lineTo(...at);
+    else brush.moveTo(...at);
+  });
+}
+
+/** The names of parts, the largest first; one that has no room is left out until there is. */
+function paintNames(style) {
+  const taken = [];
+  brush.font = `600 ${canvas.clientWidth < 500 ? 11 : 13}px system-ui, sans-serif`;
+  brush.textAlign = "center";
+  brush.textBaseline = "middle";
+  brush.lineJoin = "round";
+  for (const { text, x, y } of names) {
+    const at = [canvas.clientWidth / 2 + (x - view.x) * scale[0], canvas.clientHeight / 2 - (y - view.y) * scale[1]];
+    const [width, height] = [brush.measureText(text).width + 10, 20];
+    const box = [at[0] - width / 2, at[1] - height / 2, at[0] + width / 2, at[1] + height / 2];
+    if (box[0] < 0 || box[1] < 0 || box[2] > canvas.clientWidth || box[3] > canvas.clientHeight) continue;
+    if (taken.some((other) => box[0] < other[2] && other[0] < box[2] && box[1] < other[3] && other[1] < box[3])) continue;
+    taken.push(box);
+    brush.globalAlpha = 0.9;
+    brush.strokeStyle = style.getPropertyValue("--raised");
+    brush.lineWidth = 4;
+    brush.strokeText(text, ...at);
+    brush.globalAlpha = 1;
+    brush.fillStyle = style.getPropertyValue("--ink");
+    brush.fillText(text, ...at);
+  }
 }
 
 function paint() {
@@ -138,6 +201,18 @@ function paint() {
   for (let i = 0; dim && i < points.n; i += 1) {
     if (found.has(points.rows[i]) && isShown(i)) dot(i, Math.max(3.5, size * 0.8), colours[points.groups[i]]);
   }
+  const around = shownPart ?? lasso;
+  if (around.length > 1) {
+    trace(around);
+    if (!isDrawing) brush.closePath();
+    brush.fillStyle = brush.strokeStyle = style.getPropertyValue("--accent");
+    brush.lineWidth = 1.5;
+    brush.stroke();
+    brush.globalAlpha = 0.12;
+    if (!isDrawing) brush.fill();
+    brush.globalAlpha = 1;
+  }
+  paintNames(style);
   if (chosen >= 0) {
     dot(chosen, Math.max(5, size), colours[points.groups[chosen]]);
     brush.strokeStyle = style.getPropertyValue("--ink");
@@ -199,6 +274,13 @@ function zoomMiddle(factor) {
   zoomAt(canvas.clientWidth / 2, canvas.clientHeight / 2, factor);
 }
 
+function bringIntoView(i) {
+  const [x, y] = onScreen(i);
+  if (x >= 0 && y >= 0 && x <= canvas.clientWidth && y <= canvas.clientHeight) return;
+  [view.x, view.y] = [points.xs[i], points.ys[i]];
+  draw();
+}
+
 function showAll() {
   view = { zoom: 1, x: extent.x, y: extent.y };
   draw();
@@ -211,15 +293,155 @@ function addButtons() {
     ["+", "Zoom in", () => zoomMiddle(1.6)],
     ["−", "Zoom out", () => zoomMiddle(1 / 1.6)],
     ["All", "Show all papers", showAll],
+    ["◌", "Draw around papers", toggleDrawing],
   ]) {
     const button = document.createElement("button");
     button.type = "button";
     button.textContent = text;
+    button.title = name;
     button.setAttribute("aria-label", name);
-    button.addEventListener("click", act);
+    button.addEventListener("click", () => act(button));
+    if (act === toggleDrawing) button.setAttribute("aria-pressed", "false");
     bar.append(button);
   }
   place.append(bar);
+}
+
+// ---- Drawing around papers: what is within becomes a filter of the search.
+
+function toggleDrawing(button) {
+  draws = !draws;
+  button.setAttribute("aria-pressed", draws);
+  canvas.classList.toggle("draws", draws);
+}
+
+/** The place on the map of one on the screen. */
+function onMap(x, y) {
+  return [view.x + (x - canvas.clientWidth / 2) / scale[0], view.y - (y - canvas.clientHeight / 2) / scale[1]];
+}
+
+function letGo() {
+  lasso = [];
+  isDrawing = false;
+  picked.replaceChildren();
+  draw();
+}
+
+/** Offers the papers within a polygon of places. */
+function pick(polygon) {
+  const every = Math.max(1, Math.ceil(polygon.length / MAX_CORNERS));
+  const corners = polygon.filter((_, i) => i % every === 0).map((corner) => corner.map((part) => Math.round(part / STEP)));
+  const isSame = ([x, y], i) => i > 0 && x === corners[i - 1][0] && y === corners[i - 1][1];
+  const text = corners.filter((corner, i) => !isSame(corner, i)).map((corner) => corner.join(".")).join("_");
+  lasso = polygonOf(text);
+  isDrawing = false;
+  if (lasso.length < 3) {
+    letGo();
+    return;
+  }
+  let n = 0;
+  for (let i = 0; i < points.n; i += 1) if (isWithin(lasso, points.xs[i], points.ys[i])) n += 1;
+  const address = new URL(place.dataset.search, location.origin);
+  address.searchParams.set("region", text);
+  const told = document.createElement("span");
+  const some = "sampled" in place.dataset ? " of those that are drawn" : "";
+  told.textContent = n === 1 ? `1 paper in this part${some}` : `${n.toLocaleString("en")} papers in this part${some}`;
+  const link = document.createElement("a");
+  link.href = address.pathname + address.search;
+  link.id = "among-picked";
+  link.textContent = field.value.trim() ? `Search them for “${field.value.trim()}”` : "Search among them";
+  const clear = document.createElement("button");
+  clear.type = "button";
+  clear.textContent = "Let go";
+  clear.addEventListener("click", letGo);
+  picked.replaceChildren(told, ...(n ? [link] : []), clear);
+  draw();
+}
+
+/** What is in view, for who draws without a pointer. */
+function pickView() {
+  const [width, height] = [canvas.clientWidth, canvas.clientHeight];
+  pick([onMap(0, 0), onMap(width, 0), onMap(width, height), onMap(0, height)]);
+}
+
+// ---- Years: the papers of some are shown.
+
+function showYears() {
+  const bar = document.getElementById("time");
+  let [first, last] = [Infinity, -Infinity];
+  for (const year of points.years) {
+    if (year === 0) continue;
+    [first, last] = [Math.min(first, year), Math.max(last, year)];
+  }
+  if (!(first < last)) return;
+  const told = document.createElement("output");
+  const sliders = [["From", first], ["To", last]].map(([name, value]) => {
+    const label = document.createElement("label");
+    const slider = Object.assign(document.createElement("input"), { type: "range", min: first, max: last, value, name: name.toLowerCase() });
+    label.append(name, slider);
+    return { label, slider };
+  });
+  const [from, to] = sliders.map(({ slider }) => slider);
+  const apply = (moved) => {
+    // The one that is moved takes the other along.
+    if (Number(from.value) > Number(to.value)) (moved === from ? to : from).value = moved.value;
+    const range = [Number(from.value), Number(to.value)];
+    years = range[0] === first && range[1] === last ? null : range;
+    let n = 0;
+    for (let i = 0; i < points.n; i += 1) if (!years || (points.years[i] >= range[0] && points.years[i] <= range[1])) n += 1;
+    const span = range[0] === range[1] ? `${range[0]}` : `${range[0]} to ${range[1]}`;
+    told.textContent = `${span}: ${n.toLocaleString("en")} ${n === 1 ? "paper" : "papers"}`;
+    draw();
+  };
+  for (const slider of [from, to]) slider.addEventListener("input", () => apply(slider));
+  bar.replaceChildren(...sliders.map(({ label }) => label), told);
+  bar.hidden = false;
+  apply(to);
+}
+
+// ---- What is searched for is lit up while it is typed; Enter goes to the list.
+
+let findRequest = new AbortController();
+let findTimer = 0;
+
+async function find() {
+  findRequest.abort();
+  findRequest = new AbortController();
+  const query = field.value.trim();
+  const fields = new URLSearchParams(location.search);
+  fields.delete("q");
+  if (query) fields.set("q", query);
+  const search = fields.size ? `?${fields}` : "";
+  try {
+    const answer = query ? await fetchOk(`/map/found${search}`, { signal: findRequest.signal }) : null;
+    found = new Set(answer ? (await answer.json()).rows : []);
+  } catch (error) {
+    if (error.name !== "AbortError") status.textContent = `The search failed: ${error.message}`;
+    return;
+  }
+  history.replaceState(null, "", `/map${search}`);
+  place.dataset.search = `/search${search}`;
+  for (const link of document.querySelectorAll(".parts a")) {
+    const address = new URL(link.href);
+    if (query) address.searchParams.set("q", query);
+    else address.searchParams.delete("q");
+    link.href = address.pathname + address.search;
+  }
+  const list = Object.assign(document.createElement("a"), { href: `/search${search}`, textContent: "as a list" });
+  const n = found.size;
+  if (query) status.replaceChildren(`The ${n} best ${n === 1 ? "hit" : "hits"} · `, list);
+  else status.textContent = "All papers";
+  canvas.dataset.found = n;
+  if (lasso.length) pick(lasso);
+  draw();
+}
+
+function findAsTyped() {
+  field.addEventListener("input", (event) => {
+    if (event.isComposing) return;
+    clearTimeout(findTimer);
+    findTimer = setTimeout(find, 80);
+  });
 }
 
 const held = new Map();
@@ -229,6 +451,11 @@ canvas.addEventListener("pointerdown", (event) => {
   canvas.setPointerCapture(event.pointerId);
   held.set(event.pointerId, [event.offsetX, event.offsetY]);
   moved = 0;
+  if (draws && held.size === 1) {
+    lasso = [onMap(event.offsetX, event.offsetY)];
+    isDrawing = true;
+    picked.replaceChildren();
+  }
 });
 
 canvas.addEventListener("pointermove", (event) => {
@@ -238,6 +465,13 @@ canvas.addEventListener("pointermove", (event) => {
     const { i, distance } = nearest(...at);
     canvas.style.cursor = distance < REACH ? "pointer" : "";
     if (distance < REACH) choose(i);
+    return;
+  }
+  if (isDrawing) {
+    lasso.push(onMap(...at));
+    moved += Math.hypot(at[0] - last[0], at[1] - last[1]);
+    held.set(event.pointerId, at);
+    draw();
     return;
   }
   const other = [...held].find(([id]) => id !== event.pointerId)?.[1];
@@ -255,6 +489,11 @@ canvas.addEventListener("pointermove", (event) => {
 
 canvas.addEventListener("pointerup", (event) => {
   held.delete(event.pointerId);
+  if (isDrawing) {
+    if (moved > 5) pick(lasso);
+    else letGo();
+    if (moved > 5) return;
+  }
   if (moved > 5) return;
   const { i, distance } = nearest(event.offsetX, event.offsetY);
   if (distance >= REACH) return;
@@ -262,7 +501,10 @@ canvas.addEventListener("pointerup", (event) => {
   if (event.pointerType === "mouse" || i === chosen) open(i);
   else choose(i);
 });
-canvas.addEventListener("pointercancel", (event) => held.delete(event.pointerId));
+canvas.addEventListener("pointercancel", (event) => {
+  held.delete(event.pointerId);
+  if (isDrawing) letGo();
+});
 
 canvas.addEventListener(
   "wheel",
@@ -276,7 +518,12 @@ canvas.addEventListener(
 canvas.addEventListener("keydown", (event) => {
   const directions = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
   const direction = directions[event.key];
-  if (direction) {
+  if (event.ctrlKey || event.metaKey || event.altKey) return;
+  if (direction && event.shiftKey) {
+    view.x += (direction[0] * canvas.clientWidth) / 4 / scale[0];
+    view.y -= (direction[1] * canvas.clientHeight) / 4 / scale[1];
+    draw();
+  } else if (direction) {
     const [x, y] = chosen < 0 ? [canvas.clientWidth / 2, canvas.clientHeight / 2] : onScreen(chosen);
     const isAhead = (px, py, i) => {
       const along = (px - x) * direction[0] + (py - y) * direction[1];
@@ -284,28 +531,58 @@ canvas.addEventListener("keydown", (event) => {
       return i !== chosen && along > 0 && across <= along;
     };
     const { i } = nearest(x, y, chosen < 0 ? undefined : isAhead);
-    if (i >= 0) choose(i);
+    if (i >= 0) {
+      choose(i);
+      bringIntoView(i);
+    }
   } else if (event.key === "Enter") open(chosen);
   else if (event.key === "+" || event.key === "=") zoomMiddle(1.6);
   else if (event.key === "-") zoomMiddle(1 / 1.6);
   else if (event.key === "0") showAll();
+  else if (event.key === "s") pickView();
+  else if (event.key === "Escape" && lasso.length) letGo();
   else return;
   event.preventDefault();
 });
 
-// ---- The legend: a group under the pointer or in focus is shown alone.
+// ---- The legend: a group under the pointer or in focus is shown alone, and a part is outlined.
 
-for (const link of document.querySelectorAll(".legend [data-group]")) {
-  const show = (group) => () => {
-    shownGroup = group;
-    draw();
-  };
-  for (const name of ["pointerenter", "focus"]) link.addEventListener(name, show(Number(link.dataset.group)));
-  for (const name of ["pointerleave", "blur"]) link.addEventListener(name, show(null));
+let names = [];
+
+function pointOut(links, show) {
+  for (const link of links) {
+    for (const name of ["pointerenter", "focus"]) link.addEventListener(name, () => { show(link); draw(); });
+    for (const name of ["pointerleave", "blur"]) link.addEventListener(name, () => { show(null); draw(); });
+  }
 }
 
-new ResizeObserver(draw).observe(canvas);
-matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
-load().catch((error) => {
-  card.textContent = `The map could not be fetched: ${error.message}`;
-});
+/** The first map of many papers is drawn aside: the page looks until it is there. */
+async function wait(address) {
+  for (;;) {
+    const answer = await fetchOk(address);
+    if (answer.status !== 202) break;
+    await new Promise((resolve) => { setTimeout(resolve, 1_000); });
+  }
+  location.reload();
+}
+
+if (place) {
+  place.append(canvas);
+  addButtons();
+  pointOut(document.querySelectorAll(".legend [data-group]"), (link) => {
+    shownGroup = link && Number(link.dataset.group);
+  });
+  const parts = [...document.querySelectorAll(".parts a")];
+  names = parts.map(({ dataset }) => ({ text: dataset.short, x: dataset.x * STEP, y: dataset.y * STEP }));
+  pointOut(parts, (link) => { shownPart = link && polygonOf(link.dataset.shape); });
+  findAsTyped();
+  new ResizeObserver(draw).observe(canvas);
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
+  load().catch((error) => {
+    card.textContent = `The map could not be fetched: ${error.message}`;
+  });
+} else {
+  wait(document.getElementById("drawing").dataset.points).catch((error) => {
+    status.textContent = `The map could not be fetched: ${error.message}`;
+  });
+}

@@ -46,7 +46,7 @@ function showLibrary() {
 // library: it becomes the browser's own only when the reader says so.
 
 /** What this tab remembers until it is closed. */
-const session = {
+export const session = {
   read(name) {
     try {
       return JSON.parse(sessionStorage.getItem(`cognate.${name}`));
@@ -154,6 +154,11 @@ function takeFiles() {
   chooser.addEventListener("change", () => take(chooser.files));
   label.append(chooser);
   bring.append(label);
+  takeDropped(take);
+}
+
+/** Gives `take` the files that are dropped anywhere on the page. */
+export function takeDropped(take) {
   const over = (isOver) => (event) => {
     if (!event.dataTransfer?.types.includes("Files")) return;
     event.preventDefault();
@@ -265,6 +270,11 @@ function searchAsTyped() {
     search(stateOfForm(), history.pushState);
   });
   addEventListener("popstate", () => {
+    // The page from which the search began.
+    if (location.pathname !== "/search") {
+      location.reload();
+      return;
+    }
     for (const [name, value] of [...new FormData(form).keys()].map((name) => [
       name,
       new URLSearchParams(location.search).get(name) ?? "",
@@ -273,6 +283,50 @@ function searchAsTyped() {
     }
     search(location.pathname + location.search, null);
   });
+}
+
+/** What the page of searches can do. */
+function beSearch() {
+  searchAsTyped();
+  drawYears();
+}
+
+/** On other pages what is typed brings the page of searches in their place; back, or Escape, brings the page back. */
+function searchFromHere() {
+  const begin = async () => {
+    if (!field.value.trim()) return;
+    const address = stateOfForm();
+    const main = document.getElementById("main");
+    main.classList.add("is-waiting");
+    try {
+      const page = await fetchPart(address, { signal: newRequest("list") });
+      field.removeEventListener("input", onInput);
+      field.removeEventListener("compositionend", begin);
+      main.replaceChildren(...page.getElementById("main").childNodes);
+      main.classList.remove("is-waiting");
+      history.pushState(null, "", address);
+      document.title = page.title;
+      document.querySelector("nav [aria-current]")?.removeAttribute("aria-current");
+      scrollTo(0, 0);
+      enliven(main);
+      beSearch();
+      field.addEventListener("keydown", (event) => {
+        if (event.key !== "Escape") return;
+        event.preventDefault();
+        history.back();
+      });
+      if (stateOfForm() !== address) search(stateOfForm(), history.replaceState);
+    } catch (error) {
+      if (error.name === "AbortError") return;
+      main.classList.remove("is-waiting");
+      tell(`The search failed: ${error.message}`);
+    }
+  };
+  const onInput = (event) => {
+    if (!event.isComposing) begin();
+  };
+  field.addEventListener("input", onInput);
+  field.addEventListener("compositionend", begin);
 }
 
 // ---- A range of years is drawn over their bars; a click on one is a link as ever.
@@ -485,10 +539,12 @@ useKeys();
 makeCopiers();
 goToDay();
 closeMenus();
-if (location.pathname === "/search") {
-  searchAsTyped();
-  drawYears();
-}
+if (location.pathname === "/search") beSearch();
+// The map lights up what is searched for.
+else if (location.pathname !== "/map") searchFromHere();
+// A page that says what it waits for asks again.
+const waiting = document.querySelector("[data-reload]");
+if (waiting) setTimeout(() => location.reload(), Number(waiting.dataset.reload));
 const sheet = document.querySelector(".sheet");
 if (sheet) see(sheet.dataset.id);
 addEventListener("cognate:new", (event) => enliven(event.detail));

@@ -64,7 +64,10 @@ impl Need {
         let saved = path.strip_prefix("/v1/saved/").and_then(|rest| rest.split_once('/'));
         Self::Key(match (path, saved) {
             ("/health" | "/ready" | "/sign-in" | "/sign-out", _) => return Self::Nothing,
-            ("/metrics" | "/v1/dedup/apply" | "/v1/dedup/undo", _) => Scope::Admin,
+            (
+                "/metrics" | "/v1/dedup/apply" | "/v1/dedup/undo" | "/duplicates/drop" | "/duplicates/undo",
+                _,
+            ) => Scope::Admin,
             (_, Some((id, "feed.atom" | "feed.json"))) if is_read => Scope::Feed(id.to_owned()),
             _ if is_read => Scope::Read,
             (
@@ -126,6 +129,8 @@ pub(crate) struct SignedIn {
     pub(crate) name: String,
     /// The token of its forms.
     pub(crate) token: String,
+    /// Whether its key may do everything.
+    pub(crate) is_admin: bool,
 }
 
 /// Looks at keys.
@@ -291,7 +296,11 @@ pub(crate) async fn keyed(State(app): State<Arc<App>>, request: Request, next: N
     }
     let signed_in = match (&grant, secret.as_deref(), carrier) {
         (Some(grant), Some(secret), Carrier::Cookie) => {
-            let signed_in = SignedIn { name: grant.name.clone(), token: token_of(secret) };
+            let signed_in = SignedIn {
+                name: grant.name.clone(),
+                token: token_of(secret),
+                is_admin: grant.scope.covers(&Scope::Admin),
+            };
             if !is_safe(request.method()) && !has_token(&request, &signed_in.token) {
                 let message = "this form is not of this page; load the page again and send its form";
                 return ApiError::forbidden("token", message).into_response();
@@ -449,6 +458,8 @@ mod tests {
         check(Method::POST, "/v1/dedup/undo", "admin");
         check(Method::GET, "/metrics", "admin");
         check(Method::POST, "/duplicates", "write");
+        check(Method::POST, "/duplicates/drop", "admin");
+        check(Method::POST, "/duplicates/undo", "admin");
         check(Method::GET, "/saved", "read");
         check(Method::POST, "/saved", "write");
         check(Method::POST, "/import", "write");

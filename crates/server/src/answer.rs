@@ -41,9 +41,21 @@ impl List<'_> {
     }
 }
 
+/// Papers as a file of this name, without its ending: letters, digits and hyphens.
+pub(crate) fn file_of(papers: &[Paper], (format, name): (ExportFormat, &str)) -> Result<Response, ApiError> {
+    let mut bytes = Vec::new();
+    let exported = papers.iter().map(|paper| Exported { paper, score: None });
+    export(format, &mut bytes, exported, &feed_meta(name, None)).map_err(|_| ApiError::internal())?;
+    Ok((headers_of(format, name), bytes).into_response())
+}
+
 /// What says that an answer is a file.
 fn file_headers(format: ExportFormat) -> [(header::HeaderName, String); 2] {
-    let name = format!("attachment; filename=\"papers.{}\"", format.extension());
+    headers_of(format, "papers")
+}
+
+fn headers_of(format: ExportFormat, name: &str) -> [(header::HeaderName, String); 2] {
+    let name = format!("attachment; filename=\"{name}.{}\"", format.extension());
     [(header::CONTENT_TYPE, format.media_type().to_owned()), (header::CONTENT_DISPOSITION, name)]
 }
 

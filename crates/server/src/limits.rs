@@ -69,6 +69,8 @@ impl Class {
             | "/v1/dedup/rethreshold"
             | "/v1/dedup/tasks"
             | "/duplicates"
+            | "/duplicates/drop"
+            | "/duplicates/undo"
             | "/import"
                 if method == Method::POST =>
             {

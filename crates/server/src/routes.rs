@@ -83,6 +83,11 @@ impl App {
         }
     }
 
+    /// The small collection that comes along.
+    pub(crate) fn demo(&self) -> &'static str {
+        self.options.demo
+    }
+
     /// Has every long run end.
     pub(crate) fn stop(&self) {
         self.stopping.store(true, Ordering::Relaxed);

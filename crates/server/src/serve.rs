@@ -38,6 +38,9 @@ pub struct ServeOptions {
     pub request_timeout: Duration,
     /// Longest time to finish running requests after a signal to stop.
     pub drain_timeout: Duration,
+    /// A small collection in a format that is read, one record a line, which the page offers to whoever has no papers yet;
+    /// empty for none.
+    pub demo: &'static str,
 }
 
 /// Why the service could not run.

@@ -188,8 +188,12 @@ fn conditions_of(fields: &Map<String, Value>) -> Result<Vec<Clause>, EngineError
                     .as_bool()
                     .ok_or_else(|| invalid("true or false for `has_abstract`", &value.to_string()))?,
             ),
+            "ids" => Condition::Ids(
+                serde_json::from_value(value.clone())
+                    .map_err(|_| invalid("a list of ids for `ids`", &value.to_string()))?,
+            ),
             other => {
-                let expected = "`year`, `publication_date`, `categories`, `author`, `venue`, `has_abstract`, or `must`, `should`, `must_not`";
+                let expected = "`year`, `publication_date`, `categories`, `author`, `venue`, `has_abstract`, `ids`, or `must`, `should`, `must_not`";
                 return Err(invalid(expected, &format!("{other:?}")));
             }
         }))
@@ -257,6 +261,12 @@ mod tests {
     }
 
     #[test]
+    fn papers_are_named_by_their_ids() {
+        let ids = Clause::Condition(Condition::Ids(vec!["a/b".to_owned(), "c".to_owned()]));
+        assert_eq!(filter_of(&json!({"ids": ["a/b", "c"]})).unwrap().must, [ids]);
+    }
+
+    #[test]
     fn a_part_with_commas_stands_in_quotes() {
         let parts = |text: &str| OneOrMany::Commas(text.to_owned()).parts();
         assert_eq!(parts(" cs.CL,, stat.ML "), ["cs.CL", "stat.ML"]);
@@ -286,5 +296,6 @@ mod tests {
         check(json!({"categories": ""}), "one category");
         check(json!({"has_abstract": "yes"}), "true or false");
         check(json!({"author": "--"}), "a name");
+        check(json!({"ids": "a"}), "a list of ids");
     }
 }

@@ -23,9 +23,10 @@ pub struct SavedRequest {
 }
 
 /// What a saved query may say, beside its name.
-const KEYS: [&str; 16] = [
+const KEYS: [&str; 17] = [
     "q",
     "seeds",
+    "negative",
     "mode",
     "semantic_ratio",
     "min_score",
@@ -164,6 +165,9 @@ fn question_of(request: &Map<String, Value>) -> Result<SavedQuestion, EngineErro
     }
     let options = params.to_options(DEFAULT_LIMIT)?;
     let query = params.q.as_deref().filter(|query| !query.trim().is_empty());
+    if params.seeds.is_empty() && !params.negative.is_empty() {
+        return Err(invalid("negative", "none without `seeds`", "some".to_owned()));
+    }
     if params.seeds.is_empty() && query.is_none() && options.filter.is_empty() {
         return Err(invalid("q", "a question, seeds or a filter", "nothing".to_owned()));
     }
@@ -173,6 +177,7 @@ fn question_of(request: &Map<String, Value>) -> Result<SavedQuestion, EngineErro
     let text = query.map(|query| Seed::Text(query.to_owned()));
     Ok(SavedQuestion::Recommend(RecommendRequest {
         positive: params.seeds.iter().map(Seed::from).chain(text).collect(),
+        negative: params.negative.iter().map(Seed::from).collect(),
         options,
         ..RecommendRequest::default()
     }))
@@ -225,6 +230,19 @@ mod tests {
         }
     }
 
+    /// A body that is saved.
+    struct SearchesOf(&'static str);
+
+    impl SearchesOf {
+        /// How many seeds it has, positive and negative.
+        fn seeds(&self) -> (usize, usize) {
+            match SavedRequest::read(serde_json::from_str(self.0).unwrap()).unwrap().question {
+                SavedQuestion::Recommend(request) => (request.positive.len(), request.negative.len()),
+                SavedQuestion::Search(_) => (0, 0),
+            }
+        }
+    }
+
     #[test]
     fn a_ratio_keeps_its_effect() {
         let ratio = |request: &str| SavedBody::from(saved(request.to_owned())).request[RATIO].clone();
@@ -250,6 +268,9 @@ mod tests {
         let unknown = refusal(r#"{"q": "bats", "colour": "red"}"#);
         assert!(unknown.contains("`colour`") && unknown.contains("`seeds`"), "{unknown}");
         assert!(!unknown.contains("`offset`") && !unknown.contains("`format`"), "{unknown}");
+        assert!(refusal(r#"{"q": "bats", "negative": ["a"]}"#).contains("none without `seeds`"));
+        let both = SearchesOf(r#"{"seeds": ["a", {"text": "bats"}], "negative": ["b"]}"#).seeds();
+        assert_eq!(both, (2, 1));
         assert!(refusal(r#"{"q": "bats", "offset": 5}"#).contains("none in a saved query"));
         assert!(refusal(r#"{"q": "bats", "mode": "keyword", "semantic_ratio": 0.5}"#).contains("keyword"));
         let forged = serde_json::from_str(r#"{"q": "bats", "ratio_scale": 1}"#).unwrap();

@@ -250,6 +250,9 @@ searches! {
         /// More like these.
         #[serde(default)]
         seeds: Vec<SeedParam>,
+        /// Less like these, beside some of `seeds`.
+        #[serde(default)]
+        negative: Vec<SeedParam>,
     }
 
     /// Body of `POST /v1/recommend`.

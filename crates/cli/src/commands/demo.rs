@@ -16,7 +16,7 @@ use crate::output::{self, Output};
 use crate::progress::Progress;
 
 /// Abstracts written for this project; see `crates/cli/demo/README.md`.
-const CORPUS: &str = include_str!("../../demo/corpus.jsonl");
+pub(super) const CORPUS: &str = include_str!("../../demo/corpus.jsonl");
 
 /// Where the demo goes when no folder is named: not among the user's own papers.
 const DATA_DIR: &str = "cognate-demo";

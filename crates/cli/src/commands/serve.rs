@@ -54,6 +54,7 @@ pub(crate) fn run(config: &Config, args: &ServeArgs) -> anyhow::Result<()> {
         access: access(config, args),
         request_timeout: REQUEST_TIMEOUT,
         drain_timeout: DRAIN_TIMEOUT,
+        demo: super::demo::CORPUS,
     };
     let engine = Arc::new(Engine::create(config.engine_options())?);
     let runtime = tokio::runtime::Builder::new_multi_thread()

@@ -25,6 +25,13 @@ impl Slots {
         Self(Box::new([0; N_WORDS]))
     }
 
+    /// Slots of a chunk, each below [`CHUNK_ROWS`].
+    pub(super) fn of(slots: impl Iterator<Item = usize>) -> Self {
+        let mut all = Self::none();
+        slots.for_each(|slot| all.insert(slot));
+        all
+    }
+
     pub(super) fn words(&self) -> &[u64; N_WORDS] {
         &self.0
     }

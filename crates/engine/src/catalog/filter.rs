@@ -1,5 +1,8 @@
 //! Filters applied to the columns of a catalogue.
 
+use std::ops::Range;
+use std::sync::Arc;
+
 use super::chunk::{Chunk, Slots, days};
 use super::names::{self, AuthorToken, Names};
 use crate::filter::{Clause, Condition, Filter};
@@ -56,6 +59,9 @@ impl Condition {
                 }))
             }
             Self::HasAbstract(wanted) => Test::HasAbstract(*wanted),
+            Self::Rows(rows) => Test::Rows(Arc::clone(rows)),
+            // A catalogue knows no ids: they are rows before it is asked.
+            Self::Ids(_) => Test::Rows(Arc::default()),
         }
     }
 }
@@ -74,23 +80,24 @@ enum Test {
     Author(Vec<AuthorToken>),
     Venue(Vec<bool>),
     HasAbstract(bool),
+    Rows(Arc<[u32]>),
     Filter(Resolved),
 }
 
 impl Resolved {
-    /// The slots of the chunk's papers that pass.
-    pub(super) fn matching(&self, chunk: &Chunk) -> Slots {
+    /// The slots of the chunk's papers that pass; `rows` are those of the chunk.
+    pub(super) fn matching(&self, chunk: &Chunk, rows: Range<u32>) -> Slots {
         let mut slots = chunk.live();
         for test in &self.must {
-            slots.combine(&test.matching(chunk), |a, b| a & b);
+            slots.combine(&test.matching(chunk, rows.clone()), |a, b| a & b);
         }
         for test in &self.must_not {
-            slots.combine(&test.matching(chunk), |a, b| a & !b);
+            slots.combine(&test.matching(chunk, rows.clone()), |a, b| a & !b);
         }
         if !self.should.is_empty() {
             let mut some = Slots::none();
             for test in &self.should {
-                some.combine(&test.matching(chunk), |a, b| a | b);
+                some.combine(&test.matching(chunk, rows.clone()), |a, b| a | b);
             }
             slots.combine(&some, |a, b| a & b);
         }
@@ -99,7 +106,7 @@ impl Resolved {
 }
 
 impl Test {
-    fn matching(&self, chunk: &Chunk) -> Slots {
+    fn matching(&self, chunk: &Chunk, rows: Range<u32>) -> Slots {
         match self {
             Self::Year(first, last) => chunk.year_in(*first, *last),
             Self::Day { days, years } => chunk.day_in(*days, *years),
@@ -108,7 +115,11 @@ impl Test {
             Self::Author(tokens) => chunk.author_of(tokens),
             Self::Venue(wanted) => chunk.venue_in(wanted),
             Self::HasAbstract(wanted) => chunk.with_abstract(*wanted),
-            Self::Filter(filter) => filter.matching(chunk),
+            Self::Rows(wanted) => {
+                let [first, end] = [rows.start, rows.end].map(|end| wanted.partition_point(|row| *row < end));
+                Slots::of(wanted[first..end].iter().map(|row| (row - rows.start) as usize))
+            }
+            Self::Filter(filter) => filter.matching(chunk, rows),
         }
     }
 }

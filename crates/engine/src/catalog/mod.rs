@@ -45,7 +45,7 @@ pub(crate) struct Catalog {
 }
 
 /// By which day papers are listed.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub enum DayBasis {
     /// That of publication. A paper of which no more than the year is known has none.
     #[default]
@@ -92,7 +92,10 @@ impl Catalog {
     /// The rows of the papers that pass `filter`.
     pub(crate) fn matching(&self, filter: &Filter) -> RoaringBitmap {
         let filter = filter.resolve(&self.names.read().unwrap_or_else(std::sync::PoisonError::into_inner));
-        self.rows_where(&|chunk| filter.matching(chunk))
+        self.rows_where(&|number, chunk| {
+            let first = number as u32 * CHUNK_ROWS;
+            filter.matching(chunk, first..first.saturating_add(CHUNK_ROWS))
+        })
     }
 
     /// The day of publication of `row`, counted from 1970-01-01: the first day of its year where only that
@@ -129,8 +132,9 @@ impl Catalog {
         Some((chunk, (row % CHUNK_ROWS) as usize))
     }
 
-    fn rows_where(&self, matching: &(dyn Fn(&Chunk) -> chunk::Slots + Sync)) -> RoaringBitmap {
-        let slots: Vec<chunk::Slots> = self.chunks.par_iter().map(|chunk| matching(chunk)).collect();
+    fn rows_where(&self, matching: &(dyn Fn(usize, &Chunk) -> chunk::Slots + Sync)) -> RoaringBitmap {
+        let slots: Vec<chunk::Slots> =
+            self.chunks.par_iter().enumerate().map(|(number, chunk)| matching(number, chunk)).collect();
         let bytes: Vec<u8> =
             slots.iter().flat_map(|slots| slots.words().iter().flat_map(|word| word.to_le_bytes())).collect();
         RoaringBitmap::from_lsb0_bytes(0, &bytes)

@@ -8,7 +8,9 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
-use crate::filter::{Clause, Condition, DateRange, MAX_FILTER_CLAUSES, MAX_FILTER_DEPTH, YearRange};
+use crate::filter::{
+    Clause, Condition, DateRange, MAX_FILTER_CLAUSES, MAX_FILTER_DEPTH, MAX_FILTER_IDS, YearRange,
+};
 use crate::store::{Attributes, Store};
 
 fn attributes(record: serde_json::Value) -> Attributes {
@@ -95,6 +97,10 @@ fn conditions_hold_for_the_papers_that_they_say() {
     check(venue("of 2019"), &[]);
     check(Condition::HasAbstract(true), &[1, 9_000]);
     check(Condition::HasAbstract(false), &[2, 3]);
+    let rows = |rows: &[u32]| Condition::Rows(rows.into());
+    check(rows(&[]), &[]);
+    // Rows without a paper are none, and those of every chunk are found.
+    check(rows(&[2, 5, 4_095, 4_096, 9_000, 50_000]), &[2, 9_000]);
 }
 
 #[test]
@@ -125,6 +131,29 @@ fn a_filter_has_a_size() {
     };
     assert!(wide(MAX_FILTER_CLAUSES).check_size().is_ok());
     assert!(wide(MAX_FILTER_CLAUSES + 1).check_size().is_err());
+    let ids = |n: usize| {
+        let ids = Clause::Condition(Condition::Ids(vec![String::new(); n]));
+        let inner = Filter { should: vec![ids], ..Filter::default() };
+        Filter { must_not: vec![Clause::Filter(inner)], ..Filter::default() }
+    };
+    assert!(ids(MAX_FILTER_IDS).check_size().is_ok());
+    assert!(ids(MAX_FILTER_IDS + 1).check_size().is_err());
+}
+
+#[test]
+fn ids_are_rows_before_a_catalogue_is_asked() {
+    let ids =
+        |ids: &[&str]| Clause::Condition(Condition::Ids(ids.iter().map(|id| (*id).to_owned()).collect()));
+    let year = Clause::Condition(Condition::Year("2019".parse().unwrap()));
+    let inner = Filter { should: vec![ids(&["7", "3", "none"]), year.clone()], ..Filter::default() };
+    let filter =
+        Filter { must_not: vec![Clause::Filter(inner)], must: vec![ids(&["9"])], ..Filter::default() };
+    let rows_of = |ids: &[String]| Ok(ids.iter().filter_map(|id| id.parse().ok()).collect());
+    let rows = |rows: &[u32]| Clause::Condition(Condition::Rows(rows.into()));
+    let inner = Filter { should: vec![rows(&[3, 7]), year], ..Filter::default() };
+    let expected =
+        Filter { must_not: vec![Clause::Filter(inner)], must: vec![rows(&[9])], ..Filter::default() };
+    assert_eq!(*filter.by_rows(&rows_of).unwrap(), expected);
 }
 
 #[test]

@@ -19,7 +19,7 @@ pub use threshold::{Bin, Cut, Histogram, PairScore, PairToLabel};
 use crate::engine::Engine;
 use crate::error::EngineError;
 use crate::store::{BringBack, DropRun, DroppedPaper, Label, NewDrop, Reader, StoredPaper};
-use cognate_dedup::{Action, DedupReport, Match};
+use cognate_dedup::{Action, DedupReport, Judging, Match, Versions};
 
 /// What [`Engine::drop_duplicates`] did.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -164,6 +164,60 @@ impl Engine {
     pub fn dropped(&self, offset: usize, limit: usize) -> Result<DroppedPapers, EngineError> {
         let reader = self.store()?.reader()?;
         Ok(DroppedPapers { total: reader.n_dropped()?, papers: reader.dropped(offset, limit)? })
+    }
+
+    /// The papers that are dropped at this moment for one that stays, in order of id; at most `limit`. None where papers lie
+    /// with another engine.
+    ///
+    /// # Errors
+    /// [`EngineError`] if the store cannot be read.
+    pub fn dropped_for(&self, kept: &StoredPaper, limit: usize) -> Result<Vec<DroppedPaper>, EngineError> {
+        if !self.is_here() {
+            return Ok(Vec::new());
+        }
+        self.store()?.reader()?.dropped_for(kept.row, limit)
+    }
+
+    /// The paper of this id, if it is dropped at this moment.
+    ///
+    /// # Errors
+    /// [`EngineError`] if the store cannot be read.
+    pub fn dropped_paper(&self, id: &PaperId) -> Result<Option<DroppedPaper>, EngineError> {
+        Ok(self.store()?.reader()?.dropped_paper(id)?.map(|(_, dropped)| dropped))
+    }
+
+    /// Drops one paper for another, each named as for [`Engine::paper`], as a person says who looks at both; what they
+    /// say is kept as a label too, in place of any earlier word. [`Engine::undo`] brings it back.
+    ///
+    /// # Errors
+    /// [`EngineError::PaperNotFound`]; [`EngineError::InvalidRequest`] for a paper that nothing says may be the same; or a
+    /// failure of the store.
+    pub fn drop_for(&self, paper: &str, kept: &str) -> Result<Application, EngineError> {
+        let judged = self.store()?.reader()?.generation()?;
+        let (paper, kept) = (self.paper(paper)?, self.paper(kept)?);
+        let found = self.duplicates_of(&kept, &Judging::new(None, Versions::Same)?)?;
+        let Some(found) = found.into_iter().find(|found| found.id == paper.paper.id) else {
+            return Err(EngineError::InvalidRequest {
+                parameter: "paper",
+                expected: format!("one that may be the same as {}", kept.paper.id),
+                found: paper.paper.id.to_string(),
+            });
+        };
+        self.store()?.label(&paper.paper.id, &kept.paper.id, Some(true))?;
+        let drop = NewDrop {
+            row: paper.row,
+            kept: kept.row,
+            matched: kept.row,
+            score: found.score,
+            probability: found.probability,
+            kind: found.kind.name(),
+            reason: found.reason,
+        };
+        let parameters = r#"{"decided": "one by one"}"#;
+        let applied = self.store()?.apply(parameters, judged, &[drop])?;
+        self.catch_up()?;
+        let n_dropped = applied.dropped.len();
+        Ok(Application { run: applied.run, n_dropped, n_left: 1 - n_dropped })
     }
 
     /// Calls `visit` with every paper that stays if `report` is acted on, else with all, in the order in which

@@ -325,6 +325,13 @@ impl SearchRequest {
 }
 
 impl SearchRequest {
+    /// The same question to those of its papers for which a clause is true.
+    #[must_use]
+    pub fn among(mut self, clause: Clause) -> Self {
+        self.options.filter.must.push(clause);
+        self
+    }
+
     /// The same question to the papers of a period.
     pub(crate) fn within(&self, period: DigestPeriod) -> Self {
         let mut request = self.clone();

@@ -248,6 +248,14 @@ impl Reader {
         Ok(dropped)
     }
 
+    /// The papers that are dropped at this moment for the one of `row`, in order of id.
+    pub(crate) fn dropped_for(&self, row: u32, limit: usize) -> Result<Vec<DroppedPaper>, EngineError> {
+        let sql = format!("SELECT {DROPPED_COLUMNS} AND d.kept = ?1 ORDER BY p.id LIMIT ?2");
+        let mut statement = self.prepare_cached(&sql)?;
+        let dropped = statement.query_map(params![row, limit], dropped_of)?.collect::<Result<_, _>>()?;
+        Ok(dropped)
+    }
+
     /// The dropped paper of this id, with its row.
     pub(crate) fn dropped_paper(&self, id: &PaperId) -> Result<Option<(u32, DroppedPaper)>, EngineError> {
         let sql = format!("SELECT {DROPPED_COLUMNS} AND p.id = ?1");

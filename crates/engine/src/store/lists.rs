@@ -3,7 +3,11 @@
 //! They belong to no generation: nothing that is derived from papers depends on them. Entries are ids, or titles of papers
 //! that are not here, so a list outlives every change of the papers.
 
+use std::collections::HashMap;
+
 use rusqlite::{OptionalExtension, TransactionBehavior, params};
+
+use serde_json::Value;
 
 use super::Store;
 use super::read::Reader;
@@ -60,6 +64,23 @@ pub struct KeptList {
 /// An entry of a list: what it is for, and the id or the title.
 pub type ListEntry = (EntryKind, String);
 
+/// What a person wrote about an entry.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ListNote {
+    /// In their words; may be empty.
+    pub note: String,
+    /// Under which names it is found again, in their order.
+    pub tags: Vec<String>,
+}
+
+impl ListNote {
+    /// Whether it says nothing.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.note.is_empty() && self.tags.is_empty()
+    }
+}
+
 pub(super) const TABLES: &str = "
     CREATE TABLE lists (
         owner TEXT NOT NULL,
@@ -76,6 +97,19 @@ pub(super) const TABLES: &str = "
         value TEXT    NOT NULL,
         place INTEGER NOT NULL,
         PRIMARY KEY (owner, list, kind, value),
+        FOREIGN KEY (owner, list) REFERENCES lists (owner, id) ON DELETE CASCADE
+    ) STRICT, WITHOUT ROWID;
+";
+
+/// Version 6: what people write about the entries of a list; `tags` is a JSON list of texts.
+pub(super) const NOTES: &str = "
+    CREATE TABLE list_notes (
+        owner TEXT NOT NULL,
+        list  TEXT NOT NULL,
+        value TEXT NOT NULL,
+        note  TEXT NOT NULL,
+        tags  TEXT NOT NULL,
+        PRIMARY KEY (owner, list, value),
         FOREIGN KEY (owner, list) REFERENCES lists (owner, id) ON DELETE CASCADE
     ) STRICT, WITHOUT ROWID;
 ";
@@ -115,6 +149,21 @@ impl Reader {
             }
         }
         Ok(Some((list, entries)))
+    }
+
+    /// What is written about the entries of a list, by the id or the title.
+    pub(crate) fn list_notes(&self, owner: &str, id: &str) -> Result<HashMap<String, ListNote>, EngineError> {
+        let notes = "SELECT value, note, tags FROM list_notes WHERE owner = ?1 AND list = ?2";
+        let mut statement = self.prepare_cached(notes)?;
+        let mut rows = statement.query([owner, id])?;
+        let mut notes = HashMap::new();
+        while let Some(row) = rows.next()? {
+            let tags: String = row.get(2)?;
+            // What another program made of it is no tag.
+            let tags = serde_json::from_str(&tags).unwrap_or_default();
+            notes.insert(row.get(0)?, ListNote { note: row.get(1)?, tags });
+        }
+        Ok(notes)
     }
 }
 
@@ -167,8 +216,42 @@ impl Store {
                 params![owner, id, kind.name(), value, place],
             )?;
         }
+        // What was written of entries that are gone goes with them.
+        transaction.execute(
+            "DELETE FROM list_notes WHERE owner = ?1 AND list = ?2 AND value NOT IN \
+             (SELECT value FROM list_entries WHERE owner = ?1 AND list = ?2)",
+            [owner, &*id],
+        )?;
         transaction.commit()?;
         Ok(id)
+    }
+
+    /// Writes about an entry of a list, in place of what was written; `false` if the list has no such entry.
+    pub(crate) fn note_in_list(
+        &self,
+        (owner, id): (&str, &str),
+        value: &str,
+        note: &ListNote,
+    ) -> Result<bool, EngineError> {
+        let mut connection = self.writer();
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let known = "SELECT 1 FROM list_entries WHERE owner = ?1 AND list = ?2 AND value = ?3";
+        if !transaction.prepare_cached(known)?.exists([owner, id, value])? {
+            return Ok(false);
+        }
+        if note.is_empty() {
+            let gone = "DELETE FROM list_notes WHERE owner = ?1 AND list = ?2 AND value = ?3";
+            transaction.execute(gone, [owner, id, value])?;
+        } else {
+            let tags = Value::from(note.tags.clone()).to_string();
+            transaction.execute(
+                "INSERT INTO list_notes (owner, list, value, note, tags) VALUES (?1, ?2, ?3, ?4, ?5) \
+                 ON CONFLICT (owner, list, value) DO UPDATE SET note = excluded.note, tags = excluded.tags",
+                params![owner, id, value, note.note, tags],
+            )?;
+        }
+        transaction.commit()?;
+        Ok(true)
     }
 
     /// Deletes a list; `false` if there was none.
@@ -176,6 +259,7 @@ impl Store {
         let mut connection = self.writer();
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         transaction.execute("DELETE FROM list_entries WHERE owner = ?1 AND list = ?2", [owner, id])?;
+        transaction.execute("DELETE FROM list_notes WHERE owner = ?1 AND list = ?2", [owner, id])?;
         let n_gone = transaction.execute("DELETE FROM lists WHERE owner = ?1 AND id = ?2", [owner, id])?;
         transaction.commit()?;
         Ok(n_gone > 0)

@@ -39,7 +39,7 @@ pub use drops::{DropRun, DroppedPaper};
 pub use incoming::{Clash, IngestPolicy, RecordSource};
 pub(crate) use incoming::{Incoming, Session};
 pub use labels::Label;
-pub use lists::{EntryKind, KeptList, ListEntry, MAX_LIST_ENTRIES, MAX_LISTS};
+pub use lists::{EntryKind, KeptList, ListEntry, ListNote, MAX_LIST_ENTRIES, MAX_LISTS};
 pub(crate) use read::Reader;
 pub use read::StoredPaper;
 pub use saved::{DigestPeriod, MAX_SAVED, SavedQuery};

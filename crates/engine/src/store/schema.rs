@@ -11,11 +11,17 @@ use crate::error::EngineError;
 pub(super) const APPLICATION_ID: i32 = 0x636f_676e;
 
 /// The version that this build reads and writes; SQLite's `user_version` holds a store's own.
-pub(crate) const SCHEMA_VERSION: i32 = 5;
+pub(crate) const SCHEMA_VERSION: i32 = 6;
 
 /// `MIGRATIONS[v]` turns a store of version `v` into one of version `v + 1`; version 0 is an empty file.
-const MIGRATIONS: [&[&str]; SCHEMA_VERSION as usize] =
-    [&[VERSION_1], &[VERSION_2, saved::TABLES], &[VERSION_3], &[VERSION_4], &[lists::TABLES]];
+const MIGRATIONS: [&[&str]; SCHEMA_VERSION as usize] = [
+    &[VERSION_1],
+    &[VERSION_2, saved::TABLES],
+    &[VERSION_3],
+    &[VERSION_4],
+    &[lists::TABLES],
+    &[lists::NOTES],
+];
 
 const VERSION_1: &str = "
     CREATE TABLE meta (

@@ -2,10 +2,9 @@
 //!
 //! By votes, a paper's score is its votes, halved with every [`HALF_LIFE_DAYS`] since its day. By meaning, a paper
 //! trends when its neighbourhood is growing (`growth`). Papers that grew together make groups, which are
-//! named by the terms that set them apart (`labels`). `docs/trends.md` describes it for users.
+//! named by the terms that set them apart (`crate::labels`). `docs/trends.md` describes it for users.
 
 mod growth;
-mod labels;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -17,11 +16,11 @@ use roaring::RoaringBitmap;
 
 pub use growth::Growth;
 use growth::{MAX_NEIGHBOURS, Neighbour, Scan};
-use labels::{Background, Terms, terms_of};
 
 use crate::catalog::{Listed, date_of, days};
 use crate::engine::Engine;
 use crate::error::EngineError;
+use crate::labels::{Background, Terms, terms_of};
 use crate::period::{Period, today};
 use crate::recipe::embedded_text;
 use crate::search::Page;
@@ -50,6 +49,8 @@ const MIN_GROUP: usize = 3;
 const MAX_BACKGROUND: usize = 2_000;
 /// Results that are kept: those of the pages that people look at now.
 const MAX_KEPT: usize = 16;
+/// Papers of a report that is kept.
+const MAX_KEPT_PAPERS: usize = 100;
 
 /// Which days are compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -188,6 +189,25 @@ impl Scores {
     }
 }
 
+/// Reports that were made lately, each with what was asked and how many papers it may have.
+#[derive(Debug, Default)]
+struct Reports {
+    kept: Mutex<Vec<(TrendRequest, usize, TrendReport)>>,
+    /// Held while one is made: who asks meanwhile waits, and mostly for the same.
+    making: Mutex<()>,
+}
+
+impl Reports {
+    fn find(&self, (request, limit): (&TrendRequest, usize), generation: u64) -> Option<TrendReport> {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.retain(|(.., report)| report.generation >= generation);
+        let is_it = |(asked, most, report): &&(TrendRequest, usize, TrendReport)| {
+            asked == request && *most == limit && report.generation == generation
+        };
+        kept.iter().find(is_it).map(|(.., report)| report.clone())
+    }
+}
+
 impl Engine {
     /// The papers of the last days that trend, at most `limit`, and the groups that they make.
     ///
@@ -205,6 +225,32 @@ impl Engine {
     }
 
     fn trends_at(
+        &self,
+        moment: &Moment<'_>,
+        request: &TrendRequest,
+        limit: usize,
+    ) -> Result<TrendReport, EngineError> {
+        let generation = moment.snapshot.generation;
+        let reports = self.kept.slot::<Reports>();
+        if let Some(report) = reports.find((request, limit), generation) {
+            return Ok(report);
+        }
+        let _one_at_a_time = reports.making.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(report) = reports.find((request, limit), generation) {
+            return Ok(report);
+        }
+        let report = self.trends_anew(moment, request, limit)?;
+        if limit <= MAX_KEPT_PAPERS {
+            let mut kept = reports.kept.lock().unwrap_or_else(PoisonError::into_inner);
+            if kept.len() == MAX_KEPT {
+                kept.remove(0);
+            }
+            kept.push((*request, limit, report.clone()));
+        }
+        Ok(report)
+    }
+
+    fn trends_anew(
         &self,
         moment: &Moment<'_>,
         request: &TrendRequest,

@@ -34,8 +34,12 @@ impl Backend for Moment<'_> {
     fn allowed(&self, cancel: &Cancel, wanted: &Wanted<'_>) -> Result<Option<Allowed>, EngineError> {
         cancel.check()?;
         let snapshot = &self.snapshot;
-        let filter = wanted.filter;
-        let mut passing = if filter.is_empty() { None } else { Some(snapshot.catalog.matching(filter)) };
+        let rows_of = |ids: &[String]| -> Result<Vec<u32>, EngineError> {
+            let rows = self.read(|reader| reader.rows_of(ids.iter().map(String::as_str)))?;
+            Ok(rows.into_values().collect())
+        };
+        let filter = wanted.filter.by_rows(&rows_of)?;
+        let mut passing = if filter.is_empty() { None } else { Some(snapshot.catalog.matching(&filter)) };
         if let Some(DigestPeriod { after, until }) = wanted.within {
             let mut rows = RoaringBitmap::new();
             rows.insert_range(after.saturating_add(1)..=until);
@@ -180,11 +184,13 @@ impl Backend for Moment<'_> {
         let rows = self.keys(cancel, allowed)?;
         let mut dated: Vec<(Key, Option<i32>)> =
             rows.iter().map(|row| (row, self.snapshot.catalog.published(row))).collect();
-        dated.sort_unstable_by_key(|&(row, day)| (std::cmp::Reverse(day), row));
-        if let Some(&(_, last)) = n.checked_sub(1).and_then(|at| dated.get(at)) {
-            let n_ties = dated[n..].iter().take_while(|(_, day)| *day == last).count();
-            dated.truncate(n + n_ties);
+        let order = |&(row, day): &(Key, Option<i32>)| (std::cmp::Reverse(day), row);
+        // Only those that are wanted are put in order, with all that tie with the last: of many papers a page needs few.
+        if let Some(at) = n.checked_sub(1).filter(|at| *at < dated.len()) {
+            let (_, &mut (_, last), _) = dated.select_nth_unstable_by_key(at, order);
+            dated.retain(|(_, day)| *day >= last);
         }
+        dated.sort_unstable_by_key(order);
         Ok(dated)
     }
 

@@ -16,38 +16,26 @@ struct Asset {
     text: &'static str,
 }
 
-const ASSETS: [Asset; 7] = [
-    Asset {
-        name: "style.css",
-        media_type: "text/css; charset=utf-8",
-        text: include_str!("../../assets/style.css"),
-    },
-    Asset {
-        name: "page.js",
-        media_type: "text/javascript; charset=utf-8",
-        text: include_str!("../../assets/page.js"),
-    },
-    Asset {
-        name: "map.js",
-        media_type: "text/javascript; charset=utf-8",
-        text: include_str!("../../assets/map.js"),
-    },
-    Asset {
-        name: "try.js",
-        media_type: "text/javascript; charset=utf-8",
-        text: include_str!("../../assets/try.js"),
-    },
-    Asset {
-        name: "import.js",
-        media_type: "text/javascript; charset=utf-8",
-        text: include_str!("../../assets/import.js"),
-    },
-    Asset {
-        name: "duplicates.js",
-        media_type: "text/javascript; charset=utf-8",
-        text: include_str!("../../assets/duplicates.js"),
-    },
-    Asset { name: "icon.svg", media_type: "image/svg+xml", text: include_str!("../../assets/icon.svg") },
+/// The file of this name in `crates/server/assets`.
+macro_rules! asset {
+    ($name:literal, $media_type:expr) => {
+        Asset { name: $name, media_type: $media_type, text: include_str!(concat!("../../assets/", $name)) }
+    };
+}
+
+const STYLE: &str = "text/css; charset=utf-8";
+const SCRIPT: &str = "text/javascript; charset=utf-8";
+
+const ASSETS: [Asset; 9] = [
+    asset!("style.css", STYLE),
+    asset!("map.css", STYLE),
+    asset!("docs.css", STYLE),
+    asset!("page.js", SCRIPT),
+    asset!("map.js", SCRIPT),
+    asset!("try.js", SCRIPT),
+    asset!("import.js", SCRIPT),
+    asset!("duplicates.js", SCRIPT),
+    asset!("icon.svg", "image/svg+xml"),
 ];
 
 /// Tells one release's files from another's.

@@ -12,9 +12,9 @@ use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use cognate_corpus::Paper;
-use cognate_engine::{Action, Cluster, Engine, EngineError, Label};
+use cognate_engine::{Action, Cluster, Engine, EngineError, Label, Undo};
 
-use super::address::Address;
+use super::address::{self, Address};
 use super::compare::{Row, compare};
 use super::item::Item;
 use super::search::counted;
@@ -92,6 +92,42 @@ pub(super) async fn say(
     }
     let offset = if offset > 0 { offset.to_string() } else { String::new() };
     let address = Address::new("/duplicates").with("offset", offset).into_text();
+    Ok(Redirect::to(&address).into_response())
+}
+
+/// The papers that a form is about, where it was on the page of `kept`.
+fn pair_in(form: &[u8]) -> Result<(String, String), ApiError> {
+    let mut fields: HashMap<String, String> = form_urlencoded::parse(form).into_owned().collect();
+    let mut field = |name: &str| {
+        let found = fields.remove(name).filter(|value| !value.trim().is_empty());
+        found.ok_or_else(|| ApiError::bad_request("invalid_parameter", format!("`{name}`: expected an id")))
+    };
+    Ok((field("paper")?, field("kept")?))
+}
+
+/// `POST /duplicates/drop`: drops `paper` for `kept`, on whose page the form was.
+pub(super) async fn drop_one(
+    State(app): State<Arc<App>>,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Response, PageError> {
+    let (paper, kept) = pair_in(&body?)?;
+    let address = address::paper(&kept);
+    off_thread(&app, move |app| Ok(app.engine.drop_for(&paper, &kept)?)).await?;
+    Ok(Redirect::to(&address).into_response())
+}
+
+/// `POST /duplicates/undo`: brings `paper` back, which was dropped for `kept`, and takes back what was said of the two.
+pub(super) async fn bring_back(
+    State(app): State<Arc<App>>,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Response, PageError> {
+    let (paper, kept) = pair_in(&body?)?;
+    let address = address::paper(&paper);
+    off_thread(&app, move |app| {
+        app.engine.undo(&Undo::Papers(vec![paper.clone()]))?;
+        Ok(app.engine.label(&paper, &kept, None)?)
+    })
+    .await?;
     Ok(Redirect::to(&address).into_response())
 }
 
@@ -267,5 +303,8 @@ mod tests {
         check("a=x/1&label=no", None);
         check("a=x/1&b=y&label=maybe", None);
         check("a=x/1&b=y&label=compare", None);
+        let pair = ("a/1".to_owned(), "b".to_owned());
+        assert_eq!(pair_in(b"paper=a%2F1&kept=b").ok(), Some(pair));
+        assert!(pair_in(b"paper=a&kept=+").unwrap_err().message().contains("`kept`"));
     }
 }

@@ -47,6 +47,9 @@ pub(super) fn conditions(params: &Params, without: Option<FacetField>) -> Condit
     let year = one("year", values(FacetField::Year, &params.year));
     let venue = one("venue", values(FacetField::Venue, &params.venue));
     let categories = values(FacetField::Categories, &params.categories);
+    if let Some(list) = &params.among.list {
+        several.push(json!({ "ids": list.ids }));
+    }
     ConditionParams {
         year,
         venue,
@@ -122,14 +125,24 @@ pub(super) fn chips(params: &Params) -> Vec<Link> {
             chips.push(Link { href, text: format!("{label}: {value}") });
         }
     }
-    let author = params.author.trim();
-    if !author.is_empty() {
-        let href = params.address_with("/search", ("author", "")).into_text();
-        chips.push(Link { href, text: format!("Author: {author}") });
+    let list = params.among.list.as_ref().map_or(params.list.trim(), |list| list.name.as_str());
+    let without_list = Params { list: String::new(), tag: String::new(), ..params.clone() };
+    let without = |name: &'static str| params.address_with("/search", (name, "")).into_text();
+    let others = [
+        (&params.author, without("author"), format!("Author: {}", params.author.trim())),
+        (&params.list, without_list.address().into_text(), format!("List: {list}")),
+        (&params.tag, without("tag"), format!("Tag: {}", params.tag.trim())),
+        (&params.region, without("region"), "A part of the map".to_owned()),
+    ];
+    for (value, href, text) in others {
+        if !value.trim().is_empty() {
+            chips.push(Link { href, text });
+        }
     }
     if chips.len() > 1 {
         let bare = Params { year: String::new(), categories: String::new(), ..params.clone() };
-        let bare = Params { venue: String::new(), author: String::new(), ..bare };
+        let bare = Params { venue: String::new(), author: String::new(), list: String::new(), ..bare };
+        let bare = Params { tag: String::new(), region: String::new(), ..bare };
         chips.push(Link { href: bare.address().into_text(), text: "All filters".to_owned() });
     }
     chips
@@ -226,6 +239,11 @@ impl FacetView {
 }
 
 impl Years {
+    /// Whether there are so few bars that nothing but the two years has room below them.
+    pub(super) fn is_short(&self) -> bool {
+        self.width < 10 * BAR_WIDTH
+    }
+
     /// `None` where all papers are of one year.
     fn new(params: &Params, counts: &[FacetCount]) -> Option<Self> {
         let year = |count: &FacetCount| {

@@ -43,13 +43,17 @@ pub(super) struct Import {
     pub(super) action: String,
     /// The command that does the same.
     pub(super) command: String,
+    /// Papers of the small collection, if one comes along.
+    pub(super) n_demo: Option<usize>,
 }
 
 impl Import {
-    pub(super) fn new(engine: &Engine, frame: &Frame) -> Self {
-        let data = engine.data_dir().map_or_else(String::new, |data| format!("--data {} ", in_shell(data)));
+    pub(super) fn new(app: &App, frame: &Frame) -> Self {
+        let data =
+            app.engine.data_dir().map_or_else(String::new, |data| format!("--data {} ", in_shell(data)));
         let command = format!("cognate {data}index papers.bib");
-        Self { action: frame.form_action("/import"), command }
+        let n_demo = Some(app.demo().lines().count()).filter(|n| *n > 0);
+        Self { action: frame.form_action("/import"), command, n_demo }
     }
 }
 
@@ -67,13 +71,13 @@ pub(super) async fn show(State(app): State<Arc<App>>) -> Response {
 
 fn shown(app: &App, report: Option<Told>) -> Response {
     let frame = Frame::new("Add papers", "import");
-    let import = Import::new(&app.engine, &frame);
+    let import = Import::new(app, &frame);
     page(StatusCode::OK, &ImportPage { frame, import, report })
 }
 
 /// `POST /import`: a file as it is, whose name is in the address (`name`), answered with server-sent events: `progress`
 /// with the counts so far, then `done` with the report, or `failed` with a message. A form with `records` is answered
-/// with the page.
+/// with the page; one with `demo` brings the small collection, with events for whoever accepts them.
 pub(super) async fn take(
     State(app): State<Arc<App>>,
     RawQuery(query): RawQuery,
@@ -82,20 +86,22 @@ pub(super) async fn take(
 ) -> Result<Response, PageError> {
     let body = body?;
     let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
-    if kind.starts_with("application/x-www-form-urlencoded") {
-        let mut fields = form_urlencoded::parse(&body);
-        let records = fields.find(|(name, _)| name == "records").map(|(_, records)| records.into_owned());
-        let records = records
-            .filter(|records| !records.trim().is_empty())
-            .ok_or_else(|| ApiError::bad_request("no_papers", "expected records in the field, found none"))?;
+    let is_form = kind.starts_with("application/x-www-form-urlencoded");
+    let file = if is_form {
+        File::in_form(&body, app.demo())?
+    } else {
+        File { name: name_in(&query.unwrap_or_default()), bytes: body }
+    };
+    let accepts = headers.get_all(header::ACCEPT).iter().filter_map(|kind| kind.to_str().ok());
+    let takes_events =
+        accepts.flat_map(|kinds| kinds.split(',')).any(|kind| kind.trim() == "text/event-stream");
+    if is_form && !takes_events {
         let (report, faults) = off_thread_while_wanted(&app, move |app, cancel| {
-            let file = File { name: "pasted".to_owned(), bytes: records.into() };
             Ok(file.ingest(&app.engine, cancel, &mut |_, _| {})?)
         })
         .await?;
         return Ok(shown(&app, Some(Told::new(&report, faults))));
     }
-    let file = File { name: name_in(&query.unwrap_or_default()), bytes: body };
     let held = HELD.try_with(Clone::clone).map_err(|_| ApiError::internal())?;
     let (sender, receiver) = mpsc::channel(MAX_WAITING);
     // The work has what the request holds until it ends. A browser that leaves cancels it: what was committed stays.
@@ -131,6 +137,25 @@ struct File {
 type OnProgress<'a> = dyn FnMut(&IngestReport, u64) + 'a;
 
 impl File {
+    /// The records of a form: those in its field, or the small collection if it asks for that.
+    fn in_form(form: &[u8], demo: &'static str) -> Result<Self, ApiError> {
+        let (mut records, mut wants_demo) = (String::new(), false);
+        for (name, value) in form_urlencoded::parse(form) {
+            match &*name {
+                "records" => records = value.into_owned(),
+                "demo" => wants_demo = true,
+                _ => {}
+            }
+        }
+        if wants_demo && !demo.is_empty() {
+            return Ok(Self { name: "demo".to_owned(), bytes: Bytes::from_static(demo.as_bytes()) });
+        }
+        if records.trim().is_empty() {
+            return Err(ApiError::bad_request("no_papers", "expected records in the field, found none"));
+        }
+        Ok(Self { name: "pasted".to_owned(), bytes: records.into() })
+    }
+
     /// Takes its records in, and tells what became of them.
     fn ingest(
         self,
@@ -287,5 +312,16 @@ mod tests {
         assert_eq!(name_in(&format!("name={}", "x".repeat(900))).len(), MAX_NAME_CHARS);
         assert_eq!(in_shell(Path::new("/srv/papers")), "/srv/papers");
         assert_eq!(in_shell(Path::new("/it's here")), "'/it'\\''s here'");
+    }
+
+    #[test]
+    fn a_form_brings_its_records_or_the_small_collection() {
+        let file = |form: &str, demo: &'static str| {
+            File::in_form(form.as_bytes(), demo).ok().map(|file| (file.name, file.bytes.len()))
+        };
+        assert_eq!(file("records=abc", "x"), Some(("pasted".to_owned(), 3)));
+        assert_eq!(file("demo=1&records=abc", "xy"), Some(("demo".to_owned(), 2)));
+        assert_eq!(file("demo=1", ""), None);
+        assert_eq!(file("records=+", "x"), None);
     }
 }

@@ -3,6 +3,7 @@
 //! All of it is in the address: `seed` and `less` are ids, `text` is a seed that is no paper here, `hide` an
 //! id that is no answer. A `POST` takes the same fields, where they are too many for an address, and a
 //! bibliography, whose entries become seeds. With `list` it is a list that is kept, as it is kept or `changed`.
+//! `/library/file` has the papers of the same state as a file.
 
 use std::collections::HashMap;
 use std::io::Cursor;
@@ -14,17 +15,20 @@ use axum::extract::rejection::BytesRejection;
 use axum::extract::{RawQuery, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
+use cognate_corpus::export::{ExportFormat, UnknownExportFormat};
 use cognate_corpus::{Paper, ReadOptions, Source, text};
 use cognate_engine::{
-    Cancel, Engine, EngineError, EntryKind, Fault, ListEntry, MAX_SEEDS, Mode, Page, RecommendRequest,
-    SearchOptions, SearchRequest, Seed,
+    Cancel, Engine, EngineError, EntryKind, Fault, ListEntry, ListNote, MAX_SEEDS, Mode, Page,
+    RecommendRequest, SearchOptions, SearchRequest, SearchResponse, Seed, StoredPaper,
 };
 
+use super::actions::FORMATS;
 use super::address::{self, Address};
 use super::item::{Item, Link};
 use super::lists::{self, Lists};
 use super::search::counted;
 use super::{Frame, PageError, page};
+use crate::answer;
 use crate::error::ApiError;
 use crate::routes::{App, off_thread, off_thread_while_wanted};
 
@@ -52,6 +56,8 @@ pub(super) struct Params {
     /// `list` for the recommendations alone.
     part: String,
     bibliography: String,
+    /// Of the file.
+    format: String,
 }
 
 impl Params {
@@ -98,8 +104,12 @@ impl Params {
                     params.bibliography = value;
                     continue;
                 }
+                "format" => {
+                    params.format = value;
+                    continue;
+                }
                 other => {
-                    let known = "`seed`, `less`, `text`, `hide`, `list`, `changed`, `offset`, `left_out`, `part` or `bibliography`";
+                    let known = "`seed`, `less`, `text`, `hide`, `list`, `changed`, `offset`, `left_out`, `part`, `format` or `bibliography`";
                     let message = format!("expected {known}, found {other:?}");
                     return Err(ApiError::bad_request("invalid_parameter", message));
                 }
@@ -119,9 +129,35 @@ impl Params {
     }
 
     fn address(&self) -> Address {
-        self.state()
-            .into_iter()
-            .fold(Address::new("/library"), |address, (name, value)| address.with(name, value))
+        self.address_at("/library")
+    }
+
+    fn address_at(&self, path: &str) -> Address {
+        let state = self.state().into_iter();
+        state.fold(Address::new(path), |address, (name, value)| address.with(name, value))
+    }
+
+    /// The papers as files. Those of a list that is as it is kept need not be named.
+    fn files(&self, is_kept: bool) -> Vec<Link> {
+        if self.seeds.is_empty() {
+            return Vec::new();
+        }
+        let address = if is_kept {
+            Address::new("/library/file").with("list", &self.list)
+        } else {
+            self.address_at("/library/file")
+        };
+        let file = |(text, format): (&str, &str)| Link {
+            href: address.clone().with("format", format).into_text(),
+            text: text.to_owned(),
+        };
+        FORMATS.into_iter().map(file).collect()
+    }
+
+    /// What a saved search is made of: papers to be like, and unlike.
+    fn to_save(&self) -> Vec<(&'static str, &String)> {
+        let of_search = self.fields().filter(|(name, _)| *name != "hide");
+        if self.seeds.is_empty() && self.texts.is_empty() { Vec::new() } else { of_search.collect() }
     }
 
     /// The fields of this state: of a list, as it is changed.
@@ -196,8 +232,66 @@ pub(super) async fn show(
     if params.part == "list" {
         return Ok(page(StatusCode::OK, &ListPart { library }));
     }
-    let frame = Frame::new("Library", "library");
-    Ok(page(StatusCode::OK, &LibraryPage { frame, params, lists, library }))
+    let title = lists.kept.as_ref().map_or("Library", |kept| kept.name.as_str());
+    let frame = Frame::new(title, "library");
+    let files = params.files(lists.kept.is_some() && !lists.is_changed);
+    Ok(page(StatusCode::OK, &LibraryPage { frame, params, lists, library, files }))
+}
+
+/// `GET /library/file`: the papers of a state, but for those that others are to be unlike, in `format`.
+pub(super) async fn file(
+    State(app): State<Arc<App>>,
+    RawQuery(query): RawQuery,
+) -> Result<Response, PageError> {
+    let mut params = Params::parse(query.unwrap_or_default().as_bytes())?;
+    let format: ExportFormat = params.format.parse().map_err(|error: UnknownExportFormat| {
+        let known = ExportFormat::ALL.map(ExportFormat::name).join(", ");
+        let message = format!("`format`: expected {known}, found {:?}", error.found);
+        ApiError::bad_request("invalid_parameter", message)
+    })?;
+    let owner = lists::owner();
+    let file = off_thread(&app, move |app| {
+        let lists = Lists::of(&app.engine, &owner, &mut params)?;
+        let mut papers: Vec<Paper> = Vec::new();
+        for key in &params.seeds {
+            match here(&app.engine, key)? {
+                Here::Paper(stored) | Here::InItsPlace(stored, _) => papers.push(stored.paper),
+                Here::Missing(_) => {}
+            }
+        }
+        let name = lists.kept.map_or_else(|| "library".to_owned(), |kept| kept.id);
+        answer::file_of(&papers, (format, &name))
+    });
+    Ok(file.await?)
+}
+
+/// What there is of a seed.
+enum Here {
+    Paper(Box<StoredPaper>),
+    /// The paper that stays for it, and what to say of that.
+    InItsPlace(Box<StoredPaper>, String),
+    /// None, and why.
+    Missing(String),
+}
+
+/// The paper of a seed. One that is gone or unclear is told of, and the others go on; for a duplicate that was dropped
+/// there is the one that stays.
+fn here(engine: &Engine, key: &str) -> Result<Here, EngineError> {
+    let told = |error: EngineError| match error.fault() {
+        Fault::NotFound | Fault::Conflict => Ok(Here::Missing(error.to_string())),
+        _ => Err(error),
+    };
+    match engine.paper(key) {
+        Ok(stored) => Ok(Here::Paper(Box::new(stored))),
+        Err(EngineError::PaperDropped { kept, .. }) => match engine.paper(&kept) {
+            Ok(stored) => {
+                let told = format!("{key} was dropped as a duplicate of this one");
+                Ok(Here::InItsPlace(Box::new(stored), told))
+            }
+            Err(error) => told(error),
+        },
+        Err(error) => told(error),
+    }
 }
 
 /// A seed as the page shows it.
@@ -208,6 +302,37 @@ struct SeedView {
     href: Option<String>,
     is_negative: bool,
     without_href: String,
+    /// Its name in the list.
+    entry: String,
+    /// Why it is not one to find others by, or what it stands for.
+    problem: Option<String>,
+    /// Whether others are looked for by it.
+    is_used: bool,
+    /// Whether it is the title of a paper that is not here.
+    is_text: bool,
+}
+
+impl SeedView {
+    fn of(params: &Params, entry: &str, is_negative: bool) -> Self {
+        Self {
+            id: entry.to_owned(),
+            title: entry.to_owned(),
+            href: None,
+            is_negative,
+            without_href: params.without(entry),
+            entry: entry.to_owned(),
+            problem: None,
+            is_used: true,
+            is_text: false,
+        }
+    }
+
+    fn take(&mut self, paper: Paper) {
+        let id = paper.id.to_string();
+        self.href = Some(address::paper(&id));
+        self.title = paper.title.unwrap_or_else(|| id.clone());
+        self.id = id;
+    }
 }
 
 /// What the page shows.
@@ -246,58 +371,76 @@ impl Library {
             ));
         }
         let papers = params.seeds.iter().map(|key| (key, false));
+        let mut used: Vec<(Seed, bool)> = Vec::new();
         for (key, is_negative) in papers.chain(params.less.iter().map(|key| (key, true))) {
-            let paper = match engine.paper(key) {
-                Ok(stored) => stored.paper,
-                // One that is gone, dropped or unclear is told of, and the others go on.
-                Err(error) if matches!(error.fault(), Fault::NotFound | Fault::Conflict) => {
-                    library.problems.push(error.to_string());
-                    continue;
+            let mut seed = SeedView::of(params, key, is_negative);
+            match here(engine, key)? {
+                Here::Missing(why) => (seed.problem, seed.is_used) = (Some(why), false),
+                Here::Paper(stored) => seed.take(stored.paper),
+                Here::InItsPlace(stored, told) => {
+                    seed.take(stored.paper);
+                    seed.problem = Some(told);
                 }
-                Err(error) => return Err(error),
-            };
-            let id = paper.id.to_string();
-            let seeds = if is_negative { &mut request.negative } else { &mut request.positive };
-            seeds.push(Seed::Paper(id.clone()));
-            library.seeds.push(SeedView {
-                href: Some(address::paper(&id)),
-                title: paper.title.unwrap_or_else(|| id.clone()),
-                is_negative,
-                without_href: params.without(key),
-                id,
-            });
+            }
+            let is_new = !used.iter().any(|(known, _)| *known == Seed::Paper(seed.id.clone()));
+            if seed.is_used && is_new {
+                used.push((Seed::Paper(seed.id.clone()), is_negative));
+            }
+            library.seeds.push(seed);
         }
         for title in &params.texts {
-            request.positive.push(Seed::Text(title.clone()));
-            library.seeds.push(SeedView {
-                id: title.clone(),
-                title: title.clone(),
-                href: None,
-                is_negative: false,
-                without_href: params.without(title),
-            });
+            used.push((Seed::Text(title.clone()), false));
+            library.seeds.push(SeedView { is_text: true, ..SeedView::of(params, title, false) });
         }
-        if request.positive.is_empty() {
-            if !request.negative.is_empty() {
-                let missing = "Add a paper that others are to be like: “less like” alone recommends nothing.";
-                library.problems.push(missing.to_owned());
-            }
-            if params.n_seeds() > 0 {
-                library.status = Some(library.problems.join(" "));
-            }
-            return Ok(library);
+        if used.len() > MAX_SEEDS {
+            library.problems.push(format!(
+                "Others are looked for by the last {MAX_SEEDS} of these {}.",
+                counted(used.len() as u64, "paper")
+            ));
+            used.drain(..used.len() - MAX_SEEDS);
         }
-        let response = match engine.recommend(cancel, &request) {
-            Err(error @ EngineError::PaperWithoutText { .. }) => {
-                library.status = Some(error.to_string());
+        let response = loop {
+            let of_sort = |wanted: bool| {
+                used.iter()
+                    .filter(move |(_, is_negative)| *is_negative == wanted)
+                    .map(|(seed, _)| seed.clone())
+            };
+            (request.positive, request.negative) = (of_sort(false).collect(), of_sort(true).collect());
+            if request.positive.is_empty() {
+                if !request.negative.is_empty() {
+                    let missing =
+                        "Add a paper that others are to be like: “less like” alone recommends nothing.";
+                    library.problems.push(missing.to_owned());
+                }
+                if params.n_seeds() > 0 {
+                    let missing = "None of these papers is one to find others by.";
+                    library.status = Some(library.problems.last().map_or(missing, String::as_str).to_owned());
+                }
                 return Ok(library);
             }
-            found => found?,
+            match engine.recommend(cancel, &request) {
+                // The others go on without it.
+                Err(EngineError::PaperWithoutText { id })
+                    if used.iter().any(|(seed, _)| *seed == Seed::Paper(id.clone())) =>
+                {
+                    used.retain(|(seed, _)| *seed != Seed::Paper(id.clone()));
+                    for seed in library.seeds.iter_mut().filter(|seed| seed.id == id) {
+                        seed.problem = Some("It has neither title nor abstract to compare".to_owned());
+                    }
+                }
+                found => break found?,
+            }
         };
+        library.show(params, response);
+        Ok(library)
+    }
+
+    /// Puts an answer on the page.
+    fn show(&mut self, params: &Params, response: SearchResponse) {
         let titles: HashMap<&str, &str> =
-            library.seeds.iter().map(|seed| (seed.id.as_str(), seed.title.as_str())).collect();
+            self.seeds.iter().map(|seed| (seed.id.as_str(), seed.title.as_str())).collect();
         let n_hits = response.hits.len();
-        library.items = response
+        self.items = response
             .hits
             .into_iter()
             .map(|hit| {
@@ -320,7 +463,7 @@ impl Library {
                 item
             })
             .collect();
-        library.status = Some(match n_hits {
+        self.status = Some(match n_hits {
             0 => "Nothing more to recommend.".to_owned(),
             n => {
                 let first = params.offset + 1;
@@ -328,10 +471,9 @@ impl Library {
             }
         });
         let page_at = |offset: usize| params.address().with("offset", offset.to_string()).into_text();
-        library.previous = (params.offset > 0).then(|| page_at(params.offset.saturating_sub(LIMIT)));
-        library.next = (n_hits == LIMIT && ((params.offset + n_hits) as u64) < response.total)
+        self.previous = (params.offset > 0).then(|| page_at(params.offset.saturating_sub(LIMIT)));
+        self.next = (n_hits == LIMIT && ((params.offset + n_hits) as u64) < response.total)
             .then(|| page_at(params.offset + LIMIT));
-        Ok(library)
     }
 }
 
@@ -396,6 +538,15 @@ struct LibraryPage {
     params: Params,
     lists: Lists,
     library: Library,
+    /// The papers as files.
+    files: Vec<Link>,
+}
+
+impl LibraryPage {
+    /// What is written about a seed.
+    fn note(&self, seed: &SeedView) -> ListNote {
+        self.lists.notes.get(&seed.entry).cloned().unwrap_or_default()
+    }
 }
 
 #[derive(Template)]

@@ -1,15 +1,17 @@
-//! Lists of the library that are kept in the store, for whoever signed in with a key: the form that keeps and deletes them.
+//! Lists of the library that are kept in the store, for whoever signed in with a key: the forms that keep and delete them,
+//! add a paper, and write notes and tags.
 
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::extract::rejection::BytesRejection;
 use axum::response::{IntoResponse, Redirect, Response};
-use cognate_engine::{Engine, EngineError, EntryKind, KeptList, ListEntry};
+use cognate_engine::{Engine, EngineError, EntryKind, Fault, KeptList, ListEntry, ListNote};
 
 use super::PageError;
-use super::address::Address;
+use super::address::{self, Address};
 use super::item::Link;
 use super::library::Params;
 use crate::access::SIGNED_IN;
@@ -30,6 +32,32 @@ pub(super) struct Lists {
     pub(super) kept: Option<KeptList>,
     /// Whether what is shown is another than what is kept.
     pub(super) is_changed: bool,
+    /// What is written about its entries, by the id or the title.
+    pub(super) notes: HashMap<String, ListNote>,
+    /// The tags of its papers in order, each a search for them, and how many papers have it.
+    pub(super) tags: Vec<(Link, usize)>,
+}
+
+/// The papers of a list.
+#[derive(Debug)]
+pub(super) struct PapersOf {
+    pub(super) name: String,
+    pub(super) ids: Vec<String>,
+}
+
+/// The papers of an owner's list: those with a tag, unless it is blank.
+pub(super) fn papers_of(
+    engine: &Engine,
+    (owner, id): (&str, &str),
+    tag: &str,
+) -> Result<PapersOf, EngineError> {
+    let (kept, entries) = engine.list(owner, id)?;
+    let notes = if tag.is_empty() { HashMap::new() } else { engine.list_notes(owner, id)? };
+    let has_tag = |value: &String| {
+        tag.is_empty() || notes.get(value).is_some_and(|note| note.tags.iter().any(|own| own == tag))
+    };
+    let seeds = entries.into_iter().filter(|(kind, value)| *kind == EntryKind::Seed && has_tag(value));
+    Ok(PapersOf { name: kept.name, ids: seeds.map(|(_, value)| value).collect() })
 }
 
 impl Lists {
@@ -44,6 +72,15 @@ impl Lists {
                 params.take(entries);
             }
             lists.kept = Some(kept);
+            lists.notes = engine.list_notes(owner, &params.list)?;
+            let mut tags: BTreeMap<&String, usize> = BTreeMap::new();
+            lists
+                .notes
+                .values()
+                .flat_map(|note| &note.tags)
+                .for_each(|tag| *tags.entry(tag).or_default() += 1);
+            let tags = tags.into_iter().map(|(tag, n)| (tag_link(&params.list, tag), n));
+            lists.tags = tags.collect();
         }
         lists.all = engine
             .lists(owner)?
@@ -55,6 +92,14 @@ impl Lists {
             })
             .collect();
         Ok(lists)
+    }
+}
+
+/// The papers of a list with a tag.
+pub(super) fn tag_link(list: &str, tag: &str) -> Link {
+    Link {
+        href: Address::new("/search").with("list", list).with("tag", tag).into_text(),
+        text: tag.to_owned(),
     }
 }
 
@@ -70,11 +115,24 @@ enum Asked {
     Delete {
         id: String,
     },
+    /// Add a paper, on whose page the form was, to a list or to a new one.
+    Add {
+        id: Option<String>,
+        name: String,
+        paper: String,
+    },
+    /// Write about an entry.
+    Note {
+        id: String,
+        entry: String,
+        note: ListNote,
+    },
 }
 
 impl Asked {
     fn parse(form: &[u8]) -> Result<Self, ApiError> {
         let (mut what, mut name, mut id) = (String::new(), String::new(), None);
+        let (mut entry, mut note) = (String::new(), ListNote::default());
         let mut entries: Vec<ListEntry> = Vec::new();
         for (field, value) in form_urlencoded::parse(form) {
             let value = value.trim();
@@ -87,6 +145,9 @@ impl Asked {
                 ("do", _) => what = value.to_owned(),
                 ("name", _) => name = value.to_owned(),
                 ("list", _) => id = Some(value.to_owned()),
+                ("entry", _) => entry = value.to_owned(),
+                ("note", _) => note.note = value.to_owned(),
+                ("tags", _) => note.tags = super::filters::parts(value),
                 ("changed" | "offset", _) => {}
                 (other, _) => {
                     let message = format!("`{other}`: expected no such field");
@@ -98,9 +159,15 @@ impl Asked {
             ("keep", id) => Ok(Self::Keep { id, name, entries }),
             ("copy", _) => Ok(Self::Keep { id: None, name, entries }),
             ("delete", Some(id)) => Ok(Self::Delete { id }),
+            ("add", id) => match &mut entries[..] {
+                [(EntryKind::Seed, paper)] => Ok(Self::Add { id, name, paper: std::mem::take(paper) }),
+                _ => Err(ApiError::bad_request("invalid_parameter", "`seed`: expected one paper")),
+            },
+            ("note", Some(id)) => Ok(Self::Note { id, entry, note }),
             (other, _) => {
-                let message =
-                    format!("`do`: expected `keep`, `copy`, or `delete` with `list`, found {other:?}");
+                let message = format!(
+                    "`do`: expected `keep`, `copy`, `add`, or `delete` or `note` with `list`, found {other:?}"
+                );
                 Err(ApiError::bad_request("invalid_parameter", message))
             }
         }
@@ -114,20 +181,64 @@ pub(super) async fn act(
 ) -> Result<Response, PageError> {
     let asked = Asked::parse(&body?)?;
     let owner = owner();
-    let id = off_thread(&app, move |app| {
+    let address = off_thread(&app, move |app| {
+        let engine = &app.engine;
+        let of_list = |id: String| Address::new("/library").with("list", id).into_text();
         Ok(match asked {
             Asked::Keep { id, name, entries } => {
-                Some(app.engine.keep_list((&owner, id.as_deref()), &name, &entries)?)
+                let entries = canonical(engine, entries)?;
+                of_list(engine.keep_list((&owner, id.as_deref()), &name, &entries)?)
             }
             Asked::Delete { id } => {
-                app.engine.delete_list(&owner, &id)?;
-                None
+                engine.delete_list(&owner, &id)?;
+                of_list(String::new())
+            }
+            Asked::Add { id, name, paper } => {
+                let paper = engine.paper(&paper)?.paper.id.to_string();
+                add(engine, (&owner, id.as_deref(), &name), &paper)?;
+                address::paper(&paper)
+            }
+            Asked::Note { id, entry, note } => {
+                engine.note_in_list((&owner, &id), &entry, &note)?;
+                of_list(id)
             }
         })
     })
     .await?;
-    let address = Address::new("/library").with("list", id.unwrap_or_default());
-    Ok(Redirect::to(&address.into_text()).into_response())
+    Ok(Redirect::to(&address).into_response())
+}
+
+/// Adds a paper to a list, or to a new one of this name.
+fn add(
+    engine: &Engine,
+    (owner, id, name): (&str, Option<&str>, &str),
+    paper: &str,
+) -> Result<(), EngineError> {
+    let (name, mut entries) = match id {
+        Some(id) => {
+            let (kept, entries) = engine.list(owner, id)?;
+            (kept.name, entries)
+        }
+        None => (name.to_owned(), Vec::new()),
+    };
+    entries.retain(|(_, value)| value != paper);
+    entries.push((EntryKind::Seed, paper.to_owned()));
+    engine.keep_list((owner, id), &name, &entries).map(drop)
+}
+
+/// The same entries, papers by their own ids: people name them by any identifier.
+fn canonical(engine: &Engine, entries: Vec<ListEntry>) -> Result<Vec<ListEntry>, EngineError> {
+    let named = entries.into_iter().map(|(kind, value)| {
+        if kind == EntryKind::Text {
+            return Ok((kind, value));
+        }
+        match engine.paper(&value) {
+            Ok(stored) => Ok((kind, stored.paper.id.to_string())),
+            Err(error) if matches!(error.fault(), Fault::System | Fault::Away) => Err(error),
+            Err(_) => Ok((kind, value)),
+        }
+    });
+    named.collect()
 }
 
 #[cfg(test)]
@@ -149,7 +260,23 @@ mod tests {
         check("do=keep&list=ice&name=Ice&seed=a%2Fb&less=c&changed=1", Some(keep(Some("ice"), &entries)));
         check("do=copy&list=ice&name=Ice", Some(keep(None, &[])));
         check("do=delete&list=ice", Some(Asked::Delete { id: "ice".to_owned() }));
-        for wrong in ["", "do=delete", "do=eat&list=ice", "do=keep&colour=red"] {
+        let (id, note) = ("ice".to_owned(), "Read & weighed".to_owned());
+        let note = ListNote { note, tags: vec!["to read".to_owned(), "a, b".to_owned()] };
+        check(
+            "do=note&list=ice&entry=a%2Fb&note=Read+%26+weighed&tags=to+read,+%22a,+b%22",
+            Some(Asked::Note { id: id.clone(), entry: "a/b".to_owned(), note }),
+        );
+        let (name, paper) = (String::new(), "a/b".to_owned());
+        check("do=add&list=ice&seed=a%2Fb", Some(Asked::Add { id: Some(id), name, paper }));
+        for wrong in [
+            "",
+            "do=delete",
+            "do=note&entry=a",
+            "do=add&list=ice",
+            "do=add&seed=a&seed=b",
+            "do=eat&list=ice",
+            "do=keep&colour=red",
+        ] {
             check(wrong, None);
         }
     }

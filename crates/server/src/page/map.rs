@@ -1,7 +1,8 @@
 //! The map: the papers in two dimensions, and where the hits of a search are among them.
 //!
-//! The page has the legend, and a picture for browsers without script. The script draws all points, which
-//! come as numbers, and asks for the one paper that is pointed at.
+//! The page has the legend, the parts that have a name, and a picture for browsers without script. The script draws all
+//! points, which come as numbers, and asks for the one paper that is pointed at. Of many papers the map is drawn aside: the
+//! page shows the one before, or says that the first is coming.
 
 use std::collections::HashSet;
 use std::fmt::Write as _;
@@ -18,12 +19,14 @@ use serde::Serialize;
 
 use super::address::Address;
 use super::item::Item;
-use super::search::{Params, counted};
-use super::{Frame, PageError, page};
+use super::search::{Params, counted, thousands};
+use super::{Frame, PageError, lists, page};
 use crate::error::ApiError;
 use crate::routes::{App, off_thread, off_thread_while_wanted};
 use cognate_wire::filter_text;
 
+/// What there is to say while the first map is drawn.
+pub(super) const IS_DRAWN: &str = "The map is being drawn; try again in a moment.";
 /// Hits of a search that are shown.
 const MAX_FOUND: usize = 50;
 /// Points of the picture for browsers without script.
@@ -32,6 +35,8 @@ const PICTURE_POINTS: usize = 1_500;
 const SCALE: f32 = 32_000.0;
 /// The same in the picture, where fewer digits do.
 const PICTURE_SCALE: f32 = 1_000.0;
+/// Terms in the name of a part where it stands on the map.
+const MAX_TERMS: usize = 2;
 
 /// `GET /map`: the parameters of a search, or none for all papers alike.
 pub(super) async fn show(
@@ -39,16 +44,22 @@ pub(super) async fn show(
     params: Result<Query<Params>, QueryRejection>,
 ) -> Result<Response, PageError> {
     let Query(params) = params?;
-    let asked = params.clone();
+    let (mut asked, owner) = (params.clone(), lists::owner());
     let (map, found) = off_thread_while_wanted(&app, move |app, cancel| {
+        asked.resolve(&app.engine, &owner)?;
         let found = match asked.to_hits(MAX_FOUND) {
-            Some(search) => app.engine.search_unless(cancel, &search.to_request()?)?.hits,
+            Some(search) => app.engine.search_unless(cancel, &asked.to_request(&search)?)?.hits,
             None => Vec::new(),
         };
         let rows: Vec<u32> = found.iter().map(|hit| hit.paper.row).collect();
-        Ok((app.engine.map()?, rows))
+        Ok((app.engine.map_at_hand()?, rows))
     })
     .await?;
+    let title = if found.is_empty() { "Map".to_owned() } else { format!("Map of “{}”", params.query()) };
+    let frame = Frame { query: params.query().to_owned(), ..Frame::new(title, "map") };
+    let Some(map) = map else {
+        return Ok(page(StatusCode::OK, &MapPage { status: IS_DRAWN.to_owned(), ..MapPage::new(frame) }));
+    };
     let legend = map.groups.iter().zip(colours(&map)).map(|(group, colour)| Group {
         colour,
         name: group.name.clone().unwrap_or_else(|| "all other".to_owned()),
@@ -58,34 +69,61 @@ pub(super) async fn show(
                 .with("categories", filter_text("categories", name))
                 .into_text()
         }),
-        n_papers: group.n_papers,
+        n_papers: thousands(group.n_papers as u64),
     });
-    let title = if found.is_empty() { "Map".to_owned() } else { format!("Map of “{}”", params.query()) };
-    let frame = Frame { query: params.query().to_owned(), ..Frame::new(title, "map") };
+    let regions = map.regions.iter().map(|region| {
+        let shape = region.shape.to_string();
+        Part {
+            href: params.address_with("/search", ("region", &shape)).into_text(),
+            name: region.label.join(", "),
+            short: region.label.iter().take(MAX_TERMS).cloned().collect::<Vec<_>>().join(", "),
+            n_papers: thousands(region.n_papers as u64),
+            middle: region.middle.map(|part| (part * PICTURE_SCALE) as i32),
+            shape,
+        }
+    });
+    let is_narrowed = !found.is_empty();
     let page_ = MapPage {
-        frame,
         status: status(&map, &found),
-        list_href: (!found.is_empty()).then(|| params.address().into_text()),
-        found_href: (!found.is_empty()).then(|| params.address_at("/map/found").into_text()),
+        list_href: is_narrowed.then(|| params.address().into_text()),
+        found_href: is_narrowed.then(|| params.address_at("/map/found").into_text()),
+        search_href: params.address_with("/search", ("region", "")).into_text(),
         legend: legend.collect(),
+        regions: regions.collect(),
         picture: picture(&map, &found),
+        is_drawn: true,
+        is_sampled: map.points.len() < map.n_papers,
+        ..MapPage::new(frame)
     };
     Ok(page(StatusCode::OK, &page_))
 }
 
 fn status(map: &Map, found: &[u32]) -> String {
-    let all = counted(map.points.len() as u64, "paper");
-    let of_variance = (map.variance[0] + map.variance[1]) * 100.0;
+    let n_points = map.points.len();
+    let all = if n_points < map.n_papers {
+        format!("{} of {}", thousands(n_points as u64), counted(map.n_papers as u64, "paper"))
+    } else {
+        counted(n_points as u64, "paper")
+    };
     match found.len() {
-        0 => format!("{all}; the two axes hold {of_variance:.0} % of the differences in meaning"),
+        0 if n_points < 2 => all,
+        0 => {
+            let kept = map.kept * 100.0;
+            format!(
+                "{all}. What is alike is near: {kept:.0} % of a paper’s nearest in meaning are among its nearest here."
+            )
+        }
         n => format!("The {n} best hits among {all}"),
     }
 }
 
 /// `GET /map/points`: every point, little-endian: the number n of points as u32, then n rows as u32, n
-/// places along each axis as i16 (from −32,000 to 32,000), and n colours as u8.
+/// places along each axis as i16 (from −32,000 to 32,000), n years as i16 (0 where none is known), and n colours as u8.
+/// 202 while the first map is drawn.
 pub(super) async fn points(State(app): State<Arc<App>>) -> Result<Response, ApiError> {
-    let map = off_thread(&app, |app| Ok(app.engine.map()?)).await?;
+    let Some(map) = off_thread(&app, |app| Ok(app.engine.map_at_hand()?)).await? else {
+        return Ok((StatusCode::ACCEPTED, IS_DRAWN).into_response());
+    };
     let places = |part: fn(&MapPoint) -> f32| {
         map.points.iter().flat_map(move |point| ((part(point) * SCALE) as i16).to_le_bytes())
     };
@@ -93,6 +131,7 @@ pub(super) async fn points(State(app): State<Arc<App>>) -> Result<Response, ApiE
     bytes.extend(map.points.iter().flat_map(|point| point.row.to_le_bytes()));
     bytes.extend(places(|point| point.x));
     bytes.extend(places(|point| point.y));
+    bytes.extend(map.points.iter().flat_map(|point| point.year.unwrap_or_default().to_le_bytes()));
     let colours = colours(&map);
     let colour = |group: u8| colours.get(usize::from(group)).copied().unwrap_or_default();
     bytes.extend(map.points.iter().map(|point| colour(point.group)));
@@ -110,10 +149,11 @@ pub(super) async fn found(
     State(app): State<Arc<App>>,
     params: Result<Query<Params>, QueryRejection>,
 ) -> Result<Response, ApiError> {
-    let Query(params) = params?;
+    let (Query(mut params), owner) = (params?, lists::owner());
     let body = off_thread_while_wanted(&app, move |app, cancel| {
+        params.resolve(&app.engine, &owner)?;
         let Some(search) = params.to_hits(MAX_FOUND) else { return Ok(FoundBody { rows: Vec::new() }) };
-        let hits = app.engine.search_unless(cancel, &search.to_request()?)?.hits;
+        let hits = app.engine.search_unless(cancel, &params.to_request(&search)?)?.hits;
         Ok(FoundBody { rows: hits.iter().map(|hit| hit.paper.row).collect() })
     });
     Ok(Json(body.await?).into_response())
@@ -145,7 +185,20 @@ struct Group {
     colour: u8,
     name: String,
     href: Option<String>,
-    n_papers: usize,
+    n_papers: String,
+}
+
+/// A part of the map with a name.
+struct Part {
+    /// Its papers as a list.
+    href: String,
+    name: String,
+    /// Its name where there is little room.
+    short: String,
+    n_papers: String,
+    /// Where its name stands, in steps of the picture.
+    middle: [i32; 2],
+    shape: String,
 }
 
 /// What is drawn without script: for each group, and for what was found, one path of dots.
@@ -183,8 +236,33 @@ struct MapPage {
     list_href: Option<String>,
     /// The hits as rows.
     found_href: Option<String>,
+    /// The search of which a part of the map narrows the hits.
+    search_href: String,
     legend: Vec<Group>,
+    regions: Vec<Part>,
     picture: Vec<(String, String)>,
+    /// Whether there is a map.
+    is_drawn: bool,
+    /// Whether some papers are not on it.
+    is_sampled: bool,
+}
+
+impl MapPage {
+    /// The page without a map.
+    fn new(frame: Frame) -> Self {
+        Self {
+            frame,
+            status: String::new(),
+            list_href: None,
+            found_href: None,
+            search_href: String::new(),
+            legend: Vec::new(),
+            regions: Vec::new(),
+            picture: Vec::new(),
+            is_drawn: false,
+            is_sampled: false,
+        }
+    }
 }
 
 #[derive(Template)]

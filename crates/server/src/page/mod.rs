@@ -52,6 +52,7 @@ pub(crate) fn routes() -> Router<Arc<App>> {
         .route("/search", get(search::show))
         .route("/papers/{*key}", manners::bare(get(paper::show)))
         .route("/library", get(library::show).post(library::show))
+        .route("/library/file", get(library::file))
         .route("/map", get(map::show))
         .route("/map/points", get(map::points))
         .route("/map/found", get(map::found))
@@ -61,6 +62,8 @@ pub(crate) fn routes() -> Router<Arc<App>> {
         .route("/lists", post(lists::act))
         .route("/import", get(import::show).post(import::take))
         .route("/duplicates", get(duplicates::show).post(duplicates::say))
+        .route("/duplicates/drop", post(duplicates::drop_one))
+        .route("/duplicates/undo", post(duplicates::bring_back))
         .route("/assets/{version}/{name}", get(assets::serve))
         .merge(docs::routes())
         .layer(middleware::from_fn(manners::tag))
@@ -148,6 +151,11 @@ impl Frame {
             Some(signed_in) => format!("{path}?token={}", signed_in.token),
             None => path.to_owned(),
         }
+    }
+
+    /// Whether whoever looks may drop records, as far as is known.
+    fn may_drop(&self) -> bool {
+        self.signed_in.as_ref().is_none_or(|signed_in| signed_in.is_admin)
     }
 
     /// What a link to the page `name` says of whether it is this one.

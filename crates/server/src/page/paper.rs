@@ -8,17 +8,19 @@ use axum::extract::State;
 use axum::http::{StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use cognate_corpus::export::ExportFormat;
-use cognate_corpus::{IdentifierKind, Paper};
+use cognate_corpus::{IdentifierKind, Paper, PaperId};
 use cognate_engine::{
-    Cancel, Engine, EngineError, Judging, Page, SearchOptions, StoredPaper, Verdict, Versions,
+    Cancel, DroppedPaper, Engine, EngineError, Judging, KeptList, Page, SearchOptions, StoredPaper, Verdict,
+    Versions,
 };
 
 use serde_json::Value;
 
-use super::address::Address;
+use super::address::{self, Address};
 use super::compare::{Row, compare};
 use super::graph::Graph;
 use super::item::{Item, Link};
+use super::lists;
 use super::search::thousands;
 use super::{Frame, PageError, page};
 use crate::answer::citation;
@@ -28,6 +30,8 @@ use crate::routes::{App, decoded_id, off_thread, off_thread_while_wanted};
 
 /// Similar papers that are shown.
 const N_SIMILAR: usize = 10;
+/// Records dropped for a paper that are named.
+const MAX_DROPPED: usize = 50;
 /// Authors that are named at once; the others are shown on demand.
 const MAX_AUTHORS: usize = 12;
 
@@ -38,30 +42,67 @@ pub(super) async fn show(State(app): State<Arc<App>>, uri: Uri) -> Result<Respon
     let key = decoded_id(path)?;
     let papers = {
         let key = key.clone();
-        off_thread(&app, move |app| Ok(app.engine.papers(&key)?)).await
+        off_thread(&app, move |app| match app.engine.papers(&key) {
+            Err(EngineError::PaperDropped { id, .. }) => Ok(Found::of_dropped(&app.engine, &id)?),
+            found => Ok(Found::Papers(found?)),
+        })
+        .await
     };
     // An id may end so itself.
     if let (Err(_), Some(path)) = (&papers, path.strip_suffix(".md")) {
         return Ok(hugging_face::read(&app, path).await.into_response());
     }
-    let papers = papers?;
+    let papers = match papers? {
+        Found::Papers(papers) => papers,
+        Found::Dropped(dropped) => {
+            let title = dropped.title.clone().unwrap_or_else(|| dropped.id.clone());
+            let kept_href = address::paper(&dropped.kept);
+            let page_ = DroppedPage { frame: Frame::new(title, ""), dropped: *dropped, kept_href };
+            return Ok(page(StatusCode::NOT_FOUND, &page_));
+        }
+    };
     let [paper] = papers.as_slice() else {
         let items = papers.into_iter().map(|stored| Item::new(stored.paper)).collect();
         let frame = Frame::new(format!("Papers with {key}"), "");
         return Ok(page(StatusCode::MULTIPLE_CHOICES, &ManyPage { frame, key, items }));
     };
     let stored = paper.clone();
-    let near =
-        off_thread_while_wanted(&app, move |app, cancel| Ok(Near::of(&app.engine, cancel, &stored)?)).await?;
+    let owner = lists::owner();
+    let near = off_thread_while_wanted(&app, move |app, cancel| {
+        // Where papers lie with another engine there are no lists.
+        let lists = if app.engine.is_here() { app.engine.lists(&owner)? } else { Vec::new() };
+        Ok((Near::of(&app.engine, cancel, &stored)?, lists))
+    });
+    let (near, lists) = near.await?;
     let details = Details::of(paper)?;
     let item = Item::new(paper.paper.clone());
-    Ok(page(StatusCode::OK, &PaperPage { frame: Frame::new(&item.title, ""), item, details, near }))
+    let has_lists = app.engine.is_here();
+    let frame = Frame::new(&item.title, "");
+    Ok(page(StatusCode::OK, &PaperPage { frame, item, details, near, lists, has_lists }))
+}
+
+/// What is meant by an id.
+enum Found {
+    Papers(Vec<StoredPaper>),
+    /// A record that was dropped as a duplicate.
+    Dropped(Box<DroppedPaper>),
+}
+
+impl Found {
+    fn of_dropped(engine: &Engine, id: &str) -> Result<Self, EngineError> {
+        let not_found = || EngineError::PaperNotFound { key: id.to_owned() };
+        let dropped = engine.dropped_paper(&PaperId::new(id).map_err(|_| not_found())?)?;
+        // It came back meanwhile, or went.
+        dropped.map(|dropped| Self::Dropped(Box::new(dropped))).ok_or_else(not_found)
+    }
 }
 
 /// What is the same as the paper, what may be, and what is like it.
 struct Near {
     /// Under headings; each with what differs.
     duplicates: Vec<(&'static str, Vec<Duplicate>)>,
+    /// Records that were dropped for this one.
+    dropped: Vec<DroppedPaper>,
     similar: Vec<Item>,
     graph: Option<Graph>,
 }
@@ -103,11 +144,12 @@ impl Near {
         let graph = Graph::new(&shown, &cosines);
         let duplicates = vec![("The same paper", same), ("Perhaps the same", perhaps)];
         let duplicates = duplicates.into_iter().filter(|(_, list)| !list.is_empty()).collect();
-        Ok(Self { duplicates, similar, graph })
+        let dropped = engine.dropped_for(stored, MAX_DROPPED)?;
+        Ok(Self { duplicates, dropped, similar, graph })
     }
 
     fn is_empty(&self) -> bool {
-        self.duplicates.is_empty() && self.similar.is_empty()
+        self.duplicates.is_empty() && self.dropped.is_empty() && self.similar.is_empty()
     }
 }
 
@@ -212,6 +254,18 @@ struct PaperPage {
     item: Item,
     details: Details,
     near: Near,
+    /// To which the paper can be added.
+    lists: Vec<KeptList>,
+    has_lists: bool,
+}
+
+/// The record was dropped as a duplicate.
+#[derive(Template)]
+#[template(path = "dropped.html", whitespace = "minimize")]
+struct DroppedPage {
+    frame: Frame,
+    dropped: DroppedPaper,
+    kept_href: String,
 }
 
 /// Several papers carry the identifier.

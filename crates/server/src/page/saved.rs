@@ -81,20 +81,38 @@ enum Asked {
 
 impl Asked {
     fn parse(form: &[u8]) -> Result<Self, ApiError> {
-        let mut fields: HashMap<String, String> = form_urlencoded::parse(form).into_owned().collect();
-        fields.retain(|_, value| !value.trim().is_empty());
+        let mut fields: HashMap<String, String> = HashMap::new();
+        let (mut seeds, mut negative) = (Vec::new(), Vec::new());
+        for (name, value) in form_urlencoded::parse(form).into_owned() {
+            if value.trim().is_empty() {
+                continue;
+            }
+            match name.as_str() {
+                "like" | "seed" => seeds.push(json!(value)),
+                "text" => seeds.push(json!({ "text": value })),
+                "less" => negative.push(json!(value)),
+                _ => drop(fields.insert(name, value)),
+            }
+        }
         let wrong = |message: String| Err(ApiError::bad_request("invalid_parameter", message));
         let asked = fields.remove("do").unwrap_or_default();
         let mut field = |name: &str| {
             let found = fields.remove(name);
             found.ok_or_else(|| ApiError::bad_request("invalid_parameter", format!("`{name}`: expected one")))
         };
+        if asked != "save" && !(seeds.is_empty() && negative.is_empty()) {
+            return wrong("expected no seeds".to_owned());
+        }
         let asked = match asked.as_str() {
             "save" => {
                 let mut body = Map::new();
+                for (name, list) in [("seeds", seeds), ("negative", negative)] {
+                    if !list.is_empty() {
+                        body.insert(name.to_owned(), Value::Array(list));
+                    }
+                }
                 for (name, value) in fields.drain() {
                     match name.as_str() {
-                        "like" => body.insert("seeds".to_owned(), json!([value])),
                         // The filter of several years or venues.
                         "filter" => body.insert(name, serde_json::from_str(&value).unwrap_or(json!(value))),
                         _ => body.insert(name, Value::String(value)),
@@ -261,13 +279,8 @@ fn page_of(request: &Map<String, Value>) -> Option<String> {
     // How many are told changes nothing of what is asked.
     let has_only =
         |names: &[&str]| request.keys().all(|name| name == "limit" || names.contains(&name.as_str()));
-    if let Some(seeds) = request.get("seeds").filter(|_| has_only(&["seeds"])) {
-        let seeds: Option<Vec<&str>> = seeds.as_array()?.iter().map(Value::as_str).collect();
-        let address = match *seeds? {
-            [id] => Address::new("/search").with("like", id),
-            ref ids => ids.iter().fold(Address::new("/library"), |address, id| address.with("seed", id)),
-        };
-        return Some(address.into_text());
+    if request.contains_key("seeds") && has_only(&["seeds", "negative"]) {
+        return page_of_seeds(request);
     }
     if !has_only(&["q", "mode", "year", "categories", "author", "venue", "filter"]) {
         return None;
@@ -292,6 +305,27 @@ fn page_of(request: &Map<String, Value>) -> Option<String> {
     let address = address.with("year", year).with("year", one_or_several("year")?);
     let address = address.with("categories", text("categories")?).with("author", text("author")?);
     Some(address.with("venue", venue).with("venue", one_or_several("venue")?).into_text())
+}
+
+/// The page that shows what is like the seeds of a saved search.
+fn page_of_seeds(request: &Map<String, Value>) -> Option<String> {
+    let list = |name: &str| request.get(name).and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+    let (seeds, negative) = (list("seeds"), list("negative"));
+    if let ([Value::String(id)], []) = (seeds, negative) {
+        return Some(Address::new("/search").with("like", id).into_text());
+    }
+    let mut address = Address::new("/library");
+    for (seed, name) in
+        seeds.iter().map(|seed| (seed, "seed")).chain(negative.iter().map(|seed| (seed, "less")))
+    {
+        let value = |field: &str| seed.get(field).and_then(Value::as_str);
+        address = match (seed.as_str().or_else(|| value("id")), value("text")) {
+            (Some(id), _) => address.with(name, id),
+            (None, Some(text)) if name == "seed" => address.with("text", text),
+            _ => return None,
+        };
+    }
+    Some(address.into_text())
 }
 
 /// The addresses of a feed with a key in them, to be seen this once.
@@ -328,9 +362,16 @@ mod tests {
             "do=save&q=ice&like=a&filter=%7B%22must%22%3A%5B%5D%7D&name=+",
             body.as_object().cloned().map(Asked::Save),
         );
-        for wrong in
-            ["", "do=eat&id=bats", "do=seen&id=bats", "do=seen&id=bats&until=-1", "do=delete&id=a&q=b"]
-        {
+        let seeds = json!({"name": "Ice", "seeds": ["a", "b", {"text": "T"}], "negative": ["c"]});
+        check("do=save&name=Ice&seed=a&seed=b&text=T&less=c", seeds.as_object().cloned().map(Asked::Save));
+        for wrong in [
+            "",
+            "do=delete&id=a&seed=b",
+            "do=eat&id=bats",
+            "do=seen&id=bats",
+            "do=seen&id=bats&until=-1",
+            "do=delete&id=a&q=b",
+        ] {
             check(wrong, None);
         }
     }
@@ -344,6 +385,12 @@ mod tests {
         check(json!({"categories": ["a", "b, c"]}), Some("/search?categories=a%2C%22b%2C+c%22"));
         check(json!({"seeds": ["a/b"]}), Some("/search?like=a%2Fb"));
         check(json!({"seeds": ["a", "b"], "limit": 5}), Some("/library?seed=a&seed=b"));
+        check(
+            json!({"seeds": ["a", {"text": "Ice"}, {"id": "b"}], "negative": ["c"]}),
+            Some("/library?seed=a&text=Ice&seed=b&less=c"),
+        );
+        check(json!({"seeds": ["a"], "negative": ["b"]}), Some("/library?seed=a&less=b"));
+        check(json!({"seeds": ["a"], "negative": [{"text": "b"}]}), None);
         check(json!({"seeds": ["a"], "year": "2019"}), None);
         check(json!({"q": "ice", "min_score": 0.3}), None);
         let years = json!({"must": [{"should": [{"year": "2019"}, {"year": "2021"}]}]});

@@ -10,13 +10,18 @@ use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use axum::response::Response;
-use cognate_engine::{Cancel, Correction, EngineError, Facet, SearchResponse};
+use cognate_engine::{
+    Cancel, Clause, Condition, Correction, Engine, EngineError, Facet, Region, SearchOptions, SearchRequest,
+    SearchResponse,
+};
 use serde::Deserialize;
 
 use super::actions::Actions;
 use super::address::Address;
 use super::filters::{self, Facets};
 use super::item::{Item, Link};
+use super::lists::{self, PapersOf};
+use super::map;
 use super::{Frame, PageError, page};
 use crate::error::ApiError;
 use crate::routes::{App, off_thread_while_wanted};
@@ -43,20 +48,89 @@ pub(super) struct Params {
     pub(super) author: String,
     /// Venues likewise; one that has a comma in its name stands in quotes.
     pub(super) venue: String,
+    /// A list, whose papers alone may be hits.
+    pub(super) list: String,
+    /// A tag: of the list's papers, those that have it.
+    pub(super) tag: String,
+    /// A part of the map, as corners of a polygon: its papers alone may be hits.
+    pub(super) region: String,
+    /// What list and region come to.
+    #[serde(skip)]
+    pub(super) among: Among,
     pub(super) offset: Option<usize>,
     pub(super) limit: Option<usize>,
     pub(super) why: String,
     pub(super) part: String,
 }
 
+/// Papers that are meant by more than they say of themselves.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Among {
+    /// Those of a list.
+    pub(super) list: Option<Arc<PapersOf>>,
+    /// Those of a part of the map, by row, ascending.
+    rows: Option<Arc<[u32]>>,
+}
+
 impl Params {
+    /// Looks up what list and region mean now, for an owner of lists.
+    pub(super) fn resolve(&mut self, engine: &Arc<Engine>, owner: &str) -> Result<(), ApiError> {
+        let list = self.list.trim();
+        if !list.is_empty() {
+            let papers = lists::papers_of(engine, (owner, list), self.tag.trim())?;
+            self.among.list = Some(Arc::new(papers));
+        }
+        if !self.region.trim().is_empty() {
+            let region: Region = self.region.parse()?;
+            let map = engine.map_at_hand()?.ok_or_else(|| ApiError::busy(map::IS_DRAWN))?;
+            self.among.rows = Some(map.rows_within(&region).into());
+        }
+        Ok(())
+    }
+
+    /// The condition that a part of the map makes.
+    fn clause(&self) -> Option<Clause> {
+        let rows = self.among.rows.as_ref()?;
+        Some(Clause::Condition(Condition::Rows(Arc::clone(rows))))
+    }
+
+    /// Whether a file or a saved search can say which papers are meant: those of a part of the map are not told apart by
+    /// anything but the map.
+    pub(super) fn is_portable(&self) -> bool {
+        self.region.trim().is_empty()
+    }
+
+    /// The engine's request for a search of this state.
+    pub(super) fn to_request(&self, search: &SearchParams) -> Result<SearchRequest, EngineError> {
+        let request = search.to_request()?;
+        Ok(match self.clause() {
+            Some(clause) => request.among(clause),
+            None => request,
+        })
+    }
+
+    /// Likewise for papers near a paper.
+    fn to_options(&self, search: &SearchParams) -> Result<SearchOptions, EngineError> {
+        let mut options = to_similar(search).to_options()?;
+        options.filter.must.extend(self.clause());
+        Ok(options)
+    }
+
+    /// The fields that the form has no field for people for.
+    fn kept(&self) -> [(&'static str, &String); 4] {
+        [("like", &self.like), ("list", &self.list), ("tag", &self.tag), ("region", &self.region)]
+    }
+
     /// The fields that say which papers may be hits.
-    fn filters(&self) -> [(&'static str, &String); 4] {
+    fn filters(&self) -> [(&'static str, &String); 7] {
         [
             ("year", &self.year),
             ("categories", &self.categories),
             ("author", &self.author),
             ("venue", &self.venue),
+            ("list", &self.list),
+            ("tag", &self.tag),
+            ("region", &self.region),
         ]
     }
 
@@ -119,8 +193,12 @@ pub(super) async fn show(
         let message = format!("`part`: expected {}, found {:?}", PARTS.join(" or "), params.part);
         return Err(ApiError::bad_request("invalid_parameter", message).into());
     }
-    let asked = params.clone();
-    let found = off_thread_while_wanted(&app, move |app, cancel| find(app, cancel, &asked)).await;
+    let (mut asked, owner) = (params.clone(), lists::owner());
+    let found = off_thread_while_wanted(&app, move |app, cancel| {
+        asked.resolve(&app.engine, &owner)?;
+        find(app, cancel, &asked)
+    })
+    .await;
     let (status, mut list) = match found {
         Ok(list) => (StatusCode::OK, list),
         // What is wrong with the form is said where its answer would be.
@@ -178,11 +256,11 @@ fn find(app: &App, cancel: &Cancel, params: &Params) -> Result<List, ApiError> {
         let paper = app.engine.paper(params.like.trim())?.paper;
         let title = paper.title.unwrap_or_else(|| paper.id.to_string());
         like = Some(Link { href: super::address::paper(paper.id.as_str()), text: title });
-        app.engine.similar(cancel, params.like.trim(), &to_similar(&search).to_options()?)?
+        app.engine.similar(cancel, params.like.trim(), &params.to_options(&search)?)?
     } else if search.q.is_none() && !params.narrows() {
         return Ok(List::default());
     } else {
-        app.engine.search_unless(cancel, &search.to_request()?)?
+        app.engine.search_unless(cancel, &params.to_request(&search)?)?
     };
     let mut facets = Vec::new();
     if search.facets.is_some() {
@@ -231,10 +309,10 @@ fn facets_beside(
     let searches: Vec<SearchParams> = searches.collect();
     let responses = if is_like {
         let like = params.like.trim();
-        let similar = |search| app.engine.similar(cancel, like, &to_similar(search).to_options()?);
+        let similar = |search| app.engine.similar(cancel, like, &params.to_options(search)?);
         searches.iter().map(similar).collect::<Result<Vec<_>, EngineError>>()?
     } else {
-        let requests = searches.iter().map(SearchParams::to_request);
+        let requests = searches.iter().map(|search| params.to_request(search));
         app.engine.search_many(cancel, &requests.collect::<Result<Vec<_>, _>>()?)?
     };
     Ok(responses.into_iter().flat_map(|response| response.facets).collect())

@@ -73,7 +73,7 @@ pub(super) async fn show(
     let is_first = found.period.is_none();
     let title = found.period.map_or_else(|| "Papers".to_owned(), name_of);
     let frame = Frame::new(&title, "today");
-    let import = is_first.then(|| Import::new(&app.engine, &frame));
+    let import = is_first.then(|| Import::new(&app, &frame));
     let view = found.period.map(|period| PeriodView::new(&params, period, &found));
     let items = found.papers.into_iter().map(|stored| Item::new(stored.paper).in_full()).collect();
     Ok(page(StatusCode::OK, &TodayPage { frame, by: params.by, period: view, items, import }))

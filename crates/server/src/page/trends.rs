@@ -1,6 +1,7 @@
 //! Trends: subjects on which more papers came than before, and the papers that trend.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use askama::Template;
 use axum::extract::rejection::QueryRejection;
@@ -18,6 +19,10 @@ use super::{Frame, PageError, page};
 use crate::error::ApiError;
 use crate::routes::{App, off_thread};
 
+/// How long the page waits for what it shows, where there are many papers, before it says so.
+const PATIENCE: Duration = Duration::from_millis(120);
+/// Papers from which on there are many.
+const MANY: usize = 20_000;
 /// Papers that are shown.
 const LIMIT: usize = 20;
 /// Papers of a subject that are named.
@@ -63,13 +68,19 @@ pub(super) async fn show(
 ) -> Result<Response, PageError> {
     let Query(params) = params?;
     let (request, days) = params.to_request()?;
+    let n_papers = off_thread(&app, |app| Ok(app.engine.n_searchable()?)).await?;
+    let patience = if n_papers > MANY { PATIENCE } else { Duration::MAX };
     let found = off_thread(&app, move |app| {
         let report = app.engine.trends(&request, LIMIT)?;
         let groups = report.groups.iter().map(|group| GroupView::of(&app.engine, group));
         let groups = groups.collect::<Result<Vec<_>, _>>()?;
         Ok((report, groups))
     });
-    let (report, groups) = found.await?;
+    // What takes longer goes on, and is there when the page asks again.
+    let Ok(found) = tokio::time::timeout(patience, found).await else {
+        return Ok(page(StatusCode::OK, &WaitingPage { frame: Frame::new("Trends", "trends") }));
+    };
+    let (report, groups) = found?;
     let windows = WINDOWS.into_iter().map(|(text, length)| {
         let address = Address::new("/trends").with("date", &params.date).with("days", length.to_string());
         (Link { href: address.into_text(), text: text.to_owned() }, length == days)
@@ -152,6 +163,13 @@ impl GroupView {
             papers,
         })
     }
+}
+
+/// The page while what it shows is being counted.
+#[derive(Template)]
+#[template(path = "trends_waiting.html", whitespace = "minimize")]
+struct WaitingPage {
+    frame: Frame,
 }
 
 #[derive(Template)]

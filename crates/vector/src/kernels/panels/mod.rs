@@ -67,11 +67,24 @@ impl Panels {
     /// # Panics
     /// If `rows` is no whole number of rows of the stride that was packed.
     pub fn at_least(&self, rows: &[i8], bar: i32, found: &mut Vec<Hit>) {
+        let n_rows = rows.len().checked_div(self.stride).unwrap_or_default();
+        self.at_least_each(rows, &vec![bar; n_rows], found);
+    }
+
+    /// As [`at_least`](Self::at_least), with a bar for each row.
+    ///
+    /// # Panics
+    /// If `rows` is no whole number of rows of the stride that was packed, or `bars` not one for each.
+    pub fn at_least_each(&self, rows: &[i8], bars: &[i32], found: &mut Vec<Hit>) {
         if self.n_rows == 0 || rows.is_empty() {
             return;
         }
-        assert!(rows.len().is_multiple_of(self.stride), "whole rows of the stride that was packed");
-        let bars: Vec<Bar> = rows.chunks_exact(self.stride).map(|row| Bar::new(row, bar)).collect();
+        assert!(
+            rows.len() == bars.len() * self.stride,
+            "whole rows of the stride that was packed, a bar for each"
+        );
+        let bars: Vec<Bar> =
+            rows.chunks_exact(self.stride).zip(bars).map(|(row, bar)| Bar::new(row, *bar)).collect();
         let area = Area { rows: 0..bars.len(), panels: 0..self.n_panels() };
         let asked = Asked { rows, stride: self.stride, bars: &bars, area };
         #[cfg(target_arch = "x86_64")]

@@ -15,10 +15,10 @@ const LEAST_LIFT: f64 = 2.0;
 const PRIOR_PAPERS: f64 = 20.0;
 
 /// The terms of one paper: for each the form in which it stands there.
-pub(super) type Terms = HashMap<String, String>;
+pub(crate) type Terms = HashMap<String, String>;
 
 /// The terms of a text.
-pub(super) fn terms_of(text: &str) -> Terms {
+pub(crate) fn terms_of(text: &str) -> Terms {
     let words = cognate_keyword::words_of(text);
     let mut terms = Terms::new();
     for word in &words {
@@ -39,13 +39,13 @@ pub(super) fn terms_of(text: &str) -> Terms {
 }
 
 /// How many papers have each term.
-pub(super) struct Background {
+pub(crate) struct Background {
     n_papers: usize,
     counts: HashMap<String, usize>,
 }
 
 impl Background {
-    pub(super) fn of<'a>(papers: impl Iterator<Item = &'a Terms>) -> Self {
+    pub(crate) fn of<'a>(papers: impl Iterator<Item = &'a Terms>) -> Self {
         let mut background = Self { n_papers: 0, counts: HashMap::new() };
         for terms in papers {
             background.n_papers += 1;
@@ -57,7 +57,7 @@ impl Background {
     }
 
     /// The terms that set `group` apart from the papers of the background that are not in it, best first.
-    pub(super) fn label(&self, group: &[&Terms]) -> Vec<String> {
+    pub(crate) fn label(&self, group: &[&Terms]) -> Vec<String> {
         let mut forms: HashMap<&str, HashMap<&str, usize>> = HashMap::new();
         for terms in group {
             for (stem, surface) in *terms {
