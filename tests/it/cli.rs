@@ -348,7 +348,8 @@ fn every_setting_is_a_variable_too_and_is_taken_as_text() {
     assert!(error(("COGNATE_PRECISION", "f99"), &["search", "bats"]).contains("f99"));
     assert!(error(("COGNATE_MODEL", "123"), &["search", "bats"]).contains("123"));
     assert!(error(("COGNATE_INDEX_MEMORY", "much"), &["stats"]).contains("a number of MiB"));
-    let output = run(("COGNATE_INDEX_MEMORY", "5"), &["stats", "--index-memory", "64"]).output().unwrap();
+    assert!(error(("COGNATE_INDEX_MEMORY", "5"), &["stats"]).contains("at least 64 MiB"));
+    let output = run(("COGNATE_INDEX_MEMORY", "64"), &["optimize"]).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 
     let data = cognate.folder.path().join("123");
