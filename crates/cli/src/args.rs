@@ -38,6 +38,9 @@ pub(crate) struct Args {
     /// Folder of papers and indexes [default: ./cognate-data]
     #[arg(long, global = true, value_name = "DIR", env = "COGNATE_DATA", hide_env_values = true)]
     pub(crate) data: Option<PathBuf>,
+    /// Another engine with which the papers lie, in place of a folder: milvus://HOST:PORT/COLLECTION
+    #[arg(long, global = true, value_name = "ADDRESS", env = "COGNATE_ENGINE", hide_env_values = true)]
+    pub(crate) engine: Option<String>,
     /// Model: a name or a folder [default: the data folder's own, else all-MiniLM-L6-v2]
     #[arg(long, global = true, value_name = "NAME|DIR", env = "COGNATE_MODEL", hide_env_values = true)]
     pub(crate) model: Option<String>,
@@ -166,6 +169,9 @@ pub(crate) enum Command {
         /// The backup
         file: PathBuf,
     },
+    /// Copy all papers with their vectors from a data folder to another engine, or back
+    #[command(after_help = "Example: cognate copy --from cognate-data --to milvus://localhost:19530/papers")]
+    Copy(CopyArgs),
     /// Make the index one segment, which is the fastest to search
     Optimize,
     /// Embed all papers anew, with the model given by --model
@@ -230,6 +236,19 @@ pub(crate) struct IndexArgs {
     /// Bring back papers that were dropped as duplicates
     #[arg(long)]
     pub(crate) restore: bool,
+    /// With --engine: take a part of the papers only, as one of several machines [form: 0/16 to 15/16]
+    #[arg(long, value_name = "N/OF", requires = "engine")]
+    pub(crate) shard: Option<String>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct CopyArgs {
+    /// Where the papers are: a data folder, or the address of another engine
+    #[arg(long, value_name = "DIR|ADDRESS")]
+    pub(crate) from: String,
+    /// Where they are to be
+    #[arg(long, value_name = "DIR|ADDRESS")]
+    pub(crate) to: String,
 }
 
 /// Reads the name of a format, all of which help and completions list.

@@ -299,6 +299,11 @@ impl Engine {
         Ok(self.view()?.is_some_and(|view| view.snapshot().vectors.path() != SearchPath::Exact))
     }
 
+    /// Whether searches can be exact: always in a data folder.
+    pub(crate) fn can_be_exact(&self) -> Result<bool, EngineError> {
+        self.remote().map_or(Ok(true), |remote| remote.is_exact(&Cancel::default()))
+    }
+
     /// Writes the index's files where they are far behind the store, as they are after a bulk ingestion.
     /// Takes about a minute for a hundred thousand papers. Does nothing while another process, such
     /// as a running server, keeps them.

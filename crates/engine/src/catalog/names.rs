@@ -49,8 +49,19 @@ pub(super) struct Names {
 
 /// The words of a text in the form in which names are compared: letters and digits only, folded as the words of
 /// texts are.
-pub(super) fn words(text: &str) -> Vec<String> {
+#[must_use]
+pub fn words(text: &str) -> Vec<String> {
     parts(text).map(fold).filter(|word| !word.is_empty()).collect()
+}
+
+/// The words of an author's name, each in the spellings in which names are compared: `Müller` is `muller` and `mueller`.
+#[must_use]
+pub fn spellings(name: &str) -> Vec<Vec<String>> {
+    let spellings = |part: &str| -> Vec<String> {
+        let word = Some(fold(part)).filter(|word| !word.is_empty());
+        word.into_iter().chain(fold_to_digraphs(part)).collect()
+    };
+    parts(name).map(spellings).filter(|spellings| !spellings.is_empty()).collect()
 }
 
 fn parts(text: &str) -> impl Iterator<Item = &str> {

@@ -36,7 +36,7 @@ use rusqlite::{Connection, OpenFlags};
 pub(crate) use changes::Attributes;
 pub(crate) use drops::{BringBack, NewDrop};
 pub use drops::{DropRun, DroppedPaper};
-pub use incoming::{Clash, IngestPolicy, RecordSource};
+pub use incoming::{Clash, IngestPolicy, PATIENT, RecordSource, Shard};
 pub(crate) use incoming::{Incoming, Session};
 pub use labels::Label;
 pub use lists::{EntryKind, KeptList, ListEntry, ListNote, MAX_LIST_ENTRIES, MAX_LISTS};

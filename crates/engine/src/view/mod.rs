@@ -10,6 +10,8 @@ mod local;
 mod moment;
 mod vectors;
 
+pub use keywords::document as document_of;
+
 use std::fs::{File, OpenOptions};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};

@@ -268,7 +268,8 @@ impl Segment {
 /// Cosine of a query of norm 1 (`f32 [dim]`) and values of any norm (`f16 [dim]`), in `[-1, 1]`;
 /// `None` where the values have no direction. Every score that leaves this crate is made here.
 #[inline]
-pub(crate) fn cosine(query: &[f32], values: &[f16]) -> Option<f32> {
+#[must_use]
+pub fn cosine(query: &[f32], values: &[f16]) -> Option<f32> {
     let (dot, square) = dot_f16(query, values);
     let score = dot / square.sqrt();
     // NaN where the square is 0, infinite or NaN itself.
