@@ -2,7 +2,7 @@
 //! recall? `scripts/bench-index` runs this beside other libraries, one task a process.
 //!
 //! `cargo bench -p cognate-index --bench collection -- TASK --dir DIR [--vectors FILE.npy]
-//! [--queries 1000] [--n N] [--truth FILE.i32]`, where TASK is one of
+//! [--queries 1000] [--n N] [--truth FILE.i32] [--top-k 10]`, where TASK is one of
 //!
 //! - `build`: the file's rows, but for the last `--queries`, into a new collection of one segment, on
 //!   `--build-threads` threads; `[--m] [--ef-construction] [--slice] [--slots] [--widths 64,128] [--alpha-percent]`
@@ -16,7 +16,7 @@
 //!
 //! Without a task: all of `build` and `sweep` on 20,000 synthetic vectors, to a person.
 //!
-//! `--truth` holds little-endian `i32 [n_queries, 10]`: the exact answers. Each task prints JSON, one
+//! `--truth` holds little-endian `i32 [n_queries, top_k]`: the exact answers. Each task prints JSON, one
 //! object a line.
 #![allow(clippy::print_stdout, reason = "the report goes to standard output")]
 #![allow(clippy::panic, reason = "a bad argument ends the program")]
@@ -39,7 +39,6 @@ use rand::{Rng, SeedableRng};
 use roaring::RoaringBitmap;
 
 const BINDING: [u8; 32] = [0; 32];
-const TOP_K: usize = 10;
 const EFS: &str = "10,16,24,32,48,64,96,128,192,256,384,512";
 const PASSES: usize = 3;
 
@@ -56,6 +55,11 @@ fn main() {
         "--bench" => overview(),
         _ => println!("{{\"skipped\": \"no task\"}}"),
     }
+}
+
+/// Rows that each search is for.
+fn top_k() -> usize {
+    number("--top-k", 10)
 }
 
 fn dir() -> PathBuf {
@@ -110,7 +114,7 @@ fn truth() -> Vec<Vec<u32>> {
     let bytes = std::fs::read(path).expect("reads");
     let rows: Vec<u32> =
         bytes.chunks_exact(4).map(|b| u32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect();
-    rows.chunks_exact(TOP_K).map(<[u32]>::to_vec).collect()
+    rows.chunks_exact(top_k()).map(<[u32]>::to_vec).collect()
 }
 
 fn recall(truth: &[Vec<u32>], found: &[Vec<u32>]) -> f64 {
@@ -133,11 +137,11 @@ fn overview() {
     collection.flush().expect("writes");
     println!("{}, {n} rows: built and synced in {:.1} s", vectors(), started.elapsed().as_secs_f64());
     let snapshot = collection.snapshot();
-    let exact = SearchParams { exact: true, ..SearchParams::new(TOP_K) };
+    let exact = SearchParams { exact: true, ..SearchParams::new(top_k()) };
     let (truth, seconds) = run(&snapshot, &queries, 1, &exact);
     println!("exact: {:.0} queries a second, one thread", queries.len() as f64 / seconds);
     for ef in [16, 32, 64, 128, 256] {
-        let params = SearchParams { ef: Some(ef), ..SearchParams::new(TOP_K) };
+        let params = SearchParams { ef: Some(ef), ..SearchParams::new(top_k()) };
         let (found, seconds) = run(&snapshot, &queries, 1, &params);
         let (recall, speed) = (recall(&truth, &found), queries.len() as f64 / seconds);
         println!("ef {ef}: recall@10 {recall:.4}, {speed:.0} queries a second, one thread");
@@ -202,7 +206,7 @@ fn sweep() {
     let snapshot = collection.snapshot();
     for n_threads in list("--threads", "1,2") {
         for ef in list("--efs", EFS) {
-            let params = SearchParams { ef: Some(ef), ..SearchParams::new(TOP_K) };
+            let params = SearchParams { ef: Some(ef), ..SearchParams::new(top_k()) };
             let (found, seconds) = run(&snapshot, &queries, n_threads, &params);
             println!(
                 "{{\"ef\": {ef}, \"threads\": {n_threads}, \"recall\": {:.5}, \"qps\": {:.1}}}",
@@ -232,7 +236,7 @@ fn resident() {
     let collection = open(queries[0].dim(), Access::Read);
     let snapshot = collection.snapshot();
     for _ in 0..10 {
-        run(&snapshot, &queries, 1, &SearchParams::new(TOP_K));
+        run(&snapshot, &queries, 1, &SearchParams::new(top_k()));
     }
     wait_until_verified(&collection);
     let after = memory("VmRSS");
@@ -251,7 +255,7 @@ fn open_time() {
         let started = Instant::now();
         let collection = open(queries[0].dim(), Access::Read);
         std::hint::black_box(
-            collection.snapshot().search(&queries[0], &SearchParams::new(TOP_K)).expect("searches"),
+            collection.snapshot().search(&queries[0], &SearchParams::new(top_k())).expect("searches"),
         );
         first = first.min(started.elapsed().as_secs_f64());
         wait_until_verified(&collection);
@@ -263,7 +267,7 @@ fn open_time() {
 
 fn allowed(n: usize, fraction: f64) -> RoaringBitmap {
     let mut rng = StdRng::seed_from_u64(1);
-    sample(&mut rng, n, ((n as f64 * fraction) as usize).max(TOP_K)).iter().map(|row| row as u32).collect()
+    sample(&mut rng, n, ((n as f64 * fraction) as usize).max(top_k())).iter().map(|row| row as u32).collect()
 }
 
 fn filtered() {
@@ -272,11 +276,11 @@ fn filtered() {
     wait_until_verified(&collection);
     let snapshot = collection.snapshot();
     let few = &queries[..100.min(queries.len())];
-    let exact = SearchParams { exact: true, ..SearchParams::new(TOP_K) };
+    let exact = SearchParams { exact: true, ..SearchParams::new(top_k()) };
     println!("{{\"scan_of_all_qps\": {:.1}}}", few.len() as f64 / run(&snapshot, few, 1, &exact).1);
     for percent in [50.0, 20.0, 10.0, 5.0, 1.0, 0.1] {
         let allowed = allowed(snapshot.len(), percent / 100.0);
-        let params = SearchParams { allowed: Some(&allowed), ..SearchParams::new(TOP_K) };
+        let params = SearchParams { allowed: Some(&allowed), ..SearchParams::new(top_k()) };
         let (found, seconds) = run(&snapshot, &queries, 1, &params);
         let (exact, scan_seconds) = run(&snapshot, &queries, 1, &SearchParams { exact: true, ..params });
         println!(
@@ -303,7 +307,7 @@ fn latencies(
         let mut rng = StdRng::seed_from_u64(3);
         let searches = latencies_of(least, done, || {
             let query = &queries[rng.random_range(0..queries.len())];
-            let found = collection.snapshot().search(query, &SearchParams::new(TOP_K));
+            let found = collection.snapshot().search(query, &SearchParams::new(top_k()));
             std::hint::black_box(found.expect("searches"));
         });
         (searches, nothing.join().expect("no panic"))

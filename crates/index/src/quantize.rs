@@ -42,6 +42,16 @@ pub(crate) fn largest_component(values: &[f16]) -> f32 {
     values.iter().fold(0.0_f32, |largest, value| largest.max(value.to_f32().abs())) / norm
 }
 
+/// The largest absolute value among `values`.
+fn largest_of(values: &[f32]) -> f32 {
+    // Side by side, so that none waits for the one before.
+    let mut largest = [0.0_f32; 16];
+    for values in values.chunks(16) {
+        largest.iter_mut().zip(values).for_each(|(largest, value)| *largest = largest.max(value.abs()));
+    }
+    largest.into_iter().fold(0.0, f32::max)
+}
+
 fn norm_of(values: &[f16]) -> f32 {
     values.iter().map(|value| value.to_f64().powi(2)).sum::<f64>().sqrt() as f32
 }
@@ -101,8 +111,7 @@ const FINER: f32 = 254.0;
 impl<'a> QuantizedQuery<'a> {
     /// Of a unit vector `f32 [dim]`.
     pub(crate) fn new(query: &'a [f32]) -> Self {
-        let largest = query.iter().fold(0.0_f32, |largest, c| largest.max(c.abs()));
-        let scale = scale_for(largest);
+        let scale = scale_for(largest_of(query));
         let mut coarse = vec![0; stride(query.len())];
         let coarse_residual = quantize_with(query.iter().map(|&c| f64::from(c)), scale, &mut coarse);
         let rounding = rounding(query.len());

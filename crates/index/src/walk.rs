@@ -68,15 +68,21 @@ pub(crate) struct Near {
 /// with it, walks of a width expand as many points on average as ones that end at a fixed width (measured for `k` 10 and
 /// widths of 16 to 128 over 99,000 abstracts).
 const HALF_DIMENSION: f32 = 12.0;
+/// For more than this, walks have a fixed width.
+const MOST_WANTED: usize = 100;
 /// A walk keeps so many times the points that it is to expand on average.
 const MOST: usize = 4;
 
 impl Near {
-    /// For walks that expand about `ef` points to find `k`, where a product of `unit` stands for a cosine of 1.
-    pub(crate) fn of(k: usize, ef: usize, unit: f32) -> Self {
+    /// For walks that expand about `ef` points to find `k`, where a product of `unit` stands for a cosine of 1. `None`
+    /// for more than 100, as ranking asks for: such walks find no more and take longer than at a fixed width.
+    pub(crate) fn of(k: usize, ef: usize, unit: f32) -> Option<Self> {
         let k = k.max(1);
+        if k > MOST_WANTED {
+            return None;
+        }
         let square = 1.0 + (ef.max(k) as f32 / k as f32).ln() / HALF_DIMENSION;
-        Self { k, floor: k.max(ef / MOST), unit, square }
+        Some(Self { k, floor: k.max(ef / MOST), unit, square })
     }
 }
 
@@ -87,8 +93,8 @@ impl<'a> Aim<'a> {
     }
 
     /// At an i8 row, as far as `near` says.
-    pub(crate) fn near(row: &'a [i8], near: Near) -> Self {
-        Self { row, near: Some(near) }
+    pub(crate) fn near(row: &'a [i8], near: Option<Near>) -> Self {
+        Self { row, near }
     }
 }
 
@@ -100,6 +106,8 @@ pub(crate) struct Layer {
     /// `u32 [members, slots]`.
     pub(crate) links: Vec<u32>,
     pub(crate) slots: usize,
+    /// How many members lie before each run of positions.
+    before: Vec<u32>,
 }
 
 /// The links of a graph without its lowest layer, and where walks begin.
@@ -410,11 +418,39 @@ impl<'a> Terrain<'a> {
     }
 }
 
+/// Positions that share an entry of [`Layer::before`]: 16 of them have two members of the second lowest layer on average.
+const RUN: usize = 16;
+
 impl Layer {
+    /// Of members in ascending order and their lists, `u32 [members, slots]`.
+    pub(crate) fn new(members: Vec<u32>, links: Vec<u32>, slots: usize) -> Self {
+        let n_runs = members.last().map_or(0, |&last| last as usize / RUN + 1);
+        let mut before = Vec::with_capacity(n_runs + 1);
+        let mut next = 0;
+        for run in 0..=n_runs {
+            while members.get(next).is_some_and(|&member| (member as usize) < run * RUN) {
+                next += 1;
+            }
+            before.push(next as u32);
+        }
+        Self { members, links, slots, before }
+    }
+
     fn list(&self, point: u32) -> &[u32] {
-        let Ok(index) = self.members.binary_search(&point) else { return &[] };
+        let run = point as usize / RUN;
+        let (Some(&start), Some(&end)) = (self.before.get(run), self.before.get(run + 1)) else { return &[] };
+        let (start, end) = (start as usize, end as usize);
+        let Some(at) = self.members[start..end].iter().position(|&member| member == point) else {
+            return &[];
+        };
+        let index = start + at;
         let list = self.links.get(index * self.slots..(index + 1) * self.slots).unwrap_or(&[]);
         &list[..list.iter().position(|&point| point == NO_POINT).unwrap_or(list.len())]
+    }
+
+    /// Bytes in memory.
+    pub(crate) fn memory_bytes(&self) -> usize {
+        4 * (self.members.len() + self.links.len() + self.before.len())
     }
 }
 
@@ -429,11 +465,23 @@ mod tests {
     }
 
     #[test]
+    fn members_of_a_layer_are_found_by_their_position() {
+        for members in [vec![], vec![0], vec![3, 15, 16, 17, 200, 4_000]] {
+            let links: Vec<u32> = members.iter().flat_map(|&member| [member + 1, NO_POINT]).collect();
+            let layer = Layer::new(members.clone(), links, 2);
+            for point in (0..5_000).chain([u32::MAX]) {
+                let expected = if members.contains(&point) { vec![point + 1] } else { vec![] };
+                assert_eq!(layer.list(point), expected, "{point}");
+            }
+        }
+    }
+
+    #[test]
     fn a_walk_goes_as_far_as_the_points_close_by_ask_for() {
         // Of 1,000 products with a unit of 1e6: `near` lie at distance 0.2, the others from 0.4 on.
         let met = |n_near: usize| {
             let mut pool = Pool::default();
-            pool.reset(4 * 64, Some(Near::of(10, 64, 1e6)));
+            pool.reset(4 * 64, Near::of(10, 64, 1e6));
             for point in 0..1_000 {
                 let distance = if point < n_near { 0.2 } else { 0.4 + point as f32 * 1e-4 };
                 let dot = (1e6 * (1.0 - distance)) as i32;
@@ -450,7 +498,8 @@ mod tests {
         assert_eq!(met(10), 16, "the least that the width allows");
         assert_eq!(met(100), 100, "all that are close, and none that are not");
         assert_eq!(met(900), 256, "the most that the width allows");
-        // Without a `k`-th neighbour close by, as many as before.
+        assert!(Near::of(200, 400, 1e6).is_none() && Near::of(0, 8, 1e6).is_some());
+        // At a fixed width, no more than that.
         let mut pool = Pool::default();
         pool.reset(3, None);
         (0..5).for_each(|point| {

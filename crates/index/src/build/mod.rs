@@ -328,7 +328,7 @@ const UPPER_WIDTH: usize = 64;
 
 fn layer(members: Vec<(u32, Vec<u32>)>, slots: usize) -> Layer {
     let (members, lists): (Vec<u32>, Vec<Vec<u32>>) = members.into_iter().unzip();
-    Layer { members, links: Lists::of(&lists, slots).links, slots }
+    Layer::new(members, Lists::of(&lists, slots).links, slots)
 }
 
 #[cfg(test)]

@@ -77,12 +77,12 @@ impl Candidates {
         self.lowers.len() < self.k || self.lowers.peek().is_none_or(|&Reverse(least)| ordered(upper) >= least)
     }
 
-    /// Offers a row whose score lies within `error` of `about`.
+    /// Offers a row whose score lies within `error` of `about`. Says whether it may be among the best.
     #[inline]
-    pub(super) fn push(&mut self, (about, error): Bounds, (segment, position): Place) {
+    pub(super) fn push(&mut self, (about, error): Bounds, (segment, position): Place) -> bool {
         let upper = about + error;
         if !self.wants(upper) {
-            return;
+            return false;
         }
         self.list.push(Candidate { upper, segment, position });
         self.raise(ordered(about - error));
@@ -90,6 +90,7 @@ impl Candidates {
             self.thin();
             self.limit = self.limit.max(2 * self.list.len());
         }
+        true
     }
 
     fn raise(&mut self, lower: u32) {
@@ -144,7 +145,9 @@ impl Snapshot {
                 (&new, &|left: &mut Vec<Candidates>, right| {
                     left.iter_mut().zip(right).for_each(|(left, right)| left.merge(right));
                 }),
-                &|all: &mut Vec<Candidates>, query, bounds, place| all[query].push(bounds, place),
+                &|all: &mut Vec<Candidates>, query, bounds, place| {
+                    all[query].push(bounds, place);
+                },
             );
             for (query, candidates) in queries.iter().zip(candidates) {
                 found.push(self.settle(query, candidates, k)?);
@@ -173,7 +176,9 @@ impl Snapshot {
         let found = self.fold_blocks(
             (self.blocks_of(number).collect(), std::slice::from_ref(query)),
             (&|| Candidates::new(k), &|left: &mut Candidates, right| left.merge(right)),
-            &|candidates: &mut Candidates, _, bounds, place| candidates.push(bounds, place),
+            &|candidates: &mut Candidates, _, bounds, place| {
+                candidates.push(bounds, place);
+            },
         );
         candidates.merge(found);
     }

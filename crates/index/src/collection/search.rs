@@ -238,7 +238,10 @@ impl Live {
             let error = DEVIATIONS * quantized.deviation(segment.residual(), segment.dim());
             for key in scratch.found() {
                 let about = quantized.cosine(key.dot(), 0, segment.scale());
-                candidates.push((about, error), (number, key.position()));
+                // Best first: none that follows is wanted either.
+                if !candidates.push((about, error), (number, key.position())) {
+                    break;
+                }
             }
             true
         })

@@ -228,7 +228,7 @@ pub(crate) fn decode_upper(bytes: &[u8], header: &Header, path: &Path) -> Result
             return Err(wrong("ascending positions of rows as members", "others".to_owned()));
         }
         check_links(&links, slots, header.n).map_err(|found| wrong(LINKS, found))?;
-        layers.push(Layer { members, links, slots });
+        layers.push(Layer::new(members, links, slots));
     }
     if n_left != 0 || !bytes.len().is_multiple_of(4) {
         return Err(wrong("nothing after the layers", format!("{n_left} numbers more")));

@@ -28,7 +28,7 @@ use crate::error::{IndexError, Section};
 use crate::files::{Stamp, io, read_at};
 use crate::map::Map;
 use crate::quantize;
-use crate::walk::{Scratch, Terrain, Upper};
+use crate::walk::{Layer, Scratch, Terrain, Upper};
 
 /// Below this many rows, waking the other threads costs more than they save.
 const PARALLEL_ROWS: usize = 256;
@@ -183,12 +183,8 @@ impl Segment {
 
     /// Bytes of memory that searches touch: a mapped file's values are not among them.
     pub(crate) fn memory_bytes(&self) -> u64 {
-        let upper: usize = self
-            .upper
-            .iter()
-            .flat_map(|upper| &upper.layers)
-            .map(|layer| 4 * (layer.members.len() + layer.links.len()))
-            .sum();
+        let layers = self.upper.iter().flat_map(|upper| &upper.layers);
+        let upper: usize = layers.map(Layer::memory_bytes).sum();
         let (links, values) = match &self.storage {
             Storage::Memory { values, .. } => (0, 2 * values.len()),
             Storage::Mapped { links, .. } => (links.bytes().len(), 0),
