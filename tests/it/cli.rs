@@ -320,6 +320,11 @@ fn settings_come_from_file_then_environment_then_flags() {
     assert!(run(None, None).contains("from-file"));
     assert!(run(Some("from-env"), None).contains("from-env"));
     assert!(run(Some("from-env"), Some("from-flag")).contains("from-flag"));
+    cognate.file("cognate.toml", "index_memory = 63\n");
+    let output = cognate.run(&["--json", "stats"]);
+    assert_eq!(output.status.code(), Some(2));
+    let told = last_line(&output)["message"].to_string();
+    assert!(told.contains("at least 64 MiB") && told.contains("63"), "{told}");
     cognate.file("cognate.toml", "dta = \"typo\"\n");
     let output = cognate.run(&["--json", "stats"]);
     assert_eq!(output.status.code(), Some(2));
@@ -342,6 +347,10 @@ fn every_setting_is_a_variable_too_and_is_taken_as_text() {
     assert!(error(("COGNATE_PRECISION", "f32"), &["search", "bats"]).contains("f32"));
     assert!(error(("COGNATE_PRECISION", "f99"), &["search", "bats"]).contains("f99"));
     assert!(error(("COGNATE_MODEL", "123"), &["search", "bats"]).contains("123"));
+    assert!(error(("COGNATE_INDEX_MEMORY", "much"), &["stats"]).contains("a number of MiB"));
+    assert!(error(("COGNATE_INDEX_MEMORY", "5"), &["stats"]).contains("at least 64 MiB"));
+    let output = run(("COGNATE_INDEX_MEMORY", "64"), &["optimize"]).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 
     let data = cognate.folder.path().join("123");
     std::fs::create_dir(&data).unwrap();

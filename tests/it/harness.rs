@@ -75,8 +75,15 @@ impl Cognate {
         self.data().join("index/vectors")
     }
 
-    /// The command, in a folder of its own and an environment without settings.
+    /// The command on the test's data folder, in a folder of its own and an environment without settings.
     pub(crate) fn command(&self, args: &[&str]) -> Command {
+        let mut command = self.command_anywhere();
+        command.arg("--data").arg(self.data()).args(args);
+        command
+    }
+
+    /// The same, without a data folder.
+    pub(crate) fn command_anywhere(&self) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_cognate"));
         for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("COGNATE_")) {
             command.env_remove(name);
@@ -85,9 +92,6 @@ impl Cognate {
             .current_dir(self.folder.path())
             .env("COGNATE_MODELS", root().join("models"))
             .env("XDG_CONFIG_HOME", self.folder.path().join("config"))
-            .arg("--data")
-            .arg(self.data())
-            .args(args)
             .stdin(Stdio::null());
         command
     }

@@ -20,6 +20,7 @@ mod dedup;
 mod derived;
 mod descriptors;
 mod documents;
+mod engines;
 mod eval;
 mod harness;
 mod http;

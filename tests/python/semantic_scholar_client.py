@@ -77,7 +77,7 @@ def check_other_searches(client):
     # Everything with the words, page after page by tokens; the client asks on by itself.
     found = client.search_paper("papers | all | kinds", bulk=True, fields=["title"])
     everything = ids(found)
-    assert len(everything) == len(set(everything)) == found.total > 10, (len(everything), found.total)
+    assert len(everything) == len(set(everything)) == found.total > 5, (len(everything), found.total)
     dates = [paper.publicationDate for paper in client.search_paper("forests | lullaby", bulk=True, sort="publicationDate:desc", fields=["publicationDate"])]
     assert dates == sorted(dates, key=lambda date: date or datetime.min, reverse=True)
     assert "citationCount" in refused(BadQueryParametersException, lambda: client.search_paper("x", bulk=True, sort="citationCount:asc"))

@@ -53,6 +53,8 @@ pub(crate) fn for_remedy(remedy: &Remedy) -> String {
         }
         Remedy::Reembed => "run `cognate reembed`".to_owned(),
         Remedy::ReembedWith(model) => format!("run `cognate reembed --model {model}`"),
+        Remedy::StartEngine => "start the engine, or name another address with --engine".to_owned(),
+        Remedy::AnotherModel => "use the model behind the vectors that are there, with --model".to_owned(),
         Remedy::PullModel(model) => {
             format!("run `cognate model pull {model}` or `scripts/fetch-model {model}`")
         }

@@ -7,6 +7,7 @@ mod saved;
 use std::ffi::OsString;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
+use std::str::FromStr;
 
 use clap::builder::{FalseyValueParser, PossibleValuesParser, TypedValueParser};
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
@@ -17,6 +18,7 @@ use cognate_embed::Precision;
 pub(crate) use filters::{ConditionArgs, FilterArgs};
 pub(crate) use keys::{KeysAddArgs, KeysCommand, KeysFileArgs, KeysRevokeArgs, ScopeArg};
 pub(crate) use saved::{DigestArgs, DigestFormat, SavedAddArgs, SavedCommand, SavedNewArgs};
+use serde::Deserialize;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -36,6 +38,9 @@ pub(crate) struct Args {
     /// Folder of papers and indexes [default: ./cognate-data]
     #[arg(long, global = true, value_name = "DIR", env = "COGNATE_DATA", hide_env_values = true)]
     pub(crate) data: Option<PathBuf>,
+    /// Another engine with which the papers lie, in place of a folder: milvus://HOST:PORT/COLLECTION
+    #[arg(long, global = true, value_name = "ADDRESS", env = "COGNATE_ENGINE", hide_env_values = true)]
+    pub(crate) engine: Option<String>,
     /// Model: a name or a folder [default: the data folder's own, else all-MiniLM-L6-v2]
     #[arg(long, global = true, value_name = "NAME|DIR", env = "COGNATE_MODEL", hide_env_values = true)]
     pub(crate) model: Option<String>,
@@ -51,6 +56,9 @@ pub(crate) struct Args {
     /// Components kept of a vector, for models that were trained to be cut [default: the data folder's own, else all]
     #[arg(long, global = true, value_name = "N", env = "COGNATE_DIM", hide_env_values = true)]
     pub(crate) dim: Option<usize>,
+    /// Memory that building the index may take, in MiB [default: a quarter of what is free, at least 1024]
+    #[arg(long, global = true, value_name = "MIB", env = "COGNATE_INDEX_MEMORY", hide_env_values = true)]
+    pub(crate) index_memory: Option<IndexMemory>,
     /// Configuration file [default: ./cognate.toml, else cognate/config.toml in the user's configuration folder]
     #[arg(long, global = true, value_name = "FILE", env = "COGNATE_CONFIG", hide_env_values = true)]
     pub(crate) config: Option<PathBuf>,
@@ -66,6 +74,40 @@ pub(crate) struct Args {
     pub(crate) log_format: LogFormat,
     #[command(subcommand)]
     pub(crate) command: Command,
+}
+
+/// Memory that building the index may take, in MiB.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "u64")]
+pub(crate) struct IndexMemory(u64);
+
+impl IndexMemory {
+    /// Less would give segments of so few papers that searches become slow.
+    const LEAST_MIB: u64 = 64;
+
+    pub(crate) fn bytes(self) -> u64 {
+        self.0 << 20
+    }
+}
+
+impl TryFrom<u64> for IndexMemory {
+    type Error = String;
+
+    fn try_from(mib: u64) -> Result<Self, String> {
+        if (Self::LEAST_MIB..1 << 40).contains(&mib) {
+            return Ok(Self(mib));
+        }
+        Err(format!("expected at least {} MiB for building the index, found {mib}", Self::LEAST_MIB))
+    }
+}
+
+impl FromStr for IndexMemory {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let mib: u64 = text.parse().map_err(|_| "expected a number of MiB".to_owned())?;
+        mib.try_into()
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -127,6 +169,9 @@ pub(crate) enum Command {
         /// The backup
         file: PathBuf,
     },
+    /// Copy all papers with their vectors from a data folder to another engine, or back
+    #[command(after_help = "Example: cognate copy --from cognate-data --to milvus://localhost:19530/papers")]
+    Copy(CopyArgs),
     /// Make the index one segment, which is the fastest to search
     Optimize,
     /// Embed all papers anew, with the model given by --model
@@ -191,6 +236,19 @@ pub(crate) struct IndexArgs {
     /// Bring back papers that were dropped as duplicates
     #[arg(long)]
     pub(crate) restore: bool,
+    /// With --engine: take a part of the papers only, as one of several machines [form: 0/16 to 15/16]
+    #[arg(long, value_name = "N/OF", requires = "engine")]
+    pub(crate) shard: Option<String>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct CopyArgs {
+    /// Where the papers are: a data folder, or the address of another engine
+    #[arg(long, value_name = "DIR|ADDRESS")]
+    pub(crate) from: String,
+    /// Where they are to be
+    #[arg(long, value_name = "DIR|ADDRESS")]
+    pub(crate) to: String,
 }
 
 /// Reads the name of a format, all of which help and completions list.

@@ -4,10 +4,11 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use cognate_embed::{ModelRoots, Precision};
-use cognate_engine::{DerivedFiles, EngineOptions, ModelChoice};
+use cognate_engine::{DerivedFiles, Engine, EngineOptions, ModelChoice};
 use serde::Deserialize;
 
-use crate::args::{Args, AuthArg};
+use crate::args::{Args, AuthArg, IndexMemory};
+use crate::commands::InvalidInput;
 
 const DEFAULT_DATA: &str = "cognate-data";
 const DEFAULT_BIND: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8080);
@@ -19,6 +20,10 @@ pub(crate) enum ConfigError {
     Missing { path: PathBuf },
     #[error("the configuration file `{}` could not be read", path.display())]
     Unreadable { path: PathBuf, source: std::io::Error },
+    #[error(
+        "a data folder and an engine are given; papers lie in one of them, so leave `data` or `engine` out"
+    )]
+    TwoPlaces,
     #[error("the configuration file `{}` is wrong", path.display())]
     Invalid { path: PathBuf, source: Box<toml::de::Error> },
 }
@@ -28,11 +33,13 @@ pub(crate) enum ConfigError {
 #[serde(deny_unknown_fields)]
 struct Raw {
     data: Option<PathBuf>,
+    engine: Option<String>,
     model: Option<String>,
     precision: Option<Precision>,
     query_prefix: Option<String>,
     passage_prefix: Option<String>,
     dim: Option<usize>,
+    index_memory: Option<IndexMemory>,
     bind: Option<SocketAddr>,
     #[serde(default)]
     allow_remote: bool,
@@ -57,8 +64,12 @@ pub(crate) struct Config {
     pub(crate) data_dir: PathBuf,
     /// Whether the data folder was named, or is the default.
     pub(crate) data_dir_is_default: bool,
+    /// The address of another engine with which the papers lie, in place of the data folder.
+    pub(crate) engine: Option<String>,
     /// The model, as far as it was chosen.
     pub(crate) model: ModelChoice,
+    /// What building the index may take, where that was said.
+    index_memory: Option<IndexMemory>,
     /// Where `serve` listens.
     pub(crate) bind: SocketAddr,
     pub(crate) allow_remote: bool,
@@ -87,8 +98,16 @@ impl Config {
             Some(path) => read(path)?,
             None => Raw::default(),
         };
-        let data = args.data.clone().or(raw.data);
+        // What is given where it is looked first wins, whichever of the two it is.
+        let (data, engine) = match (args.data.clone(), args.engine.clone()) {
+            (None, None) => (raw.data, raw.engine),
+            given => given,
+        };
+        if data.is_some() && engine.is_some() {
+            return Err(ConfigError::TwoPlaces);
+        }
         Ok(Self {
+            engine,
             data_dir_is_default: data.is_none(),
             data_dir: data.unwrap_or_else(|| PathBuf::from(DEFAULT_DATA)),
             model: ModelChoice {
@@ -99,6 +118,7 @@ impl Config {
                 passage_prefix: args.passage_prefix.clone().or(raw.passage_prefix),
                 dim: args.dim.or(raw.dim),
             },
+            index_memory: args.index_memory.or(raw.index_memory),
             bind: raw.bind.unwrap_or(DEFAULT_BIND),
             allow_remote: raw.allow_remote,
             allow_host: raw.allow_host,
@@ -116,12 +136,84 @@ impl Config {
         given.or(self.keys.as_ref()).cloned().unwrap_or_else(|| self.data_dir.join("keys.sqlite3"))
     }
 
+    /// The same for papers at another place: a data folder, or an address, which tells itself by its `://`.
+    pub(crate) fn at(&self, place: &str) -> Self {
+        let engine = place.contains("://").then(|| place.to_owned());
+        Self { data_dir: PathBuf::from(place), data_dir_is_default: false, engine, ..self.clone() }
+    }
+
+    /// The papers, which are there already.
+    pub(crate) fn open(&self) -> anyhow::Result<Engine> {
+        match &self.engine {
+            Some(address) => self.elsewhere(address),
+            None => Ok(Engine::open(self.engine_options())?),
+        }
+    }
+
+    /// The papers, and a new store for them where there is none.
+    pub(crate) fn create(&self) -> anyhow::Result<Engine> {
+        match &self.engine {
+            Some(address) => self.elsewhere(address),
+            None => Ok(Engine::create(self.engine_options())?),
+        }
+    }
+
+    /// The papers, of which another process may keep the derived files.
+    pub(crate) fn open_to_follow(&self) -> anyhow::Result<Engine> {
+        match &self.engine {
+            Some(address) => self.elsewhere(address),
+            None => {
+                let options = EngineOptions { derived_files: DerivedFiles::Follow, ..self.engine_options() };
+                Ok(Engine::open(options)?)
+            }
+        }
+    }
+
+    /// Papers that lie with another engine.
+    #[cfg(feature = "milvus")]
+    fn elsewhere(&self, address: &str) -> anyhow::Result<Engine> {
+        let of_environment = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+        let tls = match of_environment("COGNATE_MILVUS_TLS").as_deref() {
+            None | Some("false") => false,
+            Some("true") => true,
+            Some(other) => {
+                let message = format!("COGNATE_MILVUS_TLS: expected `true` or `false`, found {other:?}");
+                return Err(InvalidInput(message).into());
+            }
+        };
+        let credentials = cognate_milvus::Credentials {
+            token: of_environment("COGNATE_MILVUS_TOKEN"),
+            tls,
+            ca_file: of_environment("COGNATE_MILVUS_CA"),
+        };
+        let milvus = cognate_milvus::Milvus::new(address.parse()?, credentials)?;
+        Ok(Engine::elsewhere(std::sync::Arc::new(milvus), self.model.clone()))
+    }
+
+    #[cfg(not(feature = "milvus"))]
+    fn elsewhere(&self, _address: &str) -> anyhow::Result<Engine> {
+        let message = "this build of cognate cannot talk to another engine; build it with `cargo build --release --features \
+                       milvus`";
+        Err(InvalidInput(message.to_owned()).into())
+    }
+
+    /// Refuses what works on a data folder alone.
+    pub(crate) fn needs_data_folder(&self) -> Result<(), InvalidInput> {
+        match &self.engine {
+            Some(engine) => {
+                Err(InvalidInput(format!("this works on a data folder; leave `--engine {engine}` out")))
+            }
+            None => Ok(()),
+        }
+    }
+
     /// What the engine needs.
     pub(crate) fn engine_options(&self) -> EngineOptions {
         EngineOptions {
             data_dir: self.data_dir.clone(),
             model: self.model.clone(),
             derived_files: DerivedFiles::Keep,
+            index_memory: self.index_memory.map(IndexMemory::bytes),
         }
     }
 }

@@ -7,13 +7,13 @@
 //!
 //! Each call takes a [`Cancel`], which has a deadline too: it gives up when the answer is no longer wanted.
 //!
-//! Papers lie in a data folder on this machine, or with another engine: a [`Remote`].
+//! Papers lie in a data folder on this machine, or with another engine: a [`Remote`], which takes papers too.
 
 use std::any::Any;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use cognate_corpus::{Lookup, PaperId};
+use cognate_corpus::{Lookup, Paper, PaperId};
 use cognate_index::Found;
 use cognate_keyword::{Correction, MatchedTerm, Query};
 use cognate_vector::{Scored, UnitVector};
@@ -393,6 +393,52 @@ pub trait Remote: Send + Sync {
     /// As for all calls.
     fn n_papers(&self, cancel: &Cancel) -> Result<u64, EngineError>;
 
+    /// Makes the place ready for papers with vectors of a model; nothing where it is.
+    ///
+    /// # Errors
+    /// As [`model`](Self::model); [`EngineError::ModelMismatch`] if its vectors are by another model.
+    fn prepare(&self, cancel: &Cancel, model: &StoredModel) -> Result<(), EngineError>;
+
+    /// What is known of papers by id; one that is not there is left out.
+    ///
+    /// # Errors
+    /// As for all calls.
+    fn known(&self, cancel: &Cancel, ids: &[&PaperId]) -> Result<HashMap<String, Known>, EngineError>;
+
+    /// The vectors of papers by id; one that is not there or has no text is left out.
+    ///
+    /// # Errors
+    /// As for all calls.
+    fn vectors_of(
+        &self,
+        cancel: &Cancel,
+        ids: &[&PaperId],
+    ) -> Result<HashMap<String, UnitVector>, EngineError>;
+
+    /// Papers by id, in order of id; one that is not there is left out.
+    ///
+    /// # Errors
+    /// As for all calls.
+    fn papers_of(&self, cancel: &Cancel, ids: &[String]) -> Result<Vec<StoredPaper>, EngineError>;
+
+    /// Papers whose titles have the same words in the same order, some of them where there are many.
+    ///
+    /// # Errors
+    /// As for all calls.
+    fn with_title(&self, cancel: &Cancel, title: &str) -> Result<Vec<StoredPaper>, EngineError>;
+
+    /// The next papers of a set, in order of id; none at its end.
+    ///
+    /// # Errors
+    /// As for all calls; [`EngineError::OtherBackend`] for a set of keys, which are of one moment.
+    fn scan(&self, cancel: &Cancel, scan: &Scan<'_>) -> Result<Vec<Scanned>, EngineError>;
+
+    /// Puts papers in the place of those of their ids. When this returns, all of them are there. No id comes twice.
+    ///
+    /// # Errors
+    /// As for all calls; some may be there all the same.
+    fn upsert(&self, cancel: &Cancel, papers: &[Upsert<'_>]) -> Result<(), EngineError>;
+
     /// Deletes a paper; `false` if it is not there.
     ///
     /// # Errors
@@ -404,4 +450,48 @@ pub trait Remote: Send + Sync {
     /// # Errors
     /// As for all calls.
     fn settle(&self, cancel: &Cancel) -> Result<(), EngineError>;
+}
+
+/// What a [`Remote`] knows of a paper.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Known {
+    /// SHA-256 of the text that its vector is of.
+    pub text_hash: [u8; 32],
+    /// SHA-256 of all that it says.
+    pub paper_hash: [u8; 32],
+    /// When its id was first indexed: RFC 3339, UTC.
+    pub first_indexed: String,
+}
+
+/// Which papers are read one after the other.
+#[derive(Debug, Clone, Copy)]
+pub struct Scan<'a> {
+    /// Among which, a set of any moment; `None` for all, those without a text too.
+    pub allowed: Option<&'a Allowed>,
+    /// Those whose ids come behind this one.
+    pub after: &'a str,
+    /// How many at the most.
+    pub n: usize,
+    /// Whether their vectors are wanted.
+    pub with_vectors: bool,
+}
+
+/// A paper that was read so.
+#[derive(Debug, Clone)]
+pub struct Scanned {
+    /// The paper. Its row says nothing.
+    pub stored: StoredPaper,
+    /// Its vector, where that is wanted and there is a text.
+    pub vector: Option<UnitVector>,
+}
+
+/// A paper on its way to a [`Remote`].
+#[derive(Debug, Clone)]
+pub struct Upsert<'a> {
+    /// The paper.
+    pub paper: &'a Paper,
+    /// Of its text, of norm 1; `None` where it has neither title nor abstract.
+    pub vector: Option<&'a UnitVector>,
+    /// What will be known of it.
+    pub known: Known,
 }

@@ -4,6 +4,8 @@
 //! future waits for its day. Papers can also be listed by the day on which they were first indexed, and are where no paper
 //! has a day of publication.
 
+mod elsewhere;
+
 use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -107,6 +109,9 @@ impl Engine {
     /// # Errors
     /// [`EngineError`] if the store cannot be read.
     pub fn day(&self, request: &DayRequest) -> Result<DayPage, EngineError> {
+        if let Some(remote) = self.remote() {
+            return self.day_elsewhere(&**remote, request);
+        }
         match self.view()? {
             Some(view) => self.at_one_moment(&view, &mut |moment| self.day_at(moment, request)),
             None => Ok(DayPage::empty(request.period)),

@@ -5,11 +5,14 @@ use std::path::Path;
 use cognate_embed::ModelFolder;
 use rusqlite::Connection;
 
+use crate::cancel::Cancel;
+use crate::engine::Engine;
 use crate::error::{EngineError, with_causes};
 use crate::model::ModelChoice;
+use crate::search::{SearchOptions, SearchRequest};
 use crate::store::{Reader, SCHEMA_VERSION, STORE_FILE, Store, described, tables};
 use crate::stored_model::StoredModel;
-use crate::view::{examine_keyword_files, examine_vector_files};
+use crate::view::{examine_catalog_file, examine_keyword_files, examine_vector_files};
 
 /// One thing examined.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,6 +50,10 @@ pub enum Remedy {
     ReembedWith(String),
     /// To download the model of this name.
     PullModel(String),
+    /// To start the engine with which the papers lie, or to name another address.
+    StartEngine,
+    /// To use the model behind the vectors that are there.
+    AnotherModel,
 }
 
 impl Check {
@@ -78,11 +85,57 @@ pub fn examine(data_dir: &Path, model: &ModelChoice) -> Vec<Check> {
         Ok(Some(stored)) => {
             checks.push(examine_index(&store, data_dir, &stored));
             checks.push(examine_texts(&store, data_dir));
+            checks.push(examine_catalog(&store, data_dir));
             checks.push(examine_model(model, Some(&stored)));
         }
         Ok(None) => checks.push(examine_model(model, None)),
         Err(error) => checks.push(Check::ill("model record", with_causes(&error), Remedy::Restore)),
     }
+    checks
+}
+
+/// Examines papers that lie with another engine, and the model: whether it answers, what lies there, whether searches find it.
+#[must_use]
+pub fn examine_elsewhere(engine: &Engine, model: &ModelChoice) -> Vec<Check> {
+    let cancel = Cancel::default();
+    let fault = |name, error: &EngineError| {
+        let remedy = match error {
+            EngineError::NotOurs { .. } => Remedy::AnotherFolder,
+            EngineError::ModelMismatch { .. } => Remedy::AnotherModel,
+            _ => Remedy::StartEngine,
+        };
+        Check::ill(name, with_causes(error), remedy)
+    };
+    if let Err(error) = engine.check_place(&cancel) {
+        return vec![fault("engine", &error), examine_model(model, None)];
+    }
+    let mut checks = vec![Check::well("engine", format!("{} answers", engine.place_name()))];
+    let stored = match engine.stats() {
+        Ok(stats) => {
+            let Some(stored) = stats.model else {
+                checks.push(Check::ill("papers", "nothing was indexed there yet", Remedy::IndexPapers));
+                checks.push(examine_model(model, None));
+                return checks;
+            };
+            checks.push(Check::well("papers", format!("{} papers, embedded with {stored}", stats.n_papers)));
+            Some(stored)
+        }
+        Err(error) => {
+            checks.push(fault("papers", &error));
+            None
+        }
+    };
+    if stored.is_some() {
+        let searched = SearchRequest::new("", SearchOptions::default())
+            .and_then(|request| engine.search_unless(&cancel, &request));
+        checks.push(match searched {
+            Ok(answer) => Check::well("search", format!("{} papers are listed", answer.total)),
+            // So many of one day cannot be listed, which is no fault.
+            Err(EngineError::NotThere { reason, .. }) => Check::well("search", reason),
+            Err(error) => fault("search", &error),
+        });
+    }
+    checks.push(examine_model(model, stored.as_ref()));
     checks
 }
 
@@ -285,6 +338,17 @@ fn examine_texts(store: &Store, data_dir: &Path) -> Check {
             ),
         ),
         Err(error) => Check::ill(name, with_causes(&error), Remedy::MadeAnew),
+    }
+}
+
+fn examine_catalog(store: &Store, data_dir: &Path) -> Check {
+    let name = "catalogue";
+    match examine_catalog_file(store, data_dir) {
+        Ok(None) => Check::well(name, "not written yet"),
+        Ok(Some((generation, n_papers))) => {
+            Check::well(name, format!("{n_papers} papers, every byte as written; generation {generation}"))
+        }
+        Err(found) => Check::ill(name, found, Remedy::MadeAnew),
     }
 }
 

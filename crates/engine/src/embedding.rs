@@ -5,6 +5,7 @@ use cognate_embed::{SpecialTokens, Token, UnitVector};
 use crate::cancel::Cancel;
 use crate::engine::Engine;
 use crate::error::EngineError;
+use crate::store::StoredPaper;
 
 /// What a text is to the model, which decides what is put before it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -64,11 +65,17 @@ impl Engine {
         Ok(self.model()?.encoder.tokens(text, special)?)
     }
 
-    /// The stored vector of the paper in `row`; `None` if it has gone.
+    /// The stored vector of a paper; `None` if it has gone, or has no text.
     ///
     /// # Errors
     /// [`EngineError`] if the store cannot be read.
-    pub fn vector_of(&self, row: u32) -> Result<Option<UnitVector>, EngineError> {
-        self.store()?.reader()?.vector(row)
+    pub fn vector_of(&self, stored: &StoredPaper) -> Result<Option<UnitVector>, EngineError> {
+        match self.remote() {
+            Some(remote) => {
+                let mut vectors = remote.vectors_of(&Cancel::default(), &[&stored.paper.id])?;
+                Ok(vectors.remove(stored.paper.id.as_str()))
+            }
+            None => self.store()?.reader()?.vector(stored.row),
+        }
     }
 }

@@ -33,6 +33,9 @@ pub struct EngineOptions {
     pub model: ModelChoice,
     /// Who writes the files of the indexes.
     pub derived_files: DerivedFiles,
+    /// Bytes that building the index may take beside what searches hold; `None` for a quarter of what is free, and at
+    /// least a gigabyte.
+    pub index_memory: Option<u64>,
 }
 
 /// How the searchable vectors stand.
@@ -82,6 +85,7 @@ pub(crate) struct Local {
     pub(crate) data_dir: PathBuf,
     pub(crate) store: Store,
     derived_files: DerivedFiles,
+    index_memory: Option<u64>,
     view: Mutex<Option<Arc<View>>>,
 }
 
@@ -112,8 +116,8 @@ impl Engine {
     }
 
     fn over(store: Store, options: EngineOptions) -> Self {
-        let EngineOptions { data_dir, model, derived_files } = options;
-        let local = Local { data_dir, store, derived_files, view: Mutex::new(None) };
+        let EngineOptions { data_dir, model, derived_files, index_memory } = options;
+        let local = Local { data_dir, store, derived_files, index_memory, view: Mutex::new(None) };
         Self::at(Place::Here(local), model)
     }
 
@@ -295,6 +299,11 @@ impl Engine {
         Ok(self.view()?.is_some_and(|view| view.snapshot().vectors.path() != SearchPath::Exact))
     }
 
+    /// Whether searches can be exact: always in a data folder.
+    pub(crate) fn can_be_exact(&self) -> Result<bool, EngineError> {
+        self.remote().map_or(Ok(true), |remote| remote.is_exact(&Cancel::default()))
+    }
+
     /// Writes the index's files where they are far behind the store, as they are after a bulk ingestion.
     /// Takes about a minute for a hundred thousand papers. Does nothing while another process, such
     /// as a running server, keeps them.
@@ -311,7 +320,8 @@ impl Engine {
         self.opened_view()?.map_or(Ok(()), |view| view.persist(store, true))
     }
 
-    /// Makes the index one segment, as far as memory allows, which is the fastest to search.
+    /// Makes the index one segment, as far as memory allows, which is the fastest to search, and gives back what deleted
+    /// papers took in the store's file. Other processes may go on reading and writing the store.
     ///
     /// # Errors
     /// [`EngineError::IndexInUse`] while another process keeps the files, else as
@@ -322,6 +332,7 @@ impl Engine {
         if !view.optimize(store)? {
             return Err(EngineError::IndexInUse { data_dir: data_dir.clone() });
         }
+        store.give_space_back();
         Ok(status_of(&view))
     }
 
@@ -406,12 +417,12 @@ impl Engine {
 
     /// The same, with the files as they are.
     fn opened_view(&self) -> Result<Option<Arc<View>>, EngineError> {
-        let Local { data_dir, store, derived_files, view } = self.local()?;
+        let Local { data_dir, store, derived_files, index_memory, view } = self.local()?;
         let mut slot = lock(view);
         if slot.is_none()
             && let Some(model) = store.reader()?.model()?
         {
-            *slot = Some(Arc::new(View::open(store, data_dir, model, *derived_files)?));
+            *slot = Some(Arc::new(View::open(store, data_dir, model, (*derived_files, *index_memory))?));
         }
         Ok(slot.clone())
     }

@@ -234,7 +234,7 @@ pub enum EngineError {
     /// What was asked for needs the papers on this machine.
     #[error(
         "the papers are in {place}; maps, trends, saved queries and their digests, deduplication of all papers, decisions \
-         about duplicates, exports and the like need a data folder on this machine"
+         about duplicates and the like need a data folder on this machine"
     )]
     LocalOnly {
         /// Where the papers lie.
@@ -263,6 +263,12 @@ pub enum EngineError {
         place: String,
         /// What is there.
         reason: String,
+    },
+    /// A paper that is to be copied has no vector of its text.
+    #[error("the vector of {id} is not of its text; index it again where it comes from")]
+    CopyWithoutVector {
+        /// The paper's id.
+        id: String,
     },
     /// A set of papers was given to a backend that did not make it, which only a defect can cause.
     #[error("a set of papers was made by another backend; please report this")]
@@ -338,6 +344,7 @@ impl EngineError {
             | Self::Io { .. }
             | Self::Interrupted
             | Self::OtherBackend
+            | Self::CopyWithoutVector { .. }
             | Self::NotOurs { .. }
             | Self::ThreadGone { .. } => Fault::System,
         }

@@ -34,10 +34,19 @@ pub struct EvalRequest<'a> {
     pub semantic_ratio: Option<SemanticRatio>,
     /// Questions that the collection does not answer, to see how many are told that nothing fits.
     pub outside: &'a [String],
-    /// The user's data folder; the collection is kept below it, apart from the user's papers.
-    pub data_dir: &'a FilePath,
+    /// Where the collection's papers are put.
+    pub place: EvalPlace<'a>,
     /// The model.
     pub model: ModelChoice,
+}
+
+/// Where the papers of a collection are put to be searched.
+pub enum EvalPlace<'a> {
+    /// Below the user's data folder, apart from the user's papers.
+    Folder(&'a FilePath),
+    /// Among the papers that lie there with another engine, which should be of this collection alone. Ways to rank are as
+    /// exact as that engine is.
+    Elsewhere(&'a Engine),
 }
 
 /// One line of a TREC run.
@@ -123,7 +132,7 @@ pub struct EvalReport {
     pub seconds: f64,
 }
 
-/// Evaluates search on a collection. Its papers are embedded into a folder of their own,
+/// Evaluates search on a collection. In a data folder its papers are embedded into one of their own,
 /// `DATA/eval/<hash of corpus, model and recipe>`, at the first call, and found there by later ones.
 ///
 /// # Errors
@@ -134,7 +143,23 @@ pub fn evaluate(request: EvalRequest<'_>, ingestion: Ingestion<'_>) -> Result<Ev
     let collection = BeirFolder::new(request.collection);
     let queries = collection.queries()?;
     let qrels = collection.qrels(request.split)?;
-    let engine = open_collection(&request, &collection, ingestion)?;
+    let opened;
+    let engine = match &request.place {
+        EvalPlace::Folder(data_dir) => {
+            opened = open_collection(data_dir, &request.model, &collection, ingestion)?;
+            &opened
+        }
+        EvalPlace::Elsewhere(engine) => {
+            let stop = ingestion.stop;
+            engine.ingest(collection.corpus()?, ingestion)?.complete()?;
+            if stop.load(Ordering::Relaxed) {
+                return Err(EngineError::Interrupted);
+            }
+            engine.persist_index()?;
+            engine
+        }
+    };
+    let is_exact = engine.can_be_exact()?;
     // Only queries with a relevant paper say something about a ranking.
     let judged: Vec<(&str, &str, BTreeMap<&str, i32>)> = queries
         .iter()
@@ -147,13 +172,13 @@ pub fn evaluate(request: EvalRequest<'_>, ingestion: Ingestion<'_>) -> Result<Ev
         .collect();
     let ratio = request.semantic_ratio;
     let modes = request.modes.iter().map(|mode| {
-        let mut report = evaluate_mode(&engine, &judged, (*mode, ratio))?;
+        let mut report = evaluate_mode((engine, is_exact), &judged, (*mode, ratio))?;
         for text in request.outside {
             let judgments = BTreeMap::new();
             let options = SearchOptions {
                 mode: *mode,
                 semantic_ratio: ratio,
-                exact: true,
+                exact: is_exact,
                 page: Page::new(Some(N_FITTED), None, None)?,
                 ..SearchOptions::default()
             };
@@ -175,7 +200,7 @@ pub fn evaluate(request: EvalRequest<'_>, ingestion: Ingestion<'_>) -> Result<Ev
 }
 
 fn evaluate_mode(
-    engine: &Engine,
+    (engine, is_exact): (&Engine, bool),
     queries: &[(&str, &str, BTreeMap<&str, i32>)],
     (mode, semantic_ratio): (Mode, Option<SemanticRatio>),
 ) -> Result<ModeReport, EngineError> {
@@ -187,7 +212,7 @@ fn evaluate_mode(
     let (mut n_top, mut n_shared) = (0, 0);
     for (id, text, judgments) in queries {
         let options = |exact| SearchOptions { mode, semantic_ratio, exact, ..SearchOptions::default() };
-        let (exact, fit) = ranking(engine, (id, text, judgments), options(true))?;
+        let (exact, fit) = ranking(engine, (id, text, judgments), options(is_exact))?;
         fits.push(fit);
         let ids: Vec<&str> = exact.iter().map(|(paper, _)| paper.as_str()).collect();
         per_query.extend(metrics::measure(&ids, judgments).map(|measures| ((*id).to_owned(), measures)));
@@ -266,17 +291,19 @@ fn ranking(
 
 /// The engine over the collection's papers, complete.
 fn open_collection(
-    request: &EvalRequest<'_>,
+    data_dir: &FilePath,
+    choice: &ModelChoice,
     collection: &BeirFolder,
     ingestion: Ingestion<'_>,
 ) -> Result<Engine, EngineError> {
     let corpus = collection.corpus_path();
-    let model = Model::start(request.model.load(None)?)?;
-    let data_dir = request.data_dir.join("eval").join(collection_key(&model.identity, &corpus)?);
+    let model = Model::start(choice.load(None)?)?;
+    let data_dir = data_dir.join("eval").join(collection_key(&model.identity, &corpus)?);
     let options = EngineOptions {
         data_dir: data_dir.clone(),
-        model: request.model.clone(),
+        model: choice.clone(),
         derived_files: DerivedFiles::Keep,
+        index_memory: None,
     };
     let engine = Engine::create_with_model(options, model)?;
     let complete = data_dir.join("complete");

@@ -1,8 +1,11 @@
 //! Every paper that fits, for other programs: no limit on their number, and no cut by relevance.
 
+use std::sync::Arc;
+
 use cognate_corpus::identifier;
 use roaring::RoaringBitmap;
 
+use crate::backend::{Allowed, Backend, Remote, Scan, Wanted};
 use crate::cancel::Cancel;
 use crate::engine::Engine;
 use crate::error::EngineError;
@@ -11,7 +14,6 @@ use crate::papers::named_by;
 use crate::query_language::{self, Understood};
 use crate::search::{MAX_QUERY_CHARS, SearchOptions};
 use crate::store::{Reader, StoredPaper};
-use crate::view::Moment;
 
 /// Papers read from the store at a time.
 const PORTION: usize = 256;
@@ -43,10 +45,13 @@ impl ExportRequest {
     }
 }
 
-/// Papers to be exported, as the store was when they were asked for, in the order in which they were first indexed.
-pub struct ExportPapers {
-    reader: Reader,
-    which: Which,
+/// Papers to be exported. Those of a data folder are as the store was when they were asked for, in the order in which they
+/// were first indexed; those that lie with another engine come in order of id, each as it is when it is read.
+pub struct ExportPapers(Source);
+
+enum Source {
+    Here { reader: Reader, which: Which },
+    Elsewhere { remote: Arc<dyn Remote>, which: WhichElsewhere, cancel: Cancel },
 }
 
 enum Which {
@@ -55,33 +60,77 @@ enum Which {
     Rows(roaring::bitmap::IntoIter),
 }
 
+enum WhichElsewhere {
+    /// Of a set, all that come after an id.
+    After {
+        allowed: Option<Allowed>,
+        last: String,
+    },
+    Ids(std::vec::IntoIter<String>),
+}
+
 impl ExportPapers {
     /// The citation keys that records of the store's papers gave, for an
-    /// [`Exporter`](cognate_corpus::export::Exporter) to reserve.
+    /// [`Exporter`](cognate_corpus::export::Exporter) to reserve. Another engine keeps none.
     ///
     /// # Errors
     /// [`EngineError`] if the store cannot be read.
     pub fn citation_keys(&self) -> Result<Vec<String>, EngineError> {
-        self.reader.citation_keys()
+        match &self.0 {
+            Source::Here { reader, .. } => reader.citation_keys(),
+            Source::Elsewhere { .. } => Ok(Vec::new()),
+        }
     }
 
-    /// The next papers, as many as are read from the store at a time; none at the end.
+    /// The next papers, as many as are read at a time; none at the end.
     ///
     /// # Errors
     /// [`EngineError`] if the store cannot be read.
     pub fn next_portion(&mut self) -> Result<Vec<StoredPaper>, EngineError> {
-        match &mut self.which {
-            Which::After(last) => {
-                let papers = self.reader.papers_after(*last, PORTION)?;
+        match &mut self.0 {
+            Source::Here { reader, which } => which.next(reader),
+            Source::Elsewhere { remote, which, cancel } => which.next(&**remote, cancel),
+        }
+    }
+}
+
+impl Which {
+    fn next(&mut self, reader: &Reader) -> Result<Vec<StoredPaper>, EngineError> {
+        match self {
+            Self::After(last) => {
+                let papers = reader.papers_after(*last, PORTION)?;
                 if let Some(paper) = papers.last() {
                     *last = paper.row;
                 }
                 Ok(papers)
             }
-            Which::Rows(rows) => loop {
+            Self::Rows(rows) => loop {
                 let portion: Vec<u32> = rows.by_ref().take(PORTION).collect();
-                let mut papers: Vec<StoredPaper> = self.reader.papers(&portion)?.into_values().collect();
+                let mut papers: Vec<StoredPaper> = reader.papers(&portion)?.into_values().collect();
                 papers.sort_by_key(|stored| stored.row);
+                if !papers.is_empty() || portion.is_empty() {
+                    return Ok(papers);
+                }
+            },
+        }
+    }
+}
+
+impl WhichElsewhere {
+    fn next(&mut self, remote: &dyn Remote, cancel: &Cancel) -> Result<Vec<StoredPaper>, EngineError> {
+        match self {
+            Self::After { allowed, last } => {
+                let scan = Scan { allowed: allowed.as_ref(), after: last, n: PORTION, with_vectors: false };
+                let papers = remote.scan(cancel, &scan)?;
+                let papers: Vec<StoredPaper> = papers.into_iter().map(|scanned| scanned.stored).collect();
+                if let Some(stored) = papers.last() {
+                    *last = stored.paper.id.to_string();
+                }
+                Ok(papers)
+            }
+            Self::Ids(ids) => loop {
+                let portion: Vec<String> = ids.by_ref().take(PORTION).collect();
+                let papers = remote.papers_of(cancel, &portion)?;
                 if !papers.is_empty() || portion.is_empty() {
                     return Ok(papers);
                 }
@@ -100,51 +149,89 @@ impl Engine {
     pub fn export(&self, cancel: &Cancel, request: &ExportRequest) -> Result<ExportPapers, EngineError> {
         cancel.check()?;
         let query = request.query.trim();
-        let all = || Ok(ExportPapers { reader: self.store()?.reader_as_of_now()?, which: Which::After(0) });
+        if let Some(remote) = self.remote() {
+            return export_elsewhere(remote, cancel, (query, &request.filter));
+        }
+        let all = || {
+            let reader = self.store()?.reader_as_of_now()?;
+            Ok(ExportPapers(Source::Here { reader, which: Which::After(0) }))
+        };
         if query.is_empty() && request.filter.is_empty() {
             return all();
         }
         // Without papers there is none that fits.
         let Some(view) = self.view()? else { return all() };
         let moment = view.exact_moment(self.store()?)?;
-        let rows = self.fitting(&moment, query, &request.filter)?;
+        let which = match fitting((&moment, cancel), query, &request.filter)? {
+            Some(fitting) => Which::Rows(moment.keys(cancel, Some(&fitting))?.into_iter()),
+            None => Which::After(0),
+        };
         let reader = moment.into_reader().map_or_else(|| self.store()?.reader_as_of_now(), Ok)?;
-        Ok(match rows {
-            Some(rows) => ExportPapers { reader, which: Which::Rows(rows.into_iter()) },
-            None => ExportPapers { reader, which: Which::After(0) },
-        })
+        Ok(ExportPapers(Source::Here { reader, which }))
     }
+}
 
-    /// The rows of the papers that fit; `None` for all.
-    fn fitting(
-        &self,
-        moment: &Moment<'_>,
-        query: &str,
-        filter: &Filter,
-    ) -> Result<Option<RoaringBitmap>, EngineError> {
-        let catalog = &moment.snapshot.catalog;
-        let named: RoaringBitmap = named_by(moment, &Cancel::default(), query)?.into_iter().collect();
-        if !named.is_empty() {
-            return Ok(Some(if filter.is_empty() { named } else { named & catalog.matching(filter) }));
-        }
-        if identifier::is_surely_identifier(query) {
-            return Ok(Some(RoaringBitmap::new()));
-        }
-        let Understood { text, words, filter: of_query, .. } = query_language::understand(query);
-        let options = SearchOptions { filter: filter.clone(), ..SearchOptions::default() };
-        let filter = options.narrowed(of_query)?.filter;
-        let mut found = if filter.is_empty() { None } else { Some(catalog.matching(&filter)) };
-        if !text.is_empty() || words.is_restricted() {
-            let ranking = moment.snapshot.keywords.rank(&words)?;
-            let mut fitting = match ranking.permitted() {
-                Some(permitted) if text.is_empty() => permitted.clone(),
-                _ => ranking.matching(),
-            };
-            if let Some(permitted) = ranking.permitted() {
-                fitting &= permitted;
+fn export_elsewhere(
+    remote: &Arc<dyn Remote>,
+    cancel: &Cancel,
+    (query, filter): (&str, &Filter),
+) -> Result<ExportPapers, EngineError> {
+    let which = if remote.model(cancel)?.is_none() {
+        // Nothing was put there yet.
+        WhichElsewhere::Ids(Vec::new().into_iter())
+    } else {
+        let backend = remote.moment(cancel)?;
+        let fitting = fitting((&*backend, cancel), query, filter)?;
+        match fitting.as_ref().and_then(Allowed::as_keys) {
+            Some(keys) => {
+                let keys: Vec<u32> = keys.iter().collect();
+                let mut ids: Vec<String> = backend.ids(cancel, &keys)?.into_values().collect();
+                ids.sort_unstable();
+                WhichElsewhere::Ids(ids.into_iter())
             }
-            found = Some(found.map_or_else(|| fitting.clone(), |found| found & &fitting));
+            None => WhichElsewhere::After { allowed: fitting, last: String::new() },
         }
-        Ok(found)
+    };
+    Ok(ExportPapers(Source::Elsewhere { remote: Arc::clone(remote), which, cancel: cancel.clone() }))
+}
+
+/// The papers that fit; `None` for all.
+fn fitting(
+    (backend, cancel): (&dyn Backend, &Cancel),
+    query: &str,
+    filter: &Filter,
+) -> Result<Option<Allowed>, EngineError> {
+    let passing = |filter: &Filter| {
+        let wanted = Wanted { filter, within: None, without_text: true, named: &[] };
+        backend.allowed(cancel, &wanted)
+    };
+    let named = named_by(backend, cancel, query)?;
+    if !named.is_empty() {
+        let named = if filter.is_empty() {
+            named.into_iter().collect()
+        } else {
+            backend.among(cancel, passing(filter)?.as_ref(), &named)?
+        };
+        return Ok(Some(Allowed::keys(named)));
     }
+    if identifier::is_surely_identifier(query) {
+        return Ok(Some(Allowed::keys(RoaringBitmap::new())));
+    }
+    let Understood { text, words, filter: of_query, .. } = query_language::understand(query);
+    let options = SearchOptions { filter: filter.clone(), ..SearchOptions::default() };
+    let filter = options.narrowed(of_query)?.filter;
+    let has_words = !text.is_empty() || words.is_restricted();
+    if filter.is_empty() && !has_words {
+        return Ok(None);
+    }
+    let found = passing(&filter)?;
+    if !has_words {
+        return Ok(found);
+    }
+    let ranking = backend.words(cancel, &words)?;
+    let permitted = ranking.permitted(found.as_ref())?;
+    if text.is_empty() && permitted.is_some() {
+        return Ok(permitted);
+    }
+    Ok(Some(ranking.matching(permitted.as_ref().or(found.as_ref()))?))
 }

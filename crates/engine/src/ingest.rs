@@ -1,5 +1,9 @@
 //! Records in: judged against the store, embedded where their paper's text is new, committed in batches.
 
+mod elsewhere;
+
+pub(crate) use elsewhere::{json_of, paper_hash, patiently};
+
 use std::collections::HashSet;
 use std::ops::AddAssign;
 use std::sync::Arc;
@@ -116,6 +120,20 @@ impl IngestReport {
         }
     }
 
+    /// Counts a bad record, and tells of it.
+    fn skip(&mut self, error: &RecordError, on_event: &mut dyn FnMut(IngestEvent<'_>)) {
+        self.counts.skip();
+        self.of_file(&error.place.file).counts.skip();
+        on_event(IngestEvent::Skipped(error));
+    }
+
+    /// Keeps why a file was not read to its end, and tells of it.
+    fn broken(&mut self, error: ReadError, on_event: &mut dyn FnMut(IngestEvent<'_>)) {
+        on_event(IngestEvent::Broken(&error));
+        let file = error.file();
+        self.of_file(&file).error = Some(error);
+    }
+
     /// The report of a file.
     fn of_file(&mut self, file: &Arc<str>) -> &mut FileReport {
         // Records come file by file.
@@ -187,6 +205,17 @@ impl Engine {
     where
         R: IntoIterator<Item = Result<Result<Record, RecordError>, ReadError>>,
     {
+        if let Some(remote) = self.remote() {
+            return self.ingest_elsewhere(&**remote, records, ingestion);
+        }
+        if ingestion.policy.shard.is_some() {
+            return Err(EngineError::InvalidRequest {
+                parameter: "shard",
+                expected: "papers that lie with another engine: a data folder is written by one machine"
+                    .to_owned(),
+                found: "a data folder".to_owned(),
+            });
+        }
         let model = self.model()?;
         let session = Session::new(ingestion.policy.clone(), self.store()?)?;
         thread::scope(|scope| {
@@ -244,16 +273,8 @@ impl Run<'_, '_> {
                 }
                 Ok(Err(error)) if is_strict => fault = Some(EngineError::BadRecord(error)),
                 Err(error) if is_strict => fault = Some(EngineError::Read(error)),
-                Ok(Err(error)) => {
-                    self.report.counts.skip();
-                    self.report.of_file(&error.place.file).counts.skip();
-                    (self.ingestion.on_event)(IngestEvent::Skipped(&error));
-                }
-                Err(error) => {
-                    (self.ingestion.on_event)(IngestEvent::Broken(&error));
-                    let file = error.file();
-                    self.report.of_file(&file).error = Some(error);
-                }
+                Ok(Err(error)) => self.report.skip(&error, self.ingestion.on_event),
+                Err(error) => self.report.broken(error, self.ingestion.on_event),
             }
             if self.ingestion.stop.load(Ordering::Relaxed) {
                 // What is being embedded is kept; what was only read is not begun.

@@ -7,6 +7,7 @@
 mod backend;
 mod cancel;
 mod catalog;
+mod copy;
 mod days;
 mod decisions;
 mod dedup;
@@ -41,21 +42,25 @@ mod trends;
 mod view;
 mod works;
 
-pub use backend::{Allowed, Backend, Key, Nearest, Remote, Wanted, WordScore, Words};
+pub use backend::{
+    Allowed, Backend, Key, Known, Nearest, Remote, Scan, Scanned, Upsert, Wanted, WordScore, Words,
+};
 pub use cancel::Cancel;
-pub use catalog::{DayBasis, Facet, FacetCount, FacetField};
+pub use catalog::{DayBasis, Facet, FacetCount, FacetField, days, name_words, spellings_of_name};
+pub use copy::CopyReport;
 pub use days::{DayOrder, DayPage, DayRequest};
 pub use decisions::{
     Application, Bin, Cut, DroppedPapers, Histogram, Labelled, PairScore, PairToLabel, Precision, SourceFlow,
     Stratum, Undo, Undone,
 };
 pub use dedup::{CheckedRecord, Found, JudgedPair, OnProgress, PairJudge};
-pub use doctor::{Check, Remedy, examine};
+pub use doctor::{Check, Remedy, examine, examine_elsewhere};
 pub use embedding::{Embedded, Role};
 pub use engine::{Engine, EngineOptions, FileSizes, IndexStatus, Stats};
 pub use error::{EngineError, Fault};
 pub use eval::{
-    Approximation, EvalReport, EvalRequest, HitFit, ModeReport, QueryFit, RunLine, evaluate, measure_run,
+    Approximation, EvalPlace, EvalReport, EvalRequest, HitFit, ModeReport, QueryFit, RunLine, evaluate,
+    measure_run,
 };
 pub use export::{ExportPapers, ExportRequest};
 pub use filter::{
@@ -78,15 +83,15 @@ pub use search::{
 };
 pub use store::{
     BackupReport, Clash, DigestPeriod, DropRun, DroppedPaper, EntryKind, IngestPolicy, KeptList, Label,
-    ListEntry, ListNote, MAX_LIST_ENTRIES, MAX_LISTS, MAX_SAVED, Outcome, Pruned, RecordSource,
-    RestoreReport, STORE_FILE, SavedQuery, SourceCounts, StoredPaper,
+    ListEntry, ListNote, MAX_LIST_ENTRIES, MAX_LISTS, MAX_SAVED, Outcome, PATIENT, Pruned, RecordSource,
+    RestoreReport, STORE_FILE, SavedQuery, Shard, SourceCounts, StoredPaper,
 };
 pub use stored_model::StoredModel;
 pub use trends::{
     BURST_SCORE, Growth, HALF_LIFE_DAYS, MAX_HISTORY_DAYS, MAX_WINDOW_DAYS, TrendBasis, TrendGroup,
     TrendReport, TrendRequest, Trending,
 };
-pub use view::DerivedFiles;
+pub use view::{DerivedFiles, document_of};
 
 pub use cognate_dedup::{
     Action, Agreement, AuthorEvidence, Cluster, ClusterMode, DEFAULT_MIN_PROBABILITY, DedupError,

@@ -3,6 +3,7 @@
 use std::cmp::Reverse;
 
 use cognate_corpus::{Paper, PaperId, identifier};
+use cognate_vector::UnitVector;
 
 use crate::backend::Backend;
 use crate::cancel::Cancel;
@@ -21,6 +22,10 @@ impl Engine {
         match self.remote() {
             Some(remote) => {
                 let cancel = Cancel::default();
+                if remote.model(&cancel)?.is_none() {
+                    // Nothing was put there yet.
+                    return Err(not_found(key, None));
+                }
                 papers_at(&*remote.moment(&cancel)?, &cancel, key)
             }
             None => papers_of_key(&self.store()?.reader()?, key),
@@ -101,17 +106,23 @@ impl Engine {
         }
     }
 
-    /// How near papers are to one another: for each pair of `rows` the cosine of their vectors, at `[i][j]` and `[j][i]`.
-    /// 0 for one that has no vector, or not any more.
+    /// How near papers are to one another: for each pair the cosine of their vectors, at `[i][j]` and `[j][i]`. 0 for one that
+    /// has no vector, or not any more.
     ///
     /// # Errors
     /// [`EngineError`] if vectors cannot be read.
-    pub fn cosines_among(&self, rows: &[u32]) -> Result<Vec<Vec<f32>>, EngineError> {
-        let mut cosines = vec![vec![0.0; rows.len()]; rows.len()];
-        let Some(view) = self.view()? else { return Ok(cosines) };
-        let vectors = self.at_one_moment(&view, &mut |moment| {
-            rows.iter().map(|row| moment.vector(*row)).collect::<Result<Vec<_>, EngineError>>()
-        })?;
+    pub fn cosines_among(&self, papers: &[&StoredPaper]) -> Result<Vec<Vec<f32>>, EngineError> {
+        let mut cosines = vec![vec![0.0; papers.len()]; papers.len()];
+        let vectors: Vec<Option<UnitVector>> = if let Some(remote) = self.remote() {
+            let ids: Vec<&PaperId> = papers.iter().map(|stored| &stored.paper.id).collect();
+            let mut vectors = remote.vectors_of(&Cancel::default(), &ids)?;
+            ids.iter().map(|id| vectors.remove(id.as_str())).collect()
+        } else {
+            let Some(view) = self.view()? else { return Ok(cosines) };
+            self.at_one_moment(&view, &mut |moment| {
+                papers.iter().map(|stored| moment.vector(stored.row)).collect::<Result<Vec<_>, EngineError>>()
+            })?
+        };
         for (i, a) in vectors.iter().enumerate() {
             for (j, b) in vectors.iter().enumerate().take(i + 1) {
                 let cosine = a.as_ref().zip(b.as_ref()).map_or(0.0, |(a, b)| a.cosine(b));

@@ -22,6 +22,7 @@ pub(crate) fn engine() -> (TempDir, Engine) {
         data_dir: folder.path().to_owned(),
         model,
         derived_files: DerivedFiles::Keep,
+        index_memory: None,
     })
     .unwrap();
     (folder, engine)

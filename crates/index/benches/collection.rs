@@ -6,7 +6,7 @@
 //!
 //! - `build`: the file's rows, but for the last `--queries`, into a new collection of one segment, on
 //!   `--build-threads` threads; `[--m] [--ef-construction] [--slice] [--slots] [--widths 64,128] [--alpha-percent]`
-//! - `sweep`: queries per second and recall@10 at `--efs`, on `--threads 1,2` threads
+//! - `sweep`: queries per second and recall@10 at `--efs`, on `--threads 1,2` threads, the best of `--passes 3`
 //! - `resident`: memory per vector after ten passes of the queries, in a process that does only this
 //! - `open`: time to the first answer, and until every section is verified
 //! - `filtered`: recall, speed and path where 50, 20, 10, 5, 1, 0.1 % of the rows are allowed,
@@ -175,7 +175,7 @@ fn run(
 ) -> (Vec<Vec<u32>>, f64) {
     let mut best = f64::MAX;
     let mut found = Vec::new();
-    for _ in 0..PASSES {
+    for _ in 0..number("--passes", PASSES) {
         let started = Instant::now();
         found = std::thread::scope(|scope| {
             let parts = queries.chunks(queries.len().div_ceil(n_threads)).map(|queries| {

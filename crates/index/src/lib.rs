@@ -34,3 +34,4 @@ pub use collection::{
     LEAST_MEMORY_BUDGET, Maintained, SearchParams, SearchPath, SegmentStatus, Snapshot, Status, Wanted,
 };
 pub use error::{IndexError, Section};
+pub use segment::cosine;

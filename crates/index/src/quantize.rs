@@ -8,6 +8,8 @@
 //! for each query and, as a maximum, for each segment, so that an exact search can leave out every
 //! row whose bound is too low and still miss none.
 
+use std::sync::OnceLock;
+
 use cognate_vector::kernels::I8_BLOCK;
 use half::f16;
 
@@ -72,32 +74,55 @@ fn round_up(value: f64) -> f32 {
 }
 
 /// A query in 8 bits a component for walks, and in 16 for scans.
-pub(crate) struct QuantizedQuery {
+pub(crate) struct QuantizedQuery<'a> {
+    /// `f32 [dim]` of norm 1.
+    exact: &'a [f32],
     /// The upper 8 bits: numbers times `scale` give the query, about.
     pub(crate) coarse: Vec<i8>,
     /// The length of the query less the upper half.
     coarse_residual: f32,
-    /// What they lack, in units of `scale / FINER`.
-    pub(crate) fine: Vec<i8>,
     pub(crate) scale: f32,
+    /// Made for the first scan.
+    fine: OnceLock<Fine>,
+    rounding: f32,
+}
+
+/// The lower 8 bits of a query.
+struct Fine {
+    /// What the upper ones lack, in units of `scale / FINER`.
+    row: Vec<i8>,
     /// The length of the query less both.
     residual: f32,
-    rounding: f32,
 }
 
 /// How much finer the unit of the second 8 bits is.
 const FINER: f32 = 254.0;
 
-impl QuantizedQuery {
+impl<'a> QuantizedQuery<'a> {
     /// Of a unit vector `f32 [dim]`.
-    pub(crate) fn new(query: &[f32]) -> Self {
+    pub(crate) fn new(query: &'a [f32]) -> Self {
         let largest = query.iter().fold(0.0_f32, |largest, c| largest.max(c.abs()));
         let scale = scale_for(largest);
-        let (mut coarse, mut fine) = (vec![0; stride(query.len())], vec![0; stride(query.len())]);
+        let mut coarse = vec![0; stride(query.len())];
         let coarse_residual = quantize_with(query.iter().map(|&c| f64::from(c)), scale, &mut coarse);
-        let rest = query.iter().zip(&coarse).map(|(&c, &q)| f64::from(c) - f64::from(q) * f64::from(scale));
-        let residual = quantize_with(rest, scale / FINER, &mut fine);
-        Self { coarse, coarse_residual, fine, scale, residual, rounding: rounding(query.len()) }
+        let rounding = rounding(query.len());
+        Self { exact: query, coarse, coarse_residual, scale, fine: OnceLock::new(), rounding }
+    }
+
+    fn lower(&self) -> &Fine {
+        self.fine.get_or_init(|| {
+            let scale = f64::from(self.scale);
+            let rest =
+                self.exact.iter().zip(&self.coarse).map(|(&c, &q)| f64::from(c) - f64::from(q) * scale);
+            let mut row = vec![0; self.coarse.len()];
+            let residual = quantize_with(rest, self.scale / FINER, &mut row);
+            Fine { row, residual }
+        })
+    }
+
+    /// What [`coarse`](Self::coarse) lacks, in units of `scale / 254`.
+    pub(crate) fn fine(&self) -> &[i8] {
+        &self.lower().row
     }
 
     /// The cosine, about, from products with both halves and the scale of the rows.
@@ -116,7 +141,7 @@ impl QuantizedQuery {
     /// `row_residual` long.
     pub(crate) fn error(&self, row_residual: f32) -> f32 {
         // The norm of a stored row is at most 1 and its residual; that of a query, 1 and a rounding.
-        self.residual * (1.0 + row_residual) + row_residual * (1.0 + 1e-5) + self.rounding
+        self.lower().residual * (1.0 + row_residual) + row_residual * (1.0 + 1e-5) + self.rounding
     }
 }
 
@@ -155,7 +180,7 @@ mod tests {
             let quantized = QuantizedQuery::new(query.as_slice());
             let about = quantized.cosine(
                 kernels::dot_i8(&quantized.coarse, &stored),
-                kernels::dot_i8(&quantized.fine, &stored),
+                kernels::dot_i8(quantized.fine(), &stored),
                 scale,
             );
             let (dot, square) = dot_f16(query.as_slice(), &values);

@@ -38,6 +38,7 @@ mod index;
 mod load;
 mod memory;
 mod phrase;
+mod portable;
 mod query;
 mod rank;
 mod schema;
@@ -55,6 +56,7 @@ pub use explain::MatchedTerm;
 pub use index::{
     Access, Changes, DEFAULT_MEMORY_BUDGET, KeywordIndex, KeywordOptions, SegmentStatus, Status,
 };
+pub use portable::{ANALYSIS, PhraseTerms, Weighed};
 pub use query::{Correction, MAX_QUERY_PHRASES, MAX_QUERY_TERMS, Part, Query};
 pub use rank::Ranking;
 pub use scoring::Scoring;

@@ -351,15 +351,17 @@ impl Ranking {
     /// The score of a row; 0 where nothing matches, and for a row that is not here.
     #[must_use]
     pub fn score(&self, row: u32) -> f32 {
-        self.snapshot.place_of(row).map_or(0.0, |place| self.scores[place])
+        self.score_and_coverage(row).0
     }
 
-    /// The part of the query's words that a row has, whatever the form and however often, from 0 to 1: a word counts by
-    /// its rarity, and one that no row has counts most. 0 for a row that is not here.
+    /// The score of a row, and the part of the query's words that it has, whatever the form and however often, from 0 to
+    /// 1: a word counts by its rarity, and one that no row has counts most. Both are 0 for a row that is not here.
     #[must_use]
-    pub fn coverage(&self, row: u32) -> f32 {
-        let covered = self.snapshot.place_of(row).map_or(0.0, |place| self.covered[place]);
-        if covered > 0.0 { (covered / self.words_weight).min(1.0) } else { 0.0 }
+    pub fn score_and_coverage(&self, row: u32) -> (f32, f32) {
+        let Some(place) = self.snapshot.place_of(row) else { return (0.0, 0.0) };
+        let covered = self.covered[place];
+        let coverage = if covered > 0.0 { (covered / self.words_weight).min(1.0) } else { 0.0 };
+        (self.scores[place], coverage)
     }
 
     /// What no score reaches: that of a row which has every term of the query, known here or not, without

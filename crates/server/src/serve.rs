@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use cognate_engine::{Engine, EngineError};
+use cognate_engine::{Engine, EngineError, Fault};
 use cognate_keys::KeysError;
 use metrics_exporter_prometheus::BuildError;
 use tokio::net::TcpListener;
@@ -106,7 +106,11 @@ pub async fn serve(
         preparing.load_model()?;
         preparing.load_vectors()
     });
-    ready.await.map_err(io::Error::other)??;
+    match ready.await.map_err(io::Error::other)? {
+        // It may come back: until then, requests are told so.
+        Err(error) if error.fault() == Fault::Away => tracing::warn!("{error}"),
+        ready => ready?,
+    }
     let stopping = Arc::new(AtomicBool::new(false));
     let follower = {
         let (engine, stopping) = (Arc::clone(&engine), Arc::clone(&stopping));

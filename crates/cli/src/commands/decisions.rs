@@ -27,14 +27,14 @@ pub(crate) fn undo(config: &Config, output: &Output, args: UndoArgs) -> anyhow::
         None if args.paper.is_empty() => Undo::Latest,
         None => Undo::Papers(args.paper),
     };
-    let undone = Engine::open(config.engine_options())?.undo(&undo)?;
+    let undone = config.open()?.undo(&undo)?;
     let of_run = undone.run.map_or_else(String::new, |run| format!(" that application {run} had dropped"));
     let text = format!("{} papers are back{of_run}", undone.n_restored);
     output.print(&UndoneBody::from(undone), |_| text)
 }
 
 pub(crate) fn runs(config: &Config, output: &Output) -> anyhow::Result<()> {
-    let runs = RunsBody::from(Engine::open(config.engine_options())?.drop_runs()?);
+    let runs = RunsBody::from(config.open()?.drop_runs()?);
     output.print(&runs, |body| {
         let lines = body.runs.iter().map(|run| {
             format!(
@@ -47,7 +47,7 @@ pub(crate) fn runs(config: &Config, output: &Output) -> anyhow::Result<()> {
 }
 
 pub(crate) fn dropped(config: &Config, output: &Output) -> anyhow::Result<()> {
-    let body = all_dropped(&Engine::open(config.engine_options())?)?;
+    let body = all_dropped(&config.open()?)?;
     output.print(&body, |body| {
         let lines = body.data.iter().map(|paper| {
             let title =
@@ -79,7 +79,7 @@ pub(crate) fn label(config: &Config, output: &Output, args: &LabelArgs) -> anyho
         LabelArg::No => Some(false),
         LabelArg::None => None,
     };
-    let labelled = Engine::open(config.engine_options())?.label(&args.a, &args.b, is_duplicate)?;
+    let labelled = config.open()?.label(&args.a, &args.b, is_duplicate)?;
     let (a, b) = &labelled.pair;
     let said = match is_duplicate {
         Some(true) => "are duplicates",
@@ -92,7 +92,7 @@ pub(crate) fn label(config: &Config, output: &Output, args: &LabelArgs) -> anyho
 }
 
 pub(crate) fn labels(config: &Config, output: &Output) -> anyhow::Result<()> {
-    let labels = LabelsBody::from(Engine::open(config.engine_options())?.labels()?);
+    let labels = LabelsBody::from(config.open()?.labels()?);
     output.print(&labels, |body| {
         let lines = body.labels.iter().map(|label| {
             format!("{:<3}  {}  {}", if label.duplicate { "yes" } else { "no" }, label.a, label.b)
@@ -104,7 +104,7 @@ pub(crate) fn labels(config: &Config, output: &Output) -> anyhow::Result<()> {
 pub(crate) fn histogram(config: &Config, output: &Output, args: HistogramArgs) -> anyhow::Result<()> {
     let params = HistogramParams { by: args.cut.by, at: args.cut.at, bins: args.bins };
     let cut = params.cut()?;
-    let histogram = Engine::open(config.engine_options())?.dedup_histogram(cut, params.bins)?;
+    let histogram = config.open()?.dedup_histogram(cut, params.bins)?;
     output.print(&HistogramBody::from(histogram), |body| {
         let mut text = format!("{:<13} {:>8} {:>5} {:>5}  precision\n", body.by, "pairs", "yes", "no");
         for bin in body.bins.iter().rev() {
@@ -126,7 +126,7 @@ fn counts_in_words(counts: &CountsBody) -> String {
 pub(crate) fn pairs(config: &Config, output: &Output, args: PairsArgs) -> anyhow::Result<()> {
     let params = PairsParams { by: args.cut.by, at: args.cut.at, limit: args.limit };
     let cut = params.cut()?;
-    let pairs = Engine::open(config.engine_options())?.pairs_to_label(cut, params.limit())?;
+    let pairs = config.open()?.pairs_to_label(cut, params.limit())?;
     output.print(&PairsBody::from(pairs), |body| {
         let lines = body.pairs.iter().map(|pair| {
             let paper = |paper: &PairPaperBody| {
@@ -145,7 +145,7 @@ fn or_none(text: String, none: &str) -> String {
 }
 
 pub(crate) fn flow(config: &Config, output: &Output) -> anyhow::Result<()> {
-    let flow = FlowBody::from(Engine::open(config.engine_options())?.flow(None)?);
+    let flow = FlowBody::from(config.open()?.flow(None)?);
     output.print(&flow, |flow| flow.in_words().trim_end().to_owned())
 }
 
@@ -190,7 +190,7 @@ pub(crate) fn write_report(path: &Path, report: &DedupReport) -> anyhow::Result<
 /// Writes every decision as CSV: what is dropped, and what was said of pairs.
 pub(crate) fn table(config: &Config, output: &Output, path: &Path) -> anyhow::Result<()> {
     super::outputs::refuse_input("FILE", path, [config.store_file().as_path()])?;
-    let engine = Engine::open(config.engine_options())?;
+    let engine = config.open()?;
     let (dropped, labels) = (all_dropped(&engine)?, LabelsBody::from(engine.labels()?).labels);
     let written = write_decisions(path, &dropped.data, &labels);
     written.with_context(|| format!("could not write `{}`", path.display()))?;

@@ -85,7 +85,7 @@ fn find(config: &Config, output: &Output, args: DedupFindArgs, pairs: Pairs) -> 
         }
     }
     let stop = stop_flag()?;
-    let engine = Engine::open(config.engine_options())?;
+    let engine = config.open()?;
     let mut progress = Progress::start("dedup", None);
     let mut seconds: BTreeMap<&'static str, f64> = BTreeMap::new();
     let mut current: Option<(&'static str, Instant)> = None;
@@ -189,7 +189,7 @@ fn check(config: &Config, output: &Output, args: CheckArgs) -> anyhow::Result<()
     let inputs = args.files.iter().cloned().chain([config.store_file()]).collect();
     let mut new = args.new.as_ref().map(|path| NewRecords::begin(path, inputs)).transpose()?;
     let stop = stop_flag()?;
-    let engine = Engine::open(config.engine_options())?;
+    let engine = config.open()?;
     let options = ReadOptions { format: args.format, ..ReadOptions::default() };
     let progress = Progress::start("check", None);
     let mut n_bad = 0_usize;

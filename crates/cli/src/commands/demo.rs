@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use cognate_corpus::{Format, ReadOptions, Source};
 use cognate_engine::{
-    DerivedFiles, Engine, EngineOptions, IngestEvent, IngestPolicy, Ingestion, Page, RecordSource,
-    SearchOptions, SearchRequest,
+    Engine, EngineOptions, IngestEvent, IngestPolicy, Ingestion, Page, RecordSource, SearchOptions,
+    SearchRequest,
 };
 use cognate_wire::{Fields, IngestBody, SearchBody};
 use serde_json::json;
@@ -40,11 +40,7 @@ const QUESTIONS: [&str; 3] = [
 pub(crate) fn run(config: &Config, output: &Output) -> anyhow::Result<()> {
     let data_dir = if config.data_dir_is_default { PathBuf::from(DATA_DIR) } else { config.data_dir.clone() };
     let stop = stop_flag()?;
-    let engine = Engine::create(EngineOptions {
-        data_dir: data_dir.clone(),
-        model: config.model.clone(),
-        derived_files: DerivedFiles::Keep,
-    })?;
+    let engine = Engine::create(EngineOptions { data_dir: data_dir.clone(), ..config.engine_options() })?;
 
     let total = CORPUS.lines().count() as u64;
     let mut progress = Progress::start("index", Some(total));

@@ -21,7 +21,7 @@ use crate::output::{Output, one_line};
 const SNIPPET_CHARS: usize = 400;
 
 pub(crate) fn run(config: &Config, output: &Output, args: &DigestArgs) -> anyhow::Result<()> {
-    let engine = Engine::open(config.engine_options())?;
+    let engine = config.open()?;
     let saved = match &args.saved {
         Some(id) => vec![engine.saved_query(id)?],
         None => engine.saved_queries()?,

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use cognate_corpus::beir::BeirFolder;
 use cognate_engine::{
-    EvalReport, EvalRequest, IngestEvent, IngestPolicy, Ingestion, Mode, ModeReport, QueryMetrics,
-    bootstrap_p_value, evaluate, measure_run,
+    EvalPlace, EvalReport, EvalRequest, IngestEvent, IngestPolicy, Ingestion, Mode, ModeReport, PATIENT,
+    QueryMetrics, bootstrap_p_value, evaluate, measure_run,
 };
 use cognate_wire::RatioParam;
 use serde::Serialize;
@@ -93,6 +93,11 @@ pub(crate) fn run(config: &Config, output: &Output, args: &EvalArgs) -> anyhow::
         }
         None => Vec::new(),
     };
+    let elsewhere = config.engine.as_ref().map(|_| config.open()).transpose()?;
+    let place = match &elsewhere {
+        Some(engine) => EvalPlace::Elsewhere(engine),
+        None => EvalPlace::Folder(&config.data_dir),
+    };
     let stop = stop_flag()?;
     let mut progress = Progress::start("embed the collection", None);
     let report = evaluate(
@@ -102,11 +107,11 @@ pub(crate) fn run(config: &Config, output: &Output, args: &EvalArgs) -> anyhow::
             modes: &modes,
             semantic_ratio: ratio.map(RatioParam::to_ratio).transpose()?.flatten(),
             outside: &outside,
-            data_dir: &config.data_dir,
+            place,
             model: config.model.clone(),
         },
         Ingestion {
-            policy: IngestPolicy::default(),
+            policy: IngestPolicy { n_retries: PATIENT, ..IngestPolicy::default() },
             stop: &stop,
             on_event: &mut |event| match event {
                 IngestEvent::Committed(report) => {

@@ -3,7 +3,7 @@
 use std::io::{self, BufWriter, Write};
 
 use cognate_corpus::export::Exporter;
-use cognate_engine::{Cancel, Engine};
+use cognate_engine::Cancel;
 use cognate_server::feed_meta;
 use cognate_wire::ExportParams;
 
@@ -17,7 +17,7 @@ pub(crate) fn run(config: &Config, args: ExportArgs) -> anyhow::Result<()> {
     let params = ExportParams { q: Some(query.clone()), format: Some(format), ..ExportParams::default() }
         .among(filters.into());
     let (request, format) = params.to_request()?;
-    let engine = Engine::open(config.engine_options())?;
+    let engine = config.open()?;
     let mut papers = engine.export(&Cancel::default(), &request)?;
     let mut write = || -> anyhow::Result<()> {
         let mut exporter =

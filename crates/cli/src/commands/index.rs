@@ -11,7 +11,7 @@ use std::time::Duration;
 use anyhow::Context;
 use cognate_corpus::{Format, ReadError, ReadOptions, Record, RecordError, Records, Source};
 use cognate_engine::{
-    Engine, EngineError, FileReport, IngestCounts, IngestEvent, IngestPolicy, IngestReport, Ingestion,
+    EngineError, FileReport, IngestCounts, IngestEvent, IngestPolicy, IngestReport, Ingestion, PATIENT,
     Pruned, RecordReport, RecordSource,
 };
 use cognate_wire::{IngestBody, fault_in_words};
@@ -43,7 +43,7 @@ pub(crate) fn run(config: &Config, output: &Output, args: &IndexArgs) -> anyhow:
     }
     let mut table = args.report.as_deref().map(Table::create).transpose()?;
     let stop = stop_flag()?;
-    let engine = Engine::create(config.engine_options())?;
+    let engine = config.create()?;
 
     let files = Files::new(&args.files, options);
     let position = Rc::clone(&files.position);
@@ -157,7 +157,17 @@ fn policy(args: &IndexArgs) -> anyhow::Result<IngestPolicy> {
         let message = "--prune: expected --source with standard input, which has no name".to_owned();
         return Err(InvalidInput(message).into());
     }
-    Ok(IngestPolicy { source, strict, restore, replace, prune, ..IngestPolicy::default() })
+    let shard = args.shard.as_deref().map(str::parse).transpose()?;
+    Ok(IngestPolicy {
+        source,
+        strict,
+        restore,
+        replace,
+        prune,
+        shard,
+        n_retries: PATIENT,
+        ..IngestPolicy::default()
+    })
 }
 
 /// Why a path cannot be read, as far as that can be told before it is.

@@ -4,14 +4,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-use cognate_engine::{DerivedFiles, Engine, EngineOptions};
 use cognate_mcp::{Tools, serve_stdio};
 
 use crate::config::Config;
 
 pub(crate) fn run(config: &Config) -> anyhow::Result<()> {
-    let options = EngineOptions { derived_files: DerivedFiles::Follow, ..config.engine_options() };
-    let engine = Arc::new(Engine::open(options)?);
+    let engine = Arc::new(config.open_to_follow()?);
     // What other processes index is found within a second.
     let stopping = Arc::new(AtomicBool::new(false));
     let follower = {

@@ -1,5 +1,6 @@
 //! One module per command that has something to do; the short ones are here.
 
+mod copy;
 mod decisions;
 mod dedup;
 mod demo;
@@ -25,7 +26,7 @@ use std::sync::atomic::AtomicBool;
 use anyhow::Context;
 use clap::CommandFactory;
 use cognate_corpus::export::ExportFormat;
-use cognate_engine::{Cancel, Engine, IndexStatus, SearchPath, SearchResponse, examine};
+use cognate_engine::{Cancel, Engine, IndexStatus, SearchPath, SearchResponse, examine, examine_elsewhere};
 use cognate_server::exported;
 use cognate_wire::{
     AnswerShape, Fields, OneOrMany, PaperBody, SearchBody, SearchParams, SimilarParams, SourceBody,
@@ -59,6 +60,13 @@ pub(crate) fn run(args: Args, output: &Output) -> anyhow::Result<()> {
         return man(folder);
     }
     let config = Config::load(&args)?;
+    let works_on_folder = matches!(
+        args.command,
+        Command::Backup { .. } | Command::Restore { .. } | Command::Reembed | Command::Demo
+    );
+    if works_on_folder {
+        config.needs_data_folder()?;
+    }
     match args.command {
         Command::Index(index) => index::run(&config, output, &index),
         Command::Search(search) => run_search(&config, output, search),
@@ -80,6 +88,7 @@ pub(crate) fn run(args: Args, output: &Output) -> anyhow::Result<()> {
         Command::Doctor => doctor(&config, output),
         Command::Backup { file } => backup(&config, output, &file),
         Command::Restore { file } => restore(&config, output, &file),
+        Command::Copy(copy) => copy::run(&config, output, &copy),
         Command::Optimize => optimize(&config, output),
         Command::Reembed => reembed::run(&config, output),
         Command::Model(model) => model::run(&config, output, model),
@@ -139,7 +148,7 @@ fn run_search(config: &Config, output: &Output, args: SearchArgs) -> anyhow::Res
     .among(filters.conditions.into());
     let request = params.to_request()?;
     let AnswerShape { fields, format } = params.to_shape()?;
-    let response = Engine::open(config.engine_options())?.search(&request)?;
+    let response = config.open()?.search(&request)?;
     print_list(output, response, (fields, format), params.q.as_deref().unwrap_or_default())
 }
 
@@ -160,7 +169,7 @@ fn run_similar(config: &Config, output: &Output, args: SimilarArgs) -> anyhow::R
     .among(filters.conditions.into());
     let options = params.to_options()?;
     let AnswerShape { fields, format } = params.to_shape()?;
-    let response = Engine::open(config.engine_options())?.similar(&Cancel::default(), &id, &options)?;
+    let response = config.open()?.similar(&Cancel::default(), &id, &options)?;
     print_list(output, response, (fields, format), &id)
 }
 
@@ -181,25 +190,25 @@ fn print_list(
 }
 
 fn get(config: &Config, output: &Output, args: &PaperArgs) -> anyhow::Result<()> {
-    let papers = Engine::open(config.engine_options())?.papers(&args.id)?;
+    let papers = config.open()?.papers(&args.id)?;
     let Some(body) = PaperBody::of_matches(papers) else { return Ok(()) };
     output.print(&body, |body| serde_json::to_string_pretty(body).unwrap_or_default())
 }
 
 fn delete(config: &Config, output: &Output, args: &PaperArgs) -> anyhow::Result<()> {
-    let id = Engine::open(config.engine_options())?.delete(&args.id)?;
+    let id = config.open()?.delete(&args.id)?;
     output.print(&json!({ "deleted": id }), |_| format!("deleted {id}"))
 }
 
 fn trends(config: &Config, output: &Output, args: TrendsArgs) -> anyhow::Result<()> {
     let TrendsArgs { date, days, history, limit } = args;
     let (request, limit) = TrendParams { date, days, history, limit }.to_request()?;
-    let report = Engine::open(config.engine_options())?.trends(&request, limit)?;
+    let report = config.open()?.trends(&request, limit)?;
     output.print(&TrendsBody::from(report), output::trends)
 }
 
 fn stats(config: &Config, output: &Output, args: &StatsArgs) -> anyhow::Result<()> {
-    let engine = Engine::open(config.engine_options())?;
+    let engine = config.open()?;
     if args.by.is_some() {
         return output.print(&SourcesBody::from(engine.sources()?), sources_in_words);
     }
@@ -229,7 +238,7 @@ fn sources_in_words(body: &SourcesBody) -> String {
 }
 
 fn backup(config: &Config, output: &Output, file: &Path) -> anyhow::Result<()> {
-    let report = Engine::open(config.engine_options())?.backup(file)?;
+    let report = config.open()?.backup(file)?;
     let body = json!({ "n_papers": report.n_papers, "generation": report.generation, "bytes": report.bytes });
     output.print(&body, |_| {
         format!("{} papers are in {} ({} bytes)", report.n_papers, file.display(), report.bytes)
@@ -252,7 +261,7 @@ fn restore(config: &Config, output: &Output, file: &Path) -> anyhow::Result<()> 
 }
 
 fn optimize(config: &Config, output: &Output) -> anyhow::Result<()> {
-    let engine = Engine::open(config.engine_options())?;
+    let engine = config.open()?;
     let status = engine.optimize()?;
     output.print(&StatsBody::from(engine.stats()?), |_| in_words(&status))
 }
@@ -285,7 +294,11 @@ struct CheckBody {
 }
 
 fn doctor(config: &Config, output: &Output) -> anyhow::Result<()> {
-    let checks: Vec<CheckBody> = examine(&config.data_dir, &config.model)
+    let found = match &config.engine {
+        Some(_) => examine_elsewhere(&config.open()?, &config.model),
+        None => examine(&config.data_dir, &config.model),
+    };
+    let checks: Vec<CheckBody> = found
         .into_iter()
         .map(|check| CheckBody {
             name: check.name,
@@ -306,6 +319,6 @@ fn doctor(config: &Config, output: &Output) -> anyhow::Result<()> {
     if body.ok {
         Ok(())
     } else {
-        Err(anyhow::anyhow!("something is wrong with the data folder or its model; see above"))
+        Err(anyhow::anyhow!("something is wrong with the papers or their model; see above"))
     }
 }

@@ -1,6 +1,6 @@
 //! `cognate saved`: queries that are kept, and what is new for them.
 
-use cognate_engine::{Engine, SavedQuery};
+use cognate_engine::SavedQuery;
 use cognate_wire::{Fields, SavedBody, SavedListBody, SavedRequest, SearchBody, saved_question};
 use serde_json::json;
 
@@ -12,12 +12,12 @@ pub(crate) fn run(config: &Config, output: &Output, command: SavedCommand) -> an
     match command {
         SavedCommand::Add(args) => add(config, output, *args),
         SavedCommand::List => {
-            let saved = Engine::open(config.engine_options())?.saved_queries()?;
+            let saved = config.open()?.saved_queries()?;
             let body = SavedListBody { saved: saved.into_iter().map(SavedBody::from).collect() };
             output.print(&body, in_words)
         }
         SavedCommand::Delete { id } => {
-            Engine::open(config.engine_options())?.delete_saved(&id)?;
+            config.open()?.delete_saved(&id)?;
             output.print(&json!({ "deleted": id }), |_| format!("deleted {id}"))
         }
         SavedCommand::New(args) => new(config, output, &args),
@@ -43,7 +43,7 @@ fn add(config: &Config, output: &Output, args: SavedAddArgs) -> anyhow::Result<(
         "facets": filters.facets,
     });
     let SavedRequest { name, request, question } = SavedRequest::read(serde_json::from_value(body)?)?;
-    let saved = Engine::open(config.engine_options())?.save_query(&name, &request, &question)?;
+    let saved = config.open()?.save_query(&name, &request, &question)?;
     output.print(&SavedBody::from(saved), |saved| format!("saved as {}", saved.id))
 }
 
@@ -56,7 +56,7 @@ fn in_words(body: &SavedListBody) -> String {
 }
 
 fn new(config: &Config, output: &Output, args: &SavedNewArgs) -> anyhow::Result<()> {
-    let engine = Engine::open(config.engine_options())?;
+    let engine = config.open()?;
     let saved: SavedQuery = engine.saved_query(&args.id)?;
     let period = engine.period_after(saved.looked)?;
     let found = engine.answer_within(period, &saved_question(&saved)?)?;

@@ -56,7 +56,7 @@ pub(crate) fn run(config: &Config, args: &ServeArgs) -> anyhow::Result<()> {
         drain_timeout: DRAIN_TIMEOUT,
         demo: super::demo::CORPUS,
     };
-    let engine = Arc::new(Engine::create(config.engine_options())?);
+    let engine = Arc::new(config.create()?);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .max_blocking_threads(MAX_BLOCKING_THREADS)
         .enable_all()

@@ -129,7 +129,8 @@ impl Entry {
 const EPOCH: Date = jiff::civil::date(1970, 1, 1);
 
 /// Days from 1970-01-01 to `date`.
-pub(crate) fn days(date: Date) -> i32 {
+#[must_use]
+pub fn days(date: Date) -> i32 {
     (date.duration_since(EPOCH).as_hours() / 24) as i32
 }
 

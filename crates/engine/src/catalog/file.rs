@@ -17,6 +17,7 @@ use super::chunk::Chunk;
 use super::names::{Interner, Names};
 use super::{CHUNK_ROWS, Catalog};
 use crate::error::EngineError;
+use crate::filter::Filter;
 use crate::store::Store;
 
 /// The file's name in the folder of derived files.
@@ -58,6 +59,25 @@ impl CatalogFile {
             tracing::warn!("{}: damaged, or of another store; it is made again", self.path.display());
         }
         found.filter(|catalog| catalog.generation <= latest_generation).unwrap_or_default()
+    }
+
+    /// Checks every byte of the file: the generation of the papers in it and how many they are; `None` where there is none.
+    ///
+    /// # Errors
+    /// What is wrong, in words.
+    pub(crate) fn examine(&self, latest_generation: u64) -> Result<Option<(u64, u64)>, String> {
+        let bytes = match fs::read(&self.path) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(format!("`{}`: {error}", self.path.display())),
+        };
+        let wrong = |what: &str| format!("`{}` is {what}; it is made again", self.path.display());
+        let catalog = decode(&bytes, &self.binding).ok_or_else(|| wrong("damaged, or of another store"))?;
+        if catalog.generation > latest_generation {
+            return Err(wrong("of a later state of the store"));
+        }
+        let n_papers = catalog.matching(&Filter::default()).len();
+        Ok(Some((catalog.generation, n_papers)))
     }
 
     /// Replaces the file where it lacks many changes. To be called by the process that writes derived files alone.

@@ -22,9 +22,11 @@ pub(crate) use file::CatalogFile;
 use crate::error::EngineError;
 use crate::filter::Filter;
 use crate::store::Reader;
+pub(crate) use chunk::date_of;
+pub use chunk::days;
 use chunk::{Chunk, Entry};
-pub(crate) use chunk::{date_of, days};
 use names::Names;
+pub use names::{spellings as spellings_of_name, words as name_words};
 
 /// Rows of a chunk. An update copies every chunk that it touches, some 300 kB each.
 const CHUNK_ROWS: u32 = 4_096;

@@ -49,8 +49,19 @@ pub(super) struct Names {
 
 /// The words of a text in the form in which names are compared: letters and digits only, folded as the words of
 /// texts are.
-pub(super) fn words(text: &str) -> Vec<String> {
+#[must_use]
+pub fn words(text: &str) -> Vec<String> {
     parts(text).map(fold).filter(|word| !word.is_empty()).collect()
+}
+
+/// The words of an author's name, each in the spellings in which names are compared: `Müller` is `muller` and `mueller`.
+#[must_use]
+pub fn spellings(name: &str) -> Vec<Vec<String>> {
+    let spellings = |part: &str| -> Vec<String> {
+        let word = Some(fold(part)).filter(|word| !word.is_empty());
+        word.into_iter().chain(fold_to_digraphs(part)).collect()
+    };
+    parts(name).map(spellings).filter(|spellings| !spellings.is_empty()).collect()
 }
 
 fn parts(text: &str) -> impl Iterator<Item = &str> {
@@ -85,32 +96,52 @@ pub(super) enum AuthorToken {
     /// In its spellings: `Müller` is also `Mueller`.
     Word(Vec<u64>),
     Initial(u64),
+    /// Behind a family name, as PubMed writes them: `Uluagac AS`. They may be a word as well.
+    Initials(Vec<u64>, Vec<u64>),
 }
 
 /// The words of a name that is looked for.
 pub(super) fn tokens_to_find(name: &str) -> Vec<AuthorToken> {
-    let of_part = |part: &str| {
+    const MAX_INITIALS: usize = 3;
+    let n_parts = parts(name).filter(|part| !part.is_empty()).count();
+    let is_shouted = !name.contains(char::is_lowercase);
+    let are_initials = |number: usize, part: &str| {
+        number > 0
+            && number + 1 == n_parts
+            && !is_shouted
+            && part.len() <= MAX_INITIALS
+            && part.bytes().all(|byte| byte.is_ascii_uppercase())
+    };
+    let of_part = |(number, part): (usize, &str)| {
         let word = fold(part);
         let mut letters = word.chars();
         match (letters.next(), letters.next()) {
             (None, _) => None,
             (Some(letter), None) => Some(AuthorToken::Initial(u64::from(letter))),
+            _ if are_initials(number, part) => {
+                Some(AuthorToken::Initials(vec![token(&word)], word.chars().map(u64::from).collect()))
+            }
             _ => {
                 let spellings = [Some(word), fold_to_digraphs(part)];
                 Some(AuthorToken::Word(spellings.iter().flatten().map(|word| token(word)).collect()))
             }
         }
     };
-    parts(name).filter_map(of_part).collect()
+    parts(name).filter(|part| !part.is_empty()).enumerate().filter_map(of_part).collect()
 }
 
 /// Whether one of the authors in `authors` (see [`author_tokens`]) has all of `tokens` in the name.
 pub(super) fn some_author_has(authors: &[u64], tokens: &[AuthorToken]) -> bool {
+    let has_initial = |author: &[u64], letter: &u64| author.iter().any(|word| word & LETTER_BITS == *letter);
     authors.split(|token| *token == NEXT_AUTHOR).any(|author| {
         !author.is_empty()
             && tokens.iter().all(|wanted| match wanted {
                 AuthorToken::Word(spellings) => spellings.iter().any(|word| author.contains(word)),
-                AuthorToken::Initial(letter) => author.iter().any(|word| word & LETTER_BITS == *letter),
+                AuthorToken::Initial(letter) => has_initial(author, letter),
+                AuthorToken::Initials(spellings, letters) => {
+                    spellings.iter().any(|word| author.contains(word))
+                        || letters.iter().all(|letter| has_initial(author, letter))
+                }
             })
     })
 }

@@ -85,6 +85,9 @@ fn conditions_hold_for_the_papers_that_they_say() {
     check(author("Müller, J."), &[1]);
     check(author("josé king"), &[]);
     check(author("K. Müller"), &[2]);
+    check(author("King AB"), &[1]);
+    check(author("King AC"), &[]);
+    check(author("KING AB"), &[]);
     check(author("oneill"), &[]);
     check(author("o'neill"), &[9_000]);
     check(author("..."), &[]);

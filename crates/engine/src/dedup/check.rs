@@ -11,6 +11,8 @@ use cognate_keyword::Query;
 use cognate_vector::UnitVector;
 use rayon::prelude::*;
 
+use crate::backend::{Backend, Key, Nearest, Remote};
+use crate::cancel::Cancel;
 use crate::engine::Engine;
 use crate::error::EngineError;
 use crate::recipe::embedded_text;
@@ -66,10 +68,20 @@ impl Engine {
             verdict: Verdict::Distinct,
             matches: Vec::new(),
         };
-        let Some(view) = self.view()? else { return Ok(records.iter().map(nothing).collect()) };
+        let is_empty = match self.remote() {
+            Some(remote) => remote.model(&Cancel::default())?.is_none(),
+            None => self.view()?.is_none(),
+        };
+        if is_empty {
+            return Ok(records.iter().map(nothing).collect());
+        }
         let texts: Vec<String> = records.iter().map(embedded_text).collect();
         let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
         let vectors = self.model()?.encoder.embed_passages(&texts)?;
+        if let Some(remote) = self.remote() {
+            return check_elsewhere(&**remote, (records, &vectors), judging);
+        }
+        let Some(view) = self.view()? else { return Ok(records.iter().map(nothing).collect()) };
         let moment = view.exact_moment(self.store()?)?;
         let containers = moment.read(|reader| containers(reader, records.iter()))?;
         let check = |(record, vector): (&Paper, &UnitVector)| {
@@ -127,8 +139,7 @@ fn check_one(
         rows.extend(snapshot.vectors.search(vector, &params)?.hits.iter().map(|hit| hit.row));
     }
     if let Some(title) = &record.title {
-        // Without quotation marks, which would make phrases.
-        let query = Query::parse(&title.replace(['"', '“', '”'], " "));
+        let query = words_of_title(title);
         if !query.is_empty() {
             let found = snapshot.keywords.search(&query, N_BY_TITLE, None)?;
             rows.extend(found.into_iter().map(|(row, _)| row));
@@ -138,18 +149,43 @@ fn check_one(
         candidates.insert(stored.paper.id.clone(), (stored.row, stored.paper));
     }
 
-    let profile = Profile::new(record).without(containers);
-    let mut matches = Vec::new();
+    let mut pairs = Vec::with_capacity(candidates.len());
     for (id, (row, paper)) in candidates {
         let score = match vector {
             Some(vector) => snapshot.vectors.score(vector, row)?,
             None => None,
         };
+        let label = moment.read(|reader| reader.label(&record.id, &id))?;
+        pairs.push(Candidate { score, is_itself: itself.contains(&row), label, paper });
+    }
+    Ok(judged(record, pairs, (containers, judging)))
+}
+
+/// A stored paper that a record is compared with.
+struct Candidate {
+    paper: Paper,
+    /// The cosine to the record, where both have a text.
+    score: Option<f32>,
+    /// Whether the store holds exactly this record of the paper.
+    is_itself: bool,
+    /// What a person said of the two.
+    label: Option<bool>,
+}
+
+/// What a record is to each of its candidates, which come in order of id.
+fn judged(
+    record: &Paper,
+    candidates: Vec<Candidate>,
+    (containers, judging): (&Containers, &Judging),
+) -> CheckedRecord {
+    let profile = Profile::new(record).without(containers);
+    let mut matches = Vec::new();
+    for Candidate { paper, score, is_itself, label } in candidates {
+        let id = paper.id.clone();
         let other = Profile::new(&paper).without(containers);
         let evidence = Evidence::new(&profile, &other, score);
         let (title, score) = (paper.title.clone(), score.unwrap_or(0.0));
-        let sameness = sameness(record, &paper, itself.contains(&row));
-        if let Some(sameness) = sameness {
+        if let Some(sameness) = sameness(record, &paper, is_itself) {
             // Two libraries may have one citation key.
             let is_unlike = evidence.title.is_some_and(|t| t.similarity < UNLIKE && t.containment < UNLIKE);
             let (verdict, reason) = match sameness {
@@ -164,7 +200,6 @@ fn check_one(
             continue;
         }
         // What a person said goes before everything else.
-        let label = moment.read(|reader| reader.label(&record.id, &id))?;
         if label == Some(false) {
             continue;
         }
@@ -187,7 +222,77 @@ fn check_one(
     });
     matches.truncate(MAX_MATCHES);
     let verdict = matches.first().map_or(Verdict::Distinct, |found| found.verdict);
-    Ok(CheckedRecord { id: record.id.clone(), verdict, matches })
+    CheckedRecord { id: record.id.clone(), verdict, matches }
+}
+
+/// Checks records against papers that lie with another engine, each on papers as they are then. Nobody keeps records of one
+/// paper apart there, nor what people say of pairs.
+fn check_elsewhere(
+    remote: &dyn Remote,
+    (records, vectors): (&[Paper], &[UnitVector]),
+    judging: &Judging,
+) -> Result<Vec<CheckedRecord>, EngineError> {
+    let cancel = Cancel::default();
+    let check = |(record, vector): (&Paper, &UnitVector)| {
+        let backend = remote.moment(&cancel)?;
+        let asked = (&*backend, &cancel);
+        let containers = containers_by(std::iter::once(record), |lookup| backend.look_up(&cancel, lookup))?;
+        let vector = record.has_text().then(|| vector.rounded_to_f16());
+        let mut found = candidates_elsewhere(asked, record, vector.as_ref())?;
+        if let Some(title) = &record.title {
+            for stored in remote.with_title(&cancel, title)? {
+                found.entry(stored.paper.id.clone()).or_insert(stored.paper);
+            }
+        }
+        let ids: Vec<String> = found.keys().map(PaperId::to_string).collect();
+        let keys = backend.keys_of(&cancel, &ids)?;
+        let mut pairs = Vec::with_capacity(found.len());
+        for (id, paper) in found {
+            let score = match (&vector, keys.get(id.as_str())) {
+                (Some(vector), Some(key)) => backend.cosines(&cancel, vector, &[*key])?.pop().flatten(),
+                _ => None,
+            };
+            pairs.push(Candidate { paper, score, is_itself: false, label: None });
+        }
+        Ok(judged(record, pairs, (&containers, judging)))
+    };
+    records.iter().zip(vectors).map(check).collect()
+}
+
+/// Papers that may be the record's, by id: of its identifiers, of its id, the nearest in meaning, and those whose words fit its
+/// title best.
+fn candidates_elsewhere(
+    (backend, cancel): (&dyn Backend, &Cancel),
+    record: &Paper,
+    vector: Option<&UnitVector>,
+) -> Result<BTreeMap<PaperId, Paper>, EngineError> {
+    let identifiers = record.external_ids.iter().filter_map(|(kind, value)| ExternalId::new(*kind, value));
+    let by_identifiers = Lookup { ids: Vec::new(), identifiers: identifiers.collect() };
+    let by_id = Lookup { ids: vec![record.id.clone()], identifiers: Vec::new() };
+    let mut candidates = BTreeMap::new();
+    for lookup in [by_identifiers, by_id].iter().filter(|lookup| !lookup.is_empty()) {
+        for stored in backend.look_up(cancel, lookup)? {
+            candidates.insert(stored.paper.id.clone(), stored.paper);
+        }
+    }
+    let mut keys: Vec<Key> = Vec::new();
+    if let Some(vector) = vector {
+        let nearest = Nearest { vector, top_k: N_NEAREST, exact: false, allowed: None };
+        keys.extend(backend.nearest(cancel, &nearest)?.hits.iter().map(|hit| hit.row));
+    }
+    if let Some(query) = record.title.as_deref().map(words_of_title).filter(|query| !query.is_empty()) {
+        let found = backend.words(cancel, &query)?.top(N_BY_TITLE, None)?;
+        keys.extend(found.into_iter().map(|(key, _)| key));
+    }
+    for stored in backend.papers(cancel, &keys)?.into_values() {
+        candidates.insert(stored.paper.id.clone(), stored.paper);
+    }
+    Ok(candidates)
+}
+
+/// A title as words: without quotation marks, which would make phrases.
+fn words_of_title(title: &str) -> Query {
+    Query::parse(&title.replace(['"', '“', '”'], " "))
 }
 
 /// Titles that have less than this in common are of two papers.
@@ -215,13 +320,20 @@ pub(crate) fn containers<'a>(
     reader: &Reader,
     records: impl Iterator<Item = &'a Paper> + Clone,
 ) -> Result<Containers, EngineError> {
+    containers_by(records, |lookup| reader.look_up(lookup))
+}
+
+fn containers_by<'a>(
+    records: impl Iterator<Item = &'a Paper> + Clone,
+    look_up: impl Fn(&Lookup) -> Result<Vec<StoredPaper>, EngineError>,
+) -> Result<Containers, EngineError> {
     let all = records.clone().flat_map(|record| &record.external_ids);
     let identifiers: BTreeSet<(IdentifierKind, &str)> =
         all.map(|(kind, value)| (*kind, value.as_str())).collect();
     let mut containers = Containers::default();
     for (kind, value) in identifiers {
         let Some(identifier) = ExternalId::new(kind, value) else { continue };
-        let stored = reader.look_up(&Lookup { ids: Vec::new(), identifiers: vec![identifier] })?;
+        let stored = look_up(&Lookup { ids: Vec::new(), identifiers: vec![identifier] })?;
         let has = |record: &&Paper| record.external_ids.get(&kind).is_some_and(|theirs| theirs == value);
         let mut titles: Vec<&str> =
             stored.iter().filter_map(|stored| stored.paper.title.as_deref()).collect();

@@ -3,6 +3,9 @@
 //! The first page of such a listing keeps the snapshot that it was made from, and what was found out about the request
 //! beside it. The answer has a cursor: which listing, and how far it came. A listing is kept for [`LIFE`] after each page;
 //! there are [`MAX_KEPT`] at the most, those that were asked for last.
+//!
+//! Where papers lie with another engine, nothing is kept: a page begins behind the last paper of the page before it, in the
+//! order of that moment, so that what is added meanwhile may be missed.
 
 use std::any::Any;
 use std::fmt::{self, Debug};
@@ -11,9 +14,11 @@ use std::str::FromStr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use xxhash_rust::xxh3::xxh3_64;
+
 use super::Papers;
 use super::request::{Page, SearchOptions, Shown, invalid};
-use super::response::SearchResponse;
+use super::response::{Hit, SearchResponse};
 use crate::backend::{Backend, Remote};
 use crate::cancel::Cancel;
 use crate::engine::Engine;
@@ -26,6 +31,10 @@ use crate::works::Works;
 const LIFE: Duration = Duration::from_secs(300);
 /// Most listings that are kept.
 const MAX_KEPT: usize = 64;
+/// Begins a cursor of a listing that is not kept; no digit.
+const BEHIND: char = 'x';
+/// So many hits before and behind its place are looked through for the paper behind which a page begins.
+const AROUND: usize = 100;
 
 /// Where a listing goes on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,6 +48,13 @@ pub enum Cursor {
         /// Hits before, with those that were deleted since.
         offset: u32,
     },
+    /// Behind a paper, where nothing is kept.
+    Behind {
+        /// A hash of its id.
+        id: u64,
+        /// How many hits there were up to it.
+        offset: u32,
+    },
 }
 
 impl FromStr for Cursor {
@@ -49,8 +65,13 @@ impl FromStr for Cursor {
         if text == "new" {
             return Ok(Self::New);
         }
-        let at = text.split_once('-').and_then(|(listing, offset)| {
-            Some(Self::At { listing: u64::from_str_radix(listing, 16).ok()?, offset: offset.parse().ok()? })
+        let at = text.split_once('-').and_then(|(place, offset)| {
+            let offset = offset.parse().ok()?;
+            let number = |text| u64::from_str_radix(text, 16).ok();
+            Some(match place.strip_prefix(BEHIND) {
+                Some(id) => Self::Behind { id: number(id)?, offset },
+                None => Self::At { listing: number(place)?, offset },
+            })
         });
         at.ok_or_else(|| {
             invalid("cursor", "`new`, or the cursor of an answer".to_owned(), format!("{text:?}"))
@@ -63,6 +84,7 @@ impl fmt::Display for Cursor {
         match self {
             Self::New => f.write_str("new"),
             Self::At { listing, offset } => write!(f, "{listing:016x}-{offset}"),
+            Self::Behind { id, offset } => write!(f, "{BEHIND}{id:016x}-{offset}"),
         }
     }
 }
@@ -163,6 +185,9 @@ impl Engine {
             Papers::Elsewhere(remote) => return self.answered_elsewhere((*remote, cancel), options, steps),
         };
         let store = self.store()?;
+        if let Some(Cursor::Behind { .. }) = options.cursor {
+            return Err(EngineError::CursorGone);
+        }
         if let Some(Cursor::At { listing, offset }) = options.cursor {
             let origin = self.listings().go_on((listing, fingerprint(options, asked)), Instant::now())?;
             let basis = Arc::downcast::<Basis<K>>(origin.basis).map_err(|_| other_request())?;
@@ -220,18 +245,38 @@ impl Engine {
             // Works are what a deduplication of all papers found.
             self.local()?;
         }
-        if options.cursor.is_some() {
-            let reason =
-                "no listing is kept as it began; leave `cursor` out, and go on by `offset`".to_owned();
-            return Err(EngineError::NotThere { place: remote.name().to_owned(), reason });
-        }
         if (options.exact || options.page.min_score.is_some()) && !remote.is_exact(cancel)? {
             let reason = "`exact` and `min_score` need an index that compares every vector".to_owned();
             return Err(EngineError::NotThere { place: remote.name().to_owned(), reason });
         }
         let backend = remote.moment(cancel)?;
         let basis = Basis { works: None, named: (steps.named)(&*backend)? };
-        (steps.answer)(&*backend, &basis, options)
+        let mut answer = |options: &SearchOptions| (steps.answer)(&*backend, &basis, options);
+        let mut response = match options.cursor {
+            None => return answer(options),
+            Some(Cursor::At { .. }) => return Err(EngineError::CursorGone),
+            Some(Cursor::New) => answer(options)?,
+            Some(Cursor::Behind { id, offset }) => {
+                let offset = offset as usize;
+                let mut around = options.clone();
+                around.page.offset = offset.saturating_sub(AROUND);
+                around.page.limit = options.page.limit + 2 * AROUND;
+                let mut response = answer(&around)?;
+                let mut hits = response.hits.iter();
+                let before = hits.position(|hit| hash_of(hit) == id).map(|at| at + 1);
+                // It may be gone.
+                let before = before.unwrap_or(offset - around.page.offset).min(response.hits.len());
+                response.hits.drain(..before);
+                response.hits.truncate(options.page.limit);
+                response.offset = around.page.offset + before;
+                response
+            }
+        };
+        let end = response.offset + response.hits.len();
+        let last = response.hits.last().filter(|_| (end as u64) < response.total);
+        response.meta.cursor = last
+            .and_then(|last| Some(Cursor::Behind { id: hash_of(last), offset: u32::try_from(end).ok()? }));
+        Ok(response)
     }
 
     fn listings(&self) -> Arc<Listings<Origin>> {
@@ -243,6 +288,11 @@ impl Engine {
 fn cursor_behind(page: Page, total: u64, listing: u64) -> Option<Cursor> {
     let offset = u32::try_from(page.end()).ok().filter(|end| u64::from(*end) < total)?;
     Some(Cursor::At { listing, offset })
+}
+
+/// Stands for a hit in a cursor.
+fn hash_of(hit: &Hit) -> u64 {
+    xxh3_64(hit.paper.paper.id.as_str().as_bytes())
 }
 
 /// Tells whether two requests are for pages of one listing.
@@ -282,10 +332,23 @@ mod tests {
     #[test]
     fn cursors_are_read_as_they_are_written() {
         let last = Cursor::At { listing: u64::MAX, offset: u32::MAX };
-        for cursor in [Cursor::New, Cursor::At { listing: 0, offset: 7 }, last] {
+        let behind = Cursor::Behind { id: u64::MAX, offset: 40 };
+        for cursor in [Cursor::New, Cursor::At { listing: 0, offset: 7 }, last, behind] {
             assert_eq!(cursor.to_string().parse::<Cursor>().unwrap(), cursor);
         }
-        for text in ["", "old", "-", "1-", "-1", "1-99999999999", "zz-1", "11111111111111111-1", "1-1-1"] {
+        for text in [
+            "",
+            "old",
+            "-",
+            "1-",
+            "-1",
+            "1-99999999999",
+            "zz-1",
+            "11111111111111111-1",
+            "1-1-1",
+            "x-1",
+            "xz-1",
+        ] {
             assert!(text.parse::<Cursor>().is_err(), "{text:?}");
         }
     }

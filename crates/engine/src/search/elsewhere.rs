@@ -1,21 +1,26 @@
 //! Papers that lie with another engine are answered as those of a data folder are. A data folder stands for the other engine.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use cognate_corpus::PaperId;
+use cognate_vector::UnitVector;
 use tempfile::TempDir;
 
 use super::tests::engine_of;
 use super::{
-    Cursor, Page, RecommendRequest, SearchOptions, SearchRequest, SearchResponse, Seed, Shown, Strategy,
+    Cursor, Page, RangeRequest, RecommendRequest, SearchOptions, SearchRequest, SearchResponse, Seed, Shown,
+    Strategy,
 };
-use crate::backend::{Backend, Remote};
+use crate::backend::{Backend, Known, Remote, Scan, Scanned, Upsert};
 use crate::cancel::Cancel;
 use crate::catalog::FacetField;
 use crate::engine::Engine;
 use crate::error::{EngineError, Fault};
+use crate::export::ExportRequest;
 use crate::filter::{Clause, Condition, Filter};
 use crate::model::ModelChoice;
+use crate::store::StoredPaper;
 use crate::stored_model::StoredModel;
 use crate::view::View;
 
@@ -37,6 +42,21 @@ impl Other {
         let view = engine.view().unwrap().unwrap();
         Self { engine, view, is_exact, is_away, _folder: folder }
     }
+}
+
+impl Other {
+    /// All papers in order of id.
+    fn everything(&self, cancel: &Cancel) -> Result<Vec<StoredPaper>, EngineError> {
+        self.check(cancel)?;
+        let mut papers = self.engine.store()?.reader()?.papers_after(0, usize::MAX >> 1)?;
+        papers.sort_by(|a, b| a.paper.id.cmp(&b.paper.id));
+        Ok(papers)
+    }
+}
+
+/// This one is only read.
+fn takes_nothing() -> EngineError {
+    EngineError::NotThere { place: NAME.to_owned(), reason: "it takes no papers".to_owned() }
 }
 
 impl Remote for Other {
@@ -69,6 +89,48 @@ impl Remote for Other {
     fn n_papers(&self, cancel: &Cancel) -> Result<u64, EngineError> {
         self.check(cancel)?;
         self.engine.store()?.reader()?.n_papers()
+    }
+
+    fn papers_of(&self, cancel: &Cancel, ids: &[String]) -> Result<Vec<StoredPaper>, EngineError> {
+        self.check(cancel)?;
+        let reader = self.engine.store()?.reader()?;
+        let rows: Vec<u32> = reader.rows_of(ids.iter().map(String::as_str))?.into_values().collect();
+        let mut papers: Vec<StoredPaper> = reader.papers(&rows)?.into_values().collect();
+        papers.sort_by(|a, b| a.paper.id.cmp(&b.paper.id));
+        Ok(papers)
+    }
+
+    fn with_title(&self, cancel: &Cancel, title: &str) -> Result<Vec<StoredPaper>, EngineError> {
+        let mut papers = self.everything(cancel)?;
+        papers.retain(|stored| stored.paper.title.as_deref() == Some(title));
+        Ok(papers)
+    }
+
+    fn scan(&self, cancel: &Cancel, scan: &Scan<'_>) -> Result<Vec<Scanned>, EngineError> {
+        assert!(scan.allowed.is_none(), "a data folder has sets of keys alone");
+        let papers = self.everything(cancel)?.into_iter();
+        let behind = papers.filter(|stored| stored.paper.id.as_str() > scan.after);
+        Ok(behind.take(scan.n).map(|stored| Scanned { stored, vector: None }).collect())
+    }
+
+    fn prepare(&self, _cancel: &Cancel, _model: &StoredModel) -> Result<(), EngineError> {
+        Err(takes_nothing())
+    }
+
+    fn known(&self, _cancel: &Cancel, _ids: &[&PaperId]) -> Result<HashMap<String, Known>, EngineError> {
+        Err(takes_nothing())
+    }
+
+    fn vectors_of(
+        &self,
+        _cancel: &Cancel,
+        _ids: &[&PaperId],
+    ) -> Result<HashMap<String, UnitVector>, EngineError> {
+        Err(takes_nothing())
+    }
+
+    fn upsert(&self, _cancel: &Cancel, _papers: &[Upsert<'_>]) -> Result<(), EngineError> {
+        Err(takes_nothing())
     }
 
     fn delete(&self, cancel: &Cancel, id: &PaperId) -> Result<bool, EngineError> {
@@ -163,7 +225,6 @@ fn what_is_not_done_elsewhere_is_refused() {
     };
     let similar = |options: SearchOptions| there.similar(&cancel, "p007", &options).unwrap_err();
     refused(similar(SearchOptions { versions: Shown::One, ..SearchOptions::default() }));
-    refused(similar(SearchOptions { cursor: Some(Cursor::New), ..SearchOptions::default() }));
     refused(similar(SearchOptions { exact: true, ..SearchOptions::default() }));
     let page = Page::new(None, None, Some(0.5)).unwrap();
     refused(similar(SearchOptions { page, ..SearchOptions::default() }));
@@ -176,6 +237,76 @@ fn what_is_not_done_elsewhere_is_refused() {
     there.follow(&std::sync::atomic::AtomicBool::new(false));
     there.settle_store();
     there.persist_index().unwrap();
+}
+
+#[test]
+fn a_cursor_goes_through_all_papers_though_one_is_deleted() {
+    let there = elsewhere(Other::new(true, false));
+    let page = Page::new(Some(40), None, None).unwrap();
+    let mut options = SearchOptions { page, cursor: Some(Cursor::New), ..SearchOptions::default() };
+    let mut ids: Vec<String> = Vec::new();
+    while options.cursor.is_some() {
+        let answer = there.similar(&Cancel::default(), "p007", &options).unwrap();
+        assert_eq!(answer.offset, ids.len() - usize::from(!ids.is_empty()));
+        ids.extend(answer.hits.iter().map(|hit| hit.paper.paper.id.to_string()));
+        if options.cursor == Some(Cursor::New) {
+            // The first that was given: what comes next stands one place earlier from then on.
+            there.delete(&ids[0]).unwrap();
+        }
+        options.cursor = answer.meta.cursor;
+    }
+    assert_eq!(ids.len(), N_PAPERS - 1);
+    ids.sort_unstable();
+    ids.dedup();
+    assert_eq!(ids.len(), N_PAPERS - 1);
+    options.cursor = Some(Cursor::At { listing: 1, offset: 40 });
+    let gone = there.similar(&Cancel::default(), "p007", &options).unwrap_err();
+    assert!(matches!(gone, EngineError::CursorGone));
+}
+
+#[test]
+fn papers_are_exported_and_found_above_a_score() {
+    let (_folder, here) = engine_of(N_PAPERS);
+    let there = elsewhere(Other::new(true, false));
+    let cancel = Cancel::default();
+    let year = Clause::Condition(Condition::Year("2000-2012".parse().unwrap()));
+    let filter = Filter { must: vec![year], ..Filter::default() };
+    for (query, filter) in [("", Filter::default()), ("", filter.clone()), ("p011", Filter::default())] {
+        let exported = |engine: &Engine| {
+            let request = ExportRequest::new(query, filter.clone()).unwrap();
+            let mut papers = engine.export(&cancel, &request).unwrap();
+            let mut ids = Vec::new();
+            loop {
+                let portion = papers.next_portion().unwrap();
+                if portion.is_empty() {
+                    ids.sort_unstable();
+                    return ids;
+                }
+                ids.extend(portion.into_iter().map(|stored| stored.paper.id.to_string()));
+            }
+        };
+        assert!(!exported(&here).is_empty());
+        assert_eq!(exported(&here), exported(&there), "{query:?}");
+    }
+    let range = RangeRequest::new("p007", Some(0.1), filter).unwrap();
+    let found = |engine: &Engine| {
+        let mut hits = engine.range(&cancel, &range).unwrap();
+        let mut found = Vec::new();
+        loop {
+            let portion = hits.next_portion().unwrap();
+            if portion.is_empty() {
+                assert_eq!(hits.total(), found.len() as u64);
+                // Equal scores come in the order of each place.
+                found.sort_by(|a: &(String, f32), b| b.1.total_cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+                return found;
+            }
+            found.extend(portion.into_iter().map(|hit| (hit.paper.paper.id.to_string(), hit.score)));
+        }
+    };
+    assert!(found(&here).len() > 3);
+    assert_eq!(found(&here), found(&there));
+    let there = elsewhere(Other::new(false, false));
+    assert_eq!(there.range(&cancel, &range).err().map(|error| error.fault()), Some(Fault::Unsupported));
 }
 
 #[test]

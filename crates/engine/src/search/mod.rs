@@ -224,18 +224,21 @@ impl Engine {
         }
     }
 
-    /// The model, which is the one behind the vectors of the view.
-    fn model_of_view(&self) -> Result<Arc<Model>, EngineError> {
+    /// The model, which is the one behind the vectors that are searched.
+    pub(crate) fn model_of_view(&self) -> Result<Arc<Model>, EngineError> {
         let model = self.model()?;
-        if self.remote().is_none()
-            && let Some(view) = self.view()?
-            && !view.model().is_compatible(&model.identity)
-        {
-            // Embedded anew by another process between the two calls.
-            let (stored, given) = (Box::new(view.model().clone()), Box::new(model.identity.clone()));
-            return Err(EngineError::ModelMismatch { stored, given });
+        let stored = match self.remote() {
+            Some(remote) => remote.model(&Cancel::default())?,
+            None => self.view()?.map(|view| view.model().clone()),
+        };
+        match stored {
+            Some(stored) if !stored.is_compatible(&model.identity) => {
+                // Embedded anew by another process between the two calls.
+                let (stored, given) = (Box::new(stored), Box::new(model.identity.clone()));
+                Err(EngineError::ModelMismatch { stored, given })
+            }
+            _ => Ok(model),
         }
-        Ok(model)
     }
 
     fn answer(
@@ -326,7 +329,7 @@ struct Ranked {
 /// The answer while nothing is indexed: no listing goes on there.
 fn answer_of_nothing(options: &SearchOptions, started: Instant) -> Result<SearchResponse, EngineError> {
     match options.cursor {
-        Some(Cursor::At { .. }) => Err(EngineError::CursorGone),
+        Some(Cursor::At { .. } | Cursor::Behind { .. }) => Err(EngineError::CursorGone),
         Some(Cursor::New) | None => Ok(empty_answer(options, started)),
     }
 }

@@ -1,19 +1,22 @@
 //! Everything above a score.
 
+use std::collections::HashMap;
+use std::sync::Arc;
+
 use cognate_keyword::Query;
 use cognate_vector::{Scored, UnitVector};
 
 use super::request::{Page, check_query, invalid};
 use super::response::{Hit, Scores};
 use super::vector_of;
-use crate::backend::{Allowed, Backend, Wanted};
+use crate::backend::{Allowed, Backend, Remote, Wanted};
 use crate::cancel::Cancel;
 use crate::engine::Engine;
 use crate::error::EngineError;
 use crate::filter::{Clause, Filter};
 use crate::papers::named_by;
 use crate::query_language::{self, Understood};
-use crate::store::Reader;
+use crate::store::{Reader, StoredPaper};
 
 /// Papers read from the store at a time.
 const PORTION: usize = 256;
@@ -46,49 +49,76 @@ impl RangeRequest {
     }
 }
 
-/// Every paper above a score, best first, equal scores in the order in which papers were first indexed.
-/// They are as they were when it was asked for, whatever becomes of them while they are read.
+/// Every paper above a score, best first, equal scores in the order in which papers were first indexed. They are as they were
+/// when it was asked for, whatever becomes of them while they are read. Where papers lie with another engine, equal scores
+/// come in order of id, and each paper as it is when it is read.
 pub struct RangeHits {
-    rows: std::vec::IntoIter<Scored>,
     total: u64,
+    source: Source,
+}
+
+enum Source {
     /// The store of that moment; `None` where there are no papers.
-    reader: Option<Reader>,
+    Here {
+        rows: std::vec::IntoIter<Scored>,
+        reader: Option<Reader>,
+    },
+    Elsewhere {
+        remote: Arc<dyn Remote>,
+        hits: std::vec::IntoIter<(String, f32)>,
+        cancel: Cancel,
+    },
 }
 
 impl RangeHits {
+    fn none() -> Self {
+        Self { total: 0, source: Source::Here { rows: Vec::new().into_iter(), reader: None } }
+    }
+
     /// How many there are.
     #[must_use]
     pub fn total(&self) -> u64 {
         self.total
     }
 
-    /// The next hits, as many as are read from the store at a time; none at the end.
+    /// The next hits, as many as are read at a time; none at the end.
     ///
     /// # Errors
     /// [`EngineError`] if the store cannot be read.
     pub fn next_portion(&mut self) -> Result<Vec<Hit>, EngineError> {
-        let Some(reader) = &self.reader else { return Ok(Vec::new()) };
         loop {
-            let portion: Vec<Scored> = self.rows.by_ref().take(PORTION).collect();
-            let rows: Vec<u32> = portion.iter().map(|hit| hit.row).collect();
-            let mut papers = reader.papers(&rows)?;
-            let hits = portion.iter().filter_map(|hit| {
-                Some(Hit {
-                    score: hit.score,
-                    scores: Scores { semantic: Some(hit.score), ..Scores::default() },
-                    paper: papers.remove(&hit.row)?,
-                    relevance: None,
-                    explanation: None,
-                    nearest_seed: None,
-                })
-            });
-            let hits: Vec<Hit> = hits.collect();
+            let (hits, is_end): (Vec<Hit>, bool) = match &mut self.source {
+                Source::Here { reader: None, .. } => return Ok(Vec::new()),
+                Source::Here { rows, reader: Some(reader) } => {
+                    let portion: Vec<Scored> = rows.by_ref().take(PORTION).collect();
+                    let rows: Vec<u32> = portion.iter().map(|hit| hit.row).collect();
+                    let mut papers = reader.papers(&rows)?;
+                    let hits =
+                        portion.iter().filter_map(|hit| Some(hit_of(papers.remove(&hit.row)?, hit.score)));
+                    (hits.collect(), portion.is_empty())
+                }
+                Source::Elsewhere { remote, hits, cancel } => {
+                    let portion: Vec<(String, f32)> = hits.by_ref().take(PORTION).collect();
+                    let ids: Vec<String> = portion.iter().map(|(id, _)| id.clone()).collect();
+                    let papers = remote.papers_of(cancel, &ids)?;
+                    let mut papers: HashMap<String, StoredPaper> =
+                        papers.into_iter().map(|stored| (stored.paper.id.to_string(), stored)).collect();
+                    let hits =
+                        portion.iter().filter_map(|(id, score)| Some(hit_of(papers.remove(id)?, *score)));
+                    (hits.collect(), portion.is_empty())
+                }
+            };
             // A portion of which no paper can be read is not the end.
-            if !hits.is_empty() || portion.is_empty() {
+            if !hits.is_empty() || is_end {
                 return Ok(hits);
             }
         }
     }
+}
+
+fn hit_of(paper: StoredPaper, score: f32) -> Hit {
+    let scores = Scores { semantic: Some(score), ..Scores::default() };
+    Hit { score, scores, paper, relevance: None, explanation: None, nearest_seed: None }
 }
 
 impl Engine {
@@ -101,9 +131,10 @@ impl Engine {
     /// filters alone; [`EngineError::PaperWithoutText`];
     /// [`EngineError`] if the model cannot be loaded or the store cannot be read.
     pub fn range(&self, cancel: &Cancel, request: &RangeRequest) -> Result<RangeHits, EngineError> {
-        let Some(view) = self.view()? else {
-            return Ok(RangeHits { rows: Vec::new().into_iter(), total: 0, reader: None });
-        };
+        if let Some(remote) = self.remote() {
+            return self.range_elsewhere(remote, cancel, request);
+        }
+        let Some(view) = self.view()? else { return Ok(RangeHits::none()) };
         let Understood { text, words, filter, .. } = query_language::understand(&request.query);
         let mut filter_of_all = request.filter.clone();
         if !filter.is_empty() {
@@ -144,8 +175,55 @@ impl Engine {
             }
             let rows = found?;
             let total = rows.len() as u64;
-            return Ok(RangeHits { rows: rows.into_iter(), total, reader: moment.into_reader() });
+            let source = Source::Here { rows: rows.into_iter(), reader: moment.into_reader() };
+            return Ok(RangeHits { total, source });
         }
+    }
+
+    fn range_elsewhere(
+        &self,
+        remote: &Arc<dyn Remote>,
+        cancel: &Cancel,
+        request: &RangeRequest,
+    ) -> Result<RangeHits, EngineError> {
+        if remote.model(cancel)?.is_none() {
+            return Ok(RangeHits::none());
+        }
+        if !remote.is_exact(cancel)? {
+            let reason = "everything above a score needs an index that compares every vector".to_owned();
+            return Err(EngineError::NotThere { place: remote.name().to_owned(), reason });
+        }
+        let Understood { text, words, filter, .. } = query_language::understand(&request.query);
+        let backend = remote.moment(cancel)?;
+        let asked = (&*backend, cancel);
+        let mut near = match named_by(&*backend, cancel, &request.query)?.first() {
+            Some(key) => {
+                let stored = backend.papers(cancel, &[*key])?.remove(key);
+                let stored =
+                    stored.ok_or_else(|| EngineError::PaperNotFound { key: request.query.clone() })?;
+                let vector = vector_of(&*backend, cancel, &stored)?;
+                near(asked, &vector, (&request.filter, None), request.min_score)?
+            }
+            None if text.is_empty() => {
+                return Err(invalid("q", "words to be near to".to_owned(), "filters alone"));
+            }
+            None => {
+                let mut filter_of_all = request.filter.clone();
+                if !filter.is_empty() {
+                    filter_of_all.must.push(Clause::Filter(filter));
+                    filter_of_all.check_size()?;
+                }
+                let vector = self.model_of_view()?.queries.embed(&text, cancel)?;
+                near(asked, &vector, (&filter_of_all, Some(&words)), request.min_score)?
+            }
+        };
+        let keys: Vec<u32> = near.iter().map(|hit| hit.row).collect();
+        let mut ids = backend.ids(cancel, &keys)?;
+        let mut hits: Vec<(String, f32)> =
+            near.drain(..).filter_map(|hit| Some((ids.remove(&hit.row)?, hit.score))).collect();
+        hits.sort_by(|a, b| b.1.total_cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+        let (total, hits, remote) = (hits.len() as u64, hits.into_iter(), Arc::clone(remote));
+        Ok(RangeHits { total, source: Source::Elsewhere { remote, hits, cancel: cancel.clone() } })
     }
 }
 

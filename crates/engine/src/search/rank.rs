@@ -172,6 +172,14 @@ pub(super) fn rank(
         }
         allowed = Some(permitted);
     }
+    // What may be found by words is known before the model is done, unless more than the filter says what may be found.
+    let is_settled = options.page.min_score.is_none() && works.is_none();
+    let by_words = match words {
+        Some(words) if question.mode == Mode::Hybrid && !question.browses && is_settled => {
+            Some(top_with_ties(words, fusion::DEPTH, allowed.as_ref())?)
+        }
+        _ => None,
+    };
     let vector = question.vector()?;
     if let (Some(min_score), Some(vector)) = (options.page.min_score, vector) {
         // Before anything is ranked, so that pages are full.
@@ -186,7 +194,7 @@ pub(super) fn rank(
     }
     let context = Context { backend, question, vector, words, allowed: allowed.as_ref() };
 
-    let mut candidates = context.candidates()?;
+    let mut candidates = context.candidates(by_words)?;
     let evidence = context.evidence(&candidates);
     // The papers that are relevant enough, where that is asked.
     let least_relevance = options.least_relevance();
@@ -330,7 +338,8 @@ struct Context<'a> {
 impl Context<'_> {
     /// The rows that may be on the page, each with its score. What they are depends on nothing but snapshot and
     /// question, and so does their order: pages of one ranking have each row once.
-    fn candidates(&self) -> Result<Candidates, EngineError> {
+    /// `by_words` are the best by words, where they were looked for.
+    fn candidates(&self, by_words: Option<Vec<(u32, f32)>>) -> Result<Candidates, EngineError> {
         let Question { mode, options, .. } = self.question;
         let end = options.reach() + self.question.exclude.len();
         if self.question.browses {
@@ -343,7 +352,7 @@ impl Context<'_> {
             return Ok(Candidates::new(newest.collect(), SearchPath::Exact));
         }
         match (mode, self.vector) {
-            (Mode::Hybrid, Some(vector)) => self.by_both(vector, end),
+            (Mode::Hybrid, Some(vector)) => self.by_both((vector, by_words), end),
             (Mode::Semantic, Some(vector)) => self.by_meaning(vector, end),
             (Mode::Semantic, None) => {
                 let named = self.backend.keys(self.cancel(), Some(&self.matching()?))?;
@@ -411,11 +420,16 @@ impl Context<'_> {
     }
 
     /// The first `end` rows by meaning and words, and those that tie with the last.
-    fn by_both(&self, vector: &UnitVector, end: usize) -> Result<Candidates, EngineError> {
+    fn by_both(
+        &self,
+        (vector, by_words): (&UnitVector, Option<Vec<(u32, f32)>>),
+        end: usize,
+    ) -> Result<Candidates, EngineError> {
         let found = self.nearest(vector)?;
-        let keyword = match self.words {
-            Some(words) => top_with_ties(words, fusion::DEPTH, self.allowed)?,
-            None => Vec::new(),
+        let keyword = match (by_words, self.words) {
+            (Some(best), _) => best,
+            (None, Some(words)) => top_with_ties(words, fusion::DEPTH, self.allowed)?,
+            (None, None) => Vec::new(),
         };
         let fusion = self.fusion(found.best, keyword.first().map_or(0.0, |(_, score)| *score));
         let rows: Vec<u32> = found.hits.iter().map(|hit| hit.row).collect();

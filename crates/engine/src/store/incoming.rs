@@ -12,10 +12,12 @@
 mod resolve;
 
 use std::collections::{BTreeSet, HashMap, HashSet};
+use std::str::FromStr;
 use std::sync::Arc;
 
 use cognate_corpus::{Identity, Paper, PaperId, Place, Record};
 use rusqlite::Connection;
+use xxhash_rust::xxh3::xxh3_64;
 
 use super::Store;
 use super::checksum::Soundness;
@@ -70,6 +72,45 @@ pub struct IngestPolicy {
     pub prune: bool,
     /// A record with an id of its own is all that its paper says from then on, whatever others said.
     pub whole: bool,
+    /// Takes a part of the records only, where papers lie with another engine.
+    pub shard: Option<Shard>,
+    /// How often a call is made again that another engine does not answer, with which papers lie. [`PATIENT`] suits who can
+    /// wait.
+    pub n_retries: u32,
+}
+
+/// Retries after ever longer times, for some three minutes.
+pub const PATIENT: u32 = 9;
+
+/// The papers that one of several machines takes, by their ids alone: each is taken by one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Shard {
+    number: u32,
+    of: u32,
+}
+
+impl Shard {
+    /// Whether this one takes the paper.
+    #[must_use]
+    pub fn has(self, id: &PaperId) -> bool {
+        xxh3_64(id.as_str().as_bytes()) % u64::from(self.of) == u64::from(self.number)
+    }
+}
+
+impl FromStr for Shard {
+    type Err = EngineError;
+
+    /// Reads `3/16`: the fourth of sixteen.
+    fn from_str(text: &str) -> Result<Self, EngineError> {
+        let shard = text
+            .split_once('/')
+            .and_then(|(number, of)| Some(Self { number: number.parse().ok()?, of: of.parse().ok()? }));
+        shard.filter(|shard| shard.number < shard.of).ok_or_else(|| EngineError::InvalidRequest {
+            parameter: "shard",
+            expected: "a number from 0 and how many there are, such as `3/16`".to_owned(),
+            found: format!("{text:?}"),
+        })
+    }
 }
 
 /// One ingestion, as far as the store has to remember it.

@@ -36,7 +36,7 @@ use rusqlite::{Connection, OpenFlags};
 pub(crate) use changes::Attributes;
 pub(crate) use drops::{BringBack, NewDrop};
 pub use drops::{DropRun, DroppedPaper};
-pub use incoming::{Clash, IngestPolicy, RecordSource};
+pub use incoming::{Clash, IngestPolicy, PATIENT, RecordSource, Shard};
 pub(crate) use incoming::{Incoming, Session};
 pub use labels::Label;
 pub use lists::{EntryKind, KeptList, ListEntry, ListNote, MAX_LIST_ENTRIES, MAX_LISTS};
@@ -159,6 +159,34 @@ impl Store {
             .and_then(|()| writer.busy_timeout(BUSY_TIMEOUT));
         if let Err(error) = checkpoint {
             tracing::debug!("could not bring the store into one file: {error}");
+        }
+    }
+
+    /// Gives back what deleted papers left empty in the file, where that is a twentieth of it or more. Others may read
+    /// meanwhile; who writes waits, up to a minute, and so does this for them. It needs as much free space again as the
+    /// papers take, for as long as it lasts. Where it cannot be done the file stays as it is, which is only told.
+    pub(crate) fn give_space_back(&self) {
+        /// As a divisor of all pages: with fewer empty ones the file is not written anew.
+        const EMPTY_FRACTION: u64 = 20;
+        if self.readers.is_immutable {
+            return;
+        }
+        let done = {
+            let writer = self.writer();
+            let count = |pragma: &str| writer.pragma_query_value(None, pragma, |r| r.get::<_, u64>(0));
+            count("freelist_count").and_then(|n_empty| {
+                if n_empty * EMPTY_FRACTION < count("page_count")? {
+                    return Ok(false);
+                }
+                writer.execute_batch("VACUUM")?;
+                Ok(true)
+            })
+        };
+        match done {
+            // The new pages are in the log still; the file ends where they do once they are brought into it.
+            Ok(true) => self.checkpoint(),
+            Ok(false) => {}
+            Err(error) => tracing::warn!("could not give back what is empty in the store's file: {error}"),
         }
     }
 

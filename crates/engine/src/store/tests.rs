@@ -48,6 +48,41 @@ fn a_write_takes_a_generation_only_if_it_changes_something() {
 }
 
 #[test]
+fn space_is_given_back_while_others_read_and_when_they_are_done() {
+    let (_folder, store) = store();
+    for number in 0..300 {
+        let mut paper = paper(&format!("p{number}"), &format!("Paper {number}"), 2000);
+        paper.abstract_text = Some(format!("What paper {number} is about. ").repeat(60));
+        put(&store, paper);
+    }
+    store.checkpoint();
+    let len = || std::fs::metadata(store.path()).unwrap().len();
+    let full = len();
+    store.give_space_back();
+    assert_eq!(len(), full, "nothing is empty");
+    let reader = store.reader_as_of_now().unwrap();
+    for number in 0..200 {
+        assert!(store.delete(&id(&format!("p{number}"))).unwrap());
+    }
+    store.give_space_back();
+    assert_eq!(reader.n_papers().unwrap(), 300, "who reads goes on reading what was there");
+    let mut n_read = 0;
+    let read: Result<(), EngineError> = reader.for_each_paper(&mut |_| {
+        n_read += 1;
+        Ok(())
+    });
+    read.unwrap();
+    assert_eq!(n_read, 300);
+    drop(reader);
+    store.checkpoint();
+    assert!(len() * 10 < full * 6, "{} of {full} bytes", len());
+    let reader = store.reader().unwrap();
+    assert_eq!(reader.n_papers().unwrap(), 100);
+    assert!(!reader.look_up(&identifier::lookup("p250")).unwrap().is_empty());
+    assert_eq!(put(&store, paper("p300", "One more", 2001)), Outcome::Added);
+}
+
+#[test]
 fn a_deleted_paper_leaves_nothing_but_its_stamp() {
     let (_folder, store) = store();
     put(&store, paper("a", "A secret title", 2000));

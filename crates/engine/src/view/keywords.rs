@@ -87,7 +87,8 @@ fn options_of(store: &Store, data_dir: &Path, access: Access) -> KeywordOptions 
 }
 
 /// What is indexed of a paper.
-fn document(paper: Paper) -> Document {
+#[must_use]
+pub fn document(paper: Paper) -> Document {
     let identifiers = paper.external_ids.into_values().chain([paper.id.into()]);
     Document {
         title: paper.title.unwrap_or_default(),

@@ -284,7 +284,10 @@ impl Words for Ranking {
     }
 
     fn scores(&self, keys: &[Key]) -> Result<Vec<WordScore>, EngineError> {
-        let of_row = |&row: &Key| WordScore { score: self.score(row), coverage: self.coverage(row) };
+        let of_row = |&row: &Key| {
+            let (score, coverage) = self.score_and_coverage(row);
+            WordScore { score, coverage }
+        };
         Ok(keys.iter().map(of_row).collect())
     }
 }

@@ -10,6 +10,8 @@ mod local;
 mod moment;
 mod vectors;
 
+pub use keywords::document as document_of;
+
 use std::fs::{File, OpenOptions};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -17,7 +19,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
-use cognate_index::{Collection, GRAPH_FROM, Maintained, Status};
+use cognate_index::{Collection, CollectionOptions, GRAPH_FROM, Maintained, Status};
 use cognate_keyword::KeywordIndex;
 use roaring::RoaringBitmap;
 
@@ -73,8 +75,10 @@ pub(crate) struct View {
     data_dir: PathBuf,
     /// The model behind the vectors.
     model: StoredModel,
-    /// What is shown.
     derived_files: DerivedFiles,
+    /// Bytes that building may take, where that was said.
+    index_memory: Option<u64>,
+    /// What is shown.
     current: ArcSwap<Snapshot>,
     collection: ArcSwap<Collection>,
     keywords: ArcSwap<KeywordIndex>,
@@ -125,13 +129,16 @@ impl View {
         store: &Store,
         data_dir: &Path,
         model: StoredModel,
-        derived_files: DerivedFiles,
+        (derived_files, index_memory): (DerivedFiles, Option<u64>),
     ) -> Result<Self, EngineError> {
         let writing = match derived_files {
             DerivedFiles::Keep => Writing(lock(data_dir)?),
             DerivedFiles::Follow => Writing(None),
         };
-        let options = vectors::options_of(store, data_dir, &model, writing.of_vectors());
+        let options = CollectionOptions {
+            memory_budget: index_memory,
+            ..vectors::options_of(store, data_dir, &model, writing.of_vectors())
+        };
         let latest_generation = store.reader()?.generation()?;
         let (collection, keywords) = rayon::join(
             || vectors::open(options, latest_generation),
@@ -148,6 +155,7 @@ impl View {
         let view = Self {
             data_dir: data_dir.to_owned(),
             derived_files,
+            index_memory,
             model,
             current: ArcSwap::from_pointee(nothing),
             collection: ArcSwap::from_pointee(collection),
@@ -477,7 +485,10 @@ impl View {
         latest_generation: u64,
     ) -> Result<(), EngineError> {
         self.collection.load().retire();
-        let options = vectors::options_of(store, &self.data_dir, &self.model, writing.of_vectors());
+        let options = CollectionOptions {
+            memory_budget: self.index_memory,
+            ..vectors::options_of(store, &self.data_dir, &self.model, writing.of_vectors())
+        };
         self.collection.store(Arc::new(vectors::open(options, latest_generation)?));
         Ok(())
     }
@@ -486,6 +497,16 @@ impl View {
     fn lock_writing(&self) -> MutexGuard<'_, Writing> {
         self.writing.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Checks the catalogue's file, all bytes of it, without changing anything: the generation of the papers in it and how
+/// many they are. `None` where there is no file.
+///
+/// # Errors
+/// What is wrong with it, in words.
+pub(crate) fn examine_catalog_file(store: &Store, data_dir: &Path) -> Result<Option<(u64, u64)>, String> {
+    let latest_generation = store.reader().and_then(|reader| reader.generation());
+    catalog_file(store, data_dir).examine(latest_generation.map_err(|error| with_causes(&error))?)
 }
 
 fn catalog_file(store: &Store, data_dir: &Path) -> CatalogFile {

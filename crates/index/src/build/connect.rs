@@ -9,7 +9,7 @@
 
 use super::{Lists, Reversed, Rows};
 use crate::bitmap::Bitmap;
-use crate::walk::Scratch;
+use crate::walk::{Aim, Scratch};
 
 /// Width of the search for the point to link with.
 const EF: usize = 64;
@@ -52,7 +52,7 @@ fn mend(rows: Rows<'_>, lists: &mut Lists, (root, round): (u32, usize)) -> usize
         }
         // A walk from the root meets reached points only.
         scratch.start_at(&[root]);
-        lists.terrain(rows).walk(rows.row(point), EF << round.min(4), &mut scratch);
+        lists.terrain(rows).walk(Aim::at(rows.row(point)), EF << round.min(4), &mut scratch);
         let near = || scratch.found().iter().map(|key| key.position());
         let from = if let Some(from) = near().find(|&near| lists.push(near, point)) {
             from
@@ -79,7 +79,7 @@ fn mend(rows: Rows<'_>, lists: &mut Lists, (root, round): (u32, usize)) -> usize
             continue;
         }
         scratch.start_at(&[root]);
-        lists.terrain(rows).walk(rows.row(point), EF << round.min(4), &mut scratch);
+        lists.terrain(rows).walk(Aim::at(rows.row(point)), EF << round.min(4), &mut scratch);
         let to = scratch.found().iter().map(|key| key.position()).find(|&p| returning.contains(p as usize));
         let to = to.unwrap_or(root);
         if !lists.push(point, to) {

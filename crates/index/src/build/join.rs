@@ -12,7 +12,7 @@ use rayon::prelude::*;
 use super::refine::near_to_near;
 use super::{Lists, Rows, layer};
 use crate::bitmap::Bitmap;
-use crate::walk::{Layer, Scratch, Terrain, Upper};
+use crate::walk::{Aim, Layer, Scratch, Terrain, Upper};
 
 /// Links of each point into another slice.
 pub(super) const N_JOINING: usize = 6;
@@ -32,9 +32,9 @@ pub(super) fn join(rows: Rows<'_>, lists: &mut Lists, slices: &[Upper]) {
     }
     let terrain = lists.terrain(rows);
     let walk = |scratch: &mut Scratch, point: u32| {
-        let row = rows.row(point);
-        terrain.descend(&slices[other_slice(point as usize, n_slices)], row, scratch);
-        terrain.walk(row, JOINING_WIDTH, scratch);
+        let aim = Aim::at(rows.row(point));
+        terrain.descend(&slices[other_slice(point as usize, n_slices)], aim, scratch);
+        terrain.walk(aim, JOINING_WIDTH, scratch);
         let found = scratch.found().iter().take(N_JOINING).map(|key| key.position());
         (point, found.collect::<Vec<u32>>())
     };
@@ -104,7 +104,7 @@ pub(super) fn near_members(lowest: Terrain<'_>, layer: &Layer) -> Vec<Vec<u32>> 
     let near = |scratch: &mut Scratch, &member: &u32| {
         scratch.start_at(&[member]);
         let accept = |point: u32| is_member.contains(point as usize);
-        lowest.walk_where((row(member), N_NEAR + 1, usize::MAX), scratch, accept);
+        lowest.walk_where((Aim::at(row(member)), N_NEAR + 1, usize::MAX), scratch, accept);
         let found = scratch.found().iter().map(|key| key.position());
         found.filter(|&other| other != member).take(N_NEAR).collect()
     };

@@ -193,7 +193,8 @@ impl Lists {
     }
 
     fn terrain<'a>(&'a self, rows: Rows<'a>) -> Terrain<'a> {
-        Terrain { vectors: rows.vectors, stride: rows.stride, links: &self.links, slots: self.slots }
+        let (links, slots) = (&self.links[..], self.slots);
+        Terrain { vectors: rows.vectors, stride: rows.stride, links, slots }
     }
 }
 

@@ -11,7 +11,7 @@ use rayon::prelude::*;
 
 use super::{BuildParams, Lists, Reversed, filled};
 use crate::bitmap::Bitmap;
-use crate::walk::{NO_POINT, Scratch, Terrain};
+use crate::walk::{Aim, NO_POINT, Scratch, Terrain};
 
 /// A candidate with its product, best first.
 type Candidate = (i32, u32);
@@ -37,7 +37,7 @@ pub(super) fn refine(
                 |(scratch, candidates, dots), &point| {
                     let query = rule.row(point);
                     scratch.start_at(&[point]);
-                    terrain.walk(query, width, scratch);
+                    terrain.walk(Aim::at(query), width, scratch);
                     candidates.clear();
                     candidates.extend(
                         scratch

@@ -5,7 +5,7 @@ use super::*;
 use crate::quantize::QuantizedQuery;
 use crate::segment::Segment;
 use crate::testing::clustered;
-use crate::walk::Scratch;
+use crate::walk::{Aim, Scratch};
 
 fn in_memory(seed: u64, n: usize) -> Segment {
     let vectors = clustered(seed, n, 16, 40);
@@ -51,8 +51,8 @@ fn slices_are_joined_so_that_walks_find_what_they_find_in_one() {
             dots_i8(&query, segment.vectors(), &mut dots);
             let mut best = dots.clone();
             best.sort_unstable_by(|a, b| b.cmp(a));
-            terrain.descend(&graph.upper, &query, &mut scratch);
-            terrain.walk(&query, 24, &mut scratch);
+            terrain.descend(&graph.upper, Aim::at(&query), &mut scratch);
+            terrain.walk(Aim::at(&query), 24, &mut scratch);
             n_found += scratch.found().iter().take(10).filter(|key| key.dot() >= best[9]).count();
         }
         n_found as f64 / (10 * queries.len()) as f64

@@ -124,7 +124,7 @@ impl Candidates {
 pub(super) struct Query<'a> {
     /// `f32 [dim]` of norm 1.
     pub(super) exact: &'a [f32],
-    pub(super) quantized: QuantizedQuery,
+    pub(super) quantized: QuantizedQuery<'a>,
 }
 
 impl<'a> Query<'a> {
@@ -256,7 +256,7 @@ impl Snapshot {
             for (index, query) in queries.iter().enumerate() {
                 let query = &query.quantized;
                 dots_i8(&query.coarse, rows, &mut coarse);
-                dots_i8(&query.fine, rows, &mut fine);
+                dots_i8(query.fine(), rows, &mut fine);
                 let error = query.error(segment.residual());
                 for ((&coarse, &fine), position) in coarse.iter().zip(&fine).zip(range.clone()) {
                     if !live.dead.contains(position) {
@@ -290,7 +290,7 @@ impl Live {
         let offer = |candidates: &mut Candidates, positions: &[u32]| {
             let (mut coarse, mut fine) = (Vec::new(), Vec::new());
             dots_i8_at(&query.coarse, segment.vectors(), positions, &mut coarse);
-            dots_i8_at(&query.fine, segment.vectors(), positions, &mut fine);
+            dots_i8_at(query.fine(), segment.vectors(), positions, &mut fine);
             for (&position, (&coarse, &fine)) in positions.iter().zip(coarse.iter().zip(&fine)) {
                 let about = query.cosine(coarse, fine, segment.scale());
                 candidates.push((about, error), (number, position));

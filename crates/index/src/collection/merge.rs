@@ -10,6 +10,7 @@ use super::manifest::{Entry, Manifest, segment_name};
 use super::snapshot::{Live, Snapshot};
 use super::{Access, Collection, GRAPH_FROM, LEAST_MEMORY_BUDGET, State};
 use crate::error::IndexError;
+use crate::map::available_memory;
 use crate::quantize;
 use crate::segment::{self, Segment, Source, WriteParams};
 use crate::walk::MAX_POINTS;
@@ -251,7 +252,7 @@ impl Collection {
             return Err(damage);
         }
         let segment = Segment::open(&self.folder.path_of(&name), &self.options.binding)?;
-        segment.mark_verified();
+        segment.verify()?;
         metrics::counter!("cognate_index_segments_written_total", "of" => of).increment(1);
         metrics::counter!("cognate_index_rows_written_total", "of" => of).increment(source.len() as u64);
         tracing::info!(
@@ -438,14 +439,6 @@ fn fitting<'a>(segments: impl Iterator<Item = &'a Sized>, max_rows: usize) -> Ve
         total <= max_rows
     });
     fitting.map(|segment| segment.number).collect()
-}
-
-/// Memory that the system could give now, where it says.
-fn available_memory() -> Option<u64> {
-    let info = std::fs::read_to_string("/proc/meminfo").ok()?;
-    let line = info.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
-    let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
-    Some(kib * 1024)
 }
 
 #[cfg(test)]

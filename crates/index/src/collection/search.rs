@@ -7,7 +7,7 @@ use roaring::RoaringBitmap;
 use super::exact::{Candidates, Query};
 use super::snapshot::{Live, Snapshot};
 use crate::error::IndexError;
-use crate::walk::grown_width;
+use crate::walk::{Aim, Near, grown_width};
 
 /// The least width of a walk where none is asked for: recall@10 above 0.99 on 100,000 embeddings of abstracts.
 pub const DEFAULT_EF: usize = 128;
@@ -34,7 +34,8 @@ pub struct SearchParams<'a> {
     pub exact: bool,
     /// The rows that may be found; `None` for all.
     pub allowed: Option<&'a RoaringBitmap>,
-    /// The width of walks, at least `top_k`: higher finds more and takes longer. `None` for [`DEFAULT_EF`] and
+    /// The width of walks, at least `top_k`: about as many rows as a walk goes on from, fewer around a query with few
+    /// rows close by and up to four times as many where there are many. Higher finds more and takes longer. `None` for [`DEFAULT_EF`] and
     /// more where a graph has more than 100,000 rows, or twice `top_k` where that is more.
     pub ef: Option<usize>,
 }
@@ -218,13 +219,15 @@ impl Live {
         let (segment, quantized) = (&self.segment, &query.quantized);
         let Some((terrain, upper)) = segment.graph() else { return false };
         let rows = segment.rows();
+        let unit = (quantized.scale * segment.scale()).recip();
+        let aim = Aim::near(&quantized.coarse, Near::of(params.top_k, walk.ef, unit));
         segment.with_scratch(|scratch| {
-            terrain.descend(upper, &quantized.coarse, scratch);
+            terrain.descend(upper, aim, scratch);
             let ended = if params.allowed.is_none() && self.dead.n_set() == 0 {
-                terrain.walk(&quantized.coarse, walk.ef, scratch);
+                terrain.walk(aim, walk.ef, scratch);
                 true
             } else {
-                terrain.walk_where((&quantized.coarse, walk.ef, walk.max_visits), scratch, |position| {
+                terrain.walk_where((aim, walk.ef, walk.max_visits), scratch, |position| {
                     !self.dead.contains(position as usize)
                         && params.allowed.is_none_or(|allowed| allowed.contains(rows[position as usize]))
                 })

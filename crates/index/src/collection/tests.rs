@@ -291,18 +291,31 @@ fn spilled_changes_are_on_disk_and_get_a_graph_later() {
     assert_eq!(collection.snapshot().search(&vectors[5], &exact).unwrap().hits, wanted);
 }
 
-/// The same rows in the same order, whatever came between and on however many threads: the same file.
+/// The same rows in the same order, whatever came between and on however many threads: the same file, and the same
+/// answers to queries on its graph. `COGNATE_TEST_ROWS` is for as many rows as a collection of papers has.
 #[test]
 fn optimized_collections_are_the_same_to_the_bit() {
-    let vectors = clustered(9, 600, 16, 20);
+    let n: usize = std::env::var("COGNATE_TEST_ROWS").map_or(600, |n| n.parse().unwrap());
+    let mut vectors = clustered(9, n + 1_000, 16, 20);
+    let queries = vectors.split_off(n);
     let rows = numbered(&vectors);
-    let file_of = |n_threads: usize, portion: usize| {
+    // It has the largest component, and is no more when the file is written.
+    let spike: Vec<f32> = (0..16).map(|at| if at == 3 { 1.0 } else { 0.01 }).collect();
+    let built = |n_threads: usize, portion: usize| {
         let dir = tempfile::tempdir().unwrap();
-        let options = CollectionOptions { build_threads: Some(n_threads), ..options(dir.path(), 16, 100) };
+        let options = CollectionOptions {
+            build_threads: Some(n_threads),
+            build: BuildParams { slice: 100.max(n / 20), ..options(dir.path(), 16, 100).build },
+            memory_budget: Some(2_000_000.max(5_000 * n as u64)),
+            ..options(dir.path(), 16, 100)
+        };
         let (collection, _) = Collection::open(options).unwrap();
+        if portion < n {
+            upsert(&collection, vec![(5, vector(&spike))]);
+        }
         for rows in rows.chunks(portion) {
             upsert(&collection, rows.to_vec());
-            if portion < 600 {
+            if portion < n {
                 collection.flush().unwrap();
                 collection.maintain().unwrap();
             }
@@ -310,10 +323,20 @@ fn optimized_collections_are_the_same_to_the_bit() {
         collection.optimize().unwrap();
         let [segment] = &collection.status().segments[..] else { panic!("more than one segment") };
         assert!(segment.has_graph);
-        std::fs::read(dir.path().join(&segment.name)).unwrap()
+        let snapshot = collection.snapshot();
+        // So narrow that a few hundred rows are walked on, not scanned.
+        let params = SearchParams { ef: Some(8), ..SearchParams::new(5) };
+        let answers: Vec<Found> =
+            queries.iter().map(|query| snapshot.search(query, &params).unwrap()).collect();
+        assert!(answers.iter().all(|found| found.path == SearchPath::Hnsw && found.hits.len() >= 5));
+        (std::fs::read(dir.path().join(&segment.name)).unwrap(), answers)
     };
-    let one = file_of(1, 600);
-    assert!(one == file_of(2, 600) && one == file_of(3, 200));
+    let (file, answers) = built(1, n);
+    for (n_threads, portion) in [(2, n), (3, n / 3)] {
+        let (other_file, other_answers) = built(n_threads, portion);
+        assert!(other_answers == answers, "{n_threads} threads, {portion} at a time");
+        assert!(other_file == file, "{n_threads} threads, {portion} at a time");
+    }
 }
 
 #[test]

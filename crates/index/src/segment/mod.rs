@@ -1,8 +1,8 @@
 //! A segment: rows that never change, in memory or in a file, with or without a graph.
 //!
-//! It holds for each row the vector twice. In i8, which products that choose candidates are made of,
-//! mapped or in memory; and in f16, which scores are made of, and which are read from the file at
-//! their position, so that they take no memory.
+//! It holds for each row the vector twice. In i8, which products that choose candidates are made of, in memory (mapped
+//! until a thread has checked and copied them); and in f16, which scores are made of, and which are read from the file
+//! at their position, so that they take no memory.
 //!
 //! Read [`format`] for the file, [`write`](mod@write) for how one comes about, [`open`] for what is
 //! checked.
@@ -53,8 +53,23 @@ pub(crate) struct Segment {
 
 #[derive(Debug)]
 enum Storage {
-    Memory { rows: Vec<u32>, vectors: Vec<i8>, values: Vec<f16> },
-    Mapped { map: Map, rows: Vec<u32>, file: File, stamp: Stamp, path: PathBuf, header: Box<Header> },
+    Memory {
+        rows: Vec<u32>,
+        vectors: Vec<i8>,
+        values: Vec<f16>,
+    },
+    Mapped {
+        map: Map,
+        rows: Vec<u32>,
+        /// The section of links.
+        links: Map,
+        /// The section of vectors, once it was checked: until then it is read where the file is mapped.
+        vectors: OnceLock<Map>,
+        file: File,
+        stamp: Stamp,
+        path: PathBuf,
+        header: Box<Header>,
+    },
 }
 
 impl Segment {
@@ -124,7 +139,10 @@ impl Segment {
     pub(crate) fn vectors(&self) -> &[i8] {
         match &self.storage {
             Storage::Memory { vectors, .. } => vectors,
-            Storage::Mapped { map, header, .. } => part(map, header.vectors),
+            Storage::Mapped { map, vectors, header, .. } => match vectors.get() {
+                Some(copied) => bytemuck::cast_slice(copied.bytes()),
+                None => part(map, header.vectors),
+            },
         }
     }
 
@@ -134,13 +152,13 @@ impl Segment {
 
     /// Where there is a graph: what to walk on, and where to begin.
     pub(crate) fn graph(&self) -> Option<(Terrain<'_>, &Upper)> {
-        let (upper, Storage::Mapped { map, header, .. }) = (self.upper.as_ref()?, &self.storage) else {
+        let (upper, Storage::Mapped { links, header, .. }) = (self.upper.as_ref()?, &self.storage) else {
             return None;
         };
         let terrain = Terrain {
             vectors: self.vectors(),
             stride: self.stride,
-            links: part(map, header.links),
+            links: bytemuck::cast_slice(links.bytes()),
             slots: header.slots as usize,
         };
         Some((terrain, upper))
@@ -173,7 +191,7 @@ impl Segment {
             .sum();
         let (links, values) = match &self.storage {
             Storage::Memory { values, .. } => (0, 2 * values.len()),
-            Storage::Mapped { header, .. } => (header.links.len as usize, 0),
+            Storage::Mapped { links, .. } => (links.bytes().len(), 0),
         };
         let row_set = self.row_set.get().map_or(0, RoaringBitmap::serialized_size);
         (4 * self.len() + row_set + self.vectors().len() + links + upper + values) as u64
@@ -250,7 +268,8 @@ impl Segment {
 /// Cosine of a query of norm 1 (`f32 [dim]`) and values of any norm (`f16 [dim]`), in `[-1, 1]`;
 /// `None` where the values have no direction. Every score that leaves this crate is made here.
 #[inline]
-pub(crate) fn cosine(query: &[f32], values: &[f16]) -> Option<f32> {
+#[must_use]
+pub fn cosine(query: &[f32], values: &[f16]) -> Option<f32> {
     let (dot, square) = dot_f16(query, values);
     let score = dot / square.sqrt();
     // NaN where the square is 0, infinite or NaN itself.

@@ -1,8 +1,9 @@
 //! Opening a segment file, and checking every byte of it.
 //!
-//! Header, rows and graph are checked before anything is answered. The vectors, some nine tenths of
-//! the file, are checked by [`Segment::verify`], which a thread of the collection calls at once: a
-//! wrong byte there can spoil an answer in the seconds before it is found, and nothing else.
+//! Header, rows and graph are read into memory and checked before anything is answered. The vectors, some nine
+//! tenths of the file, are checked by [`Segment::verify`], which a thread of the collection calls at once, and which
+//! copies what walks need of them into memory: a wrong byte there can spoil an answer in the seconds before it is
+//! found, and nothing else.
 
 use std::fs::File;
 use std::path::Path;
@@ -13,10 +14,10 @@ use rayon::prelude::*;
 use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 
 use super::format::{HEADER_LEN, Header, LINKS, check, check_links, damaged, decode_upper};
-use super::{Segment, Storage, part};
+use super::{Segment, Storage};
 use crate::error::{IndexError, Section as Part};
 use crate::files::{ALIGNMENT, Section, Stamp, io, read_at};
-use crate::map::Map;
+use crate::map::{Map, available_memory};
 use crate::quantize;
 
 /// Lists that one thread checks at a time.
@@ -50,26 +51,17 @@ impl Segment {
         })?;
         let map = Map::new(&file, len).map_err(io("map", path))?;
 
-        let rows: Vec<u32> = part(&map, header.rows).to_vec();
+        let mut rows = vec![0_u32; header.n];
+        read_at(&file, bytemuck::cast_slice_mut(&mut rows), header.rows.start).map_err(io("read", path))?;
         check(path, Part::Rows, header.rows.xxh3, xxh3_64(bytemuck::cast_slice(&rows)))?;
         if !rows.is_sorted_by(|a, b| a < b) {
             return Err(damaged(path, Part::Rows, "rows in ascending order, each once", "others"));
         }
-        let slots = header.slots as usize;
-        let links: &[u32] = part(&map, header.links);
-        let (links_checked, links_xxh3) = rayon::join(
-            || {
-                links
-                    .par_chunks((CHECKED_LISTS * slots).max(1))
-                    .try_for_each(|links| check_links(links, slots, header.n))
-            },
-            || xxh3_64(bytemuck::cast_slice(links)),
-        );
-        check(path, Part::Links, header.links.xxh3, links_xxh3)?;
-        links_checked.map_err(|found| damaged(path, Part::Links, LINKS, found))?;
-        let upper_bytes: &[u8] = part(&map, header.upper);
-        check(path, Part::UpperLayers, header.upper.xxh3, xxh3_64(upper_bytes))?;
-        let upper = decode_upper(upper_bytes, &header, path)?;
+        let links = read_links(&file, &header, path)?;
+        let mut upper = vec![0; header.upper.len as usize];
+        read_at(&file, &mut upper, header.upper.start).map_err(io("read", path))?;
+        check(path, Part::UpperLayers, header.upper.xxh3, xxh3_64(&upper))?;
+        let upper = decode_upper(&upper, &header, path)?;
         for (part, section) in header.parts() {
             check_padding(&map, path, part, section)?;
         }
@@ -84,6 +76,8 @@ impl Segment {
             storage: Storage::Mapped {
                 map,
                 rows,
+                links,
+                vectors: OnceLock::new(),
                 file,
                 stamp,
                 path: path.to_owned(),
@@ -95,19 +89,30 @@ impl Segment {
         })
     }
 
-    /// Checks the vectors and the values, the two sections that [`open`](Self::open) leaves.
+    /// Checks the vectors and the values, the two sections that [`open`](Self::open) leaves, and copies the vectors into
+    /// memory where that leaves as much free.
     ///
     /// # Errors
     /// As for [`open`](Self::open).
     pub(crate) fn verify(&self) -> Result<(), IndexError> {
-        if let Storage::Mapped { file, path, header, .. } = &self.storage {
-            let vectors: &[u8] = bytemuck::cast_slice(self.vectors());
-            let (vectors, values) =
-                rayon::join(|| xxh3_64(vectors), || hash_of(file, header.values).map_err(io("read", path)));
-            check(path, Part::Vectors, header.vectors.xxh3, vectors)?;
+        if let Storage::Mapped { map, vectors, file, path, header, .. } = &self.storage {
+            let hash = |section| hash_of(file, section).map_err(io("read", path));
+            let copy = || match copy_of(file, header.vectors) {
+                Some(copy) => {
+                    check(path, Part::Vectors, header.vectors.xxh3, xxh3_64(copy.bytes()))?;
+                    Ok(Some(copy))
+                }
+                None => check(path, Part::Vectors, header.vectors.xxh3, hash(header.vectors)?).map(|()| None),
+            };
+            let (copied, values) = rayon::join(copy, || hash(header.values));
+            if let Some(copied) = copied? {
+                let _ = vectors.set(copied);
+                let start = header.vectors.start as usize;
+                map.release(start..start + header.vectors.len as usize);
+            }
             check(path, Part::Values, header.values.xxh3, values?)?;
         }
-        self.mark_verified();
+        self.verified.store(true, Ordering::Release);
         Ok(())
     }
 
@@ -125,11 +130,6 @@ impl Segment {
         }
         let found = format_args!("one of {} bytes that was written to since", now.len);
         Err(damaged(path, Part::Header, &format!("the file of {} bytes that was opened", stamp.len), found))
-    }
-
-    /// For a file that this process has just written.
-    pub(crate) fn mark_verified(&self) {
-        self.verified.store(true, Ordering::Release);
     }
 
     /// What tells this file from every other of its name.
@@ -156,6 +156,40 @@ impl Header {
     fn part_at(&self, len: u64) -> Part {
         let part = self.parts().into_iter().find(|(_, section)| len < section.start + section.len);
         part.map_or(Part::Values, |(part, _)| part)
+    }
+}
+
+/// The links in memory, checked.
+fn read_links(file: &File, header: &Header, path: &Path) -> Result<Map, IndexError> {
+    let len = header.links.len as usize;
+    let read = |memory: &mut [u8]| read_at(file, memory, header.links.start);
+    let read = Map::filled(len, read).map_err(io("read", path))?;
+    let links: &[u32] = bytemuck::cast_slice(read.bytes());
+    let slots = header.slots as usize;
+    let (checked, xxh3) = rayon::join(
+        || {
+            links
+                .par_chunks((CHECKED_LISTS * slots).max(1))
+                .try_for_each(|links| check_links(links, slots, header.n))
+        },
+        || xxh3_64(read.bytes()),
+    );
+    check(path, Part::Links, header.links.xxh3, xxh3)?;
+    checked.map_err(|found| damaged(path, Part::Links, LINKS, found))?;
+    Ok(read)
+}
+
+/// A section read into memory, where at least as much stays free; `None` where it cannot be.
+fn copy_of(file: &File, section: Section) -> Option<Map> {
+    if section.len == 0 || available_memory().is_some_and(|free| free / 2 < section.len) {
+        return None;
+    }
+    match Map::filled(section.len as usize, |memory| read_at(file, memory, section.start)) {
+        Ok(copy) => Some(copy),
+        Err(error) => {
+            tracing::warn!("could not copy a segment's vectors into memory, where walks are faster: {error}");
+            None
+        }
     }
 }
 

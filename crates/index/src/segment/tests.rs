@@ -10,6 +10,7 @@ use crate::build::BuildParams;
 use crate::files::Folder;
 use crate::quantize::QuantizedQuery;
 use crate::testing::{clustered, vector};
+use crate::walk::{Aim, Near};
 use std::sync::Arc;
 
 const BINDING: [u8; 32] = [7; 32];
@@ -47,13 +48,14 @@ fn search(segment: &Segment, dim: usize) {
     for query in clustered(5, 3, dim, 3) {
         let quantized = QuantizedQuery::new(query.as_slice());
         if let Some((terrain, upper)) = segment.graph() {
+            let aim = Aim::near(&quantized.coarse, Near::of(5, 20, 1e4));
             segment.with_scratch(|scratch| {
-                terrain.descend(upper, &quantized.coarse, scratch);
-                terrain.walk(&quantized.coarse, 20, scratch);
+                terrain.descend(upper, aim, scratch);
+                terrain.walk(aim, 20, scratch);
                 for key in scratch.found() {
                     let _ = segment.score(query.as_slice(), key.position() as usize, &mut Vec::new());
                 }
-                terrain.walk_where((&quantized.coarse, 20, 500), scratch, |point| point % 2 == 0);
+                terrain.walk_where((aim, 20, 500), scratch, |point| point % 2 == 0);
             });
         }
     }

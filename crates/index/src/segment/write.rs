@@ -1,5 +1,6 @@
 //! Making a segment file from rows of other segments.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use half::f16;
@@ -79,10 +80,22 @@ impl Source {
         Ok(Segment::in_memory(dim, self.entries.iter().map(|entry| entry.0).collect(), values))
     }
 
-    /// The rows in i8 `[n, stride]`, at the largest scale of the segments, and the longest residual.
+    /// The rows in i8 `[n, stride]`, the scale that their largest component asks for, and the longest residual: whatever
+    /// segments they come from, the same rows give the same.
     fn quantized(&self, dim: usize) -> Result<(Vec<i8>, f32, f32), IndexError> {
-        let scale =
-            self.segments.iter().map(|segment| segment.scale()).fold(quantize::scale_for(0.0), f32::max);
+        let largest = |range: Range<usize>| {
+            let mut buffer = Vec::new();
+            let mut largest = 0.0_f32;
+            for index in range {
+                largest = largest.max(quantize::largest_component(self.values(index, &mut buffer)?));
+            }
+            Ok::<_, IndexError>(largest)
+        };
+        let chunks = (0..self.len()).into_par_iter().step_by(CHUNK);
+        let largest = chunks
+            .map(|start| largest(start..self.len().min(start + CHUNK)))
+            .try_reduce(|| 0.0, |a, b| Ok(a.max(b)))?;
+        let scale = quantize::scale_for(largest);
         let stride = quantize::stride(dim);
         let mut vectors = vec![0; self.len() * stride];
         let residual = vectors

@@ -345,7 +345,7 @@ fn coverage_is_the_part_of_the_words_that_a_row_has() {
     let index = titles(dir.path(), &texts);
     let coverage = |query: &str| {
         let ranking = index.snapshot().rank(&Query::parse(query)).unwrap();
-        [0, 1, 2, 3, 9].map(|row| ranking.coverage(row))
+        [0, 1, 2, 3, 9].map(|row| ranking.score_and_coverage(row).1)
     };
     // However often, and in whatever form.
     assert_eq!(coverage("mice"), [1.0, 1.0, 0.0, 0.0, 0.0]);
@@ -374,7 +374,10 @@ fn a_title_of_stop_words_is_found_by_all_of_it() {
     // Beside other words they tell nothing.
     assert_eq!(matching(&index, "what is it bees"), [2, 3]);
     let ranking = |query: &str| index.snapshot().rank(&Query::parse(query)).unwrap();
-    assert_eq!((ranking("what is it").n_telling_words(), ranking("what is it").coverage(1)), (1.0, 1.0));
+    assert_eq!(
+        (ranking("what is it").n_telling_words(), ranking("what is it").score_and_coverage(1).1),
+        (1.0, 1.0)
+    );
     assert_eq!((ranking("what is").n_telling_words(), ranking("what is").bound()), (0.0, 0.0));
 }
 

@@ -15,11 +15,12 @@ use crate::error::ApiError;
 use crate::routes::App;
 
 /// The documents of this release, by name.
-const DOCUMENTS: [(&str, &str); 15] = [
+const DOCUMENTS: [(&str, &str); 16] = [
     ("http", include_str!("../../../../docs/http.md")),
     ("cli", include_str!("../../../../docs/cli.md")),
     ("clients", include_str!("../../../../docs/clients.md")),
     ("dedup", include_str!("../../../../docs/dedup.md")),
+    ("engines", include_str!("../../../../docs/engines.md")),
     ("format", include_str!("../../../../docs/format.md")),
     ("formats", include_str!("../../../../docs/formats.md")),
     ("keyword", include_str!("../../../../docs/keyword.md")),

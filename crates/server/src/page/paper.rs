@@ -135,9 +135,9 @@ impl Near {
             found => found?.hits,
         };
         hits.retain(|hit| !ids.contains(&hit.paper.paper.id));
-        let rows: Vec<u32> =
-            std::iter::once(stored.row).chain(hits.iter().map(|hit| hit.paper.row)).collect();
-        let cosines = engine.cosines_among(&rows)?;
+        let papers: Vec<&StoredPaper> =
+            std::iter::once(stored).chain(hits.iter().map(|hit| &hit.paper)).collect();
+        let cosines = engine.cosines_among(&papers)?;
         let similar: Vec<Item> = hits.into_iter().map(Item::of_hit).collect();
         let own = Item::new(stored.paper.clone());
         let shown: Vec<&Item> = std::iter::once(&own).chain(&similar).collect();

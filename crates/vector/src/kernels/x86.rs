@@ -22,8 +22,9 @@ pub(super) enum Level {
     Avx512Vnni,
 }
 
-/// Rows that are fetched ahead of the one in work.
-const AHEAD: usize = 4;
+/// Rows that are fetched ahead of the one in work, into the second level of the cache: more of them can be on their way
+/// there than to the first.
+const AHEAD: usize = 16;
 
 static LEVEL: AtomicU8 = AtomicU8::new(0);
 
@@ -83,6 +84,15 @@ pub(super) fn prefetch<T>(data: &[T], n_lines: usize) {
     for line in 0..n_lines {
         // SAFETY: the address lies within `data`; a prefetch reads nothing that the program can see.
         unsafe { _mm_prefetch::<_MM_HINT_T0>(start.add(64 * line)) };
+    }
+}
+
+/// Asks the processor to fetch a row into the second level of its cache.
+#[inline(always)]
+fn fetch_row(row: &[i8]) {
+    for line in row.chunks(I8_BLOCK) {
+        // SAFETY: the address is that of a slice; a prefetch reads nothing that the program can see.
+        unsafe { _mm_prefetch::<_MM_HINT_T1>(line.as_ptr()) };
     }
 }
 
@@ -279,13 +289,13 @@ macro_rules! i8_kernels {
             };
             for &position in positions.iter().take(AHEAD) {
                 if let Some(row) = row(position) {
-                    prefetch(row, usize::MAX);
+                    fetch_row(row);
                 }
             }
             let prepared = $prepare(query);
             for (index, &position) in positions.iter().enumerate() {
                 if let Some(row) = positions.get(index + AHEAD).and_then(|&position| row(position)) {
-                    prefetch(row, usize::MAX);
+                    fetch_row(row);
                 }
                 dots.push(match row(position) {
                     Some(row) => $row(query, row, prepared),

@@ -138,17 +138,22 @@ fn a_file_is_kept_up_and_used_unless_the_store_was_put_back() {
         (file.read(9), catalog.clone())
     };
     assert_eq!(add(0..1_000, 3).0.generation, 0, "not worth a file yet");
+    assert_eq!(file.examine(9), Ok(None));
     let (read, now) = add(1_000..1_100, 4);
     assert!(is_same(&read, &now));
+    assert_eq!(file.examine(4), Ok(Some((4, 1_100))));
+    assert!(file.examine(3).unwrap_err().contains("later state"));
     assert_eq!(add(1_100..1_200, 5).0.generation, 4, "a few changes behind");
     assert_eq!(file.read(3).generation, 0, "of a state that the store has no more");
     assert_eq!(add(1_200..2_300, 6).0.generation, 6);
     // Whatever is in its place is replaced, or makes room.
     fs::write(&file.path, "nonsense").unwrap();
     assert_eq!(file.read(9).generation, 0);
+    assert!(file.examine(9).unwrap_err().contains("damaged"));
     assert_eq!(add(2_300..3_400, 7).0.generation, 7);
     fs::remove_file(&file.path).unwrap();
     fs::create_dir_all(file.path.join("inside")).unwrap();
     assert_eq!(file.read(9).generation, 0);
+    assert!(file.examine(9).is_err());
     assert_eq!(add(3_400..4_500, 8).0.generation, 8);
 }

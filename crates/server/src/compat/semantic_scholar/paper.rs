@@ -275,7 +275,7 @@ impl PaperBody {
             false => None,
         };
         let embedding = match asked("embedding") {
-            true => Some(embedding(engine, stored.row)?),
+            true => Some(embedding(engine, &stored)?),
             false => None,
         };
         let Paper { id, title, abstract_text, authors, year, publication_date, venue, categories, .. } =
@@ -343,7 +343,7 @@ fn external_ids(ids: &BTreeMap<IdentifierKind, String>) -> BTreeMap<&'static str
     named.map(|(name, id)| (name, id.to_owned())).collect()
 }
 
-fn embedding(engine: &Engine, row: u32) -> Result<Option<EmbeddingBody>, ApiError> {
-    let Some(vector) = engine.vector_of(row)? else { return Ok(None) };
+fn embedding(engine: &Engine, stored: &StoredPaper) -> Result<Option<EmbeddingBody>, ApiError> {
+    let Some(vector) = engine.vector_of(stored)? else { return Ok(None) };
     Ok(Some(EmbeddingBody { model: engine.load_model()?.name, vector: vector.as_slice().to_vec() }))
 }
