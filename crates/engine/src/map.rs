@@ -108,7 +108,7 @@ impl Drawn {
 
 impl Engine {
     /// The papers in two dimensions, by a paper's first category in groups. Drawn once for each generation, which takes
-    /// half a minute for a hundred thousand papers.
+    /// some twenty seconds for a hundred thousand papers.
     ///
     /// # Errors
     /// [`EngineError`] if vectors or store cannot be read.

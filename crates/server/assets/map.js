@@ -293,7 +293,7 @@ function addButtons() {
     ["+", "Zoom in", () => zoomMiddle(1.6)],
     ["−", "Zoom out", () => zoomMiddle(1 / 1.6)],
     ["All", "Show all papers", showAll],
-    ["◌", "Draw around papers", toggleDrawing],
+    ["Draw", "Draw around papers", toggleDrawing],
   ]) {
     const button = document.createElement("button");
     button.type = "button";

@@ -6,7 +6,7 @@ const field = document.getElementById("q");
 // ---- What the browser remembers: the library's seeds, and papers that were seen.
 
 const MAX_SEEN = 2000;
-const memory = {
+export const memory = {
   read(name) {
     try {
       const list = JSON.parse(localStorage.getItem(`cognate.${name}`) ?? "[]");
@@ -29,7 +29,7 @@ function see(id) {
   memory.write("seen", [...others, id].slice(-MAX_SEEN));
 }
 
-function showLibrary() {
+export function showLibrary() {
   const link = document.getElementById("to-library");
   const seeds = memory.read("library");
   link.href = seeds.length ? `/library?${new URLSearchParams(seeds.map((id) => ["seed", id]))}` : "/library";
@@ -41,9 +41,6 @@ function showLibrary() {
     link.append(count);
   }
 }
-
-// ---- The library's page: its address is the library, and the browser remembers it. A link from elsewhere shows another
-// library: it becomes the browser's own only when the reader says so.
 
 /** What this tab remembers until it is closed. */
 export const session = {
@@ -62,100 +59,6 @@ export const session = {
     }
   },
 };
-
-/** Whether the reader changed the library that is shown, by a link of its own page. */
-const cameFromLibrary = () => /^\/library\b/.test(document.referrer.slice(location.origin.length)) && document.referrer.startsWith(location.origin);
-
-function offerToKeep(ids) {
-  const button = document.createElement("button");
-  button.type = "button";
-  button.id = "keep-library";
-  button.textContent = "Keep as my library";
-  button.title = "Your own library stays as it is until you do";
-  button.addEventListener("click", () => {
-    memory.write("library", ids);
-    session.write("visiting", null);
-    showLibrary();
-    button.remove();
-  });
-  document.getElementById("seeds").append(button);
-}
-
-function makeLibrary() {
-  if (!location.search && memory.read("library").length) {
-    location.replace(document.getElementById("to-library").href);
-    return;
-  }
-  const seeds = [...document.querySelectorAll("#seeds [data-seed]")];
-  const ids = seeds.map((seed) => seed.dataset.seed);
-  const own = memory.read("library");
-  // A link to some papers replaces nothing, wherever it stands, nor does what is done with those papers then.
-  const isList = new URLSearchParams(location.search).has("list");
-  const isSame = own.join("\n") === ids.join("\n");
-  const isOwn = !isList && (isSame || (cameFromLibrary() ? !session.read("visiting") : !own.length));
-  session.write("visiting", !isOwn);
-  if (isOwn) {
-    memory.write("library", ids);
-    for (const seed of seeds) {
-      const others = ids.filter((id) => id !== seed.dataset.seed);
-      seed.querySelector(".away").addEventListener("click", () => memory.write("library", others));
-    }
-  } else if (!isList) {
-    offerToKeep(ids);
-  }
-  showLibrary();
-  hideSeen();
-  takeFiles();
-}
-
-/** Offers to leave out what was seen: its ids are too many for an address. */
-function hideSeen() {
-  const status = document.getElementById("status");
-  if (!document.querySelector("#list article")) return;
-  const label = document.createElement("label");
-  label.className = "choice";
-  const box = document.createElement("input");
-  box.type = "checkbox";
-  box.id = "hide-seen";
-  box.checked = memory.read("hide-seen").length > 0;
-  label.append(box, "Hide papers that I have opened");
-  status.after(label);
-  const apply = async () => {
-    memory.write("hide-seen", box.checked ? ["yes"] : []);
-    const fields = new URLSearchParams(location.search);
-    if (box.checked) memory.read("seen").forEach((id) => fields.append("hide", id));
-    fields.append("part", "list");
-    try {
-      const part = await fetchPart(document.getElementById("bring").action, { method: "POST", body: fields, signal: newRequest("list") });
-      takeParts(part, ["status", "list"]);
-    } catch (error) {
-      if (error.name !== "AbortError") tell(`The list could not be fetched: ${error.message}`);
-    }
-  };
-  box.addEventListener("change", apply);
-  if (box.checked) apply();
-}
-
-/** A bibliography may be dropped anywhere on the page, or chosen. */
-function takeFiles() {
-  const bring = document.getElementById("bring");
-  const text = document.getElementById("bibliography");
-  const take = async (files) => {
-    const texts = await Promise.all([...files].map((file) => file.text()));
-    text.value = texts.join("\n\n");
-    if (text.value.trim()) bring.requestSubmit();
-  };
-  const label = document.createElement("label");
-  label.textContent = "or choose a file";
-  const chooser = document.createElement("input");
-  chooser.type = "file";
-  chooser.multiple = true;
-  chooser.accept = ".bib,.ris,.nbib,.txt";
-  chooser.addEventListener("change", () => take(chooser.files));
-  label.append(chooser);
-  bring.append(label);
-  takeDropped(take);
-}
 
 /** Gives `take` the files that are dropped anywhere on the page. */
 export function takeDropped(take) {
@@ -199,7 +102,7 @@ function makeKeepers(root) {
 const pending = { list: new AbortController(), why: new AbortController() };
 
 /** The signal of a new request, which ends the one before of its kind; a new list ends the asking for reasons too. */
-function newRequest(kind) {
+export function newRequest(kind) {
   for (const ended of kind === "list" ? ["list", "why"] : [kind]) {
     pending[ended].abort();
     pending[ended] = new AbortController();
@@ -207,21 +110,21 @@ function newRequest(kind) {
   return pending[kind].signal;
 }
 
-async function fetchPart(address, options) {
+export async function fetchPart(address, options) {
   const answer = await fetch(address, options);
   const type = answer.headers.get("Content-Type") ?? "";
   if (!type.startsWith("text/html")) throw new Error((await answer.json()).message);
   return new DOMParser().parseFromString(await answer.text(), "text/html");
 }
 
-function takeParts(part, ids) {
+export function takeParts(part, ids) {
   for (const id of ids) {
     const [here, there] = [document.getElementById(id), part.getElementById(id)];
     if (here && there) here.replaceChildren(...there.childNodes);
   }
 }
 
-function tell(message) {
+export function tell(message) {
   const status = document.getElementById("status");
   if (status) status.textContent = message;
 }
@@ -245,7 +148,10 @@ async function search(address, remember) {
   try {
     const part = await fetchPart(withPart(address, "list"), { signal });
     if (!part.getElementById("list")) throw new Error(part.querySelector(".error p")?.textContent ?? "no list came");
+    const isFirst = !document.getElementById("status").textContent;
     takeParts(part, ["status", "list", "facets"]);
+    // It is open where nothing is asked.
+    if (isFirst) document.getElementById("help").open = false;
     remember?.call(history, null, "", address);
     document.title = `${field.value.trim() || "Search"} · cognate`;
     found.classList.remove("is-waiting");
@@ -532,8 +438,8 @@ function enliven(root) {
 
 document.documentElement.classList.add("scripted");
 showLibrary();
-if (location.pathname === "/library") makeLibrary();
-else enliven(document);
+// What the library shows has links of its own to add it by.
+if (location.pathname !== "/library") enliven(document);
 copyFormulas();
 useKeys();
 makeCopiers();

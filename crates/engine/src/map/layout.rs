@@ -4,7 +4,7 @@
 //!
 //! Nearness on the map is `1 / (1 + d²)`, which needs no powers and makes no difference to speak of (Böhm, Berens and Kobak,
 //! <https://arxiv.org/abs/2007.08902>). One thread does it with a fixed seed, so that the same neighbours give the same map;
-//! it takes some three seconds for a hundred thousand papers.
+//! it takes some eight seconds for a hundred thousand papers.
 
 use super::neighbours::{N_NEAREST, Neighbours};
 

@@ -26,11 +26,14 @@ macro_rules! asset {
 const STYLE: &str = "text/css; charset=utf-8";
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 
-const ASSETS: [Asset; 9] = [
+const ASSETS: [Asset; 12] = [
     asset!("style.css", STYLE),
     asset!("map.css", STYLE),
+    asset!("paper.css", STYLE),
+    asset!("work.css", STYLE),
     asset!("docs.css", STYLE),
     asset!("page.js", SCRIPT),
+    asset!("library.js", SCRIPT),
     asset!("map.js", SCRIPT),
     asset!("try.js", SCRIPT),
     asset!("import.js", SCRIPT),

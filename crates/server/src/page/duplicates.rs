@@ -24,7 +24,7 @@ use crate::routes::{App, off_thread, off_thread_while_wanted};
 use cognate_wire::DedupParams;
 
 /// Clusters on a page.
-const LIMIT: usize = 20;
+const LIMIT: usize = 10;
 /// Pairs on a page that are compared field by field.
 const MAX_COMPARED: usize = 60;
 /// Pairs that people said are two papers, of which the latest are shown.

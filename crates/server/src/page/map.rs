@@ -30,7 +30,7 @@ pub(super) const IS_DRAWN: &str = "The map is being drawn; try again in a moment
 /// Hits of a search that are shown.
 const MAX_FOUND: usize = 50;
 /// Points of the picture for browsers without script.
-const PICTURE_POINTS: usize = 1_500;
+const PICTURE_POINTS: usize = 1_000;
 /// From the middle of the map to its rim, where places are whole numbers.
 const SCALE: f32 = 32_000.0;
 /// The same in the picture, where fewer digits do.

@@ -24,7 +24,7 @@ const PATIENCE: Duration = Duration::from_millis(120);
 /// Papers from which on there are many.
 const MANY: usize = 20_000;
 /// Papers that are shown.
-const LIMIT: usize = 20;
+const LIMIT: usize = 12;
 /// Papers of a subject that are named.
 const MAX_OF_GROUP: usize = 3;
 /// The windows that can be chosen, in days, with their names.
