@@ -256,7 +256,7 @@ def clients(place):
     lines = "".join(json.dumps(text) + "\n" for text in texts)
     vectors.write_text(subprocess.run([str(BINARY), "embed"], input=lines, stdout=subprocess.PIPE, text=True, check=True).stdout)
     with serving(place) as there:
-        for script, *rest in [("hugging_face_client", WORK / "home"), ("semantic_scholar_client",), ("embedding_clients", vectors)]:
+        for script, *rest in [("hugging_face_client", WORK / "home", "without-trends"), ("semantic_scholar_client",), ("embedding_clients", vectors)]:
             command = [PYTHON, Path(__file__).parent / f"{script}.py", there, *rest]
             done = subprocess.run([str(part) for part in command], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
             expect(f"{script} with Milvus", done.returncode == 0, done.stdout[-1500:])
