@@ -52,7 +52,7 @@ fn a_build_without_milvus_says_how_to_get_it() {
 #[cfg(feature = "milvus")]
 fn an_engine_that_does_not_listen_is_away() {
     let cognate = Cognate::new();
-    for args in [&["search", "bats"][..], &["stats"], &["get", "one"], &["export"]] {
+    for args in [&["search", "bats"][..], &["stats"], &["get", "one"], &["export", "--format=jsonl"]] {
         let away = elsewhere(&cognate, &[&["--engine", ADDRESS], args].concat(), &[]);
         assert!(refusal(&away, 1).contains("does not answer"), "{args:?}");
     }
