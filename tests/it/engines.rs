@@ -40,6 +40,7 @@ fn papers_lie_in_one_place() {
 #[cfg(not(feature = "milvus"))]
 fn a_build_without_milvus_says_how_to_get_it() {
     let cognate = Cognate::new();
+    cognate.file("papers.jsonl", "{\"id\": \"one\", \"title\": \"One paper\"}");
     for args in [&["search", "bats"][..], &["index", "papers.jsonl"], &["stats"]] {
         let refused = elsewhere(&cognate, &[&["--engine", ADDRESS], args].concat(), &[]);
         assert!(refusal(&refused, 2).contains("--features milvus"), "{args:?}");
