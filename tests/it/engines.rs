@@ -40,6 +40,7 @@ fn papers_lie_in_one_place() {
 #[cfg(not(feature = "milvus"))]
 fn a_build_without_milvus_says_how_to_get_it() {
     let cognate = Cognate::new();
+    cognate.file("papers.jsonl", "{\"id\": \"one\", \"title\": \"One paper\"}");
     for args in [&["search", "bats"][..], &["index", "papers.jsonl"], &["stats"]] {
         let refused = elsewhere(&cognate, &[&["--engine", ADDRESS], args].concat(), &[]);
         assert!(refusal(&refused, 2).contains("--features milvus"), "{args:?}");
@@ -52,7 +53,7 @@ fn a_build_without_milvus_says_how_to_get_it() {
 #[cfg(feature = "milvus")]
 fn an_engine_that_does_not_listen_is_away() {
     let cognate = Cognate::new();
-    for args in [&["search", "bats"][..], &["stats"], &["get", "one"], &["export"]] {
+    for args in [&["search", "bats"][..], &["stats"], &["get", "one"], &["export", "--format=jsonl"]] {
         let away = elsewhere(&cognate, &[&["--engine", ADDRESS], args].concat(), &[]);
         assert!(refusal(&away, 1).contains("does not answer"), "{args:?}");
     }

@@ -256,7 +256,7 @@ def clients(place):
     lines = "".join(json.dumps(text) + "\n" for text in texts)
     vectors.write_text(subprocess.run([str(BINARY), "embed"], input=lines, stdout=subprocess.PIPE, text=True, check=True).stdout)
     with serving(place) as there:
-        for script, *rest in [("hugging_face_client", WORK / "home"), ("semantic_scholar_client",), ("embedding_clients", vectors)]:
+        for script, *rest in [("hugging_face_client", WORK / "home", "without-trends"), ("semantic_scholar_client",), ("embedding_clients", vectors)]:
             command = [PYTHON, Path(__file__).parent / f"{script}.py", there, *rest]
             done = subprocess.run([str(part) for part in command], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
             expect(f"{script} with Milvus", done.returncode == 0, done.stdout[-1500:])
@@ -327,6 +327,19 @@ def away(milvus, there, n_papers):
     expect("searches go on", status == 200 and len(answer["data"]) == 10, (status, answer))
     _, stats = ask(there, "/v1/stats")
     expect("nothing is lost", stats["n_papers"] == n_papers, stats)
+    # It listens, and says nothing.
+    os.killpg(milvus.process.pid, signal.SIGSTOP)
+    started = time.monotonic()
+    status, answer = ask(there, query(q="dark matter"))
+    expect("503 while it is slow", status == 503 and answer["retry_after"] and time.monotonic() - started < 35, (status, answer))
+    started = time.monotonic()
+    expect("it is not ready", ask(there, "/ready")[0] == 503 and time.monotonic() - started < 5)
+    status, answer = ask(there, "/v1/papers", {"id": "never", "title": "Not acknowledged"})
+    expect("nothing is acknowledged", status == 503, (status, answer))
+    os.killpg(milvus.process.pid, signal.SIGCONT)
+    status, answer = ask(there, query(q="dark matter"))
+    expect("searches go on at once", status == 200, (status, answer))
+    ask(there, "/v1/papers/never", method="DELETE")
 
 
 def interrupted(milvus, papers, whole):

@@ -237,7 +237,7 @@ pub(crate) struct IndexArgs {
     #[arg(long)]
     pub(crate) restore: bool,
     /// With --engine: take a part of the papers only, as one of several machines [form: 0/16 to 15/16]
-    #[arg(long, value_name = "N/OF", requires = "engine")]
+    #[arg(long, value_name = "N/OF")]
     pub(crate) shard: Option<String>,
 }
 

@@ -235,3 +235,35 @@ fn fitting(
     }
     Ok(Some(ranking.matching(permitted.as_ref().or(found.as_ref()))?))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::filter::{Clause, Condition};
+    use crate::search::elsewhere::here_and_there;
+
+    #[test]
+    fn papers_are_exported_wherever_they_lie() {
+        let (_folder, here, there) = here_and_there();
+        let cancel = Cancel::default();
+        let year = Clause::Condition(Condition::Year("2000-2012".parse().unwrap()));
+        let filter = Filter { must: vec![year], ..Filter::default() };
+        for (query, filter) in [("", Filter::default()), ("", filter.clone()), ("p011", Filter::default())] {
+            let exported = |engine: &Engine| {
+                let request = ExportRequest::new(query, filter.clone()).unwrap();
+                let mut papers = engine.export(&cancel, &request).unwrap();
+                let mut ids = Vec::new();
+                loop {
+                    let portion = papers.next_portion().unwrap();
+                    if portion.is_empty() {
+                        ids.sort_unstable();
+                        return ids;
+                    }
+                    ids.extend(portion.into_iter().map(|stored| stored.paper.id.to_string()));
+                }
+            };
+            assert!(!exported(&here).is_empty());
+            assert_eq!(exported(&here), exported(&there), "{query:?}");
+        }
+    }
+}

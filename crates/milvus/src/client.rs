@@ -534,9 +534,9 @@ fn endpoint(address: &Address, credentials: &Credentials) -> Result<Endpoint, En
     let endpoint = endpoint
         .connect_timeout(CONNECT_TIMEOUT)
         .tcp_nodelay(true)
-        // Finds out within seconds that the other machine is gone.
+        // Finds out within half a minute that the other machine is gone; a busy server may be silent for some seconds.
         .http2_keep_alive_interval(Duration::from_secs(10))
-        .keep_alive_timeout(Duration::from_secs(5));
+        .keep_alive_timeout(Duration::from_secs(15));
     if !credentials.tls {
         return Ok(endpoint);
     }

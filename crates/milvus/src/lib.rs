@@ -5,7 +5,8 @@
 //! the feature `client`.
 //!
 //! Read downwards: [`Address`] says where, `layout` how a paper lies there, `expression` how a filter is asked for,
-//! `messages` has what is said, `client` talks to the server, `rows` reads what it gives, `place` makes, fills and describes the collection, `moment` and `words` answer one request.
+//! `messages` has what is said, `client` talks to the server, `rows` reads what it gives, `columns` has what is put,
+//! `place` makes, fills and describes the collection, `moment`, `words` and `counts` answer one request.
 //! docs/engines.md says what differs from papers on this machine.
 
 #![cfg_attr(
@@ -19,6 +20,10 @@ mod layout;
 
 #[cfg(feature = "client")]
 mod client;
+#[cfg(feature = "client")]
+mod columns;
+#[cfg(feature = "client")]
+mod counts;
 #[cfg(feature = "client")]
 mod messages;
 #[cfg(feature = "client")]

@@ -16,27 +16,16 @@ use serde_json::json;
 
 use crate::address::{Address, Credentials, VectorIndex};
 use crate::client::Client;
+use crate::columns::{Columns, from_hex, schema};
+use crate::counts::Counts;
 use crate::expression;
-use crate::layout::{
-    AVERAGE_LENGTH, Described, MAX_PARTS, MAX_TEXT_BYTES, MAX_VALUES, PROPERTY, Row as PaperRow, SCHEMA,
-    field, term_key,
-};
-use crate::messages::{CollectionSchema, FieldData, FieldSchema, KeyValuePair, kind};
+use crate::layout::{AVERAGE_LENGTH, Described, PROPERTY, Row as PaperRow, SCHEMA, field};
+use crate::messages::KeyValuePair;
 use crate::moment::Moment;
 use crate::rows::Row;
 
-/// How long it is believed how many papers have a term.
-const COUNTS_LIFE: Duration = Duration::from_secs(300);
-/// Terms whose counts are remembered at the most.
-const MAX_COUNTS: usize = 1_000_000;
-/// Papers that are read whole to count their terms.
-const FEW_PAPERS: u64 = 50_000;
 /// Papers of one title that are given at the most.
 const MAX_OF_TITLE: usize = 100;
-/// Papers that are read at a time.
-const SCAN_ROWS: usize = 5_000;
-/// Questions that are asked at the same time.
-const N_QUESTIONS: usize = 8;
 /// How long it is believed what the collection says of itself.
 const DESCRIPTION_LIFE: Duration = Duration::from_secs(30);
 /// The oldest release that has all that is asked for.
@@ -62,17 +51,7 @@ pub struct Milvus {
     pub(crate) client: Client,
     /// What the collection says of itself, once it was read.
     collection: Mutex<Option<(Arc<Collection>, Instant)>>,
-    counts: Mutex<Counts>,
-}
-
-/// What was counted, and when.
-#[derive(Default)]
-struct Counts {
-    n_papers: Option<(u64, Instant)>,
-    /// When the terms of all papers were.
-    of_all: Option<Instant>,
-    /// Papers that have a term, by its key.
-    of_terms: HashMap<u32, (u64, Instant)>,
+    pub(crate) counts: Counts,
 }
 
 /// A collection that is there.
@@ -90,7 +69,7 @@ impl Milvus {
     /// certificates cannot be read.
     pub fn new(address: Address, credentials: Credentials) -> Result<Self, EngineError> {
         let client = Client::new(address, &credentials)?;
-        Ok(Self { client, collection: Mutex::new(None), counts: Mutex::default() })
+        Ok(Self { client, collection: Mutex::new(None), counts: Counts::default() })
     }
 
     /// What the collection says of itself; `None` where there is none.
@@ -164,51 +143,6 @@ impl Milvus {
         Ok(collection)
     }
 
-    /// How many papers there are, and how many have each of these terms, as it was in the last minutes.
-    pub(crate) fn counted(
-        &self,
-        cancel: &Cancel,
-        client: &Client,
-        terms: &[&str],
-    ) -> Result<(u64, HashMap<String, u64>), EngineError> {
-        let is_fresh = |since: &Instant| since.elapsed() < COUNTS_LIFE;
-        let keys: HashMap<&str, u32> = terms.iter().map(|term| (*term, term_key(term))).collect();
-        let (known, missing, has_all) = {
-            let counts = lock(&self.counts);
-            let known = counts.n_papers.filter(|(_, since)| is_fresh(since)).map(|(n, _)| n);
-            let of_terms = |key: &u32| counts.of_terms.get(key).is_some_and(|(_, since)| is_fresh(since));
-            let missing: Vec<u32> = keys.values().copied().filter(|key| !of_terms(key)).collect();
-            (known, missing, counts.of_all.as_ref().is_some_and(is_fresh))
-        };
-        let n_papers = match known {
-            Some(n) => n,
-            None => client.count(cancel, "")?,
-        };
-        let is_few = n_papers <= FEW_PAPERS;
-        let reads_all = is_few && !has_all && !missing.is_empty();
-        let found: Vec<(u32, u64)> = match (reads_all, is_few) {
-            (true, _) => counts_of_all(cancel, client)?.into_iter().collect(),
-            // What was not there when all were read is counted as nothing until they are read again.
-            (false, true) => Vec::new(),
-            (false, false) => counts_of_some(cancel, client, &missing)?,
-        };
-        let mut counts = lock(&self.counts);
-        if counts.of_terms.len() + found.len() > MAX_COUNTS {
-            (counts.of_terms, counts.of_all) = (HashMap::new(), None);
-        }
-        let now = Instant::now();
-        if known.is_none() {
-            counts.n_papers = Some((n_papers, now));
-        }
-        if reads_all {
-            counts.of_all = Some(now);
-        }
-        counts.of_terms.extend(found.iter().map(|(key, n)| (*key, (*n, now))));
-        let of_term = |key: &u32| counts.of_terms.get(key).map_or(0, |(n, _)| *n);
-        let n_with = keys.iter().map(|(term, key)| ((*term).to_owned(), of_term(key))).collect();
-        Ok((n_papers, n_with))
-    }
-
     /// Every process that makes the collection makes the same one; what another made meanwhile stays.
     fn make(&self, cancel: &Cancel, model: &StoredModel) -> Result<(), EngineError> {
         let described = Described {
@@ -275,38 +209,6 @@ impl Milvus {
         };
         Ok((text(field::ID)?, known))
     }
-}
-
-/// How many papers have each term that there is: one reading of all papers costs less than many questions where there
-/// are few.
-fn counts_of_all(cancel: &Cancel, client: &Client) -> Result<HashMap<u32, u64>, EngineError> {
-    let mut counts: HashMap<u32, u64> = HashMap::new();
-    let mut last = String::new();
-    loop {
-        let rows = client.rows_after(cancel, ("", &last, SCAN_ROWS), &[field::ID, field::SPARSE])?;
-        for row in rows.iter() {
-            for key in client.told(row.sparse(field::SPARSE))?.keys() {
-                *counts.entry(*key).or_default() += 1;
-            }
-            last = client.told(row.text(field::ID))?.to_owned();
-        }
-        if rows.len() < SCAN_ROWS {
-            return Ok(counts);
-        }
-    }
-}
-
-/// How many papers have each of these terms, of which some are asked for at a time.
-fn counts_of_some(cancel: &Cancel, client: &Client, keys: &[u32]) -> Result<Vec<(u32, u64)>, EngineError> {
-    let count = |key: &u32| Ok((*key, client.count(cancel, &expression::of_key(*key))?));
-    let counted: Vec<Result<Vec<(u32, u64)>, EngineError>> = std::thread::scope(|scope| {
-        let parts = keys.chunks(keys.len().div_ceil(N_QUESTIONS).max(1));
-        let threads: Vec<_> =
-            parts.map(|part| scope.spawn(move || part.iter().map(count).collect())).collect();
-        let gone = || EngineError::ThreadGone { thread: "counting" };
-        threads.into_iter().map(|thread| thread.join().unwrap_or_else(|_| Err(gone()))).collect()
-    });
-    Ok(counted.into_iter().collect::<Result<Vec<_>, _>>()?.concat())
 }
 
 /// The release that a server tells: `v2.6.3` and `milvus_lite-3.2.2` are (2, 6) and (3, 2).
@@ -501,155 +403,6 @@ impl Milvus {
     }
 }
 
-/// Values of papers on their way, field by field.
-#[derive(Default)]
-struct Columns {
-    ids: Vec<String>,
-    vectors: Vec<Vec<f32>>,
-    sparse: Vec<std::collections::BTreeMap<u32, f32>>,
-    terms: Vec<Vec<i64>>,
-    papers: Vec<Vec<String>>,
-    years: Vec<i64>,
-    days: Vec<i64>,
-    categories: Vec<Vec<String>>,
-    category_names: Vec<Vec<String>>,
-    authors: Vec<Vec<i64>>,
-    venues: Vec<String>,
-    venue_names: Vec<String>,
-    identifiers: Vec<Vec<String>>,
-    titles: Vec<i64>,
-    has_abstract: Vec<bool>,
-    has_text: Vec<bool>,
-    text_hashes: Vec<String>,
-    paper_hashes: Vec<String>,
-    first_indexed: Vec<String>,
-    n_bytes: usize,
-}
-
-impl Columns {
-    fn push(&mut self, row: PaperRow, upsert: &Upsert<'_>, dim: usize) {
-        let bytes_of = |texts: &[String]| texts.iter().map(String::len).sum::<usize>();
-        self.n_bytes += bytes_of(&row.paper) + 2 * bytes_of(&row.categories) + bytes_of(&row.identifiers);
-        self.n_bytes += row.sparse.len() * 8 + row.terms.len() * 8 + row.authors.len() * 8 + dim * 4 + 512;
-        self.vectors.push(match upsert.vector {
-            // As they lie on this machine, so that scores are the same.
-            Some(vector) => values_at_rest(vector),
-            // Some vector there must be; it is in no ranking.
-            None => (0..dim).map(|at| f32::from(u8::from(at == 0))).collect(),
-        });
-        self.has_text.push(row.has_text && upsert.vector.is_some());
-        self.ids.push(row.id);
-        self.sparse.push(row.sparse);
-        self.terms.push(row.terms);
-        self.papers.push(row.paper);
-        self.years.push(row.year);
-        self.days.push(row.day);
-        self.categories.push(row.categories);
-        self.category_names.push(row.category_names);
-        self.authors.push(row.authors);
-        self.venues.push(row.venue);
-        self.venue_names.push(row.venue_name);
-        self.identifiers.push(row.identifiers);
-        self.titles.push(row.title);
-        self.has_abstract.push(row.has_abstract);
-        self.text_hashes.push(hex(&upsert.known.text_hash));
-        self.paper_hashes.push(hex(&upsert.known.paper_hash));
-        self.first_indexed.push(upsert.known.first_indexed.clone());
-    }
-
-    fn into_fields(self, dim: usize) -> Vec<FieldData> {
-        vec![
-            FieldData::texts(field::ID, self.ids),
-            FieldData::vectors(field::VECTOR, dim, &self.vectors),
-            FieldData::sparse(field::SPARSE, &self.sparse),
-            FieldData::lists_of_numbers(field::TERMS, self.terms),
-            FieldData::lists_of_texts(field::PAPER, self.papers),
-            FieldData::numbers(field::YEAR, self.years),
-            FieldData::numbers(field::DAY, self.days),
-            FieldData::lists_of_texts(field::CATEGORIES, self.categories),
-            FieldData::lists_of_texts(field::CATEGORY_NAMES, self.category_names),
-            FieldData::lists_of_numbers(field::AUTHORS, self.authors),
-            FieldData::texts(field::VENUE, self.venues),
-            FieldData::texts(field::VENUE_NAME, self.venue_names),
-            FieldData::lists_of_texts(field::IDENTIFIERS, self.identifiers),
-            FieldData::numbers(field::TITLE, self.titles),
-            FieldData::flags(field::HAS_ABSTRACT, self.has_abstract),
-            FieldData::flags(field::HAS_TEXT, self.has_text),
-            FieldData::texts(field::TEXT_HASH, self.text_hashes),
-            FieldData::texts(field::PAPER_HASH, self.paper_hashes),
-            FieldData::texts(field::FIRST_INDEXED, self.first_indexed),
-        ]
-    }
-}
-
-/// The fields of a collection for vectors of so many components.
-fn schema(collection: &str, dim: usize) -> CollectionSchema {
-    let plain = |name: &str, data_type: i32, params: &[(&str, usize)]| FieldSchema {
-        name: name.to_owned(),
-        data_type,
-        type_params: params.iter().map(|(key, value)| KeyValuePair::new(key, value.to_string())).collect(),
-        ..FieldSchema::default()
-    };
-    let text = |name: &str, most: usize| plain(name, kind::VARCHAR, &[("max_length", most)]);
-    let texts = |name: &str, most: usize| FieldSchema {
-        element_type: kind::VARCHAR,
-        ..plain(name, kind::ARRAY, &[("max_capacity", most), ("max_length", MAX_TEXT_BYTES)])
-    };
-    let numbers = |name: &str| FieldSchema {
-        element_type: kind::INT64,
-        ..plain(name, kind::ARRAY, &[("max_capacity", MAX_VALUES)])
-    };
-    let number = |name: &str| plain(name, kind::INT64, &[]);
-    let flag = |name: &str| plain(name, kind::BOOL, &[]);
-    let fields = vec![
-        FieldSchema { is_primary_key: true, ..text(field::ID, cognate_corpus::MAX_ID_BYTES) },
-        plain(field::VECTOR, kind::FLOAT_VECTOR, &[("dim", dim)]),
-        plain(field::SPARSE, kind::SPARSE_FLOAT_VECTOR, &[]),
-        numbers(field::TERMS),
-        texts(field::PAPER, MAX_PARTS),
-        number(field::YEAR),
-        number(field::DAY),
-        texts(field::CATEGORIES, MAX_VALUES),
-        texts(field::CATEGORY_NAMES, MAX_VALUES),
-        numbers(field::AUTHORS),
-        text(field::VENUE, MAX_TEXT_BYTES),
-        text(field::VENUE_NAME, MAX_TEXT_BYTES),
-        texts(field::IDENTIFIERS, MAX_VALUES),
-        number(field::TITLE),
-        flag(field::HAS_ABSTRACT),
-        flag(field::HAS_TEXT),
-        text(field::TEXT_HASH, 64),
-        text(field::PAPER_HASH, 64),
-        text(field::FIRST_INDEXED, 64),
-    ];
-    CollectionSchema { name: collection.to_owned(), description: "Papers of cognate".to_owned(), fields }
-}
-
-/// The components of a vector as they lie at rest on this machine.
-fn values_at_rest(vector: &UnitVector) -> Vec<f32> {
-    let bytes = vector
-        .f16_le_bytes_of_rounded()
-        .or_else(|| vector.rounded_to_f16().f16_le_bytes_of_rounded())
-        .unwrap_or_else(|| vector.to_f16_le_bytes());
-    let (values, _) = bytes.as_chunks::<2>();
-    values.iter().map(|value| f16::from_le_bytes(*value).to_f32()).collect()
-}
-
-fn hex(bytes: &[u8; 32]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-fn from_hex(text: &str) -> Option<[u8; 32]> {
-    let mut bytes = [0; 32];
-    if text.len() != 64 || !text.is_ascii() {
-        return None;
-    }
-    for (at, byte) in bytes.iter_mut().enumerate() {
-        *byte = u8::from_str_radix(&text[2 * at..2 * at + 2], 16).ok()?;
-    }
-    Some(bytes)
-}
-
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -665,17 +418,6 @@ mod tests {
     use super::*;
 
     #[test]
-    fn vectors_come_back_as_they_are_at_rest() {
-        let vector = UnitVector::normalize(vec![0.3, -0.7, 0.2, 0.61]).unwrap();
-        let values: Vec<f16> = values_at_rest(&vector).iter().map(|value| f16::from_f32(*value)).collect();
-        let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
-        let read = UnitVector::from_f16_le_bytes(&bytes).unwrap();
-        assert_eq!(read, vector.rounded_to_f16());
-        // What came from there goes back as it was.
-        assert_eq!(values_at_rest(&read), values_at_rest(&vector));
-    }
-
-    #[test]
     fn releases_are_read() {
         assert_eq!(release_of("v2.6.3"), Some((2, 6)));
         assert_eq!(release_of("2.5-20250101-abc"), Some((2, 5)));
@@ -683,26 +425,6 @@ mod tests {
         assert_eq!(release_of("2.3.5").map(|release| release < OLDEST), Some(true));
         for version in ["", "v", "master", "9", "99999999999999999999999.1"] {
             assert_eq!(release_of(version), None, "{version:?}");
-        }
-    }
-
-    #[test]
-    fn every_field_has_values() {
-        let schema = schema("papers", 3);
-        let fields = Columns::default().into_fields(3);
-        let of_schema: Vec<(&str, i32)> =
-            schema.fields.iter().map(|field| (field.name.as_str(), field.data_type)).collect();
-        let of_rows: Vec<(&str, i32)> =
-            fields.iter().map(|field| (field.field_name.as_str(), field.kind)).collect();
-        assert_eq!(of_schema, of_rows);
-    }
-
-    #[test]
-    fn hashes_are_read_as_they_are_written() {
-        let hash: [u8; 32] = std::array::from_fn(|at| (at * 7) as u8);
-        assert_eq!(from_hex(&hex(&hash)), Some(hash));
-        for text in ["", "0", &"0".repeat(63), &"g".repeat(64), &"ä".repeat(32)] {
-            assert_eq!(from_hex(text), None);
         }
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! A query becomes weights of terms, of which the server finds the papers with the highest products; what they score is
 //! computed here, from the terms of each. How rare a word is, the server is asked by counting, and that is believed for some
-//! minutes (`Milvus::counted`). A word that nobody had when it was counted is looked for all the same.
+//! minutes (`counts`). A word that nobody had when it was counted is looked for all the same.
 
 use std::collections::BTreeMap;
 
@@ -37,7 +37,7 @@ impl<'m> Ranked<'m> {
             return Err(moment.not_there(reason));
         }
         let client = moment.client()?;
-        let (n_papers, n_with) = moment.milvus.counted(cancel, client, &query.term_texts())?;
+        let (n_papers, n_with) = moment.milvus.counts.of(cancel, client, &query.term_texts())?;
         let weighed = query.weighed(n_papers, &n_with);
         Ok(Self { moment, cancel: cancel.clone(), query: query.clone(), weighed })
     }

@@ -17,7 +17,6 @@ use crate::cancel::Cancel;
 use crate::catalog::FacetField;
 use crate::engine::Engine;
 use crate::error::{EngineError, Fault};
-use crate::export::ExportRequest;
 use crate::filter::{Clause, Condition, Filter};
 use crate::model::ModelChoice;
 use crate::store::StoredPaper;
@@ -145,6 +144,12 @@ impl Remote for Other {
     }
 }
 
+/// The same papers in a data folder, and with another engine.
+pub(crate) fn here_and_there() -> (TempDir, Engine, Engine) {
+    let (folder, here) = engine_of(N_PAPERS);
+    (folder, here, elsewhere(Other::new(true, false)))
+}
+
 fn elsewhere(other: Other) -> Engine {
     let model = ModelChoice {
         name: None,
@@ -265,29 +270,12 @@ fn a_cursor_goes_through_all_papers_though_one_is_deleted() {
 }
 
 #[test]
-fn papers_are_exported_and_found_above_a_score() {
+fn papers_are_found_above_a_score() {
     let (_folder, here) = engine_of(N_PAPERS);
     let there = elsewhere(Other::new(true, false));
     let cancel = Cancel::default();
     let year = Clause::Condition(Condition::Year("2000-2012".parse().unwrap()));
     let filter = Filter { must: vec![year], ..Filter::default() };
-    for (query, filter) in [("", Filter::default()), ("", filter.clone()), ("p011", Filter::default())] {
-        let exported = |engine: &Engine| {
-            let request = ExportRequest::new(query, filter.clone()).unwrap();
-            let mut papers = engine.export(&cancel, &request).unwrap();
-            let mut ids = Vec::new();
-            loop {
-                let portion = papers.next_portion().unwrap();
-                if portion.is_empty() {
-                    ids.sort_unstable();
-                    return ids;
-                }
-                ids.extend(portion.into_iter().map(|stored| stored.paper.id.to_string()));
-            }
-        };
-        assert!(!exported(&here).is_empty());
-        assert_eq!(exported(&here), exported(&there), "{query:?}");
-    }
     let range = RangeRequest::new("p007", Some(0.1), filter).unwrap();
     let found = |engine: &Engine| {
         let mut hits = engine.range(&cancel, &range).unwrap();

@@ -7,7 +7,7 @@
 
 mod cursor;
 #[cfg(test)]
-mod elsewhere;
+pub(crate) mod elsewhere;
 mod explain;
 mod fusion;
 mod range;

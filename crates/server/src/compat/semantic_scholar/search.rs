@@ -196,8 +196,9 @@ pub(super) async fn autocomplete(
     let Some((begun, whole)) = wanted.split_last() else {
         return Err(ApiError::bad_request("invalid_parameter", "`query`: expected the beginning of a title"));
     };
-    // The last word may be one that goes on.
-    let mark = if begun.chars().count() >= LEAST_PREFIX { "*" } else { "" };
+    // The last word may be one that goes on; another engine has no list of all words.
+    let goes_on = begun.chars().count() >= LEAST_PREFIX && app.engine.is_here();
+    let mark = if goes_on { "*" } else { "" };
     let text = whole.iter().map(|word| format!("{word} ")).collect::<String>() + begun + mark;
     let page = Page::new(Some(N_CANDIDATES), None, None)?;
     let request =
