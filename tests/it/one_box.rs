@@ -353,7 +353,7 @@ fn papers_without_a_text_are_found_by_name_and_by_filters() {
         }
     }
     assert_eq!(server.page("/papers/s/2").status, 200);
-    assert!(server.page("/library?seed=s%2F2").html.contains("no text to compare"));
+    assert!(server.page("/library?seed=s%2F2").html.contains("neither title nor abstract"));
     let similar = server.get("/v1/papers/s/2/similar");
     assert_eq!(similar.status, 400);
     assert!(similar.body.to_string().contains("s/2 has neither title nor abstract"), "{}", similar.body);
