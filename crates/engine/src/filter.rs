@@ -196,6 +196,19 @@ impl Filter {
         self.check_ids()
     }
 
+    /// The same, and another filter too: what passes both.
+    ///
+    /// # Errors
+    /// As for [`check_size`](Self::check_size).
+    pub(crate) fn narrowed(&self, by: Self) -> Result<Self, EngineError> {
+        let mut filter = self.clone();
+        if !by.is_empty() {
+            filter.must.push(Clause::Filter(by));
+            filter.check_size()?;
+        }
+        Ok(filter)
+    }
+
     fn check_ids(&self) -> Result<(), EngineError> {
         self.clauses().try_for_each(|clause| match clause {
             Clause::Condition(Condition::Ids(ids)) if ids.len() > MAX_FILTER_IDS => {

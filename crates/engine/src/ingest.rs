@@ -120,18 +120,30 @@ impl IngestReport {
         }
     }
 
-    /// Counts a bad record, and tells of it.
-    fn skip(&mut self, error: &RecordError, on_event: &mut dyn FnMut(IngestEvent<'_>)) {
-        self.counts.skip();
-        self.of_file(&error.place.file).counts.skip();
-        on_event(IngestEvent::Skipped(error));
-    }
-
-    /// Keeps why a file was not read to its end, and tells of it.
-    fn broken(&mut self, error: ReadError, on_event: &mut dyn FnMut(IngestEvent<'_>)) {
-        on_event(IngestEvent::Broken(&error));
-        let file = error.file();
-        self.of_file(&file).error = Some(error);
+    /// The record that was read. `None` for a bad one, which is counted and told, and where a file was not read to its end,
+    /// of which the cause is kept and told; if `is_strict`, either is an error.
+    fn usable(
+        &mut self,
+        read: Result<Result<Record, RecordError>, ReadError>,
+        is_strict: bool,
+        on_event: &mut dyn FnMut(IngestEvent<'_>),
+    ) -> Result<Option<Record>, EngineError> {
+        match read {
+            Ok(Ok(record)) => return Ok(Some(record)),
+            Ok(Err(error)) if is_strict => return Err(EngineError::BadRecord(error)),
+            Err(error) if is_strict => return Err(EngineError::Read(error)),
+            Ok(Err(error)) => {
+                self.counts.skip();
+                self.of_file(&error.place.file).counts.skip();
+                on_event(IngestEvent::Skipped(&error));
+            }
+            Err(error) => {
+                on_event(IngestEvent::Broken(&error));
+                let file = error.file();
+                self.of_file(&file).error = Some(error);
+            }
+        }
+        Ok(None)
     }
 
     /// The report of a file.
@@ -264,17 +276,15 @@ impl Run<'_, '_> {
         let mut batch = Batch::default();
         let mut fault = None;
         for record in records {
-            match record {
-                Ok(Ok(record)) => {
+            match self.report.usable(record, is_strict, self.ingestion.on_event) {
+                Ok(Some(record)) => {
                     for warning in &record.warnings {
                         (self.ingestion.on_event)(IngestEvent::Warning(warning));
                     }
                     self.plan(&mut batch, record)?;
                 }
-                Ok(Err(error)) if is_strict => fault = Some(EngineError::BadRecord(error)),
-                Err(error) if is_strict => fault = Some(EngineError::Read(error)),
-                Ok(Err(error)) => self.report.skip(&error, self.ingestion.on_event),
-                Err(error) => self.report.broken(error, self.ingestion.on_event),
+                Ok(None) => {}
+                Err(error) => fault = Some(error),
             }
             if self.ingestion.stop.load(Ordering::Relaxed) {
                 // What is being embedded is kept; what was only read is not begun.

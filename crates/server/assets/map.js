@@ -92,12 +92,12 @@ function units() {
   return [Math.min(x, least) * view.zoom, Math.min(y, least) * view.zoom];
 }
 
-function onScreen(i) {
-  return [
-    canvas.clientWidth / 2 + (points.xs[i] - view.x) * scale[0],
-    canvas.clientHeight / 2 - (points.ys[i] - view.y) * scale[1],
-  ];
+/** The place on the screen of one on the map. */
+function placed(x, y) {
+  return [canvas.clientWidth / 2 + (x - view.x) * scale[0], canvas.clientHeight / 2 - (y - view.y) * scale[1]];
 }
+
+const onScreen = (i) => placed(points.xs[i], points.ys[i]);
 
 function nearest(x, y, accept = () => true) {
   let [best, least] = [-1, Infinity];
@@ -144,7 +144,7 @@ function draw() {
 function trace(polygon) {
   brush.beginPath();
   polygon.forEach(([x, y], i) => {
-    const at = [canvas.clientWidth / 2 + (x - view.x) * scale[0], canvas.clientHeight / 2 - (y - view.y) * scale[1]];
+    const at = placed(x, y);
     if (i) brush.lineTo(...at);
     else brush.moveTo(...at);
   });
@@ -158,7 +158,7 @@ function paintNames(style) {
   brush.textBaseline = "middle";
   brush.lineJoin = "round";
   for (const { text, x, y } of names) {
-    const at = [canvas.clientWidth / 2 + (x - view.x) * scale[0], canvas.clientHeight / 2 - (y - view.y) * scale[1]];
+    const at = placed(x, y);
     const [width, height] = [brush.measureText(text).width + 10, 20];
     const box = [at[0] - width / 2, at[1] - height / 2, at[0] + width / 2, at[1] + height / 2];
     if (box[0] < 0 || box[1] < 0 || box[2] > canvas.clientWidth || box[3] > canvas.clientHeight) continue;
@@ -233,6 +233,11 @@ function dot(i, radius, colour) {
 
 let cardRequest = new AbortController();
 
+async function fetchCard(i, options) {
+  const answer = await fetchOk(`/map/paper/${points.rows[i]}`, options);
+  return new DOMParser().parseFromString(await answer.text(), "text/html");
+}
+
 async function choose(i) {
   if (i === chosen) return;
   chosen = i;
@@ -241,8 +246,7 @@ async function choose(i) {
   cardRequest = new AbortController();
   if (i < 0) return;
   try {
-    const answer = await fetchOk(`/map/paper/${points.rows[i]}`, { signal: cardRequest.signal });
-    const part = new DOMParser().parseFromString(await answer.text(), "text/html");
+    const part = await fetchCard(i, { signal: cardRequest.signal });
     card.replaceChildren(...part.body.childNodes);
     dispatchEvent(new CustomEvent("cognate:new", { detail: card }));
   } catch (error) {
@@ -252,8 +256,7 @@ async function choose(i) {
 
 async function open(i) {
   if (i < 0) return;
-  const answer = await fetchOk(`/map/paper/${points.rows[i]}`);
-  const part = new DOMParser().parseFromString(await answer.text(), "text/html");
+  const part = await fetchCard(i);
   location.assign(part.querySelector("article a").getAttribute("href"));
 }
 

@@ -91,12 +91,10 @@ impl Run<'_, '_> {
         let is_strict = self.ingestion.policy.strict;
         let mut fault = None;
         for record in records {
-            match record {
-                Ok(Ok(record)) => self.take(record)?,
-                Ok(Err(error)) if is_strict => fault = Some(EngineError::BadRecord(error)),
-                Err(error) if is_strict => fault = Some(EngineError::Read(error)),
-                Ok(Err(error)) => self.report.skip(&error, self.ingestion.on_event),
-                Err(error) => self.report.broken(error, self.ingestion.on_event),
+            match self.report.usable(record, is_strict, self.ingestion.on_event) {
+                Ok(Some(record)) => self.take(record)?,
+                Ok(None) => {}
+                Err(error) => fault = Some(error),
             }
             if self.ingestion.stop.load(Ordering::Relaxed) {
                 // What was only read is not begun.

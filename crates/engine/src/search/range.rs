@@ -13,7 +13,7 @@ use crate::backend::{Allowed, Backend, Remote, Wanted};
 use crate::cancel::Cancel;
 use crate::engine::Engine;
 use crate::error::EngineError;
-use crate::filter::{Clause, Filter};
+use crate::filter::Filter;
 use crate::papers::named_by;
 use crate::query_language::{self, Understood};
 use crate::store::{Reader, StoredPaper};
@@ -136,11 +136,7 @@ impl Engine {
         }
         let Some(view) = self.view()? else { return Ok(RangeHits::none()) };
         let Understood { text, words, filter, .. } = query_language::understand(&request.query);
-        let mut filter_of_all = request.filter.clone();
-        if !filter.is_empty() {
-            filter_of_all.must.push(Clause::Filter(filter));
-            filter_of_all.check_size()?;
-        }
+        let filter_of_all = request.filter.narrowed(filter)?;
         let mut asked: Option<UnitVector> = None;
         let mut is_first = true;
         loop {
@@ -208,11 +204,7 @@ impl Engine {
                 return Err(invalid("q", "words to be near to".to_owned(), "filters alone"));
             }
             None => {
-                let mut filter_of_all = request.filter.clone();
-                if !filter.is_empty() {
-                    filter_of_all.must.push(Clause::Filter(filter));
-                    filter_of_all.check_size()?;
-                }
+                let filter_of_all = request.filter.narrowed(filter)?;
                 let vector = self.model_of_view()?.queries.embed(&text, cancel)?;
                 near(asked, &vector, (&filter_of_all, Some(&words)), request.min_score)?
             }

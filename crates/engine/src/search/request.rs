@@ -197,12 +197,7 @@ pub struct SearchOptions {
 impl SearchOptions {
     /// With the filter of a query's operators.
     pub(crate) fn narrowed(&self, filter: Filter) -> Result<Self, EngineError> {
-        let mut options = self.clone();
-        if !filter.is_empty() {
-            options.filter.must.push(Clause::Filter(filter));
-            options.filter.check_size()?;
-        }
-        Ok(options)
+        Ok(Self { filter: self.filter.narrowed(filter)?, ..self.clone() })
     }
 
     /// The lowest relevance of a hit, where hits have one.
