@@ -248,7 +248,7 @@ impl Weighed {
     }
 
     /// The score of a document of whose terms `weight_of` gives the weights (0 for one that it has not), and the part of the
-    /// query's words that it has (see [`Ranking::coverage`](crate::Ranking::coverage)).
+    /// query's words that it has (see [`Ranking::score_and_coverage`](crate::Ranking::score_and_coverage)).
     pub fn score(&self, weight_of: impl Fn(&str) -> f32) -> (f32, f32) {
         let score = self.terms.iter().map(|(term, weight)| weight * weight_of(term)).sum();
         let has = |word: &&Word| word.terms.iter().any(|term| weight_of(term) > 0.0);

@@ -1,6 +1,6 @@
 //! Papers that lie in Milvus.
 //!
-//! One collection of Milvus is one collection of papers, and the only truth: cognate keeps nothing but caches. [`Milvus`] is
+//! One collection of Milvus is one collection of papers, and the only truth: cognate keeps nothing but caches. `Milvus` is
 //! what the engine asks ([`Remote`](cognate_engine::Remote)); only this crate knows Milvus's interface, and gRPC, and only with
 //! the feature `client`.
 //!
