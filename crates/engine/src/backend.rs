@@ -23,6 +23,7 @@ use crate::cancel::Cancel;
 use crate::catalog::{Facet, FacetField};
 use crate::error::EngineError;
 use crate::filter::Filter;
+use crate::helpers::Begun;
 use crate::store::{DigestPeriod, DroppedPaper, StoredPaper};
 use crate::stored_model::StoredModel;
 
@@ -95,6 +96,19 @@ pub struct Nearest<'a> {
     pub exact: bool,
     /// Among which; `None` for all papers with a text.
     pub allowed: Option<&'a Allowed>,
+}
+
+/// Cosines that are being computed.
+pub struct CosinesAhead(pub(crate) Begun<Result<Vec<Option<f32>>, EngineError>>);
+
+impl CosinesAhead {
+    /// One for each key, `None` where there is no vector.
+    ///
+    /// # Errors
+    /// As for [`Backend::cosines`].
+    pub(crate) fn finish(self) -> Result<Vec<Option<f32>>, EngineError> {
+        self.0.finish()?
+    }
 }
 
 /// One moment of a collection of papers. `None` for `allowed` means all papers that have a text.
@@ -189,6 +203,12 @@ pub trait Backend {
         vector: &UnitVector,
         keys: &[Key],
     ) -> Result<Vec<Option<f32>>, EngineError>;
+
+    /// The cosines that [`cosines`](Self::cosines) gives, computed beside what the caller does next; `None` where the backend
+    /// does one thing at a time.
+    fn cosines_ahead(&self, _vector: &UnitVector, _keys: &[Key]) -> Option<CosinesAhead> {
+        None
+    }
 
     /// The vector of each of these papers, in their order; `None` for one without a text.
     ///

@@ -18,6 +18,7 @@ mod error;
 mod eval;
 mod export;
 mod filter;
+mod helpers;
 mod ingest;
 mod kept;
 mod labels;

@@ -1,6 +1,7 @@
 //! A vector of norm 1, proven so when it was made.
 
 use half::f16;
+use half::slice::HalfFloatSliceExt;
 
 use crate::VectorError;
 use crate::kernels::dot;
@@ -72,8 +73,18 @@ impl UnitVector {
         if !bytes.len().is_multiple_of(2) {
             return Err(VectorError::OddLength { len: bytes.len() });
         }
-        let components =
-            bytes.chunks_exact(2).map(|pair| f16::from_le_bytes([pair[0], pair[1]]).to_f32()).collect();
+        let values: Vec<f16> =
+            bytes.chunks_exact(2).map(|pair| f16::from_le_bytes([pair[0], pair[1]])).collect();
+        Self::from_f16(&values)
+    }
+
+    /// As [`from_f16_le_bytes`](Self::from_f16_le_bytes), from values, f16 `[dim]`.
+    ///
+    /// # Errors
+    /// [`VectorError`] if the values are not a direction.
+    pub fn from_f16(values: &[f16]) -> Result<Self, VectorError> {
+        let mut components = vec![0.0; values.len()];
+        values.convert_to_f32_slice(&mut components);
         Self::normalize(components)
     }
 

@@ -120,10 +120,10 @@ impl Engine {
             }
             if pending.is_none() && is_known && needs_vector && !browses {
                 let model = self.model_of_view()?;
+                // The model begins before it is known whether it knows the text, which nearly all are.
+                let begun = Arc::new(model.queries.begin(text, cancel)?);
                 is_known = model.encoder.knows(text)?;
-                if is_known {
-                    pending = Some(Arc::new(model.queries.begin(text, cancel)?));
-                }
+                pending = is_known.then_some(begun);
             }
             let narrowed = SearchOptions { page: options.page, ..narrowed.clone() };
             // Without a meaning, words alone count, and nothing is near.

@@ -13,7 +13,7 @@ use super::fusion::{self, Fusion};
 use super::relevance::{Fit, QueryEvidence, RELEVANCE_CUT};
 use super::request::{Mode, N_SORTED, SearchOptions, SemanticRatio, Sort};
 use super::response::{Reading, WithoutMarks};
-use crate::backend::{self, Allowed, Backend, Wanted, WordScore, Words};
+use crate::backend::{self, Allowed, Backend, CosinesAhead, Wanted, WordScore, Words};
 use crate::cancel::Cancel;
 use crate::error::EngineError;
 use crate::query_batcher::PendingVector;
@@ -425,12 +425,14 @@ impl Context<'_> {
         (vector, by_words): (&UnitVector, Option<Vec<(u32, f32)>>),
         end: usize,
     ) -> Result<Candidates, EngineError> {
-        let found = self.nearest(vector)?;
         let keyword = match (by_words, self.words) {
             (Some(best), _) => best,
             (None, Some(words)) => top_with_ties(words, fusion::DEPTH, self.allowed)?,
             (None, None) => Vec::new(),
         };
+        let rows_by_words: Vec<u32> = keyword.iter().map(|(row, _)| *row).collect();
+        let cosines_ahead = self.backend.cosines_ahead(vector, &rows_by_words);
+        let found = self.nearest(vector)?;
         let fusion = self.fusion(found.best, keyword.first().map_or(0.0, |(_, score)| *score));
         let rows: Vec<u32> = found.hits.iter().map(|hit| hit.row).collect();
         let by_meaning = found.hits.iter().zip(self.of_words(&rows)?);
@@ -438,17 +440,24 @@ impl Context<'_> {
             .map(|(hit, of_words)| candidate(&found, Some(fusion), (hit.row, Some(hit.score)), of_words))
             .collect();
         let mut known = found.rows.clone();
-        let mut add = |candidates: &mut Vec<Candidate>, rows: Vec<u32>| -> Result<(), EngineError> {
-            let rows: Vec<u32> = rows.into_iter().filter(|row| known.insert(*row)).collect();
-            let cosines = self.backend.cosines(self.cancel(), vector, &rows)?;
-            let of_words = self.of_words(&rows)?;
-            let scored = rows.into_iter().zip(cosines).zip(of_words);
-            let scored = scored.filter(|((_, cosine), _)| cosine.is_some());
+        let mut add = |candidates: &mut Vec<Candidate>, rows: Vec<u32>, ahead: Option<CosinesAhead>| {
+            let mut is_new = |row: &u32| known.insert(*row);
+            let scored: Vec<(u32, Option<f32>)> = match ahead {
+                Some(ahead) => rows.into_iter().zip(ahead.finish()?).filter(|(row, _)| is_new(row)).collect(),
+                None => {
+                    let rows: Vec<u32> = rows.into_iter().filter(is_new).collect();
+                    let cosines = self.backend.cosines(self.cancel(), vector, &rows)?;
+                    rows.into_iter().zip(cosines).collect()
+                }
+            };
+            let scored: Vec<_> = scored.into_iter().filter(|(_, cosine)| cosine.is_some()).collect();
+            let rows: Vec<u32> = scored.iter().map(|(row, _)| *row).collect();
+            let scored = scored.into_iter().zip(self.of_words(&rows)?);
             candidates
                 .extend(scored.map(|(scored, of_words)| candidate(&found, Some(fusion), scored, of_words)));
-            Ok(())
+            Ok::<(), EngineError>(())
         };
-        add(&mut candidates, keyword.iter().map(|(row, _)| *row).collect())?;
+        add(&mut candidates, rows_by_words, cosines_ahead)?;
         if !found.is_all {
             // What was not found by meaning is no nearer than the last that was.
             let wanted = end.max(fusion::N_NEIGHBOURS);
@@ -462,7 +471,7 @@ impl Context<'_> {
                 (Some(_), None) => Vec::new(),
                 (None, _) => self.backend.keys(self.cancel(), self.allowed)?.iter().collect(),
             };
-            add(&mut candidates, rows)?;
+            add(&mut candidates, rows, None)?;
         }
         // Ties go by row, so that which rows are the best does not depend on how they were found.
         candidates.sort_unstable_by(|a, b| a.order(b).then(a.row.cmp(&b.row)));

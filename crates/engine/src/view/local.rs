@@ -1,6 +1,7 @@
 //! One moment of a local store as a [`Backend`].
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use cognate_corpus::Lookup;
 use cognate_index::{Found, SearchParams};
@@ -9,7 +10,7 @@ use cognate_vector::{Scored, UnitVector};
 use roaring::RoaringBitmap;
 
 use super::Moment;
-use crate::backend::{Allowed, Backend, Key, Nearest, Wanted, WordScore, Words};
+use crate::backend::{Allowed, Backend, CosinesAhead, Key, Nearest, Wanted, WordScore, Words};
 use crate::cancel::Cancel;
 use crate::catalog::{Facet, FacetField};
 use crate::error::EngineError;
@@ -136,9 +137,15 @@ impl Backend for Moment<'_> {
         Ok(self.snapshot.vectors.scores_of(vector, keys)?)
     }
 
+    fn cosines_ahead(&self, vector: &UnitVector, keys: &[Key]) -> Option<CosinesAhead> {
+        let (vectors, vector, keys) = (Arc::clone(&self.snapshot.vectors), vector.clone(), keys.to_vec());
+        let cosines = move || Ok(vectors.scores_of(&vector, &keys)?);
+        Some(CosinesAhead(self.snapshot.helpers.begin(cosines)))
+    }
+
     fn vectors(&self, cancel: &Cancel, keys: &[Key]) -> Result<Vec<Option<UnitVector>>, EngineError> {
         cancel.check()?;
-        keys.iter().map(|row| Ok(self.snapshot.vectors.vector(*row)?)).collect()
+        Ok(self.snapshot.vectors.vectors(keys)?)
     }
 
     fn vector(&self, cancel: &Cancel, key: Key) -> Result<Option<UnitVector>, EngineError> {

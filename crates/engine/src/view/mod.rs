@@ -30,6 +30,7 @@ pub(crate) use vectors::examine_vector_files;
 use crate::catalog::{Catalog, CatalogFile};
 use crate::error::{EngineError, with_causes};
 use crate::filter::Filter;
+use crate::helpers::Helpers;
 use crate::store::{Reader, Store};
 use crate::stored_model::StoredModel;
 
@@ -54,6 +55,8 @@ pub(crate) struct Snapshot {
     pub(crate) keywords: Arc<cognate_keyword::Snapshot>,
     /// What filters, facets and dates need.
     pub(crate) catalog: Arc<Catalog>,
+    /// Who may take a part of an answer.
+    pub(crate) helpers: Arc<Helpers>,
     without_text: OnceLock<RoaringBitmap>,
 }
 
@@ -150,6 +153,7 @@ impl View {
             vectors: collection.snapshot(),
             keywords: keywords.snapshot(),
             catalog: Arc::new(catalog_file(store, data_dir).read(latest_generation)),
+            helpers: Arc::new(Helpers::start()?),
             without_text: OnceLock::new(),
         };
         let view = Self {
@@ -248,6 +252,7 @@ impl View {
                 vectors,
                 keywords,
                 catalog,
+                helpers: Arc::clone(&self.current.load().helpers),
                 without_text: OnceLock::new(),
             }));
         }

@@ -124,6 +124,18 @@ impl Snapshot {
         self.watching(|| self.unit_vector(segment, position).map(Some))
     }
 
+    /// The vectors of many rows, as [`vector`](Self::vector) gives each.
+    ///
+    /// # Errors
+    /// As for [`vector`](Self::vector).
+    pub fn vectors(&self, rows: &[u32]) -> Result<Vec<Option<UnitVector>>, IndexError> {
+        let vector = |row: &u32| {
+            let Some((segment, position)) = self.locate(*row) else { return Ok(None) };
+            self.unit_vector(segment, position).map(Some)
+        };
+        self.watching(|| rows.iter().map(vector).collect())
+    }
+
     /// The score of a row for a query: the one that every search gives it. `None` for a row that is
     /// not here.
     ///
@@ -161,9 +173,8 @@ impl Snapshot {
     pub(super) fn unit_vector(&self, segment: &Segment, position: usize) -> Result<UnitVector, IndexError> {
         let mut buffer: Vec<f16> = Vec::new();
         let values = segment.values(position, &mut buffer)?;
-        let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
         let row = segment.rows().get(position).copied().unwrap_or_default();
-        UnitVector::from_f16_le_bytes(&bytes).map_err(|source| IndexError::NotAUnitVector {
+        UnitVector::from_f16(values).map_err(|source| IndexError::NotAUnitVector {
             path: segment.name().as_ref().into(),
             row,
             source,
