@@ -367,6 +367,29 @@ fn every_setting_is_a_variable_too_and_is_taken_as_text() {
     }
     let server = serve(("COGNATE_ALLOW_ORIGIN", "https://reader.example"));
     assert_eq!(server.get_with("/v1/stats", ("Origin", "https://reader.example")).status, 200);
+    drop(server);
+
+    // A variable that says no wins over a file that says yes, and a word that says neither is refused.
+    let open_to_all = cognate.folder.path().join("open.toml");
+    std::fs::write(&open_to_all, "allow_remote = true\n").unwrap();
+    let beyond = ["--config", open_to_all.to_str().unwrap(), "serve", "--bind", "0.0.0.0:0"];
+    assert!(error(("COGNATE_ALLOW_REMOTE", "no"), &beyond).contains("--allow-remote"));
+    assert!(error(("COGNATE_ALLOW_REMOTE", "perhaps"), &beyond).contains("perhaps"));
+    assert!(error(("COGNATE_PUBLIC_READ", "perhaps"), &["serve"]).contains("perhaps"));
+}
+
+#[test]
+fn the_demo_goes_among_no_papers_of_the_environment() {
+    let cognate = Cognate::with_demo();
+    let store = std::fs::read(cognate.store()).unwrap();
+    let elsewhere = tempfile::tempdir().unwrap();
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_cognate"));
+    command.current_dir(elsewhere.path()).env("COGNATE_DATA", cognate.store().parent().unwrap());
+    command.env("COGNATE_MODELS", crate::harness::root().join("models"));
+    let output = command.arg("demo").output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(elsewhere.path().join("cognate-demo").join("papers.sqlite3").is_file());
+    assert_eq!(std::fs::read(cognate.store()).unwrap(), store);
 }
 
 #[test]

@@ -9,6 +9,7 @@ pub(crate) fn for_error(error: &EngineError) -> Option<String> {
     Some(match error {
         EngineError::NoStore { .. } => for_remedy(&Remedy::IndexPapers),
         EngineError::NotAStore { .. } => for_remedy(&Remedy::AnotherFolder),
+        EngineError::EmptiedStore { .. } => for_remedy(&Remedy::Restore),
         EngineError::DamagedRow { .. }
         | EngineError::DamagedId { .. }
         | EngineError::DamagedVector { .. } => DOCTOR.to_owned(),

@@ -9,7 +9,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use clap::builder::{FalseyValueParser, PossibleValuesParser, TypedValueParser};
+use clap::builder::{BoolishValueParser, PossibleValuesParser, TypedValueParser};
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use cognate_corpus::Format;
@@ -576,8 +576,9 @@ pub(crate) struct ServeArgs {
     #[arg(long, value_name = "ADDR:PORT", env = "COGNATE_BIND", hide_env_values = true)]
     pub(crate) bind: Option<SocketAddr>,
     /// Listen beyond this machine
-    #[arg(long, env = "COGNATE_ALLOW_REMOTE", hide_env_values = true, value_parser = FalseyValueParser::new())]
-    pub(crate) allow_remote: bool,
+    #[arg(long, env = "COGNATE_ALLOW_REMOTE", hide_env_values = true, value_name = "yes|no", num_args = 0..=1,
+        require_equals = true, default_missing_value = "yes", value_parser = BoolishValueParser::new())]
+    pub(crate) allow_remote: Option<bool>,
     /// A further name that the server answers to; may be repeated
     #[arg(
         long,
@@ -602,8 +603,9 @@ pub(crate) struct ServeArgs {
     #[arg(long, value_enum, env = "COGNATE_AUTH", hide_env_values = true)]
     pub(crate) auth: Option<AuthArg>,
     /// Let everybody read; only changes need a key
-    #[arg(long, env = "COGNATE_PUBLIC_READ", hide_env_values = true, value_parser = FalseyValueParser::new())]
-    pub(crate) public_read: bool,
+    #[arg(long, env = "COGNATE_PUBLIC_READ", hide_env_values = true, value_name = "yes|no", num_args = 0..=1,
+        require_equals = true, default_missing_value = "yes", value_parser = BoolishValueParser::new())]
+    pub(crate) public_read: Option<bool>,
     /// A proxy whose X-Forwarded-For is believed; may be repeated
     #[arg(
         long,

@@ -62,8 +62,6 @@ struct Raw {
 pub(crate) struct Config {
     /// The data folder.
     pub(crate) data_dir: PathBuf,
-    /// Whether the data folder was named, or is the default.
-    pub(crate) data_dir_is_default: bool,
     /// The address of another engine with which the papers lie, in place of the data folder.
     pub(crate) engine: Option<String>,
     /// The model, as far as it was chosen.
@@ -108,7 +106,6 @@ impl Config {
         }
         Ok(Self {
             engine,
-            data_dir_is_default: data.is_none(),
             data_dir: data.unwrap_or_else(|| PathBuf::from(DEFAULT_DATA)),
             model: ModelChoice {
                 name: args.model.clone().or(raw.model),
@@ -139,7 +136,7 @@ impl Config {
     /// The same for papers at another place: a data folder, or an address, which tells itself by its `://`.
     pub(crate) fn at(&self, place: &str) -> Self {
         let engine = place.contains("://").then(|| place.to_owned());
-        Self { data_dir: PathBuf::from(place), data_dir_is_default: false, engine, ..self.clone() }
+        Self { data_dir: PathBuf::from(place), engine, ..self.clone() }
     }
 
     /// The papers, which are there already.

@@ -10,7 +10,7 @@ use regex::Regex;
 use serde::{Deserialize, Serialize};
 
 use crate::doi;
-pub use crate::lookup::{Lookup, is_surely_identifier, lookup};
+pub use crate::lookup::{Lookup, is_surely_identifier, listed_identifiers, lookup};
 use crate::paper::PaperId;
 
 /// Longest text read as an identifier, in bytes: a URL with every byte of a long DOI percent-encoded.

@@ -27,7 +27,7 @@ pub struct Lookup {
 /// Reads what a person typed or a client put into a path (already percent-decoded).
 #[must_use]
 pub fn lookup(input: &str) -> Lookup {
-    let input = input.trim();
+    let input = visible(input);
     let mut lookup = Lookup::default();
     lookup.add_id(input);
     let text = unwrapped(input);
@@ -51,7 +51,7 @@ pub fn lookup(input: &str) -> Lookup {
 /// number, or a name such as `MED12`, may be words as well.
 #[must_use]
 pub fn is_surely_identifier(input: &str) -> bool {
-    let text = unwrapped(input.trim());
+    let text = unwrapped(visible(input));
     let identifiers = identifiers_of(text);
     let is_labelled =
         IdentifierKind::ALL.iter().any(|kind| identifier::strip_label(text, kind.name()).is_some());
@@ -76,6 +76,25 @@ impl Lookup {
             self.ids.push(id);
         }
     }
+}
+
+/// A text without white space and what nobody sees at its ends, as it comes from pages.
+fn visible(text: &str) -> &str {
+    text.trim_matches(|c: char| {
+        c.is_whitespace() || matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2060}' | '\u{feff}')
+    })
+}
+
+/// The texts of a list of identifiers, such as two DOIs with a comma between; `None` where any part may be something
+/// else.
+#[must_use]
+pub fn listed_identifiers(input: &str) -> Option<Vec<&str>> {
+    let parts: Vec<&str> = visible(input)
+        .split(|c: char| c.is_whitespace() || matches!(c, ',' | ';'))
+        .filter(|part| !part.is_empty())
+        .collect();
+    let is_list = parts.len() > 1 && parts.iter().all(|part| is_surely_identifier(part));
+    is_list.then_some(parts)
 }
 
 /// A text without the brackets and quotation marks around it, and what stands before an id in citations.
@@ -123,6 +142,9 @@ fn identifiers_of(text: &str) -> Vec<ExternalId> {
     }
     if found.is_empty() {
         found = dois_in_url(text);
+    }
+    if found.is_empty() {
+        found.extend(doi_of_page(text));
     }
     if found.is_empty() {
         found = identifiers_of_citation(text);
@@ -217,6 +239,21 @@ fn dois_in_url(text: &str) -> Vec<ExternalId> {
     }
 }
 
+/// The DOI of an article at publishers whose addresses end in the last part of it.
+fn doi_of_page(text: &str) -> Option<ExternalId> {
+    static ARTICLE: LazyLock<Regex> = LazyLock::new(|| {
+        Regex::new(r"^articles/([A-Za-z0-9][A-Za-z0-9._-]*?)(?:\.pdf|_reference\.pdf)?(?:/[a-z]+)?$")
+            .expect("a pattern of this file is a valid one")
+    });
+    const PUBLISHERS: [(&str, &str); 2] =
+        [("nature.com", "10.1038/"), ("elifesciences.org", "10.7554/eLife.")];
+    PUBLISHERS.iter().find_map(|(host, prefix)| {
+        let path = url_path(text, &[host])?;
+        let article = ARTICLE.captures(&path)?;
+        ExternalId::new(IdentifierKind::Doi, &format!("{prefix}{}", &article[1]))
+    })
+}
+
 /// The ids that OpenAlex and Semantic Scholar give, as their records have them.
 fn ids_of_services(text: &str) -> Vec<String> {
     static WORK: LazyLock<Regex> = LazyLock::new(|| {
@@ -244,5 +281,43 @@ fn ids_of_services(text: &str) -> Vec<String> {
     match CORPUS_ID.captures(path.as_deref().unwrap_or(text)) {
         Some(parts) => vec![format!("CorpusId:{}", &parts[1]), format!("CorpusID:{}", &parts[1])],
         None => Vec::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_at_a_publisher_may_hold_the_end_of_a_doi() {
+        let check = |text: &str, expected: &str| {
+            let found = lookup(text).identifiers;
+            let dois: Vec<&str> = found.iter().map(|found| found.value.as_str()).collect();
+            assert_eq!(dois, [expected], "{text}");
+        };
+        check("https://www.nature.com/articles/s00000-020-0000-1", "10.1038/s00000-020-0000-1");
+        check("https://www.nature.com/articles/nature00000.pdf?proof=t", "10.1038/nature00000");
+        check("https://elifesciences.org/articles/00001", "10.7554/elife.00001");
+        check("https://elifesciences.org/articles/00001/figures", "10.7554/elife.00001");
+        assert!(lookup("https://www.nature.com/subjects/ecology").identifiers.is_empty());
+    }
+
+    #[test]
+    fn what_nobody_sees_is_no_part_of_an_identifier() {
+        for text in ["1704.03578\u{200b}", "\u{feff}1704.03578", " 1704.03578\u{ad} "] {
+            assert_eq!(lookup(text).identifiers, lookup("1704.03578").identifiers, "{text:?}");
+            assert!(is_surely_identifier(text));
+        }
+    }
+
+    #[test]
+    fn identifiers_are_listed_where_nothing_else_is() {
+        let check = |text: &str, expected: Option<&[&str]>| {
+            assert_eq!(listed_identifiers(text).as_deref(), expected, "{text}");
+        };
+        check("10.5555/own.3 10.5555/own.1", Some(&["10.5555/own.3", "10.5555/own.1"]));
+        check("10.5555/own.3; arXiv:1704.03578", Some(&["10.5555/own.3", "arXiv:1704.03578"]));
+        check("10.5555/own.3", None);
+        check("compare 10.5555/own.3 10.5555/own.1", None);
     }
 }

@@ -49,6 +49,12 @@ pub enum EngineError {
         /// The application id in its header.
         application_id: i32,
     },
+    /// The SQLite file was cut to nothing.
+    #[error("`{}` has no bytes, and there is an index of papers beside it: it was cut to nothing", path.display())]
+    EmptiedStore {
+        /// The file.
+        path: PathBuf,
+    },
     /// A later release wrote the store.
     #[error("`{}` has schema version {found}; this release reads up to version {supported}: use the release that wrote it, or a later one", path.display())]
     StoreTooNew {
@@ -329,6 +335,7 @@ impl EngineError {
             | Self::NoScoredPairs => Fault::Conflict,
             Self::NoStore { .. }
             | Self::NotAStore { .. }
+            | Self::EmptiedStore { .. }
             | Self::StoreTooNew { .. }
             | Self::Store(_)
             | Self::Unreadable { .. }

@@ -27,14 +27,15 @@ pub struct YearRange {
 impl FromStr for YearRange {
     type Err = EngineError;
 
-    /// Reads `2020`, `2020-2023`, `2020-` or `-2023`.
+    /// Reads `2020`, `2020-2023`, `2020-` or `-2023`, with any dash.
     fn from_str(text: &str) -> Result<Self, EngineError> {
+        let dashed = text.replace(['–', '—', '‐', '‑', '−'], "-");
         let year = |part: &str| -> Option<Option<i16>> {
             let part = part.trim();
             if part.is_empty() { Some(None) } else { year_of(part).map(Some) }
         };
-        let range = match text.split_once('-') {
-            None => year_of(text.trim()).map(|year| Self { first: Some(year), last: Some(year) }),
+        let range = match dashed.split_once('-') {
+            None => year_of(dashed.trim()).map(|year| Self { first: Some(year), last: Some(year) }),
             Some((first, last)) => year(first).zip(year(last)).map(|(first, last)| Self { first, last }),
         };
         range

@@ -183,9 +183,22 @@ fn not_found(key: &str, dropped: Option<DroppedPaper>) -> EngineError {
     }
 }
 
+/// Identifiers that a query may list.
+const MAX_NAMED: usize = 100;
+
 /// The rows of the papers that a query names rather than describes: it is their id, or a DOI, arXiv id,
 /// PMID, PMCID or ACL id of theirs, bare, labelled or as a URL.
 pub(crate) fn named_by(backend: &dyn Backend, cancel: &Cancel, query: &str) -> Result<Vec<u32>, EngineError> {
+    if let Some(listed) = identifier::listed_identifiers(query).filter(|listed| listed.len() <= MAX_NAMED) {
+        let mut rows: Vec<u32> = Vec::new();
+        for text in listed {
+            let found = backend.look_up(cancel, &identifier::lookup(text))?;
+            rows.extend(
+                found.iter().map(|stored| stored.row).filter(|row| !rows.contains(row)).collect::<Vec<_>>(),
+            );
+        }
+        return Ok(rows);
+    }
     let query = query.trim();
     let mut lookup = identifier::lookup(query);
     // Words in brackets or quotation marks name no paper, unless its id has them too.

@@ -50,8 +50,12 @@ pub(crate) fn understand(query: &str) -> Understood {
     }
     // Running text begins so (`-omics data`), but whoever meant to leave the word out is told, and at least gets no
     // other word for it.
-    let first = query.split_whitespace().next().unwrap_or_default();
-    if first.starts_with('-')
+    let first = match query.strip_prefix('-').and_then(quoted) {
+        Some((_, len)) => &query[..=len],
+        None => query.split_whitespace().next().unwrap_or_default(),
+    };
+    let is_shouted = !query.contains(char::is_lowercase);
+    if (first.starts_with('-') || first == "NOT" && !is_shouted)
         && understood.text.starts_with(first)
         && query.split_whitespace().count() <= MAX_WORDS
     {
@@ -97,7 +101,14 @@ fn read(query: &str) -> Understood {
 
 /// A query without operators.
 fn plain(query: &str) -> Understood {
-    Understood { text: query.to_owned(), words: Query::parse(query), ..Understood::default() }
+    // Who else wrote a paper is said by no word of it.
+    let words = match ["et al.", "et al"].iter().find_map(|others| query.split_once(others)) {
+        Some((before, after)) if before.ends_with(' ') && !after.starts_with(char::is_alphanumeric) => {
+            Query::parse(&format!("{before}{after}"))
+        }
+        _ => Query::parse(query),
+    };
+    Understood { text: query.to_owned(), words, ..Understood::default() }
 }
 
 /// A part of a query between white space, or within quotation marks.
@@ -156,7 +167,8 @@ impl<'a> Token<'a> {
         }
         let word = self.text.trim_end_matches(|c: char| ")]}\"”’'".contains(c));
         let before = word.trim_end_matches(['.', '!', '?', ';']);
-        !self.is_phrase && before.len() < word.len() && before.chars().count() != 1
+        let is_short = before.chars().count() == 1 || before == "al";
+        !self.is_phrase && before.len() < word.len() && !is_short
     }
 }
 
@@ -177,9 +189,14 @@ fn tokens(query: &str) -> Vec<Token<'_>> {
         let after_sign = &rest[sign_len..];
         let field = field_of(after_sign);
         let value_at = sign_len + field.map_or(0, |(_, len)| len);
-        let (text, is_phrase, len) = match quoted(&rest[value_at..]) {
-            Some((inner, len)) => (inner, true, value_at + len),
-            None => {
+        let spaced_years = match field {
+            Some((FieldName::Year, _)) => spaced_years(&rest[value_at..]),
+            _ => None,
+        };
+        let (text, is_phrase, len) = match (quoted(&rest[value_at..]), spaced_years) {
+            (Some((inner, len)), _) => (inner, true, value_at + len),
+            (None, Some(years)) => (years, false, value_at + years.len()),
+            (None, None) => {
                 let len = rest.find(char::is_whitespace).unwrap_or(rest.len());
                 (&rest[value_at.min(len)..len], false, len)
             }
@@ -192,8 +209,8 @@ fn tokens(query: &str) -> Vec<Token<'_>> {
             whole: &rest[..len],
         });
         rest = &rest[len..];
-        if is_phrase {
-            // Punctuation behind a phrase is no word.
+        if is_phrase || spaced_years.is_some() {
+            // Punctuation behind it is no word.
             rest = rest.trim_start_matches(|c: char| ".,;:!?)]}".contains(c));
         }
     }
@@ -203,6 +220,21 @@ fn tokens(query: &str) -> Vec<Token<'_>> {
 fn field_of(text: &str) -> Option<(FieldName, usize)> {
     let at = text.find(':').filter(|at| text[*at + 1..].starts_with(|c: char| !c.is_whitespace()))?;
     FieldName::of(&text[..at]).map(|field| (field, at + 1))
+}
+
+/// The range of years that a text begins with, with white space around its dash: `2015 - 2018`.
+fn spaced_years(text: &str) -> Option<&str> {
+    let after_year = |text: &str| -> Option<usize> {
+        let len = text.bytes().take_while(u8::is_ascii_digit).count();
+        (len == 4).then_some(len)
+    };
+    let first = after_year(text)?;
+    let dash = text[first..].trim_start();
+    let last = dash.strip_prefix(['-', '–', '—', '‐', '‑', '−'])?.trim_start();
+    let end = text.len() - last.len() + after_year(last)?;
+    let is_end = !text[end..].starts_with(|c: char| c.is_alphanumeric() || c == '-');
+    let is_spaced = text[..end].contains(char::is_whitespace);
+    (is_end && is_spaced).then_some(&text[..end])
 }
 
 fn opens(c: char) -> bool {
@@ -268,6 +300,10 @@ impl Content<'_> {
         matches!(self, Self::Phrase(_) | Self::Required(_))
     }
 
+    fn is_condition(&self) -> bool {
+        matches!(self, Self::Condition(_) | Self::ExcludedCondition(_))
+    }
+
     /// Whether it says something of what is wanted, rather than what is left out.
     fn is_text(&self) -> bool {
         matches!(
@@ -297,8 +333,18 @@ fn items<'a>(tokens: &[Token<'a>], is_shouted: bool) -> (Vec<Item<'a>>, Option<S
     for (at, token) in tokens.iter().enumerate() {
         let next = tokens.get(at + 1);
         let stands_between = !items.is_empty() && next.is_some() && !is_alternative && !is_excluded;
-        if !token.is_phrase && token.whole == "OR" && stands_between {
+        // Between fields nothing else can be meant; between other words `or` is one.
+        let is_between_fields = items.last().is_some_and(|item| item.content.is_condition())
+            && next.is_some_and(|next| next.field.is_some());
+        let says_or = token.whole == "OR" || is_between_fields && matches!(token.whole, "or" | "|");
+        if !token.is_phrase && says_or && stands_between {
             is_alternative = true;
+            continue;
+        }
+        // Phrases that must both be there are so without it.
+        let is_between_phrases = items.last().is_some_and(|item| item.content.is_phrase())
+            && next.is_some_and(|next| next.is_phrase && next.field.is_none());
+        if !token.is_phrase && token.whole == "AND" && is_between_phrases {
             continue;
         }
         // `x AND NOT y` is `x NOT y`.
@@ -306,7 +352,9 @@ fn items<'a>(tokens: &[Token<'a>], is_shouted: bool) -> (Vec<Item<'a>>, Option<S
         if stands_between && !is_shouted && token.whole == "AND" && has_not(next) && at + 2 < tokens.len() {
             continue;
         }
-        if stands_between && !is_shouted && token.whole == "NOT" {
+        // Before a word that comes first it is one; nobody writes it so before a field.
+        let leads = items.is_empty() && next.is_some_and(|next| next.field.is_some());
+        if (stands_between && !is_shouted || leads) && token.whole == "NOT" {
             is_excluded = true;
             continue;
         }
@@ -378,7 +426,7 @@ fn content<'a>(token: &Token<'a>) -> Option<Content<'a>> {
 
 /// Years as people write them: `2019-2020` with any dash, `2019..2020`, `>=2019`, `<2020`.
 fn years(text: &str) -> Option<YearRange> {
-    let dashed = text.replace(['–', '—', '‐', '‑', '−'], "-").replace("..", "-");
+    let dashed = text.replace("..", "-");
     let bound =
         |sign: &str| dashed.strip_prefix(sign).and_then(|year| year.trim().parse::<YearRange>().ok()?.first);
     if let Some(first) = bound(">=").or_else(|| bound("≥")) {

@@ -16,9 +16,9 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use crate::engine::Engine;
 use crate::error::EngineError;
+use crate::store::INDEX_DIR;
 use crate::store::{Reader, Store};
 use crate::stored_model::StoredModel;
-use crate::view::INDEX_DIR;
 
 /// The file's name inside [`INDEX_DIR`].
 const PAIRS_FILE: &str = "pairs";

@@ -1,4 +1,4 @@
-//! The rows that have a query's phrases.
+//! The rows that have what a query asks for.
 
 use tantivy::postings::{Postings, SegmentPostings};
 use tantivy::schema::IndexRecordOption;
@@ -10,7 +10,7 @@ use crate::query::{Asked, Beginning, Phrase, Query};
 use crate::schema;
 use crate::snapshot::{Segment, Snapshot};
 
-/// The places that have one phrase of each list and none of those that are excluded, ascending; `None` where a
+/// The places that have one part of each list and none of those that are excluded, ascending; `None` where a
 /// query has no such phrases.
 pub(crate) fn permitted(snapshot: &Snapshot, query: &Query) -> tantivy::Result<Option<Vec<u32>>> {
     if !query.is_restricted() {
@@ -45,6 +45,11 @@ fn places_having(snapshot: &Snapshot, asked: &Asked) -> tantivy::Result<Vec<u32>
     match asked {
         Asked::Phrase(phrase) => places_of(snapshot, phrase),
         Asked::Beginning(beginning) => places_beginning(snapshot, beginning),
+        Asked::Without(asked) => {
+            let having = places_having(snapshot, asked)?;
+            let others = snapshot.places().iter().copied();
+            Ok(others.filter(|place| having.binary_search(place).is_err()).collect())
+        }
     }
 }
 
@@ -84,7 +89,7 @@ fn places_beginning(snapshot: &Snapshot, beginning: &Beginning) -> tantivy::Resu
 pub(crate) fn places_of(snapshot: &Snapshot, phrase: &Phrase) -> tantivy::Result<Vec<u32>> {
     let mut places = Vec::new();
     for (segment, base) in snapshot.parts() {
-        for field in Field::ALL.into_iter().filter(|field| phrase.field.is_none_or(|own| own == *field)) {
+        for field in Field::ALL.into_iter().filter(|field| phrase.may_stand_in(*field)) {
             documents_of(segment, field, phrase, |doc| {
                 if !segment.is_dead(doc) {
                     places.push(base + doc);

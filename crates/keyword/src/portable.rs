@@ -81,11 +81,12 @@ impl Document {
         match asked {
             Asked::Phrase(phrase) => self.has_phrase(phrase),
             Asked::Beginning(own) => self.has_beginning(&own.prefix, own.field),
+            Asked::Without(asked) => !self.has(asked),
         }
     }
 
     fn has_phrase(&self, phrase: &Phrase) -> bool {
-        let fields = Field::ALL.into_iter().filter(|field| phrase.field.is_none_or(|own| own == *field));
+        let fields = Field::ALL.into_iter().filter(|field| phrase.may_stand_in(*field));
         fields.flat_map(|field| self.texts(field)).any(|text| has_phrase(&analysis::analyze(text).0, phrase))
     }
 
@@ -98,11 +99,15 @@ impl Document {
     }
 }
 
+fn has_without(asked: &[Asked]) -> bool {
+    asked.iter().any(|asked| matches!(asked, Asked::Without(_)))
+}
+
 /// The phrases among what is asked for.
 fn phrases(asked: &[Asked]) -> impl Iterator<Item = PhraseTerms<'_>> {
     asked.iter().filter_map(|asked| match asked {
         Asked::Phrase(phrase) => Some(PhraseTerms::of(phrase)),
-        Asked::Beginning(_) => None,
+        Asked::Beginning(_) | Asked::Without(_) => None,
     })
 }
 
@@ -130,15 +135,28 @@ impl Query {
     /// Whether it asks for beginnings of words.
     #[must_use]
     pub fn has_beginnings(&self) -> bool {
-        let mut asked = self.required.iter().flatten().chain(&self.excluded);
-        asked.any(|asked| matches!(asked, Asked::Beginning(_)))
+        fn begins(asked: &Asked) -> bool {
+            match asked {
+                Asked::Beginning(_) => true,
+                Asked::Without(asked) => begins(asked),
+                Asked::Phrase(_) => false,
+            }
+        }
+        self.required.iter().flatten().chain(&self.excluded).any(begins)
             || self.terms.iter().any(|term| term.is_prefix)
     }
 
-    /// The phrases that must be there: of each list, one.
+    /// The phrases that must be there: of each list, one. Lists of which something else will do are none of these.
     #[must_use]
     pub fn required_phrases(&self) -> Vec<Vec<PhraseTerms<'_>>> {
-        self.required.iter().map(|asked| phrases(asked).collect()).collect()
+        let lists = self.required.iter().filter(|asked| !has_without(asked));
+        lists.map(|asked| phrases(asked).collect()).collect()
+    }
+
+    /// Whether a document may do for having something not, which only its text tells.
+    #[must_use]
+    pub fn may_do_without(&self) -> bool {
+        self.required.iter().any(|asked| has_without(asked))
     }
 
     /// The phrases that must not be there.

@@ -35,6 +35,10 @@ pub enum Part<'a> {
     Phrase(&'a str),
     /// A word that begins so.
     Prefix(&'a str),
+    /// No such word or phrase.
+    NotPhrase(&'a str),
+    /// No word that begins so.
+    NotPrefix(&'a str),
 }
 
 /// A [`Part`], analysed.
@@ -42,6 +46,14 @@ pub enum Part<'a> {
 pub(crate) enum Asked {
     Phrase(Phrase),
     Beginning(Beginning),
+    /// What it must not have.
+    Without(Box<Self>),
+}
+
+impl Asked {
+    fn without(self) -> Self {
+        Self::Without(Box::new(self))
+    }
 }
 
 /// A term of a query.
@@ -159,6 +171,15 @@ impl Query {
                     self.add_prefix(prefix);
                     alternatives.extend(Beginning::new(prefix, None).map(Asked::Beginning));
                 }
+                Part::NotPhrase(phrase) => {
+                    let (tokens, _) = analysis::analyze_phrase(&with_last_letter(phrase));
+                    let phrase = Phrase::new(&tokens, phrase, None).map(Asked::Phrase);
+                    alternatives.extend(phrase.map(Asked::without));
+                }
+                Part::NotPrefix(prefix) => {
+                    let beginning = Beginning::new(prefix, None).map(Asked::Beginning);
+                    alternatives.extend(beginning.map(Asked::without));
+                }
             }
         }
         self.add_required(alternatives);
@@ -275,13 +296,24 @@ impl Beginning {
 }
 
 impl Phrase {
+    /// Whether it may stand in a field: in the one that is asked for, or in any, but a letter alone in no names, where
+    /// it is an initial.
+    pub(crate) fn may_stand_in(&self, field: Field) -> bool {
+        let is_letter = matches!(self.terms.as_slice(), [(term, _)] if analysis::is_letter(term));
+        self.field.map_or(!is_letter || field != Field::Authors, |own| own == field)
+    }
+
     /// The words of a phrase: compounds are in them already.
     fn new(tokens: &[Token], surface: &str, field: Option<Field>) -> Option<Self> {
         let mut terms: Vec<(String, u32)> = Vec::new();
         for token in tokens {
             // The capitals of an acronym are asked for only where its word is a stop word, and not there.
             let is_new = terms.last().is_none_or(|&(_, position)| position != token.position);
-            if token.kind == Kind::Word || (token.kind == Kind::Exact && is_new) {
+            if token.kind == Kind::Exact && !is_new && token.term.ends_with(['+', '#']) {
+                // `C++` is more than the letter.
+                terms.pop();
+                terms.push((token.term.clone(), token.position));
+            } else if token.kind == Kind::Word || (token.kind == Kind::Exact && is_new) {
                 terms.push((token.term.clone(), token.position));
             }
         }

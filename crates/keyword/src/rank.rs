@@ -17,9 +17,10 @@ use std::sync::Arc;
 
 use roaring::RoaringBitmap;
 use tantivy::TERMINATED;
+use tantivy::postings::BlockSegmentPostings;
 use tantivy::schema::IndexRecordOption;
 
-use crate::analysis::Kind;
+use crate::analysis::{self, Kind};
 use crate::document::Field;
 use crate::error::KeywordError;
 use crate::phrase;
@@ -168,8 +169,10 @@ impl Snapshot {
         let scoring = self.scoring();
         let mut frequencies = Frequencies::new(self.n_places());
         for term in &query.terms {
-            for term in term.alternatives() {
-                frequencies.read(self, term)?;
+            if term.is_prefix {
+                frequencies.read_beginning(self, &term.term)?;
+            } else {
+                frequencies.read(self, &term.term)?;
             }
             if term.kind == Kind::Whole && (frequencies.places.is_empty() || query.terms.len() > 1) {
                 // Words that tell nothing, unless they are the whole question and a whole title.
@@ -201,8 +204,10 @@ impl Snapshot {
         }
         if let Some(permitted) = &found.permitted {
             let mut of_permitted = vec![0.0f32; found.scores.len()];
+            // What is required makes an answer, also where nothing tells for it but that something is not there.
+            let least = if query.required.is_empty() { 0.0 } else { f32::MIN_POSITIVE };
             for &place in permitted {
-                of_permitted[place as usize] = found.scores[place as usize];
+                of_permitted[place as usize] = found.scores[place as usize].max(least);
             }
             found.scores = of_permitted;
         }
@@ -280,28 +285,47 @@ impl Frequencies {
     /// Reads a term of all segments and fields.
     fn read(&mut self, snapshot: &Snapshot, term: &str) -> tantivy::Result<()> {
         let scoring = snapshot.scoring();
-        // Initials of authors are no `A` of `vitamin A`.
-        let is_letter = term.len() == 1 && term.as_bytes()[0].is_ascii_alphabetic();
+        let is_letter = analysis::is_letter(term);
         for field in Field::ALL.into_iter().filter(|field| !is_letter || *field != Field::Authors) {
             let weight = scoring.weight_of_field(field);
             let term = schema::text_term(field, term);
             for (segment, base) in snapshot.parts() {
-                self.read_postings(segment, &term, (field, weight, base))?;
+                let postings = &segment.postings[field as usize];
+                if let Some(block) = postings.read_block_postings(&term, IndexRecordOption::WithFreqs)? {
+                    self.read_block(block, segment, (weight, base))?;
+                }
             }
         }
         Ok(())
     }
 
-    fn read_postings(
+    /// Reads all terms that begin so, and that of the beginning as a word, as if they were one.
+    fn read_beginning(&mut self, snapshot: &Snapshot, prefix: &str) -> tantivy::Result<()> {
+        let whole = analysis::term_of_spelling(prefix);
+        if !whole.starts_with(prefix) {
+            self.read(snapshot, &whole)?;
+        }
+        for field in Field::ALL {
+            let weight = snapshot.scoring().weight_of_field(field);
+            for (segment, base) in snapshot.parts() {
+                let postings = &segment.postings[field as usize];
+                let mut stream = postings.terms().range().ge(prefix).into_stream()?;
+                while stream.advance() && stream.key().starts_with(prefix.as_bytes()) {
+                    let option = IndexRecordOption::WithFreqs;
+                    let block = postings.read_block_postings_from_terminfo(stream.value(), option)?;
+                    self.read_block(block, segment, (weight, base))?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn read_block(
         &mut self,
+        mut block: BlockSegmentPostings,
         segment: &Segment,
-        term: &tantivy::Term,
-        (field, weight, base): (Field, f32, u32),
+        (weight, base): (f32, u32),
     ) -> tantivy::Result<()> {
-        let postings = &segment.postings[field as usize];
-        let Some(mut block) = postings.read_block_postings(term, IndexRecordOption::WithFreqs)? else {
-            return Ok(());
-        };
         let has_dead = segment.has_dead();
         while block.block_len() > 0 {
             for (&doc, &frequency) in block.docs().iter().zip(block.freqs()) {

@@ -132,7 +132,8 @@ impl Words for Ranked<'_> {
                 .map(|phrase| format!("not ({})", expression::of_all_terms(phrase.terms.iter().copied()))),
         );
         let mut passing = expression::all(conditions);
-        if required.iter().flatten().any(|phrase| !phrase.is_certain) {
+        let is_certain = required.iter().flatten().all(|phrase| phrase.is_certain);
+        if !is_certain || self.query.may_do_without() {
             return Ok(Some(Allowed::keys(self.looked_through(&passing, |own| self.query.permits(own))?)));
         }
         let uncertain: Vec<_> = excluded.into_iter().filter(|phrase| !phrase.is_certain).collect();

@@ -120,6 +120,8 @@ enum Carrier {
 tokio::task_local! {
     /// What pages say of the browser that asks: it is signed in, and this token goes into its forms.
     pub(crate) static SIGNED_IN: SignedIn;
+    /// The name of the key of a request, wherever that stands.
+    pub(crate) static KEY_NAME: String;
 }
 
 /// A browser that is signed in.
@@ -309,9 +311,15 @@ pub(crate) async fn keyed(State(app): State<Arc<App>>, request: Request, next: N
         }
         _ => None,
     };
-    let response = match signed_in {
-        Some(signed_in) => SIGNED_IN.scope(signed_in, next.run(request)).await,
-        None => next.run(request).await,
+    let answer = async {
+        match signed_in {
+            Some(signed_in) => SIGNED_IN.scope(signed_in, next.run(request)).await,
+            None => next.run(request).await,
+        }
+    };
+    let response = match grant {
+        Some(grant) => KEY_NAME.scope(grant.name, answer).await,
+        None => answer.await,
     };
     match rate {
         Some(rate) => rate.mark(response),

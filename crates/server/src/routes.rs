@@ -453,6 +453,10 @@ async fn upsert(
 
 /// The papers in a body, each read or refused. Where each line is an object, a bad line costs only itself.
 fn records_of(body: Bytes) -> Result<Records, ApiError> {
+    if let Err(error) = std::str::from_utf8(&body) {
+        let message = format!("expected JSON in UTF-8, found another byte at {}", error.valid_up_to());
+        return Err(ApiError::bad_request("invalid_json", message));
+    }
     let format = match body.trim_ascii_start().first() {
         None => return Err(no_papers()),
         Some(b'{' | b'[') => Format::Auto,

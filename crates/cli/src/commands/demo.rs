@@ -37,8 +37,14 @@ const QUESTIONS: [&str; 3] = [
     "how can a classifier's confidence stay trustworthy on unfamiliar inputs?",
 ];
 
+/// Whether this command names a folder: one of the environment or the configuration is that of the user's own papers.
+fn is_named_here() -> bool {
+    std::env::args_os()
+        .any(|arg| arg.to_str().is_some_and(|arg| arg == "--data" || arg.starts_with("--data=")))
+}
+
 pub(crate) fn run(config: &Config, output: &Output) -> anyhow::Result<()> {
-    let data_dir = if config.data_dir_is_default { PathBuf::from(DATA_DIR) } else { config.data_dir.clone() };
+    let data_dir = if is_named_here() { config.data_dir.clone() } else { PathBuf::from(DATA_DIR) };
     let stop = stop_flag()?;
     let engine = Engine::create(EngineOptions { data_dir: data_dir.clone(), ..config.engine_options() })?;
 

@@ -53,8 +53,9 @@ pub(crate) struct Answered(pub(crate) String);
 /// Runs the command.
 pub(crate) fn run(args: Args, output: &Output) -> anyhow::Result<()> {
     if let Command::Completions { shell } = args.command {
-        clap_complete::generate(shell, &mut Args::command(), "cognate", &mut std::io::stdout());
-        return Ok(());
+        let mut script = Vec::new();
+        clap_complete::generate(shell, &mut Args::command(), "cognate", &mut script);
+        return output.line(String::from_utf8(script)?.trim_end());
     }
     if let Command::Man { folder } = &args.command {
         return man(folder);

@@ -30,7 +30,7 @@ fn access(config: &Config, args: &ServeArgs) -> AccessOptions {
     AccessOptions {
         keys: config.keys(args.keys.keys.as_ref()),
         is_open: args.auth.unwrap_or(config.auth) == AuthArg::None,
-        public_read: args.public_read || config.public_read,
+        public_read: args.public_read.unwrap_or(config.public_read),
         trusted_proxies: config.trust_proxy.iter().chain(&args.trust_proxy).copied().collect(),
         rate: per_second.map(|per_second| Rate {
             per_second,
@@ -45,7 +45,7 @@ pub(crate) fn run(config: &Config, args: &ServeArgs) -> anyhow::Result<()> {
     };
     let options = ServeOptions {
         bind: args.bind.unwrap_or(config.bind),
-        allow_remote: args.allow_remote || config.allow_remote,
+        allow_remote: args.allow_remote.unwrap_or(config.allow_remote),
         guard: Guard {
             allowed_hosts: lower(&config.allow_host, &args.allow_host),
             allowed_origins: lower(&config.allow_origin, &args.allow_origin),

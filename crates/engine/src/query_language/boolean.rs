@@ -2,7 +2,8 @@
 //! has them.
 //!
 //! Words that stand beside each other must all be there, as with `+`; `|` is or, `-` leaves out, quotation marks make a
-//! phrase, `neuro*` is the beginning of a word, and brackets group.
+//! phrase, `neuro*` is the beginning of a word, and brackets group. `AND`, `OR` and `NOT` in capitals are `+`, `|` and
+//! `-`, as whoever writes them means them.
 
 use cognate_keyword::{MAX_QUERY_PHRASES, Part, Query};
 
@@ -16,8 +17,8 @@ const MAX_DEPTH: usize = 32;
 /// Reads such a query.
 ///
 /// # Errors
-/// [`EngineError::InvalidRequest`] where a bracket or phrase is open, something stands on one side alone of `|`, or more is
-/// asked than a query can hold.
+/// [`EngineError::InvalidRequest`] where a bracket or phrase is open, something stands on one side alone of `|`, the beginning
+/// of a word is too short, or more is asked than a query can hold.
 pub(crate) fn boolean(query: &str) -> Result<Understood, EngineError> {
     let mut reader = Reader { query, rest: query, depth: 0 };
     let expression = reader.any()?;
@@ -30,20 +31,17 @@ pub(crate) fn boolean(query: &str) -> Result<Understood, EngineError> {
     let mut n_parts = 0;
     for clause in clauses(&expression, false, query)? {
         n_parts += clause.len();
-        let parts: Vec<Part<'_>> = clause.iter().map(|literal| literal.part).collect();
-        let n_without = clause.iter().filter(|literal| literal.is_excluded).count();
-        match (n_without, parts.as_slice()) {
-            (0, _) => {
-                words.require_one_of(&parts);
-                for part in parts.iter().map(|part| text_of(*part)) {
-                    if !text.contains(&part) {
-                        text.push(part);
-                    }
-                }
+        match clause.as_slice() {
+            // Left out of everything.
+            [Literal { part: Part::Phrase(phrase), is_excluded: true }] => words.exclude(phrase),
+            [Literal { part: Part::Prefix(prefix), is_excluded: true }] => words.exclude_prefix(prefix),
+            _ => words.require_one_of(&clause.iter().map(Literal::required).collect::<Vec<_>>()),
+        }
+        let wanted = clause.iter().filter(|literal| !literal.is_excluded);
+        for part in wanted.map(|literal| text_of(literal.part)) {
+            if !text.contains(&part) {
+                text.push(part);
             }
-            (1, [Part::Phrase(phrase)]) => words.exclude(phrase),
-            (1, [Part::Prefix(prefix)]) => words.exclude_prefix(prefix),
-            _ => return Err(refused("what is left out beside `+` or a space, not beside `|`", query)),
         }
     }
     if n_parts > MAX_QUERY_PHRASES {
@@ -56,7 +54,7 @@ pub(crate) fn boolean(query: &str) -> Result<Understood, EngineError> {
 
 fn text_of(part: Part<'_>) -> &str {
     match part {
-        Part::Phrase(text) | Part::Prefix(text) => text,
+        Part::Phrase(text) | Part::Prefix(text) | Part::NotPhrase(text) | Part::NotPrefix(text) => text,
     }
 }
 
@@ -76,6 +74,17 @@ enum Expression<'a> {
 struct Literal<'a> {
     part: Part<'a>,
     is_excluded: bool,
+}
+
+impl<'a> Literal<'a> {
+    /// What a paper must have, or must not, for it to be true.
+    fn required(&self) -> Part<'a> {
+        match (self.part, self.is_excluded) {
+            (Part::Phrase(phrase), true) => Part::NotPhrase(phrase),
+            (Part::Prefix(prefix), true) => Part::NotPrefix(prefix),
+            (part, _) => part,
+        }
+    }
 }
 
 /// An expression as clauses that must all be true, of each of which one literal must be.
@@ -136,10 +145,20 @@ impl<'a> Reader<'a> {
         after.is_some()
     }
 
+    /// Takes a word in capitals that means a sign, if it comes next.
+    fn takes_word(&mut self, word: &str) -> bool {
+        self.skip_space();
+        let is_end =
+            |rest: &&str| rest.chars().next().is_none_or(|c| c.is_whitespace() || "()\"".contains(c));
+        let after = self.rest.strip_prefix(word).filter(is_end);
+        self.rest = after.unwrap_or(self.rest);
+        after.is_some()
+    }
+
     /// Parts with `|` between.
     fn any(&mut self) -> Result<Expression<'a>, EngineError> {
         let mut parts = vec![self.all()?];
-        while self.takes('|') {
+        while self.takes('|') || self.takes_word("OR") {
             parts.push(self.all()?);
         }
         Ok(one_or(parts, Expression::Any))
@@ -149,8 +168,10 @@ impl<'a> Reader<'a> {
     fn all(&mut self) -> Result<Expression<'a>, EngineError> {
         let mut parts = Vec::new();
         loop {
-            while self.takes('+') {}
-            if self.rest.is_empty() || self.rest.starts_with(['|', ')']) {
+            while self.takes('+') || self.takes_word("AND") {}
+            let before = self.rest;
+            if before.is_empty() || before.starts_with(['|', ')']) || self.takes_word("OR") {
+                self.rest = before;
                 break;
             }
             parts.extend(self.part()?);
@@ -163,7 +184,7 @@ impl<'a> Reader<'a> {
 
     /// A group, phrase or word; `None` for signs alone.
     fn part(&mut self) -> Result<Option<Expression<'a>>, EngineError> {
-        if self.takes('-') {
+        if self.takes('-') || self.takes_word("NOT") {
             // A hyphen before white space is none.
             if self.rest.is_empty() {
                 return Ok(None);
@@ -189,12 +210,21 @@ impl<'a> Reader<'a> {
         }
         let is_end = |c: char| c.is_whitespace() || "()|+~\"".contains(c);
         let first = self.rest.chars().next().map_or(0, char::len_utf8);
-        let len = self.rest[first..].find(is_end).map_or(self.rest.len(), |len| first + len);
+        let mut len = self.rest[first..].find(is_end).map_or(self.rest.len(), |len| first + len);
+        // `C++` is a word.
+        if let Some(after) = self.rest[len..].strip_prefix("++")
+            && after.chars().next().is_none_or(|c| c != '+' && is_end(c))
+        {
+            len += 2;
+        }
         let (word, rest) = self.rest.split_at(len);
+        let prefix = word.strip_suffix('*').filter(|prefix| prefix.chars().all(char::is_alphanumeric));
+        if prefix.is_some_and(|prefix| (1..MIN_PREFIX).contains(&prefix.chars().count())) {
+            return Err(self.refused(&format!("{MIN_PREFIX} letters or more before `*`")));
+        }
         self.rest = rest;
         self.refuse_tilde()?;
-        let prefix = word.strip_suffix('*').filter(|prefix| prefix.chars().count() >= MIN_PREFIX);
-        let part = match prefix.filter(|prefix| prefix.chars().all(char::is_alphanumeric)) {
+        let part = match prefix.filter(|prefix| !prefix.is_empty()) {
             Some(prefix) => Part::Prefix(prefix),
             None => Part::Phrase(word),
         };
@@ -252,6 +282,36 @@ mod tests {
             words.require_any(&["ladder", "outflow"]);
         });
         assert_eq!(read("(fish ladder) | outflow"), grouped);
+        for query in ["fish AND ladder", "fish AND (ladder)"] {
+            assert_eq!(read(query), both, "{query}");
+        }
+        assert_eq!(read("fish OR ladder"), read("fish | ladder"));
+        assert_eq!(read("fish NOT ladder"), without);
+        assert_eq!(read("fish AND NOT ladder"), without);
+        assert_eq!(
+            read("ORANGE NOTES"),
+            words(|words| {
+                words.require_any(&["ORANGE"]);
+                words.require_any(&["NOTES"]);
+            })
+        );
+        let not_both = words(|words| {
+            words.require_any(&["fish"]);
+            words.require_one_of(&[Part::NotPhrase("ladder"), Part::NotPrefix("larg")]);
+        });
+        assert_eq!(read("fish -(ladder + larg*)"), not_both);
+        let mixed = words(|words| {
+            words.require_any(&["fish", "ice"]);
+            words.require_one_of(&[Part::NotPhrase("ladder"), Part::Phrase("ice")]);
+        });
+        assert_eq!(read("fish -ladder | ice"), mixed);
+        assert_eq!(
+            read("C++ +fish"),
+            words(|words| {
+                words.require_any(&["C++"]);
+                words.require_any(&["fish"]);
+            })
+        );
         let neither = words(|words| {
             words.require_any(&["river"]);
             words.exclude("fish");
@@ -269,9 +329,9 @@ mod tests {
     fn what_cannot_be_meant_is_told() {
         let long = "a".repeat(3) + &" aaa".repeat(MAX_QUERY_PHRASES);
         let deep = "(".repeat(100);
-        for query in
-            ["(fish", "fish)", "fish |", "| fish", "()", "fish~", "\"a b\"~3", "fish | -ladder", &long, &deep]
-        {
+        let short = ["f*", "fi*", "fish OR ", "fish OR (ice OR )"];
+        let open = ["(fish", "fish)", "fish |", "| fish", "()", "fish~", "\"a b\"~3", &long, &deep];
+        for query in short.into_iter().chain(open) {
             assert!(boolean(query).is_err(), "{query}");
         }
     }

@@ -25,6 +25,46 @@ fn check_words(query: &str, make: impl FnOnce(&mut Query)) {
 }
 
 #[test]
+fn a_range_of_years_may_have_spaces_and_any_dash() {
+    for query in
+        ["soil year:2015 - 2018", "soil year:2015 – 2018", "soil year:2015–2018", "year:2015 -2018 soil"]
+    {
+        assert_eq!(told(query), told("soil year:2015-2018"), "{query}");
+    }
+    assert_ne!(told("soil year:2015 - 20180"), told("soil year:2015-2018"));
+}
+
+#[test]
+fn fields_are_left_out_and_joined_as_other_databases_write_it() {
+    for (query, same) in [
+        ("NOT author:Smith falls", "-author:Smith falls"),
+        ("NOT year:2015 falls", "-year:2015 falls"),
+        ("author:Smith or author:Kim", "author:Smith OR author:Kim"),
+        ("author:Smith | author:Kim falls", "author:Smith OR author:Kim falls"),
+        ("\"quantum\" AND \"field\"", "\"quantum\" \"field\""),
+        ("(\"ice\" OR \"vitamin D\") AND \"falls\"", "\"ice\" OR \"vitamin D\" \"falls\""),
+    ] {
+        assert_eq!(understand(query), understand(same), "{query}");
+    }
+    assert_eq!(told("salt or ice"), told("salt or ice").replace("marked", "plain"));
+}
+
+#[test]
+fn others_who_wrote_a_paper_are_no_words() {
+    for query in ["Smith et al. 2015", "Smith et al 2015", "Smith et al., 2015"] {
+        assert_eq!(understand(query).words.term_texts(), Query::parse("Smith 2015").term_texts(), "{query}");
+    }
+    assert_eq!(understand("et alia").words, Query::parse("et alia"));
+}
+
+#[test]
+fn what_is_left_out_of_nothing_is_told() {
+    assert_eq!(understand("NOT ice").as_text.as_deref(), Some("NOT"));
+    assert_eq!(understand("TO BE OR NOT").as_text, None);
+    assert_eq!(understand("-\"weak lensing\" galaxies").as_text.as_deref(), Some("-\"weak lensing\""));
+}
+
+#[test]
 fn running_text_has_no_operators() {
     let texts = [
         "how do bats avoid collisions?",

@@ -74,7 +74,7 @@ impl Engine {
     ) -> Result<SearchResponse, EngineError> {
         let started = Instant::now();
         cancel.check()?;
-        let SearchRequest { query, understood, options } = request;
+        let SearchRequest { query, understood, options, names_alone } = request;
         let Understood { text, words, filter, as_text } = understood;
         let browses = text.is_empty();
         let mut narrowed = options.narrowed(filter.clone())?;
@@ -100,7 +100,10 @@ impl Engine {
                 }
                 let question = Question {
                     words: None,
-                    target: backend.vector(cancel, first)?.map(Target::Known),
+                    target: match names_alone {
+                        true => None,
+                        false => backend.vector(cancel, first)?.map(Target::Known),
+                    },
                     mode: Mode::Semantic,
                     text: query,
                     browses: false,

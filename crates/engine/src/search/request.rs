@@ -271,6 +271,8 @@ pub struct SearchRequest {
     pub(super) query: String,
     pub(super) understood: Understood,
     pub(super) options: SearchOptions,
+    /// Whether papers that the query names are all of the answer, and what is near them no part of it.
+    pub(super) names_alone: bool,
 }
 
 impl SearchRequest {
@@ -286,7 +288,7 @@ impl SearchRequest {
             check_query("q", &query)?;
         }
         let understood = understand(&query);
-        Self { query, understood, options }.checked()
+        Self { query, understood, options, names_alone: false }.checked()
     }
 
     /// Validates a question in which marks alone say what is wanted, as in `(fish | ladder) +river -lake`: a paper has every
@@ -302,7 +304,7 @@ impl SearchRequest {
             check_query("query", &query)?;
             boolean(&query)?
         };
-        Self { query, understood, options }.checked()
+        Self { query, understood, options, names_alone: true }.checked()
     }
 
     fn checked(self) -> Result<Self, EngineError> {

@@ -55,6 +55,8 @@ pub use copy::{BackupReport, RestoreReport};
 
 /// The store's file name inside a data folder.
 pub const STORE_FILE: &str = "papers.sqlite3";
+/// The folder of derived files beside it.
+pub(crate) const INDEX_DIR: &str = "index";
 
 /// `papers.deleted`, which is 0 for a paper in the answers: its content is gone.
 const DELETED: u8 = 1;
@@ -90,12 +92,27 @@ struct Readers {
     is_immutable: bool,
 }
 
+/// Refuses a file of no bytes beside an index of papers: it was cut, by a full disk or a copy that failed, and a new store in
+/// its place would hide that.
+fn check_not_emptied(path: &Path) -> Result<(), EngineError> {
+    let is_empty = |path: &Path| path.metadata().is_ok_and(|file| file.len() == 0);
+    let mut log = path.as_os_str().to_owned();
+    log.push("-wal");
+    let has_log = Path::new(&log).exists() && !is_empty(Path::new(&log));
+    let index = path.with_file_name(INDEX_DIR).join("vectors");
+    let has_index = std::fs::read_dir(index).is_ok_and(|files| files.count() > 0);
+    if is_empty(path) && has_index && !has_log {
+        return Err(EngineError::EmptiedStore { path: path.to_owned() });
+    }
+    Ok(())
+}
+
 impl Store {
     /// Opens the store in `data_dir`, making folder and file where there is none, and migrates it.
     ///
     /// # Errors
     /// [`EngineError::Io`] if the folder cannot be made, [`EngineError::NotAStore`],
-    /// [`EngineError::StoreTooNew`] or [`EngineError::Store`].
+    /// [`EngineError::EmptiedStore`], [`EngineError::StoreTooNew`] or [`EngineError::Store`].
     pub(crate) fn create(data_dir: &Path) -> Result<Self, EngineError> {
         std::fs::create_dir_all(data_dir).map_err(|source| EngineError::Io {
             action: "make the data folder",
@@ -118,6 +135,7 @@ impl Store {
     }
 
     fn open_file(path: PathBuf) -> Result<Self, EngineError> {
+        check_not_emptied(&path)?;
         let (mut writer, is_immutable) = open_connection(&path)?;
         schema::check_version(&writer, &path)?;
         if !is_immutable {

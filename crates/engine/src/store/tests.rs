@@ -8,7 +8,10 @@ use proptest::prelude::*;
 use tempfile::TempDir;
 
 use super::testing::{client, drop_for, model, paper, put, put_with, vector_of};
-use super::{BringBack, Committed, Incoming, NewDrop, Outcome, Session, Store, Vectors, text_hash};
+use super::{
+    BringBack, Committed, INDEX_DIR, Incoming, NewDrop, Outcome, STORE_FILE, Session, Store, Vectors,
+    text_hash,
+};
 use crate::error::EngineError;
 use crate::stored_model::StoredModel;
 
@@ -45,6 +48,24 @@ fn a_write_takes_a_generation_only_if_it_changes_something() {
     assert!(!store.delete(&id("a")).unwrap());
     let changes = store.reader().unwrap().vectors_since(2, 100).unwrap();
     assert_eq!((changes.generation, changes.deletes), (3, vec![1]));
+}
+
+#[test]
+fn a_store_that_was_cut_to_nothing_is_not_begun_anew() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join(STORE_FILE);
+    // Nothing is beside it yet: an empty file is as good as none.
+    std::fs::write(&path, b"").unwrap();
+    drop(Store::create(folder.path()).unwrap());
+    let vectors = folder.path().join(INDEX_DIR).join("vectors");
+    std::fs::create_dir_all(&vectors).unwrap();
+    std::fs::write(vectors.join("manifest"), b"of papers").unwrap();
+    drop(Store::open(folder.path()).unwrap());
+    std::fs::write(&path, b"").unwrap();
+    for opened in [Store::open(folder.path()), Store::create(folder.path())] {
+        assert!(matches!(opened, Err(EngineError::EmptiedStore { .. })));
+    }
+    assert_eq!(path.metadata().unwrap().len(), 0, "it was left alone");
 }
 
 #[test]

@@ -31,11 +31,9 @@ use crate::catalog::{Catalog, CatalogFile};
 use crate::error::{EngineError, with_causes};
 use crate::filter::Filter;
 use crate::helpers::Helpers;
-use crate::store::{Reader, Store};
+use crate::store::{INDEX_DIR, Reader, Store};
 use crate::stored_model::StoredModel;
 
-/// The folder of derived files inside a data folder.
-pub(crate) const INDEX_DIR: &str = "index";
 /// Held by the one process that writes derived files.
 const LOCK_FILE: &str = "lock";
 

@@ -149,6 +149,11 @@ pub(crate) fn is_spelling(folded: &str) -> bool {
     (4..=MAX_TERM_BYTES).contains(&folded.len()) && folded.chars().all(char::is_alphabetic)
 }
 
+/// Whether a term is one letter: initials of authors are no `A` of `vitamin A`.
+pub(crate) fn is_letter(term: &str) -> bool {
+    term.len() == 1 && term.as_bytes()[0].is_ascii_alphabetic()
+}
+
 /// The term of a word that is one of [`spellings`].
 pub(crate) fn term_of_spelling(folded: &str) -> String {
     let stemmer = Stemmer::new(Algorithm::English);

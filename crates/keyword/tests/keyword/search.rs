@@ -450,6 +450,55 @@ fn a_part_of_several_is_required() {
 }
 
 #[test]
+fn having_something_not_may_be_enough() {
+    let dir = tempfile::tempdir().unwrap();
+    let index = titles(dir.path(), &["Fish and ladders", "Fish", "Mice", "Ladders of mice"]);
+    let rows = |parts: &[Part<'_>]| {
+        let mut query = Query::default();
+        query.require_one_of(parts);
+        let ranking = index.snapshot().rank(&query).unwrap();
+        let permitted: Vec<u32> = ranking.permitted().unwrap().iter().collect();
+        // All of them match, though no word tells for some.
+        assert_eq!(ranking.matching().iter().collect::<Vec<u32>>(), permitted);
+        permitted
+    };
+    assert_eq!(rows(&[Part::Phrase("fish"), Part::NotPhrase("ladder")]), [0, 1, 2]);
+    assert_eq!(rows(&[Part::NotPhrase("fish"), Part::NotPrefix("ladd")]), [1, 2, 3]);
+}
+
+#[test]
+fn every_word_that_begins_so_counts_however_many() {
+    let dir = tempfile::tempdir().unwrap();
+    // More than any list of them would hold; the last in the alphabet is one of them.
+    let words: Vec<String> = (0..700).map(|n| format!("con{:04}", n * 7)).collect();
+    let index = titles(dir.path(), &words.iter().map(String::as_str).collect::<Vec<_>>());
+    let mut query = Query::default();
+    query.require_prefix(None, "con");
+    assert_eq!(index.snapshot().rank(&query).unwrap().matching().len(), 700);
+    query = Query::default();
+    query.add_prefix("con");
+    assert_eq!(index.snapshot().count(&query, None).unwrap(), 700);
+}
+
+#[test]
+fn a_required_letter_is_no_initial_and_cpp_is_no_letter() {
+    let dir = tempfile::tempdir().unwrap();
+    let index = titles(dir.path(), &["Programs in C++", "Vitamin C", "Programs in C#"]);
+    let other = Document { authors: vec!["Smith C".to_owned()], ..document("Dust", "") };
+    apply(&index, &[(3, other)], &[], 2);
+    let rows = |make: &dyn Fn(&mut Query)| {
+        let mut query = Query::default();
+        make(&mut query);
+        index.snapshot().rank(&query).unwrap().permitted().unwrap().iter().collect::<Vec<u32>>()
+    };
+    assert_eq!(rows(&|query| query.require_any(&["C++"])), [0]);
+    assert_eq!(rows(&|query| query.require_any(&["C#"])), [2]);
+    assert_eq!(rows(&|query| query.exclude("C++")), [1, 2, 3]);
+    assert_eq!(rows(&|query| query.require_any(&["programs in C++"])), [0]);
+    assert_eq!(rows(&|query| query.require_any(&["C"])), [0, 1, 2]);
+}
+
+#[test]
 fn phrases_are_required_preferred_or_excluded() {
     let dir = tempfile::tempdir().unwrap();
     let texts = ["Dark matter halos", "Matter in the dark", "Dark energy", "Halos of dark energy"];

@@ -14,13 +14,13 @@ use super::PageError;
 use super::address::{self, Address};
 use super::item::Link;
 use super::library::Params;
-use crate::access::SIGNED_IN;
+use crate::access::KEY_NAME;
 use crate::error::ApiError;
 use crate::routes::{App, off_thread};
 
-/// Whose lists a request means: those of the key with which its browser signed in.
+/// Whose lists a request means: those of its key, with which a browser signed in or a program came.
 pub(super) fn owner() -> String {
-    SIGNED_IN.try_with(|signed_in| signed_in.name.clone()).unwrap_or_default()
+    KEY_NAME.try_with(Clone::clone).unwrap_or_default()
 }
 
 /// What the library's page says of lists.

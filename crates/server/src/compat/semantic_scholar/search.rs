@@ -89,7 +89,8 @@ pub(super) async fn bulk(State(app): State<Arc<App>>, uri: Uri) -> Result<Json<B
     let params = SearchParams::read(&uri, &["limit", "offset", "token", "sort"])?;
     let fields = Fields::read(params.fields.as_deref())?;
     let sort = match params.sort.as_deref() {
-        None | Some("") => Sort::Relevance,
+        // By id is what clients send who want no order.
+        None | Some("" | "paperId" | "paperId:asc") => Sort::Relevance,
         Some("publicationDate:desc") => Sort::Newest,
         Some(other) => {
             let message = format!("`sort`: expected `publicationDate:desc` or none, found {other:?}");
@@ -219,10 +220,26 @@ fn begins(wanted: &[String], title: &[String]) -> bool {
     whole.iter().all(|word| title.contains(word)) && title.iter().any(|word| word.starts_with(begun.as_str()))
 }
 
+/// The family name of an author: before a comma, before initials, else the last word.
+fn family_name(name: &str) -> &str {
+    if let Some((family, _)) = name.split_once(',') {
+        return family.trim();
+    }
+    let name = name.trim();
+    let is_initials = |part: &str| {
+        part.chars().count() <= 3 && part.chars().all(|c| c.is_uppercase() || matches!(c, '.' | '-'))
+    };
+    match name.rsplit_once(char::is_whitespace) {
+        Some((family, given)) if is_initials(given) => family.trim(),
+        Some((_, family)) => family,
+        None => name,
+    }
+}
+
 impl From<StoredPaper> for CompletionBody {
     fn from(stored: StoredPaper) -> Self {
         let paper = stored.paper;
-        let last = |name: &String| name.split_whitespace().last().unwrap_or_default().to_owned();
+        let last = |name: &String| family_name(name).to_owned();
         let names = match paper.authors.as_slice() {
             [] => None,
             [one] => Some(last(one)),
@@ -238,6 +255,17 @@ impl From<StoredPaper> for CompletionBody {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn family_names_stand_first_or_last() {
+        let check = |name: &str, expected: &str| assert_eq!(family_name(name), expected, "{name}");
+        check("García Márquez, Gabriel", "García Márquez");
+        check("Ada Lovelace", "Lovelace");
+        check("Smith J", "Smith");
+        check("van der Berg J.R.", "van der Berg");
+        check("Plato", "Plato");
+        check("", "");
+    }
 
     #[test]
     fn titles_are_alike_by_their_words() {
