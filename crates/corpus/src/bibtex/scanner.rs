@@ -133,7 +133,9 @@ impl Scanner {
                 return Ok(Ok(Block { kind: start.kind.clone(), body, place }));
             }
             let is_at_limit = n_passed > self.lookahead.min(MAX_RECORD_BYTES);
-            let Some((next, next_place)) = (if is_at_limit { None } else { self.take_line()? }) else { break };
+            let Some((next, next_place)) = (if is_at_limit { None } else { self.take_line()? }) else {
+                break;
+            };
             let begins = next.as_deref().is_some_and(begins_entry);
             if begins || !passed.is_empty() {
                 n_passed += next.as_ref().map_or(0, Vec::len) + 1;
