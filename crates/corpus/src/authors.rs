@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use regex::Regex;
 use serde_json::{Map, Value};
 
-use crate::fields::fold_name;
+use crate::fields::{fold_name, names_editors};
 use crate::literal;
 use crate::markup::text_of;
 use crate::person::{Person, is_organisation};
@@ -13,6 +13,7 @@ use crate::reading::{Reading, describe, scalar_text};
 use crate::record::MAX_AUTHORS;
 use crate::tex;
 use crate::text::{fold, is_filler};
+use crate::values::{is_blank, member};
 
 /// Reads names in whatever shape they come: one string that names all, a list of names, of objects with a name or
 /// its parts, or an object with such a list. A list's elements are whole names and are never split, unless
@@ -41,32 +42,50 @@ pub(crate) fn read(value: &Value) -> Reading<Vec<String>> {
 
 const EXPECTED: &str = "a list of names, or names separated by ;";
 
-/// Reads people who made a work, of whom only those in a role that `is_wanted` count (Zotero's creators).
-pub(crate) fn read_in_role(value: &Value, is_wanted: impl Fn(&str) -> bool) -> Reading<Vec<String>> {
+/// Reads people who made a work, of whom only those count whose roles, in lower case, are `wanted` (Zotero's creators);
+/// somebody may have none.
+pub(crate) fn read_in_role(value: &Value, is_wanted: impl Fn(&[String]) -> bool) -> Reading<Vec<String>> {
     let Value::Array(elements) = value else { return read(value) };
-    let role = |element: &Value| {
-        let names = ["creatorType", "contributorType", "role", "roles", "type"];
-        names.iter().find_map(|name| element.get(name).and_then(Value::as_str)).map(str::to_lowercase)
-    };
-    let wanted = elements.iter().filter(|element| role(element).is_none_or(|role| is_wanted(&role)));
-    let reading = read_list(wanted);
+    let reading = read_list(elements.iter().filter(|element| is_wanted(&roles(element))));
     match &reading.value {
         Some(names) if names.is_empty() => Reading { value: None, ..reading },
         _ => reading,
     }
 }
 
-/// `{"author": […]}`, as XML becomes when it is made JSON; `{"0": …, "1": …}`.
+/// What somebody did for a work, in lower case.
+fn roles(person: &Value) -> Vec<String> {
+    const NAMES: [&str; 6] = ["creatorType", "contributorType", "inspire_roles", "role", "roles", "type"];
+    let roles = NAMES.iter().find_map(|name| match person.get(name)? {
+        Value::String(role) => Some(vec![role.to_lowercase()]),
+        Value::Array(roles) => Some(roles.iter().filter_map(Value::as_str).map(str::to_lowercase).collect()),
+        _ => None,
+    });
+    roles.unwrap_or_default()
+}
+
+/// `{"author": […]}`, as XML becomes when it is made JSON; `{"0": …, "1": …}`. Lists of nobody and of editors do not count.
 fn read_wrapped(members: &Map<String, Value>) -> Option<Reading<Vec<String>>> {
     let is_numbered =
         !members.is_empty() && members.keys().all(|name| name.bytes().all(|byte| byte.is_ascii_digit()));
     if is_numbered {
         return Some(read_list(members.values()));
     }
-    let mut lists = members.values().filter(|value| matches!(value, Value::Array(_) | Value::Object(_)));
-    let (list, further) = (lists.next()?, lists.next());
-    further.is_none().then(|| read(list))
+    let lists = || {
+        let lists = members.iter().filter(|(_, value)| matches!(value, Value::Array(_) | Value::Object(_)));
+        lists.filter(|(name, _)| !names_editors(&fold_name(name))).map(|(_, list)| list)
+    };
+    let somebody: Vec<&Value> = lists().filter(|list| list.is_array() && !is_blank(list)).collect();
+    match (lists().count(), somebody.as_slice()) {
+        (1, _) => lists().next().filter(|list| !is_blank(list)).map(read),
+        (_, [list]) => Some(read(list)),
+        _ => None,
+    }
+    .or_else(|| members.values().all(Value::is_array).then(Reading::filler).filter(|_| somebody.is_empty()))
 }
+
+/// Members that hold a family name.
+const FAMILY: [&str; 7] = ["family", "last", "lastname", "familyname", "surname", "ln", "keyname"];
 
 /// The name that an object gives, whole or in parts.
 fn name_of(members: &Map<String, Value>) -> Option<String> {
@@ -83,7 +102,7 @@ fn name_of(members: &Map<String, Value>) -> Option<String> {
             (!text.trim().is_empty()).then(|| fold(&text))
         })
     };
-    let family = text(&["family", "last", "lastname", "familyname", "surname", "ln", "keyname"]);
+    let family = text(&FAMILY);
     let given =
         text(&["given", "first", "firstname", "givenname", "forename", "forenames", "fn", "initials"]);
     if let Some(family) = family {
@@ -100,12 +119,12 @@ fn name_of(members: &Map<String, Value>) -> Option<String> {
     }
     #[rustfmt::skip]
     let whole = text(&[
-        "name", "literal", "fullname", "displayname", "rawauthorname", "authorname", "creatorname", "text", "#text", "$",
+        "name", "literal", "fullname", "displayname", "authorname", "creatorname", "text", "#text", "$",
         "value", "collectivename", "organization", "label",
     ]);
     let nested = || {
-        let inner = ["author", "person", "creator"].iter().find_map(|name| members.get(*name));
-        match inner? {
+        let names = ["author", "person", "creator", "editor", "bookeditor", "contributor"];
+        match names.iter().find_map(|name| member(members, name))? {
             Value::Object(inner) => name_of(inner),
             Value::String(name) => Some(fold(name)),
             _ => None,
@@ -115,7 +134,8 @@ fn name_of(members: &Map<String, Value>) -> Option<String> {
     let number = |name: &str| {
         name.len() > 5 && name.is_char_boundary(name.len() - 5) && name[name.len() - 5..].starts_with(" 0")
     };
-    let whole = whole.or_else(nested).or(given)?;
+    // What a paper prints says less than a database knows.
+    let whole = whole.or_else(nested).or_else(|| text(&["rawauthorname"])).or(given)?;
     let is_numbered = number(&whole) && whole[whole.len() - 4..].bytes().all(|byte| byte.is_ascii_digit());
     Some(if is_numbered { whole[..whole.len() - 5].to_owned() } else { whole })
 }
@@ -161,6 +181,8 @@ pub(crate) fn read_parsed(value: &Value) -> Reading<Vec<String>> {
 
 fn read_list<'a>(elements: impl Iterator<Item = &'a Value>) -> Reading<Vec<String>> {
     let mut names = Vec::new();
+    // Names whose parts are not told apart, by their places.
+    let mut whole = Vec::new();
     let mut reading = Reading::whole(Vec::new());
     for element in elements {
         let name = match element {
@@ -178,12 +200,26 @@ fn read_list<'a>(elements: impl Iterator<Item = &'a Value>) -> Reading<Vec<Strin
             _ => None,
         };
         match name {
-            Some(name) => names.extend(person(&name)),
+            Some(name) => {
+                let has_parts = element.as_object().is_some_and(|members| {
+                    FAMILY.iter().any(|name| member(members, name).is_some_and(|value| !is_blank(value)))
+                });
+                if let Some(name) = person(&name) {
+                    whole.extend((!has_parts).then_some(names.len()));
+                    names.push(name);
+                }
+            }
             None => {
                 reading.keep_raw = true;
                 reading.warning =
                     Some(format!("expected a name or an object with a name, found {}", describe(element)));
             }
+        }
+    }
+    // In one list all are written alike.
+    if whole.len() < names.len() {
+        for place in whole.into_iter().filter(|place| names[*place].contains(", ")).collect::<Vec<_>>() {
+            names[place] = Person::from_text(&names[place]).display();
         }
     }
     reading.value = Some(names);
@@ -508,7 +544,7 @@ mod tests {
         );
         check(
             json!([{"author": {"display_name": "Ada Smith", "orcid": null}, "raw_author_name": "A. Smith"}]),
-            &["A. Smith"],
+            &["Ada Smith"],
         );
         check(
             json!({"author": [{"@pid": "1", "text": "Ada Smith 0001"}, {"text": "Bo Doe"}]}),
@@ -529,9 +565,12 @@ mod tests {
             {"creatorType": "author", "firstName": "Ada", "lastName": "Smith"},
             {"creatorType": "editor", "name": "Bo Doe"},
         ]);
-        assert_eq!(read_in_role(&zotero, |role| role == "author").value, Some(vec!["Ada Smith".to_owned()]));
-        assert_eq!(read_in_role(&zotero, |role| role == "editor").value, Some(vec!["Bo Doe".to_owned()]));
-        assert_eq!(read_in_role(&zotero, |role| role == "translator").value, None);
+        assert_eq!(
+            read_in_role(&zotero, |roles| roles == ["author"]).value,
+            Some(vec!["Ada Smith".to_owned()])
+        );
+        assert_eq!(read_in_role(&zotero, |roles| roles == ["editor"]).value, Some(vec!["Bo Doe".to_owned()]));
+        assert_eq!(read_in_role(&zotero, |roles| roles == ["translator"]).value, None);
     }
 
     #[test]

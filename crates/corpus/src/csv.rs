@@ -42,10 +42,33 @@ pub(crate) fn detect(head: &[u8]) -> Option<Dialect> {
     best.map(|(_, dialect)| dialect).filter(|dialect| dialect.n_columns > 1 || is_titles())
 }
 
+/// Whether a place in a text is in a cell of several lines, in a table whose header stands before it: what stands there is
+/// a part of that cell, whatever it looks like.
+pub(crate) fn is_in_cell(head: &[u8], at: usize) -> bool {
+    let Some(dialect) = detect(head).filter(|dialect| dialect.has_quotes) else { return false };
+    let mut rows = rows(head, dialect.separator);
+    let mut row = ByteRecord::new();
+    let mut n_rows = 0;
+    while rows.read_byte_record(&mut row).unwrap_or(false) {
+        if usize::try_from(rows.position().byte()).is_ok_and(|end| end > at) {
+            // Blank lines before a row count as its beginning.
+            let start = row.position().and_then(|position| usize::try_from(position.byte()).ok());
+            let before = start.and_then(|start| head.get(start..at)).unwrap_or_default();
+            return n_rows > dialect.n_preamble_rows && !before.trim_ascii().is_empty();
+        }
+        n_rows += 1;
+    }
+    false
+}
+
+/// The rows of the beginning of a text.
+fn rows(head: &[u8], separator: u8) -> csv::Reader<&[u8]> {
+    ReaderBuilder::new().delimiter(separator).flexible(true).has_headers(false).from_reader(head)
+}
+
 /// The header that a text has with this separator, and how sure it is one.
 fn find_header(head: &[u8], separator: u8) -> Option<(usize, Dialect)> {
-    let mut rows =
-        ReaderBuilder::new().delimiter(separator).flexible(true).has_headers(false).from_reader(head);
+    let mut rows = rows(head, separator);
     let mut best: Option<(usize, Dialect)> = None;
     let mut row = ByteRecord::new();
     for n_preamble_rows in 0..MAX_PREAMBLE_ROWS {

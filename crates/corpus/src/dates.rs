@@ -49,6 +49,12 @@ pub(crate) fn read(value: &Value) -> Reading<PartialDate> {
     }
 }
 
+/// The year that a BibTeX entry gives, which a record may have as a text.
+pub(crate) fn year_of_bibtex(entry: &str) -> Option<i16> {
+    static YEAR: LazyLock<Regex> = LazyLock::new(|| pattern(r#"(?i)\byear\s*=\s*[{"]?\s*([0-9]{4})\b"#));
+    Some(year_only(YEAR.captures(entry)?[1].parse().ok()?)?.year)
+}
+
 /// The date of a year, a month and a day in fields of their own, as tables have them.
 pub(crate) fn of_parts(year: i16, month: &str, in_month: &str) -> Option<Date> {
     let month = month.trim();
@@ -75,6 +81,9 @@ fn says_nothing(text: &str) -> bool {
 
 /// `[2017, 4, 11]`, `[[2017, "4"]]`, `["2017-04-11"]`, `[null]`.
 fn read_parts(parts: &[Value]) -> Option<Reading<PartialDate>> {
+    if let Some(published) = read_events(parts) {
+        return Some(published);
+    }
     match parts {
         [] | [Value::Null] => Some(Reading::filler()),
         [only @ (Value::Array(_) | Value::Object(_) | Value::String(_))] => Some(read(only)),
@@ -95,6 +104,24 @@ fn read_parts(parts: &[Value]) -> Option<Reading<PartialDate>> {
     }
 }
 
+/// Of DataCite's dates, each with what happened then, that of publication; nothing where there is none.
+fn read_events(events: &[Value]) -> Option<Reading<PartialDate>> {
+    /// What counts as publication, the first first.
+    const PUBLICATION: [&str; 4] = ["issued", "published", "available", "copyrighted"];
+    let event = |event: &Value| {
+        let kind = ["dateType", "@dateType"].iter().find_map(|name| event.get(name))?;
+        kind.as_str().map(str::to_lowercase)
+    };
+    if events.is_empty() || events.iter().any(|found| event(found).is_none()) {
+        return None;
+    }
+    let mut wanted = PUBLICATION
+        .iter()
+        .flat_map(|kind| events.iter().filter(move |found| event(found).as_deref() == Some(*kind)).map(read));
+    let found = wanted.find(|reading| reading.value.is_some());
+    Some(found.map_or_else(Reading::filler, |reading| Reading { keep_raw: true, ..reading }))
+}
+
 fn read_members(members: &serde_json::Map<String, Value>) -> Option<Reading<PartialDate>> {
     let member = |name: &str| {
         members.iter().find(|(found, _)| found.eq_ignore_ascii_case(name)).map(|(_, value)| value)
@@ -102,7 +129,11 @@ fn read_members(members: &serde_json::Map<String, Value>) -> Option<Reading<Part
     if let Some(year) = member("year").filter(|year| !year.is_null()) {
         let parts: Vec<Value> = [Some(year), member("month"), member("day")]
             .into_iter()
-            .map_while(|part| part.cloned())
+            .map_while(|part| match part? {
+                // ORCID's: `{"year": {"value": "2013"}}`.
+                Value::Object(part) => part.get("value").cloned(),
+                part => Some(part.clone()),
+            })
             .collect();
         return read_parts(&parts);
     }

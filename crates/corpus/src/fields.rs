@@ -8,22 +8,24 @@
 #[rustfmt::skip]
 pub(crate) const TITLE: &[&str] = &[
     "title", "articletitle", "documenttitle", "primarytitle", "papertitle", "titles", "maintitle", "booktitletext", "displayname",
-    "shorttitle", "originaltitle", "itemtitle", "titledisplay",
+    "shorttitle", "originaltitle", "itemtitle", "titledisplay", "preprinttitle",
 ];
 #[rustfmt::skip]
 pub(crate) const ABSTRACT: &[&str] = &[
     "abstract", "abstracttext", "abstractnote", "abstractinvertedindex", "paperabstract", "abstracts", "indexedabstract",
-    "notesabstract", "abstractlocal", "summary", "descriptions", "description", "text",
+    "notesabstract", "abstractlocal", "summary", "descriptions", "description", "text", "preprintabstract",
 ];
 #[rustfmt::skip]
 pub(crate) const AUTHORS: &[&str] = &[
     "authorfullnames", "authors", "author", "authorlist", "authorships", "authorships.author.displayname", "authorshipsrawauthorname", "creators",
-    "creator", "authornames", "authornameslist", "firstauthors", "authorlist.author", "authorstring", "contributors", "names",
-    "bookauthors", "authfullnames", "authordisplay",
+    "creator", "authornames", "authornameslist", "firstauthors", "authorlist.author", "authorstring", "contributors", "names.authors",
+    "names.inventors", "names.books", "names", "bookauthors", "authfullnames", "authordisplay", "publicationinfo.authors",
+    "preprintauthors",
 ];
-pub(crate) const GROUP_AUTHORS: &[&str] = &["groupauthors", "groupauthor", "bookgroupauthors"];
+pub(crate) const GROUP_AUTHORS: &[&str] =
+    &["groupauthors", "groupauthor", "bookgroupauthors", "names.corp", "names.bookcorp"];
 #[rustfmt::skip]
-pub(crate) const EDITORS: &[&str] = &["editors", "editor", "bookeditors", "editornames"];
+pub(crate) const EDITORS: &[&str] = &["editors", "editor", "bookeditors", "editornames", "names.bookeditors", "names.editors"];
 #[rustfmt::skip]
 pub(crate) const YEAR: &[&str] = &[
     "year", "publicationyear", "pubyear", "publishedyear", "publishyear", "yearofpublication", "journalinfo.yearofpublication",
@@ -31,8 +33,9 @@ pub(crate) const YEAR: &[&str] = &[
 ];
 #[rustfmt::skip]
 pub(crate) const DATE: &[&str] = &[
-    "publicationdate", "published", "date", "issued", "datepublished", "publisheddate", "firstpublicationdate", "publishtime",
+    "publicationdate", "published", "date", "issued", "datepublished", "preprintdate", "publisheddate", "firstpublicationdate", "publishtime",
     "dateofpublication", "coverdate", "publishedonline", "publishedprint", "pubdate", "publishedat", "publicationdateonline", "dates", "earliestdate",
+    "imprints.date", "thesisinfo.date", "publicationdates", "produceddates", "defensedates", "pdate", "odate",
 ];
 #[rustfmt::skip]
 pub(crate) const VENUE: &[&str] = &[
@@ -41,15 +44,17 @@ pub(crate) const VENUE: &[&str] = &[
     "venue.raw", "proceedingstitle", "conferencename", "conferencetitle", "secondarytitle", "publicationname", "pub", "journals",
     "anthologytitle", "eventtitle", "alternatetitle", "journalabbreviation", "journalisoabbreviation", "journalabbr", "periodical",
     "container", "publication", "pubtitle", "publicationinfo.journaltitle", "server",
-    "source.title", "source.sourcetitle", "journaltitles", "conferencetitles",
+    "source.title", "source.sourcetitle", "journaltitles", "conferencetitles", "booktitles", "proceeding", "preprintplatform",
 ];
 /// In some tables the venue has the name that databases have elsewhere; their other columns tell which.
-pub(crate) const SOURCE_IS_VENUE: &[&str] =
-    &["gsrank", "citesurl", "workid", "plink", "coverdate", "emtreedrugindextermsmajorfocus"];
 #[rustfmt::skip]
-pub(crate) const VOLUME: &[&str] = &["volume", "vol", "journalvolume", "biblio.volume", "journalinfo.volume", "journal.volume", "publicationinfo.journalvolume", "source.volume", "volumes"];
+pub(crate) const SOURCE_IS_VENUE: &[&str] = &[
+    "gsrank", "citesurl", "workid", "plink", "coverdate", "emtreedrugindextermsmajorfocus", "profileid", "fileattached", "websites",
+];
 #[rustfmt::skip]
-pub(crate) const ISSUE: &[&str] = &["issue", "number", "issuenumber", "biblio.issue", "journalinfo.issue", "journal.issue", "journalissue.issue", "publicationinfo.journalissue", "journal.number", "source.issue", "issueidentifier", "issues"];
+pub(crate) const VOLUME: &[&str] = &["volume", "vol", "journalvolume", "biblio.volume", "journalinfo.volume", "journal.volume", "publicationinfo.journalvolume", "source.volume", "container.volume", "volumes"];
+#[rustfmt::skip]
+pub(crate) const ISSUE: &[&str] = &["issue", "number", "issuenumber", "biblio.issue", "journalinfo.issue", "journal.issue", "journalissue.issue", "publicationinfo.journalissue", "journal.number", "source.issue", "container.issue", "issueidentifier", "issues"];
 #[rustfmt::skip]
 pub(crate) const PAGES: &[&str] = &["pages", "page", "pagination", "pageinfo", "pagerange", "journal.pages", "source.pages.range"];
 pub(crate) const FIRST_PAGE: &[&str] = &[
@@ -60,36 +65,55 @@ pub(crate) const FIRST_PAGE: &[&str] = &[
     "beginningpage",
     "startingpage",
     "publicationinfo.pagestart",
+    "container.firstpage",
 ];
-pub(crate) const LAST_PAGE: &[&str] =
-    &["pageend", "endpage", "lastpage", "biblio.lastpage", "endingpage", "publicationinfo.pageend"];
+pub(crate) const LAST_PAGE: &[&str] = &[
+    "pageend",
+    "endpage",
+    "lastpage",
+    "biblio.lastpage",
+    "endingpage",
+    "publicationinfo.pageend",
+    "container.lastpage",
+];
 pub(crate) const ARTICLE_NUMBER: &[&str] =
     &["artno", "articlenumber", "elocationid", "artnumber", "publicationinfo.artid"];
 #[rustfmt::skip]
-pub(crate) const PUBLISHER: &[&str] = &["publisher", "publishername", "bookpublisher", "primarylocation.source.hostorganizationname"];
+pub(crate) const PUBLISHER: &[&str] = &[
+    "publisher", "publishername", "bookpublisher", "primarylocation.source.hostorganizationname", "journal.publisher", "imprints.publisher",
+    "source.publisher", "publishers", "journalpublishers",
+];
 #[rustfmt::skip]
-pub(crate) const ISSN: &[&str] = &["issn", "issns", "eissn", "issnprint", "issnelectronic", "journalinfo.journal.issn", "journalinfo.journal.essn", "journalinfo.journal.eissn", "primarylocation.source.issn"];
-pub(crate) const ISBN: &[&str] = &["isbn", "isbns", "eisbn", "isbnprint"];
-pub(crate) const LANGUAGE: &[&str] =
-    &["language", "lang", "languages", "languageoforiginaldocument", "languageofarticle", "originallanguage"];
+pub(crate) const ISSN: &[&str] = &["issn", "issns", "pissn", "eissn", "issnprint", "issnelectronic", "journalinfo.journal.issn", "journalinfo.journal.essn", "journalinfo.journal.eissn", "primarylocation.source.issn", "journal.issns", "source.issn", "container.identifier", "journalissns", "journaleissns"];
+pub(crate) const ISBN: &[&str] = &["isbn", "isbns", "eisbn", "isbnprint", "printisbn", "electronicisbn"];
+#[rustfmt::skip]
+pub(crate) const LANGUAGE: &[&str] = &[
+    "language", "lang", "languages", "languageoforiginaldocument", "languageofarticle", "originallanguage", "journal.language",
+];
 #[rustfmt::skip]
 pub(crate) const KIND: &[&str] = &[
-    "type", "entrytype", "itemtype", "documenttype", "doctype", "publicationtype", "publicationtypes", "typeofreference",
-    "documentidentifier", "pubtypelist.pubtype", "pubtypelist", "pubtype", "types.resourcetypegeneral", "resourcetype.@resourcetypegeneral", "doctypes",
+    "type", "entrytype", "itemtype", "documenttype", "doctype", "subtypedescription", "contenttype", "articletype", "publicationtype",
+    "publicationtypes", "typeofreference", "documentidentifier", "pubtypelist.pubtype", "pubtypelist", "pubtype", "types.resourcetypegeneral",
+    "types.resourcetype", "types", "resourcetype.@resourcetypegeneral", "resourcetype.subtype", "resourcetype.type", "doctypes",
+    "aggregationtype",
 ];
+/// Names under which a source says what kind of article one is.
+pub(crate) const ARTICLE_KIND: &[&str] = &["genre"];
 #[rustfmt::skip]
 pub(crate) const CATEGORIES: &[&str] = &[
     "categories", "authorkeywords", "keywords", "keyword", "keywordlist.keyword", "keywordlist", "manualtags", "tags", "subjects", "subject", "meshterms",
     "meshheadinglist.meshheading", "meshheadinglist", "indexkeywords", "keywordsplus", "automatictags", "ieeeterms", "category", "fieldsofstudy",
-    "s2fieldsofstudy", "fos", "concepts", "concepts.displayname", "topics", "topics.displayname", "aikeywords",
+    "s2fieldsofstudy", "fos", "concepts", "concepts.displayname", "topics", "topics.displayname", "aikeywords", "authkeywords", "indexterms.authorterms.terms",
+    "indexterms.ieeeterms.terms", "preprintcategory",
 ];
 #[rustfmt::skip]
 pub(crate) const URL: &[&str] = &[
-    "url", "link", "articleurl", "links", "urls", "landingpageurl", "primarylocation.landingpageurl", "abstracturl", "doilink", "sourceurls",
-    "externalurl", "fulltexturl", "puburl", "downloadurl", "dimensionsurl", "articlelink", "ee",
+    "url", "link", "articleurl", "links.selfhtml", "links.html", "links.record", "links", "urls", "landingpageurl", "primarylocation.landingpageurl", "abstracturl", "doilink", "sourceurls",
+    "externalurl", "fulltexturl", "puburl", "downloadurl", "dimensionsurl", "articlelink", "ee", "htmlurl", "urlabs", "uri", "uris",
 ];
 pub(crate) const SOURCE: &[&str] = &["source", "sourcex", "database", "nameofdatabase", "databaseprovider"];
-pub(crate) const MONTH: &[&str] = &["month", "publishedmonth", "pubmonth", "publicationmonth"];
+pub(crate) const MONTH: &[&str] =
+    &["month", "publishedmonth", "pubmonth", "publicationmonth", "source.publishmonth"];
 pub(crate) const DAY: &[&str] = &["day", "pubday"];
 
 /// A field's name in lower case with its letters and digits alone, but for a sign at its start that programs put
@@ -164,6 +188,11 @@ pub(crate) fn is_known(key: &str) -> bool {
         &["id"],
     ];
     names_detail(key) || groups.into_iter().any(|names| is_any(names, key))
+}
+
+/// Whether a folded name is one of those who edited a work.
+pub(crate) fn names_editors(key: &str) -> bool {
+    is_any(EDITORS, key)
 }
 
 /// Whether a folded column's name, or one without dots, is among `names`.

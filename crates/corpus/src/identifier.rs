@@ -329,9 +329,12 @@ fn canonical_pmcid(text: &str) -> Option<String> {
     let hosts = ["ncbi.nlm.nih.gov", "pmc.ncbi.nlm.nih.gov", "europepmc.org"];
     let path = url_path(text, &hosts);
     let text = match &path {
-        // `pmc/articles/PMC3539452/pdf/…`: the part that says PMC; other pages there are not papers.
+        // `pmc/articles/PMC3539452/pdf/…`: the part that says PMC, or, as OpenAlex has it, a number behind `articles`;
+        // other pages there are not papers.
         Some(path) => {
-            path.split('/').find(|part| part.len() > 3 && part.to_ascii_uppercase().starts_with("PMC"))?
+            let says_pmc = |part: &&str| part.len() > 3 && part.to_ascii_uppercase().starts_with("PMC");
+            let number = || path.strip_prefix("pmc/articles/").or_else(|| path.strip_prefix("articles/"));
+            path.split('/').find(says_pmc).or_else(|| number()?.split('/').next())?
         }
         None => text,
     };

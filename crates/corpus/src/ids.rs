@@ -27,6 +27,15 @@ fn texts(value: &Value, depth: usize) -> Vec<String> {
     }
 }
 
+/// Whether an object around an identifier says more than that.
+fn has_more_members(value: &Value) -> bool {
+    match value {
+        Value::Array(list) => list.iter().any(has_more_members),
+        Value::Object(members) => members.values().filter(|value| !is_blank(value)).count() > 1,
+        _ => false,
+    }
+}
+
 /// The parts of a text between which one identifier ends.
 fn parts(text: &str) -> impl Iterator<Item = &str> {
     let parts = text.split(|c: char| c.is_whitespace() || matches!(c, ';' | ',' | '|'));
@@ -43,7 +52,7 @@ pub(crate) fn read_identifier(kind: IdentifierKind, value: &Value) -> Reading<St
     let mut found = texts.iter().filter_map(|text| Some((text, first_identifier(kind, text)?)));
     match found.next() {
         Some((text, first)) => {
-            let is_all = texts.len() == 1 && !says_more(kind, text);
+            let is_all = texts.len() == 1 && !says_more(kind, text) && !has_more_members(value);
             if is_all { Reading::whole(first) } else { Reading::part(first) }
         }
         None if texts.iter().all(|text| says_no_identifier(text)) => Reading::filler(),
@@ -101,20 +110,45 @@ pub(crate) fn arxiv_id_of_doi(value: &Value) -> Option<String> {
     texts(value, 0).iter().find_map(|text| of_text(text).or_else(|| parts(text).find_map(of_text)))
 }
 
-/// Identifiers by the names of their kinds, of an object or of a list of `{"type": "doi", "value": …}`.
+/// Identifiers by the names of their kinds, of an object or of a list of `{"type": "doi", "value": …}`, perhaps in an
+/// object of its own. Of those of ORCID that say of what a work is a part, the kind's name says so.
 pub(crate) fn identifier_members(value: Value) -> Result<Vec<(String, Value)>, Value> {
     let pair = |element: &Value| {
         let members = element.as_object()?;
         let text = |names: &[&str]| names.iter().find_map(|name| member(members, name));
-        let kinds = ["type", "idtype", "identifiertype", "@identifiertype", "source", "scheme"];
-        let id = text(&["value", "id", "identifier", "#text"])?;
-        Some((text(&kinds)?.as_str()?.to_owned(), id.clone()))
+        let kinds = [
+            "type",
+            "idtype",
+            "identifiertype",
+            "@identifiertype",
+            "@idtype",
+            "externalidtype",
+            "source",
+            "scheme",
+        ];
+        let id = text(&["value", "id", "identifier", "#text", "externalidvalue"])?;
+        let kind = text(&kinds)?.as_str()?;
+        let relation = text(&["externalidrelationship"]).and_then(Value::as_str).unwrap_or_default();
+        let is_of_whole = relation.eq_ignore_ascii_case("part-of") && !matches!(kind, "issn" | "isbn");
+        Some((if is_of_whole { format!("{kind} of the whole") } else { kind.to_owned() }, id.clone()))
     };
     if let Some(pair) = pair(&value) {
         return Ok(vec![pair]);
     }
     match value {
-        Value::Object(members) => Ok(members.into_iter().collect()),
+        Value::Object(mut members) => {
+            let is_list = |value: &Value| {
+                value
+                    .as_array()
+                    .is_some_and(|list| !list.is_empty() && list.iter().all(|id| pair(id).is_some()))
+            };
+            match members.iter().find(|(_, value)| is_list(value)).map(|(name, _)| name.clone()) {
+                Some(name) if members.len() == 1 => {
+                    identifier_members(members.remove(&name).unwrap_or_default())
+                }
+                _ => Ok(members.into_iter().collect()),
+            }
+        }
         Value::Array(list) if list.iter().all(Value::is_object) => {
             let pairs: Option<Vec<_>> = list.iter().map(pair).collect();
             pairs.ok_or(Value::Array(list))

@@ -146,8 +146,11 @@ impl JsonDocument {
             Some(b'{') => {}
             _ if around == Frame::Records => {
                 self.scanner.value()?;
-                let text: Box<str> = String::from_utf8_lossy(&self.scanner.raw).into();
-                self.ready.push_back((place, text));
+                // What a service has instead of a paper that it does not have.
+                if self.scanner.raw != b"null" {
+                    let text: Box<str> = String::from_utf8_lossy(&self.scanner.raw).into();
+                    self.ready.push_back((place, text));
+                }
                 self.end_value()?;
                 return Ok(Step::Nothing);
             }

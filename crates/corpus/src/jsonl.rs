@@ -14,7 +14,7 @@ use crate::structure::{has_more_values, records_in, repair};
 /// Most values in a line that may hold several records.
 pub(crate) const MAX_VALUES: usize = 2_000_000;
 
-/// The records of a JSON Lines text. Blank lines are none; a line that is not JSON is a bad record and
+/// The records of a JSON Lines text. Blank lines and `null` are none; a line that is not JSON is a bad record and
 /// the next is read as if it were not there.
 pub(crate) struct JsonLines {
     lines: Lines,
@@ -42,7 +42,7 @@ impl FormatReader for JsonLines {
             };
             // Elements of a list that stands over several lines.
             let line = line.strip_suffix(b",").unwrap_or(line);
-            if line.is_empty() {
+            if line.is_empty() || line == b"null" {
                 continue;
             }
             if has_more_values(line, MAX_VALUES) {

@@ -99,9 +99,11 @@ impl PublicationKind {
         let word: String =
             word.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect();
         Some(match word.as_str() {
-            "article" | "articlejournal" | "ieeejournals" | "ieeemagazines" | "datapaper"
-            | "electronicarticle" | "journalarticle" | "journalarticles" | "researcharticle" | "journal"
-            | "jour" | "ejour" => Self::Article,
+            "article" | "articlejournal" | "ieeejournals" | "ieeemagazines" | "journals" | "magazines"
+            | "earlyaccess" | "datapaper" | "originalpaper" | "briefcommunication" | "electronicarticle"
+            | "journalarticle" | "journalarticles" | "researcharticle" | "journal" | "jour" | "ejour" => {
+                Self::Article
+            }
             "conferencepaper"
             | "inproceedings"
             | "conference"
@@ -115,15 +117,23 @@ impl PublicationKind {
             | "conferenceproceedingsarticle"
             | "conferenceproceedings"
             | "meetingabstract"
+            | "conferences"
+            | "chapterconferencepaper"
             | "ieeeconferences" => Self::ConferencePaper,
-            "book" | "ebook" | "monograph" | "mvbook" => Self::Book,
-            "chapter" | "bookchapter" | "booksection" | "incollection" | "inbook" | "chap" | "echap" => {
-                Self::Chapter
-            }
+            "book" | "books" | "ebook" | "monograph" | "mvbook" => Self::Book,
+            "chapter"
+            | "bookchapter"
+            | "chapterreferenceworkentry"
+            | "booksection"
+            | "section"
+            | "incollection"
+            | "inbook"
+            | "chap"
+            | "echap" => Self::Chapter,
             "preprint" | "postedcontent" | "newresults" => Self::Preprint,
             "thesis" | "thes" | "phdthesis" | "mastersthesis" | "dissertation" => Self::Thesis,
-            "review" | "systematicreview" => Self::Review,
-            "editorial" => Self::Editorial,
+            "review" | "reviewarticle" | "reviewpaper" | "systematicreview" => Self::Review,
+            "editorial" | "editorialnotes" => Self::Editorial,
             "letter" | "comment" => Self::Letter,
             "erratum" | "correction" | "publishederratum" => Self::Erratum,
             "dataset" | "data" => Self::Dataset,

@@ -295,31 +295,57 @@ pub(crate) trait FormatReader: Send {
 
 /// The format that a text's beginning looks like.
 fn detect(head: &[u8]) -> Option<Format> {
-    match head.trim_ascii_start().first() {
+    match head.trim_ascii_start() {
         // No text: no records, in whatever format.
-        None => Some(Format::Jsonl),
-        Some(b'[') if json::begins_too_deep(head) => Some(Format::Jsonl),
-        Some(b'[') => Some(Format::Json),
-        Some(b'{') if json::is_document(head) => Some(Format::Json),
-        Some(b'{') => Some(Format::Jsonl),
-        Some(_) if bibtex::begins_with_block(head) => Some(Format::Bibtex),
-        Some(_) if tagged::has_record(head, Layout::Ris) => Some(Format::Ris),
-        Some(_) if tagged::has_record(head, Layout::Medline) => Some(Format::Nbib),
-        Some(_) if catalog_xml::records(head).is_some() => Some(Format::Xml),
-        Some(_) if pubmed::is_pubmed(head) => Some(Format::PubmedXml),
-        Some(_) if endnote_xml::is_endnote(head) => Some(Format::EndnoteXml),
-        Some(_) if atom::is_atom(head) => Some(Format::Atom),
-        Some(_) if tagged::has_record(head, Layout::WebOfScience) => Some(Format::Ciw),
-        Some(_) if tagged::has_record(head, Layout::Refer) => Some(Format::Enw),
-        Some(_) if tagged::has_record(head, Layout::RefWorks) => Some(Format::RefWorks),
-        Some(_) if tagged::has_record(head, Layout::Ovid) => Some(Format::Ovid),
-        Some(_) if pubmed_text::is_pubmed_text(head) => Some(Format::PubmedText),
-        Some(_) => match csv::detect(head).map(|dialect| dialect.separator) {
-            Some(b'\t') => Some(Format::Tsv),
-            Some(_) => Some(Format::Csv),
-            None if daily_papers::is_page(head) => Some(Format::DailyPapers),
-            None => bibtex::has_block(head).then_some(Format::Bibtex),
-        },
+        [] => Some(Format::Jsonl),
+        [b'[', ..] if json::begins_too_deep(head) => Some(Format::Jsonl),
+        [b'[', ..] => Some(Format::Json),
+        [b'{', ..] if json::is_document(head) => Some(Format::Json),
+        [b'{', ..] => Some(Format::Jsonl),
+        // Whatever stands in its elements.
+        [b'<', b'?', ..] => detect_xml(head),
+        _ if bibtex::begins_with_block(head) => Some(Format::Bibtex),
+        _ => detect_xml(head).or_else(|| detect_lines(head)),
+    }
+}
+
+fn detect_xml(head: &[u8]) -> Option<Format> {
+    if catalog_xml::records(head).is_some() {
+        Some(Format::Xml)
+    } else if pubmed::is_pubmed(head) {
+        Some(Format::PubmedXml)
+    } else if endnote_xml::is_endnote(head) {
+        Some(Format::EndnoteXml)
+    } else {
+        atom::is_atom(head).then_some(Format::Atom)
+    }
+}
+
+/// The format of a text whose lines say what they are.
+fn detect_lines(head: &[u8]) -> Option<Format> {
+    // Anything may stand before the first record of RIS; a table is no such thing, whose cells may quote one.
+    let is_ris = tagged::first_record(head, Layout::Ris).is_some_and(|at| !csv::is_in_cell(head, at));
+    if is_ris {
+        return Some(Format::Ris);
+    }
+    let layouts = [
+        (Layout::Medline, Format::Nbib),
+        (Layout::WebOfScience, Format::Ciw),
+        (Layout::Refer, Format::Enw),
+        (Layout::RefWorks, Format::RefWorks),
+        (Layout::Ovid, Format::Ovid),
+    ];
+    if let Some((_, format)) = layouts.into_iter().find(|(layout, _)| tagged::has_record(head, *layout)) {
+        return Some(format);
+    }
+    if pubmed_text::is_pubmed_text(head) {
+        return Some(Format::PubmedText);
+    }
+    match csv::detect(head).map(|dialect| dialect.separator) {
+        Some(b'\t') => Some(Format::Tsv),
+        Some(_) => Some(Format::Csv),
+        None if daily_papers::is_page(head) => Some(Format::DailyPapers),
+        None => bibtex::has_block(head).then_some(Format::Bibtex),
     }
 }
 

@@ -7,11 +7,14 @@
 mod csl;
 mod doubled;
 mod entries;
+mod hal;
 mod identifiers;
 
 use std::collections::btree_map::Entry;
+use std::sync::LazyLock;
 
 use jiff::civil::Date;
+use regex::Regex;
 use serde_json::Value;
 
 use crate::authors;
@@ -28,8 +31,8 @@ use crate::scripts::plain_scripts;
 use crate::structure::{has_more_values, repair};
 use crate::text::fold;
 use crate::values::{
-    joined_title, read_abstract, read_categories, read_count, read_isbn, read_issn, read_text, read_title,
-    read_url,
+    joined_title, member, pages_from_to, read_abstract, read_categories, read_count, read_isbn, read_issn,
+    read_pages, read_text, read_title, read_url,
 };
 use doubled::Whole;
 use entries::Fields;
@@ -175,6 +178,8 @@ fn paper_from_whole(record: Whole, place: &Place) -> Result<Record, RecordError>
     fields.check_size("authors", authors.len(), (MAX_AUTHORS, "names"))?;
     let (year, publication_date) = fields.dates();
     let sniffed = claims.own.as_ref().and_then(sniff_record_id);
+    // INSPIRE has arXiv's categories beside arXiv's id.
+    let of_arxiv = fields.first(&["arxiveprints.categories"], read_categories).unwrap_or_default();
     let Identifiers { own: mut own_ids, all: mut external_ids } = fields.external_ids();
     if let Some(ExternalId { kind, value }) = sniffed {
         external_ids.entry(kind).or_insert(value);
@@ -192,12 +197,20 @@ fn paper_from_whole(record: Whole, place: &Place) -> Result<Record, RecordError>
 
     // Stands in until all is known that the content's id is made of.
     let blank = PaperId::of_digest(&[]);
-    let categories = fields.first(fields::CATEGORIES, read_categories).unwrap_or_default();
+    let mut categories = of_arxiv;
+    for category in fields.first(fields::CATEGORIES, read_categories).unwrap_or_default() {
+        if !categories.contains(&category) {
+            categories.push(category);
+        }
+    }
     fields.check_size("categories", categories.len(), (MAX_CATEGORIES, "texts"))?;
     // Before the venue, whose field may hold them.
-    let volume = fields.first(fields::VOLUME, read_text);
-    let issue = fields.first(fields::ISSUE, read_text);
+    let (volume, issue) = fields.volume_and_issue();
     let pages = fields.pages();
+    let publisher = fields.first(fields::PUBLISHER, read_text);
+    let issn = fields.every(fields::ISSN, read_issn);
+    let isbn = fields.every(fields::ISBN, read_isbn);
+    let language = fields.first(fields::LANGUAGE, read_text);
     let mut paper = Paper {
         title,
         abstract_text,
@@ -210,10 +223,10 @@ fn paper_from_whole(record: Whole, place: &Place) -> Result<Record, RecordError>
         volume,
         issue,
         pages,
-        publisher: fields.first(fields::PUBLISHER, read_text),
-        issn: fields.every(fields::ISSN, read_issn),
-        isbn: fields.every(fields::ISBN, read_isbn),
-        language: fields.first(fields::LANGUAGE, read_text),
+        publisher,
+        issn,
+        isbn,
+        language,
         categories,
         external_ids,
         url: fields.first(fields::URL, read_url),
@@ -291,12 +304,16 @@ impl Fields<'_> {
             {
                 self.restore(entry);
             }
+            if found == Some(PublicationKind::Article) {
+                let finer = self.peek(fields::ARTICLE_KIND).and_then(kind_of);
+                return finer.or(found);
+            }
             if found.is_some() {
                 return found;
             }
         }
         // bioRxiv and medRxiv have words of their own for its results.
-        if self.entries.iter().any(|entry| entry.key == "server") {
+        if self.peek(&["server", "preprintplatform"]).is_some() {
             return Some(PublicationKind::Preprint);
         }
         // Where our own output keeps it.
@@ -307,7 +324,7 @@ impl Fields<'_> {
     fn title(&mut self) -> Option<String> {
         let title = plain_scripts(&fold(&self.first(fields::TITLE, read_title)?));
         let subtitle = self
-            .first(&["subtitle"], read_title)
+            .first(&["subtitle", "subtitles"], read_title)
             .map(|subtitle| fold(&subtitle))
             .filter(|subtitle| !title.contains(subtitle.as_str()));
         Some(match subtitle {
@@ -324,7 +341,9 @@ impl Fields<'_> {
         }
         let mut names = self
             .first(fields::AUTHORS, |value| {
-                some_names(authors::read_in_role(value, |role| !is_editing(role)))
+                some_names(authors::read_in_role(value, |roles| {
+                    roles.is_empty() || roles.iter().any(|role| !is_editing(role))
+                }))
             })
             .unwrap_or_default();
         // Web of Science's tables have those that signed as a group in a column of their own.
@@ -342,13 +361,14 @@ impl Fields<'_> {
         if let Some(names) = self.first(fields::EDITORS, |value| some_names(authors::read(value))) {
             return names;
         }
-        // Zotero's creators, whose authors are read from the same field.
-        let creators =
-            self.entries.iter().filter(|entry| matches!(entry.key.as_str(), "creators" | "contributors"));
-        let names = creators.filter(|entry| entry.value.is_array()).find_map(|entry| {
-            authors::read_in_role(&entry.value, |role| role.contains("editor"))
+        // Zotero's creators, INSPIRE's authors: those who wrote are read from the same field.
+        let is_list = |entry: &&entries::Entry| {
+            let names = ["creators", "contributors", "authors"];
+            names.contains(&entry.key.as_str()) && entry.value.is_array()
+        };
+        let names = self.entries.iter().filter(is_list).find_map(|entry| {
+            authors::read_in_role(&entry.value, |roles| roles.iter().any(|role| role.contains("editor")))
                 .value
-                .filter(|_| has_roles(&entry.value))
         });
         names.unwrap_or_default()
     }
@@ -367,6 +387,16 @@ impl Fields<'_> {
         {
             publication_date = submitted.date;
             year = year.or(Some(submitted.year));
+        }
+        // OpenReview's, of what is not published or has no date of that.
+        if year.is_none() {
+            let entry = self.peek(&["_bibtex"]).and_then(Value::as_str);
+            year = entry.and_then(dates::year_of_bibtex);
+        }
+        if year.is_none()
+            && let Some(created) = self.first(&["cdate"], dates::read)
+        {
+            (year, publication_date) = (Some(created.year), created.date);
         }
         (year, publication_date)
     }
@@ -392,13 +422,15 @@ impl Fields<'_> {
         Some(read)
     }
 
-    /// The day, where a month and a day have fields of their own.
+    /// The day, where a month and a day have fields of their own, or one together.
     fn date_of_columns(&mut self, year: i16) -> Option<Date> {
-        let text = |fields: &Self, names: &[&str]| {
-            let entry = fields.entries.iter().find(|entry| names.contains(&entry.key.as_str()))?;
-            scalar_text(&entry.value)
+        let text = |fields: &Self, names: &[&str]| fields.peek(names).and_then(scalar_text);
+        let month = text(self, fields::MONTH)?;
+        let date = match text(self, fields::DAY) {
+            Some(day) => dates::of_parts(year, &month, &day)?,
+            // `MAR 15`.
+            None => dates::read(&Value::String(format!("{month} {year}"))).value?.date?,
         };
-        let date = dates::of_parts(year, &text(self, fields::MONTH)?, &text(self, fields::DAY)?)?;
         self.entries.retain(|entry| {
             !fields::MONTH.contains(&entry.key.as_str()) && !fields::DAY.contains(&entry.key.as_str())
         });
@@ -414,16 +446,29 @@ impl Fields<'_> {
         }
     }
 
+    /// Volume and issue, also from a text of both: `Volume 33, Issue 2`.
+    fn volume_and_issue(&mut self) -> (Option<String>, Option<String>) {
+        static BOTH: LazyLock<Regex> = LazyLock::new(|| {
+            Regex::new(r"(?i)^vol(?:ume|\.)?\s*([^,\s]+)(?:\s*,\s*(?:issue|no\.?|number)\s*([^,\s]+))?")
+                .expect("a pattern written in this file is a valid one")
+        });
+        let (volume, issue) = (self.first(fields::VOLUME, read_text), self.first(fields::ISSUE, read_text));
+        if volume.is_some() || issue.is_some() {
+            return (volume, issue);
+        }
+        let both = self.peek(&["volumeissue"]).and_then(Value::as_str).and_then(|both| BOTH.captures(both));
+        let part = |n| Some(both.as_ref()?.get(n)?.as_str().to_owned());
+        (part(1), part(2))
+    }
+
     /// Pages, from their first and last where these have fields of their own; else the number of the article.
     fn pages(&mut self) -> Option<String> {
-        if let Some(pages) = self.first(fields::PAGES, read_text) {
+        if let Some(pages) = self.first(fields::PAGES, read_pages) {
             return Some(pages);
         }
-        match (self.first(fields::FIRST_PAGE, read_text), self.first(fields::LAST_PAGE, read_text)) {
-            (Some(first), Some(last)) if first != last => Some(format!("{first}-{last}")),
-            (Some(page), _) | (None, Some(page)) => Some(page),
-            (None, None) => self.first(fields::ARTICLE_NUMBER, read_text),
-        }
+        let (first, last) =
+            (self.first(fields::FIRST_PAGE, read_text), self.first(fields::LAST_PAGE, read_text));
+        pages_from_to(first, last).or_else(|| self.first(fields::ARTICLE_NUMBER, read_text))
     }
 
     /// When an arXiv paper's first version was submitted. A `versions` of another shape stays: it is
@@ -463,13 +508,6 @@ fn is_editing(role: &str) -> bool {
     .any(|other| role.contains(other))
 }
 
-fn has_roles(value: &Value) -> bool {
-    value.as_array().is_some_and(|list| {
-        list.iter()
-            .any(|person| person.get("creatorType").is_some() || person.get("contributorType").is_some())
-    })
-}
-
 /// A date; of the DOI of its published version, which bioRxiv has in `published`, it says nothing.
 fn read_date(value: &Value) -> Reading<PartialDate> {
     let is_doi = scalar_text(value).is_some_and(|text| IdentifierKind::Doi.canonical(&text).is_some());
@@ -478,9 +516,17 @@ fn read_date(value: &Value) -> Reading<PartialDate> {
 
 /// The name of a database; where a journal is told under that name, with what belongs to it, that is none.
 fn read_source(value: &Value) -> Reading<String> {
-    let is_journal = |name: &String| matches!(fields::fold_name(name).as_str(), "title" | "sourcetitle");
+    let is_journal = |name: &String| {
+        let names = ["title", "sourcetitle", "publishyear", "volume", "issue", "publisher"];
+        names.contains(&fields::fold_name(name).as_str())
+    };
     match value {
         Value::Object(members) if members.keys().any(is_journal) => Reading::filler(),
+        // ORCID's.
+        Value::Object(members) => match member(members, "sourcename") {
+            Some(name) => Reading { keep_raw: true, ..read_text(name) },
+            None => read_text(value),
+        },
         value => read_text(value),
     }
 }

@@ -10,7 +10,9 @@ use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
-use crate::fields::{TITLE, VENUE, fold_name, names_detail, names_text, names_text_surely};
+use crate::fields::{
+    ABSTRACT, AUTHORS, TITLE, VENUE, fold_name, names_detail, names_text, names_text_surely,
+};
 use crate::text::fold;
 
 /// Deepest nesting of lists and answers around a record.
@@ -50,7 +52,7 @@ pub(crate) fn records_in(value: &str) -> Vec<&str> {
     if records.is_empty() && !is_empty_answer(value) {
         records.push(value);
     }
-    records.retain(|record| !is_attachment(record));
+    records.retain(|record| !is_attachment(record) && !is_reply(record));
     records
 }
 
@@ -58,7 +60,7 @@ pub(crate) fn records_in(value: &str) -> Vec<&str> {
 pub(crate) fn records_within(value: &str) -> Vec<&str> {
     let mut records = Vec::new();
     collect(value, 0, &mut records);
-    records.retain(|record| !is_attachment(record));
+    records.retain(|record| !is_attachment(record) && !is_reply(record));
     records
 }
 
@@ -75,6 +77,28 @@ fn is_attachment(record: &str) -> bool {
     let Some(own) = members(record) else { return false };
     let inner = own.iter().find(|(name, _)| name == "data").and_then(|(_, data)| members(data));
     is_of_type(&own) || inner.is_some_and(|inner| is_of_type(&inner))
+}
+
+/// Whether a record is what OpenReview has beside works: what somebody replied to one.
+fn is_reply(record: &str) -> bool {
+    const CONTENT: &str = "content";
+    if memchr::memmem::find(record.as_bytes(), b"\"content\"").is_none() {
+        return false;
+    }
+    let Some(own) = members(record) else { return false };
+    let text = |name: &str| {
+        let value = own.iter().find(|(found, _)| found == name).map(|(_, value)| *value);
+        value.filter(|value| value.starts_with('"'))
+    };
+    let Some(content) =
+        own.iter().find(|(name, _)| name == CONTENT).and_then(|(_, content)| members(content))
+    else {
+        return false;
+    };
+    let has = |names: &[&str]| content.iter().any(|(name, _)| names.contains(&fold_name(name).as_str()));
+    let is_in_forum = matches!((text("id"), text("forum")), (Some(id), Some(forum)) if id != forum);
+    let says_reply = has(&["comment", "review", "decision", "metareview", "rebuttal", "rating"]);
+    is_in_forum || text("replyto").is_some() || (says_reply && !has(ABSTRACT) && !has(AUTHORS))
 }
 
 fn collect<'a>(value: &'a str, depth: usize, records: &mut Vec<&'a str>) {
@@ -156,17 +180,24 @@ fn has_details(members: &[(Cow<'_, str>, &str)]) -> bool {
     members.iter().any(|(name, member)| names_detail(&fold_name(name)) && *member != "null")
 }
 
-/// `{"status": "ok", "results": []}`: an answer that found nothing.
+/// `{"status": "ok", "results": []}`, `{"totalResults": "0", "entry": [{"error": "…"}]}`: an answer that found nothing.
 fn is_empty_answer(value: &str) -> bool {
     if let Some(elements) = elements(value) {
         return elements.is_empty();
     }
     let Some(members) = members(value) else { return false };
     !has_details(&members)
-        && members.iter().any(|(_, member)| {
+        && members.iter().any(|(name, member)| {
             elements(member).is_some_and(|elements| elements.is_empty())
                 || (member.starts_with('{') && is_empty_answer(member))
+                || (matches!(*member, "0" | "\"0\"") && counts_hits(&fold_name(name)))
         })
+}
+
+/// Whether a folded name is that of the number of all that an answer found.
+fn counts_hits(name: &str) -> bool {
+    ["total", "totalresults", "opensearchtotalresults", "totalhits", "numfound", "hitcount", "totalrecords"]
+        .contains(&name)
 }
 
 /// The record that an envelope holds, and the envelope without it; without an envelope, nothing and the record.

@@ -273,12 +273,20 @@ fn pass(before: &mut Passed, open: &mut Option<Open>, text: &[u8], place: &Place
     }
 }
 
-/// Whether a text has a record's first line near its beginning, with another tag behind it.
+/// Whether a text has a record's first line near its beginning: see [`first_record`].
 pub(crate) fn has_record(head: &[u8], layout: Layout) -> bool {
+    first_record(head, layout).is_some()
+}
+
+/// Where in a text a record's first line stands, near its beginning and with another tag behind it.
+pub(crate) fn first_record(head: &[u8], layout: Layout) -> Option<usize> {
     /// Files may begin with a header, notes or a search strategy.
     const MAX_LINES: usize = 200;
     let mut lines = head.split(|byte| matches!(byte, b'\n' | b'\r')).take(MAX_LINES).peekable();
+    let mut next_at = 0;
     while let Some(line) = lines.next() {
+        let at = next_at;
+        next_at += line.len() + 1;
         let line = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line);
         if line.trim_ascii().is_empty() {
             continue;
@@ -290,15 +298,15 @@ pub(crate) fn has_record(head: &[u8], layout: Layout) -> bool {
             {
                 continue;
             }
-            return layout == Layout::Refer && is_refer_start(line);
+            return (layout == Layout::Refer && is_refer_start(line)).then_some(at);
         };
         let is_next_tagged =
             |next: &&[u8]| next.trim_ascii().is_empty() || parse_line(next, layout, true).is_some();
         if first.begins_well(layout) && lines.peek().is_none_or(is_next_tagged) {
-            return true;
+            return Some(at);
         }
     }
-    false
+    None
 }
 
 /// Whether a line is the first of a record in a layout, and of nothing else.

@@ -93,10 +93,19 @@ pub(crate) fn read_title(value: &Value) -> Reading<String> {
     // Others that a database has for the same work: in another language, from another source.
     let is_other = |part: &Value| kind(part).is_some_and(|kind| kind != "Subtitle");
     let list = || value.as_array().into_iter().flatten();
-    let text = |part: &Value| first_text(part, 1).filter(|part| !is_filler(part));
+    // INSPIRE and ORCID have a subtitle beside its title.
+    let text = |part: &Value| {
+        let title = first_text(part, 1).filter(|part| !is_filler(part))?;
+        let subtitle = part.as_object().and_then(|members| first_text(member(members, "subtitle")?, 1));
+        Some(match subtitle.filter(|subtitle| !is_filler(subtitle)) {
+            Some(subtitle) => joined_title(title, &subtitle),
+            None => title,
+        })
+    };
     let is_main = |part: &&Value| kind(part).is_none() && text(part).is_some();
     let Some(main) = list().find(is_main).or_else(|| list().find(|part| text(part).is_some())) else {
-        return read_text(value);
+        let reading = read_text(value);
+        return Reading { value: text(value).filter(|_| value.is_object()).or(reading.value), ..reading };
     };
     let (mut parts, mut has_others) = (Vec::new(), false);
     for part in list() {
@@ -114,7 +123,7 @@ pub(crate) fn read_title(value: &Value) -> Reading<String> {
     }
     match parts.as_slice() {
         [] => read_text(value),
-        [_] if list().count() == 1 => read_text(value),
+        [only] if list().count() == 1 => Reading { value: Some(only.clone()), ..read_text(value) },
         [first, rest @ ..] => {
             let is_same = |part: &&String| cognate_fold::fold(part) == cognate_fold::fold(first);
             let rest = rest.iter().filter(|part| !is_same(part));
@@ -128,6 +137,26 @@ pub(crate) fn read_title(value: &Value) -> Reading<String> {
 pub(crate) fn joined_title(title: String, subtitle: &str) -> String {
     let separator = if title.ends_with([':', '?', '!', '.', ';']) { " " } else { ": " };
     title + separator + subtitle
+}
+
+/// Pages, as a text, or by the first and the last: `{"first": "101", "last": "110"}`.
+pub(crate) fn read_pages(value: &Value) -> Reading<String> {
+    let Value::Object(members) = value else { return read_text(value) };
+    let text = |names: &[&str]| names.iter().find_map(|name| scalar_text(member(members, name)?));
+    let text = |names| text(names).filter(|text| !is_filler(text));
+    let range = text(&["range"]).or_else(|| {
+        let first = text(&["first", "begin", "start", "firstpage", "startpage"]);
+        pages_from_to(first, text(&["last", "end", "lastpage", "endpage"]))
+    });
+    range.map_or_else(|| read_text(value), Reading::part)
+}
+
+/// Pages from their first and last, of which one may be missing.
+pub(crate) fn pages_from_to(first: Option<String>, last: Option<String>) -> Option<String> {
+    match (first, last) {
+        (Some(first), Some(last)) if first != last => Some(format!("{first}-{last}")),
+        (first, last) => first.or(last),
+    }
 }
 
 /// An abstract: text, its parts with or without headings, OpenAlex's index of its words.
@@ -254,9 +283,15 @@ pub(crate) fn read_url(value: &Value) -> Reading<String> {
         Some(text) if is_filler(&text) || text.starts_with("URL#") => Reading::filler(),
         Some(text) if is_address(&text) => {
             // Mendeley joins them by a space, Lens by a semicolon.
-            let first = text.split(['\n', ' ']).next().unwrap_or_default();
-            let first = first.split(";http").next().unwrap_or_default().trim_end_matches([';', ',']).trim();
-            if first == text { Reading::whole(text) } else { Reading::part(first.to_owned()) }
+            let (first, rest) = text.split_once(char::is_whitespace).unwrap_or((&text, ""));
+            let first = first.split(";http").next().unwrap_or_default().trim_end_matches([';', ',']);
+            if first == text {
+                return Reading::whole(text);
+            }
+            let are_addresses = rest.split_whitespace().all(is_address);
+            let message = "expected an address without white space, found one; what is before it counts";
+            let warning = (!are_addresses).then(|| message.to_owned());
+            Reading { warning, ..Reading::part(first.to_owned()) }
         }
         Some(_) => Reading::unreadable("an address that begins with https:// or http://", value),
         None => match find(value, 0) {

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use super::entry;
 use crate::error::{Place, ReadError, RecordError};
 use crate::lines::{Line, Lines};
 use crate::mixed::{self, Marks};
@@ -96,6 +97,9 @@ impl Scanner {
     }
 
     /// The block that begins in `line`.
+    ///
+    /// An entry at the start of a line begins one, whatever was left open before it, unless it is quoted: it stands in a
+    /// value, and braces are balanced in what follows up to the end of the block.
     fn block(
         &mut self,
         line: &[u8],
@@ -107,6 +111,9 @@ impl Scanner {
         let mut nesting = Nesting { close: start.close, depth: 0, in_quotes: false };
         let mut line = line[start.body..].to_vec();
         let mut line_place = place.clone();
+        // The lines from the first on that begins an entry, which are read again where it is none of this block's.
+        let mut passed: VecDeque<NumberedLine> = VecDeque::new();
+        let mut n_passed = 0;
         loop {
             let end = nesting.find_end(&line);
             let part = &line[..end.unwrap_or(line.len())];
@@ -116,29 +123,42 @@ impl Scanner {
                 body.push(b'\n');
             }
             if let Some(end) = end {
+                if !passed.is_empty() && entry::parse_entry(&String::from_utf8_lossy(&body)).is_err() {
+                    break;
+                }
                 self.rest = Some((line.split_off(end + 1), line_place));
+                if is_too_long {
+                    return Ok(Err(RecordError::too_long(&place)));
+                }
+                return Ok(Ok(Block { kind: start.kind.clone(), body, place }));
+            }
+            let is_at_limit = n_passed > self.lookahead.min(MAX_RECORD_BYTES);
+            let Some((next, next_place)) = (if is_at_limit { None } else { self.take_line()? }) else {
+                break;
+            };
+            let begins = next.as_deref().is_some_and(begins_entry);
+            if begins || !passed.is_empty() {
+                n_passed += next.as_ref().map_or(0, Vec::len) + 1;
+                passed.push_back((next.clone(), next_place.clone()));
+            }
+            let may_quote = nesting.is_in_value() && !matches!(start.kind.as_str(), "string" | "preamble");
+            if begins && !may_quote {
                 break;
             }
-            let unclosed = || {
-                let close = char::from(start.close);
-                let message = format!("expected a {close} that closes @{}, found none", start.kind);
-                RecordError::whole(&place, message)
-            };
-            match self.take_line()? {
-                None => return Ok(Err(unclosed())),
-                Some((None, _)) => is_too_long = true,
-                // An entry at the start of a line is one, whatever was left open before it.
-                Some((Some(next), next_place)) if begins_entry(&next) => {
-                    self.rest = Some((next, next_place));
-                    return Ok(Err(unclosed()));
+            match next {
+                Some(next) => (line, line_place) = (next, next_place),
+                None => {
+                    is_too_long = true;
+                    line.clear();
                 }
-                Some((Some(next), next_place)) => (line, line_place) = (next, next_place),
             }
         }
-        if is_too_long {
-            return Ok(Err(RecordError::too_long(&place)));
-        }
-        Ok(Ok(Block { kind: start.kind.clone(), body, place }))
+        self.lookahead = self.lookahead.saturating_sub(n_passed);
+        passed.append(&mut self.again);
+        self.again = passed;
+        let close = char::from(start.close);
+        let message = format!("expected a {close} that closes @{}, found none", start.kind);
+        Ok(Err(RecordError::whole(&place, message)))
     }
 
     /// Passes over the comment that begins in `line`: to the delimiter that closes it, with whatever entries
@@ -294,6 +314,11 @@ struct Nesting {
 }
 
 impl Nesting {
+    /// Whether what follows is in braces or quotation marks, as values are.
+    fn is_in_value(&self) -> bool {
+        self.depth > 0 || self.in_quotes
+    }
+
     /// Where the block's closing delimiter is in the next line, if there. Braces are counted as BibTeX
     /// does: with those behind a backslash, and in quotation marks too.
     fn find_end(&mut self, line: &[u8]) -> Option<usize> {

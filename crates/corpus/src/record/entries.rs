@@ -6,7 +6,7 @@ use crate::error::{FieldIssue, Place, RecordError};
 use crate::fields::fold_name;
 use crate::reading::Reading;
 use crate::structure::inner_record;
-use crate::values::is_blank;
+use crate::values::{is_blank, member};
 
 /// A record's fields while they are read one by one: what has been read is taken out, and what is left
 /// at the end goes to `extra`.
@@ -58,6 +58,7 @@ impl<'a> Fields<'a> {
             }
         }
         fields.settle_ids();
+        fields.settle_hal();
         fields
     }
 
@@ -93,9 +94,15 @@ impl<'a> Fields<'a> {
     ) -> Vec<String> {
         let mut values = Vec::new();
         for alias in aliases {
-            for value in self.first(&[alias], &read).unwrap_or_default() {
-                if !values.contains(&value) {
-                    values.push(value);
+            while let Some(found) = self.first(&[alias], &read) {
+                for value in found {
+                    if !values.contains(&value) {
+                        values.push(value);
+                    }
+                }
+                // A member of a field is there still.
+                if alias.contains('.') {
+                    break;
                 }
             }
         }
@@ -113,17 +120,38 @@ impl<'a> Fields<'a> {
     /// Takes out the field of a name. A name with dots is that of a column, or of a member of an object, which stays
     /// where it is.
     pub(super) fn take(&mut self, alias: &str) -> Option<Entry> {
-        let Some((outer, path)) = alias.split_once('.') else {
-            let position = self.entries.iter().position(|entry| entry.key == alias)?;
+        if let Some(position) = self.position(alias) {
             return Some(self.entries.remove(position));
-        };
-        let is_column = |entry: &&Entry| {
-            entry.key.len() + alias.matches('.').count() == alias.len()
-                && alias.split('.').flat_map(str::chars).eq(entry.key.chars())
-        };
-        if let Some(column) = self.entries.iter().find(is_column).map(|entry| entry.key.clone()) {
-            return self.take(&column);
         }
+        let (name, value) = self.member(alias)?;
+        let inner = Entry { key: alias.to_owned(), name, value: value.clone(), is_whole: false };
+        Some(inner)
+    }
+
+    /// The value of the first field among `aliases`, which is left where it is.
+    pub(super) fn peek(&self, aliases: &[&str]) -> Option<&Value> {
+        aliases.iter().find_map(|alias| match self.position(alias) {
+            Some(position) => Some(&self.entries[position].value),
+            None => self.member(alias).map(|(_, value)| value),
+        })
+    }
+
+    /// Where the field of a name is. Its dots count as nothing.
+    fn position(&self, alias: &str) -> Option<usize> {
+        let n_dots = alias.bytes().filter(|byte| *byte == b'.').count();
+        self.entries.iter().position(|entry| {
+            entry.key.len() + n_dots == alias.len()
+                && if n_dots == 0 {
+                    entry.key == alias
+                } else {
+                    alias.split('.').flat_map(str::chars).eq(entry.key.chars())
+                }
+        })
+    }
+
+    /// The member of a field that a name with dots says, and the name that the record gives it.
+    fn member(&self, alias: &str) -> Option<(String, &Value)> {
+        let (outer, path) = alias.split_once('.')?;
         let entry = self.entries.iter().find(|entry| entry.key == outer)?;
         let mut value = &entry.value;
         for name in path.split('.') {
@@ -131,22 +159,9 @@ impl<'a> Fields<'a> {
                 Value::Array(list) => list.first()?,
                 value => value,
             };
-            value = value
-                .as_object()?
-                .iter()
-                .find(|(member, _)| fold_name(member) == name)
-                .map(|(_, value)| value)?;
+            value = member(value.as_object()?, name)?;
         }
-        if is_blank(value) {
-            return None;
-        }
-        let inner = Entry {
-            key: alias.to_owned(),
-            name: format!("{}.{path}", entry.name),
-            value: value.clone(),
-            is_whole: false,
-        };
-        Some(inner)
+        (!is_blank(value)).then(|| (format!("{}.{path}", entry.name), value))
     }
 
     /// Puts a field back to where it was: what it says is not all read.

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use super::entries::{Entry, Fields};
 use crate::doi;
 use crate::error::{FieldIssue, RecordError};
-use crate::fields::{ISSUE, VENUE, VOLUME, fold_name};
+use crate::fields::{ISBN, ISSN, ISSUE, VENUE, VOLUME, fold_name};
 use crate::identifier::{ExternalId, IdentifierKind, sniff_record_id, strip_label};
 use crate::identity::Claims;
 use crate::ids::{arxiv_id_of_doi, expected_ids, identifier_members, read_identifier};
@@ -35,6 +35,12 @@ impl Fields<'_> {
     /// another field says to be one.
     pub(super) fn settle_ids(&mut self) {
         self.settle_csl();
+        // As arXiv's own client in Python has it: the address of the paper.
+        if let Some(entry) = self.entries.iter_mut().find(|entry| entry.key == "entryid")
+            && entry.value.as_str().is_some_and(|id| IdentifierKind::Arxiv.canonical(id).is_some())
+        {
+            entry.key = "arxivid".to_owned();
+        }
         let text = |key: &str| scalar_text(&self.entries.iter().find(|entry| entry.key == key)?.value);
         if text("id").is_some() && text("id") == text("pmid") {
             self.entries.retain(|entry| entry.key != "id");
@@ -188,9 +194,11 @@ impl Fields<'_> {
         })
     }
 
-    /// The arXiv id of an address that says where the work itself is: BibTeX's `howpublished`, DBLP's electronic edition.
+    /// The arXiv id of an address that says where the work itself is: BibTeX's `howpublished`, DBLP's electronic edition,
+    /// the link of a search engine.
     pub(super) fn arxiv_of_address(&self) -> Option<String> {
-        let entries = self.entries.iter().filter(|entry| matches!(entry.key.as_str(), "howpublished" | "ee"));
+        let entries =
+            self.entries.iter().filter(|entry| matches!(entry.key.as_str(), "howpublished" | "ee" | "link"));
         let texts = entries.flat_map(|entry| match &entry.value {
             Value::Array(list) => list.iter().filter_map(Value::as_str).collect(),
             value => value.as_str().into_iter().collect::<Vec<_>>(),
@@ -247,7 +255,12 @@ impl Fields<'_> {
                 let kind =
                     IdentifierKind::ALL.into_iter().find(|kind| names_of(*kind).contains(&key.as_str()));
                 let Some(mut kind) = kind else {
-                    others.insert(member, value);
+                    // Those of the journal or book are fields of the paper.
+                    if is_whole && (ISSN.contains(&key.as_str()) || ISBN.contains(&key.as_str())) {
+                        self.entries.push(Entry { key, name: format!("{name}.{member}"), value, is_whole });
+                    } else {
+                        others.insert(member, value);
+                    }
                     continue;
                 };
                 let mut reading = read_identifier(kind, &value);
@@ -283,7 +296,17 @@ fn names_of(kind: IdentifierKind) -> &'static [&'static str] {
         IdentifierKind::Acl => &["aclid", "acl"],
         IdentifierKind::Arxiv => &["arxivid", "arxiv", "arxiveprints", "arxivids"],
         IdentifierKind::CorpusId => &["corpusid", "s2corpusid", "s2id"],
-        IdentifierKind::Doi => &["doi", "dois", "articledoi", "itemdoi", "digitalobjectidentifier", "doiids"],
+        IdentifierKind::Doi => &[
+            "doi",
+            "dois",
+            "articledoi",
+            "itemdoi",
+            "digitalobjectidentifier",
+            "doiids",
+            "preprintdoi",
+            "biorxivdoi",
+            "medrxivdoi",
+        ],
         IdentifierKind::Pmid => &["pmid", "pubmed", "pubmedid", "medlinepmid", "pubmedids"],
         IdentifierKind::OpenAlex => &["openalex", "openalexid", "workid"],
         IdentifierKind::Pmcid => &["pmcid", "pubmedcentral", "pmc"],

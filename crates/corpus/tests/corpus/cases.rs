@@ -159,7 +159,7 @@ fn tables_of_programs() {
 
 #[test]
 fn answers_of_interfaces() {
-    let openalex = json!({"title": "Tides and the trade of quays", "venue": "Journal of Quays", "authors": ["A. Smith", "Bo Doe"],
+    let openalex = json!({"title": "Tides and the trade of quays", "venue": "Journal of Quays", "authors": ["Ada Smith", "Bo Doe"],
         "abstract": "The trade of quays follows the tides and the tides follow the moon .", "year": 2019, "publication_date": "2019-03-04",
         "external_ids": {"doi": "10.5555/oa.1", "pmid": "31000001", "openalex": "W2000000001"}, "categories": ["Tide"]});
     for name in ["json_openalex_works.jsonl", "json_openalex_api.json"] {

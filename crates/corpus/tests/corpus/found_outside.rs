@@ -189,3 +189,101 @@ fn addresses_and_keys_with_tex_in_them_are_read() {
     assert_eq!(found[0].url.as_deref(), Some("http://example.org/~fir"));
     assert_eq!(found[0].extra["citation_key"], "F{\\o}lner:55");
 }
+
+/// What people paste into a cell or a field: records of other formats.
+const QUOTED: &str = "As exported:\nTY  - BOOK\nTI  - Quoted\nER  - \n@misc{quoted, title = {Quoted}}\nPMID- 31000001\nand no more.";
+
+#[test]
+fn a_table_whose_cells_quote_records_is_a_table() {
+    for separator in [",", ";", "\t"] {
+        let header = ["title", "abstract", "authors"].join(separator);
+        let row = |title: &str, text: &str| [title, &format!("\"{text}\""), "Kim Ash"].join(separator);
+        for rows in [
+            [row("Moss", "Short."), row("Fern", QUOTED), row("Yew", "Short.")],
+            [row("Moss", QUOTED), row("Fern", QUOTED), row("Yew", QUOTED)],
+        ] {
+            for between in ["\n", "\r\n"] {
+                let text = format!("{header}{between}{}{between}", rows.join(between));
+                let found = papers(&text);
+                assert_eq!(titles(&found), ["Moss", "Fern", "Yew"], "{text}");
+                assert!(found[1].abstract_text.as_ref().unwrap().contains("TI  - Quoted"), "{found:?}");
+            }
+        }
+    }
+    let lines = QUOTED.replace('\n', "\r\n");
+    let found = papers(&format!(
+        "\"TITLE\",\"Moss\"\r\n\"ABSTRACT\",\"{lines}\"\r\n\r\n\"TITLE\",\"Fern\"\r\n\"DOI\",\"10.5555/f\"\r\n"
+    ));
+    assert_eq!(titles(&found), ["Moss", "Fern"]);
+}
+
+#[test]
+fn what_stands_before_the_first_record_of_ris_is_no_table() {
+    for before in [
+        "title,abstract,authors\n",
+        "Searched: title, abstract, keywords\n\n",
+        "\"title\",\"abstract\"\r\n\r\n",
+        "Title;Abstract;Year\nsee below;;\n",
+    ] {
+        assert_eq!(titles(&papers_of_any(&format!("{before}{RIS}"))), ["In RIS"], "{before}");
+    }
+}
+
+/// The papers of a text, whatever warnings there are.
+fn papers_of_any(text: &str) -> Vec<Paper> {
+    read(text, Format::Auto).papers.into_iter().map(|record| record.paper).collect()
+}
+
+#[test]
+fn xml_and_json_whose_texts_quote_records_are_what_they_are() {
+    let found = papers(&format!(
+        "<?xml version=\"1.0\"?>\n<xml><records><record><ref-type name=\"Journal Article\">17</ref-type><titles><title>Moss</title>\
+         </titles><abstract>{QUOTED}</abstract></record><record><titles><title>Fern</title></titles></record></records></xml>"
+    ));
+    assert_eq!(titles(&found), ["Moss", "Fern"]);
+    // XML of no known kind is not the record that it quotes.
+    let outcome = read(format!("<?xml version=\"1.0\"?>\n<notes>\n{RIS}</notes>"), Format::Auto);
+    assert!(outcome.papers.is_empty() && outcome.fault.is_some(), "{outcome:?}");
+    let found = papers(&json!([{"title": "Moss", "abstract": QUOTED}, {"title": "Fern"}]).to_string());
+    assert_eq!(titles(&found), ["Moss", "Fern"]);
+}
+
+#[test]
+fn an_entry_that_quotes_others_in_balanced_braces_is_one() {
+    for value in [
+        "{Cite as:\n@article{x, title={Fake}, author={Q, R}}\nand no other way.}",
+        "{@inproceedings{\nfir2011fake,\ntitle={Fake},\nyear={2011}\n}\n}",
+        "{\n@article{x,\n title={Fake}}\n@misc{y,\n title={Fake too}}\n}",
+        "\"Cite as:\n@article{x, title={Fake}}\n.\"",
+    ] {
+        let text = format!(
+            "@article{{one,\n  title = {{Moss}},\n  annote = {value},\n  year = {{2001}}\n}}\n@misc{{two, title = {{Fern}}}}\n"
+        );
+        let found = papers(&text);
+        assert_eq!(titles(&found), ["Moss", "Fern"], "{text}");
+        assert_eq!(found[0].year, Some(2001), "what follows the quoted entry is read");
+    }
+}
+
+#[test]
+fn an_entry_that_is_not_closed_costs_none_of_those_behind_it() {
+    for open in [
+        "@article{one, title = {Moss,\n",
+        "@article{one, title = {Moss}, year = 2001\n",
+        "@article{one, title = {Moss {{on mills},\n year = 2001\n}\n",
+        "@article{one, title = \"Moss,\n year = 2001,\n",
+    ] {
+        let outcome = read(
+            format!("{open}@misc{{two, title = {{Fern}}}}\n@misc{{three,\n title = {{Yew}}\n}}\n"),
+            Format::Auto,
+        );
+        assert_eq!((outcome.titles(), outcome.bad.len()), (vec!["Fern", "Yew"], 1), "{open}");
+    }
+}
+
+#[test]
+fn entries_none_of_which_is_closed_are_looked_through_in_bounded_time() {
+    let n_entries = 20_000;
+    let outcome = read("@article{a, title = {{Moss,\n".repeat(n_entries), Format::Auto);
+    assert_eq!((outcome.papers.len(), outcome.bad.len()), (0, n_entries));
+}

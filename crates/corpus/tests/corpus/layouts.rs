@@ -64,7 +64,7 @@ fn every_export_reads_as_expected() {
 }
 
 /// Adds what `expected` names and `found` has not.
-fn compare(found: &Value, expected: &Value, at: &str, faults: &mut Vec<String>) {
+pub(crate) fn compare(found: &Value, expected: &Value, at: &str, faults: &mut Vec<String>) {
     match expected {
         Value::Object(members) => {
             for (name, expected) in members {

@@ -21,6 +21,8 @@ mod hostile;
 #[cfg(test)]
 mod identifiers;
 #[cfg(test)]
+mod interfaces;
+#[cfg(test)]
 mod layouts;
 #[cfg(test)]
 mod properties;
