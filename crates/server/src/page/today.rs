@@ -15,7 +15,7 @@ use super::address::Address;
 use super::import::Import;
 use super::item::{Item, Link};
 use super::search::counted;
-use super::{Frame, PageError, page};
+use super::{Frame, PageError, WaitingPage, page, soon, trends};
 use crate::error::ApiError;
 use crate::routes::{App, off_thread};
 
@@ -69,7 +69,13 @@ pub(super) async fn show(
 ) -> Result<Response, PageError> {
     let Query(params) = params?;
     let request = params.to_request()?;
-    let found = off_thread(&app, move |app| Ok(app.engine.day(&request)?)).await?;
+    let found = off_thread(&app, move |app| Ok(app.engine.day(&request)?));
+    // What trends among many is counted once for each state of the papers.
+    let found = if params.sort == "trending" { soon(&app, found).await? } else { Some(found.await?) };
+    let Some(found) = found else {
+        let frame = Frame::new("Trending papers", "today");
+        return Ok(WaitingPage::new(frame, trends::IS_COUNTED).into_response());
+    };
     let is_first = found.period.is_none();
     let title = found.period.map_or_else(|| "Papers".to_owned(), name_of);
     let frame = Frame::new(&title, "today");
