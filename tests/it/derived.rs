@@ -158,7 +158,7 @@ fn the_map_is_kept_for_the_next_start_and_drawn_again_where_its_file_is_damaged(
     };
     let is_well = || {
         let output = cognate.run(&["--json", "doctor"]);
-        let checks = crate::harness::last_line(&output);
+        let checks = crate::harness::first_line(&output);
         let map = checks["checks"].as_array().unwrap().iter().find(|check| check["name"] == "map").cloned();
         assert_eq!(checks["ok"], map.as_ref().unwrap()["ok"], "{checks}");
         map.unwrap()["ok"] == true

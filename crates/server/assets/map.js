@@ -195,7 +195,12 @@ function paint() {
   }
   brush.globalAlpha = 1;
   for (let i = 0; dim && i < points.n; i += 1) {
-    if (found.has(points.rows[i]) && isShown(i)) dot(i, Math.max(3.5, size * 0.8), colours[points.groups[i]]);
+    if (!found.has(points.rows[i]) || !isShown(i)) continue;
+    dot(i, Math.max(4, size * 0.8), colours[points.groups[i]]);
+    // A ring tells it from what lies around, also where both have one colour.
+    brush.strokeStyle = style.getPropertyValue("--ink");
+    brush.lineWidth = 1.25;
+    brush.stroke();
   }
   const around = shownPart ?? lasso;
   if (around.length > 1) {

@@ -6,7 +6,7 @@ use cognate_wire::{ConditionParams, OneOrMany, filter_text};
 use serde_json::{Map, Value, json};
 
 use super::item::Link;
-use super::search::Params;
+use super::search::{Params, thousands};
 
 /// Values of a facet that are shown at once.
 const MAX_VALUES: usize = 8;
@@ -186,7 +186,7 @@ pub(super) struct FacetView {
 /// A value of a facet.
 pub(super) struct FacetValue {
     pub(super) link: Link,
-    pub(super) n_papers: u64,
+    pub(super) n_papers: String,
     pub(super) is_active: bool,
 }
 
@@ -236,7 +236,7 @@ impl FacetView {
         let chosen = parts(own(params, field));
         let view = |count: &FacetCount| FacetValue {
             link: Link { href: toggled(params, (field, name), &count.value), text: count.value.clone() },
-            n_papers: count.n_papers,
+            n_papers: thousands(count.n_papers),
             is_active: chosen.contains(&count.value),
         };
         let mut values: Vec<FacetValue> = Vec::new();

@@ -10,6 +10,7 @@ use axum::extract::{Query, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use cognate_engine::{DigestPeriod, Engine, EngineError, SavedQuery};
+use jiff::civil::Date;
 use serde_json::{Map, Value, json};
 
 use super::address::Address;
@@ -202,7 +203,7 @@ struct SavedView {
     name: String,
     /// What it asks, as a page.
     href: Option<String>,
-    created: String,
+    created: Option<Date>,
     /// What is new, in words.
     status: String,
     /// The last row that was looked at for that.
@@ -259,16 +260,16 @@ impl SavedView {
             Err(error) => return Err(error),
         };
         let n_new = hits.len();
-        let status = match (problem, n_new as u64) {
+        let status = match (problem, n_new.min(MAX_NEW) as u64) {
             (Some(problem), _) => problem,
             (None, 0) => "Nothing new".to_owned(),
-            (None, n) if n < total => format!("The best {} of {} new", counted(n, "paper"), total),
-            (None, n) => format!("{} new", counted(n, "paper")),
+            (None, n) if n < total => format!("{}, of which the best {n}", counted(total, "new paper")),
+            (None, n) => counted(n, "new paper"),
         };
         let SavedBody { id, name, created, request } = SavedBody::from(saved);
         Ok(Self {
             href: request.as_object().and_then(page_of),
-            created: created.get(..10).unwrap_or_default().to_owned(),
+            created: created.get(..10).and_then(|day| day.parse().ok()),
             status,
             until: period.until,
             has_new: n_new > 0,

@@ -7,7 +7,7 @@ use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use axum::response::Response;
-use cognate_engine::{DayBasis, DayOrder, DayPage, DayRequest, Period, Span};
+use cognate_engine::{DayBasis, DayOrder, DayPage, DayRequest, Period, Span, StoredPaper};
 use jiff::civil::Date;
 use serde::Deserialize;
 
@@ -81,7 +81,14 @@ pub(super) async fn show(
     let frame = Frame::new(&title, "today");
     let import = is_first.then(|| Import::new(&app, &frame));
     let view = found.period.map(|period| PeriodView::new(&params, period, &found));
-    let items = found.papers.into_iter().map(|stored| Item::new(stored.paper).in_full()).collect();
+    // A day that is in the heading need not stand on each of its papers.
+    let is_day = |period: Period| period.span() == Span::Day && found.by == DayBasis::Published;
+    let is_told = found.period.is_some_and(is_day);
+    let item = |stored: StoredPaper| {
+        let item = Item::new(stored.paper).in_full();
+        if is_told { Item { date: None, ..item } } else { item }
+    };
+    let items = found.papers.into_iter().map(item).collect();
     Ok(page(StatusCode::OK, &TodayPage { frame, by: params.by, period: view, items, import }))
 }
 
