@@ -150,6 +150,23 @@ describe("filters", () => {
     }));
 });
 
+test("a page that is being made tells how far it is, and is there when it is made", () =>
+  onPage({}, async (page) => {
+    const made = await (await page.request.get("/duplicates")).text();
+    const told = (n) => `<div class="hint" data-reload="60"><p role="status">Step ${n}</p><progress aria-label="How much" max="9" value="${n}"></progress></div>`;
+    const main = (n) => `<main id="main" tabindex="-1"><section class="found"><h1>Duplicates</h1>${told(n)}</section></main>`;
+    let n = 0;
+    await page.route((address) => address.pathname === "/duplicates", (route) => {
+      n += 1;
+      if (n > 5) return route.continue();
+      return route.fulfill({ contentType: "text/html", body: made.replace(/<main[^]*<\/main>/, () => main(n)) });
+    });
+    await page.goto("/duplicates");
+    await page.waitForFunction(() => document.querySelector("[role=status]")?.textContent === "Step 3" && document.querySelector("progress").value === 3);
+    await page.waitForFunction(() => !document.querySelector("[data-reload]"));
+    assert.ok(n > 5);
+  }));
+
 test("trends tell how they were found, for windows that can be chosen", () =>
   onPage({}, async (page) => {
     await page.goto("/trends");

@@ -302,6 +302,9 @@ describe("the map", () => {
       await page.locator("#among-picked").click();
       await page.waitForURL(/\/search\?region=/);
       assert.match(await page.locator("#status").textContent(), new RegExp(` of ${n} papers`));
+      const file = await page.request.get(await page.locator("#export a", { hasText: "JSONL" }).first().getAttribute("href"));
+      assert.equal((await file.text()).trim().split("\n").length, n);
+      assert.equal(await page.locator("#save form").count(), 1);
       await page.locator("#q").fill("sleep");
       await page.waitForURL(/q=sleep.*region=/);
       assert.match(await page.locator("#status").textContent(), new RegExp(` of ${n} papers`));

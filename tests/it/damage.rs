@@ -4,13 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use crate::harness::{Cognate, Server, ids, root, timeless};
-
-/// The first line of standard output, as JSON: after it may come an error.
-fn first_line(output: &std::process::Output) -> Value {
-    let text = String::from_utf8(output.stdout.clone()).unwrap();
-    serde_json::from_str(text.lines().next().unwrap()).unwrap()
-}
+use crate::harness::{Cognate, Server, first_line, ids, root, timeless};
 
 /// Finds a text in a file and flips a bit of its first byte.
 fn flip_in(file: &Path, text: &str) {

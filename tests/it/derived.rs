@@ -145,3 +145,56 @@ fn the_index_is_made_one_segment_unless_a_server_keeps_it() {
     assert!(cognate.failure(&["optimize"], 2).contains("a running server"));
     assert_eq!(cognate.json(&["search", "x"])["total"], 148, "searching beside it is fine");
 }
+
+#[test]
+fn the_map_is_kept_for_the_next_start_and_drawn_again_where_its_file_is_damaged() {
+    let cognate = Cognate::with_demo();
+    let file = cognate.data().join("index/map");
+    let points = || {
+        let server = cognate.serve(&[]);
+        let points = server.bytes("/map/points");
+        assert_eq!(server.terminate(), Some(0));
+        points
+    };
+    let is_well = || {
+        let output = cognate.run(&["--json", "doctor"]);
+        let checks = crate::harness::first_line(&output);
+        let map = checks["checks"].as_array().unwrap().iter().find(|check| check["name"] == "map").cloned();
+        assert_eq!(checks["ok"], map.as_ref().unwrap()["ok"], "{checks}");
+        map.unwrap()["ok"] == true
+    };
+    assert!(is_well() && !file.exists());
+    let expected = points();
+    let (bytes, written) = (std::fs::read(&file).unwrap(), file.metadata().unwrap().modified().unwrap());
+    assert!(is_well());
+    assert_eq!(points(), expected);
+    assert_eq!(file.metadata().unwrap().modified().unwrap(), written, "it was drawn again");
+
+    let check = |what: &str| {
+        assert!(!is_well(), "{what}: the doctor saw nothing");
+        assert_eq!(points(), expected, "{what}");
+        assert_eq!(std::fs::read(&file).unwrap(), bytes, "{what}");
+        assert!(is_well(), "{what}: not replaced");
+    };
+    for part in [0.0, 0.1, 0.5, 1.0] {
+        let mut damaged = bytes.clone();
+        damaged[((bytes.len() - 1) as f64 * part) as usize] ^= 4;
+        std::fs::write(&file, damaged).unwrap();
+        check(&format!("a bit flipped at {part}"));
+    }
+    std::fs::write(&file, &bytes[..bytes.len() / 2]).unwrap();
+    check("truncated");
+    std::fs::remove_file(&file).unwrap();
+    std::fs::create_dir(&file).unwrap();
+    check("a folder");
+
+    // Another process knows its parts, as long as there is a map.
+    let all = r#"{"region": "-1000.-1000_1000.-1000_1000.1000_-1000.1000"}"#;
+    let found = cognate.json(&["search", "sleep", "--filter", all, "--limit", "200"]);
+    assert!(found["total"].as_u64().unwrap() > 130, "{found}");
+    let half = r#"{"region": "-1000.-1000_0.-1000_0.1000_-1000.1000"}"#;
+    let found_there = cognate.json(&["search", "sleep", "--filter", half, "--limit", "200"]);
+    assert!((1..found["total"].as_u64().unwrap()).contains(&found_there["total"].as_u64().unwrap()));
+    std::fs::remove_file(&file).unwrap();
+    assert!(cognate.failure(&["search", "sleep", "--filter", all], 1).contains("no map of these papers yet"));
+}

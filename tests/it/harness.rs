@@ -126,6 +126,12 @@ impl Cognate {
     }
 }
 
+/// The first line of standard output, as JSON: after it may come an error.
+pub(crate) fn first_line(output: &Output) -> Value {
+    let text = String::from_utf8(output.stdout.clone()).unwrap();
+    serde_json::from_str(text.lines().next().expect("a line of output")).unwrap()
+}
+
 /// The last line of standard output, as JSON.
 pub(crate) fn last_line(output: &Output) -> Value {
     let text = String::from_utf8(output.stdout.clone()).unwrap();

@@ -18,7 +18,7 @@ struct Operation {
 }
 
 /// What every route may answer beside its own; see `docs/http.md`, "Errors".
-const COMMON: [u16; 10] = [400, 401, 403, 408, 413, 415, 422, 429, 500, 405];
+const COMMON: [u16; 11] = [400, 401, 403, 408, 413, 415, 422, 429, 500, 503, 405];
 
 fn encoded(text: &str) -> String {
     let keep = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~,".contains(&byte);
@@ -81,7 +81,9 @@ impl Operation {
 
     /// The statuses that are not the same for all.
     fn own_statuses(&self) -> BTreeSet<u16> {
-        self.statuses.iter().copied().filter(|status| !COMMON.contains(status)).collect()
+        // What is ready says so with a status that others have for other reasons.
+        let is_own = |status: &u16| !COMMON.contains(status) || self.path == "/ready" && *status == 503;
+        self.statuses.iter().copied().filter(is_own).collect()
     }
 
     fn send(&self, server: &Server) -> (u16, BTreeMap<String, String>) {

@@ -106,10 +106,19 @@ fn a_search_comes_whole_or_in_parts() {
     assert!(whole.contains("<form id=\"ask\"") && !whole.contains("<meter"));
     let list = server.page("/search?q=sleep+and+memory&part=list").html;
     assert_eq!(n_papers(&list), 20);
-    assert!(!list.contains("<form id=\"ask\"") && list.contains("id=\"facets\""));
+    assert!(!list.contains("<form id=\"ask\"") && !list.contains("id=\"facets\""));
+    let counts = server.page("/search?q=sleep+and+memory&part=facets").html;
+    assert!(
+        n_papers(&counts) == 0 && counts.contains("id=\"facets\"") && counts.contains("<svg class=\"years\"")
+    );
     let why = server.page("/search?q=sleep+and+memory&offset=2&limit=3&part=why").html;
     assert_eq!(n_papers(&why), 3);
     assert!(why.contains("<meter") && why.contains("<mark>"));
+    // Without script one hit at a time says why.
+    let third = server.page("/search?q=sleep+and+memory&why=3").html;
+    assert!(whole.contains("&#38;why=3#hit-3") && third.matches("<meter").count() <= 2, "{third}");
+    let (before, after) = third.split_once("id=\"hit-3\"").unwrap();
+    assert!(!before.contains("<meter") && after.split("id=\"hit-4\"").next().unwrap().contains("<meter"));
     let next = server.page("/search?q=sleep+and+memory&offset=20").html;
     assert!(next.contains("start=\"21\"") && next.contains("rel=\"prev\""));
 
@@ -122,6 +131,7 @@ fn a_search_comes_whole_or_in_parts() {
     check("/search?q=ice&year=soon", 400, "`year`: expected");
     check("/search?q=ice&colour=red", 400, "colour");
     check("/search?q=ice&part=all", 400, "`part`");
+    check("/search?q=ice&why=me", 400, "`why`: expected the number");
     check("/search?like=nobody", 404, "no paper has the id");
     check("/search?q=ice&offset=140", 200, "rel=\"prev\"");
     check("/papers/nobody", 404, "no paper has the id");
@@ -238,6 +248,50 @@ fn the_points_of_the_map_are_where_the_papers_are() {
     assert_eq!(server.bytes("/map/points"), bytes, "the same papers, the same map");
 }
 
+#[test]
+fn a_part_of_the_map_is_searched_exported_and_followed() {
+    let cognate = Cognate::with_demo();
+    let server = cognate.serve(&[]);
+    // Who asks for a part of it before anybody looked at it has it drawn.
+    let all = "/v1/search?filter=%7B%22region%22:%22-1000.-1000_1000.-1000_1000.1000_-1000.1000%22%7D";
+    let early = server.get(all);
+    assert_eq!((early.status, &early.body["code"]), (503, &"not_ready".into()), "{}", early.body);
+    let found = wait_for("the map", || Some(server.get(all)).filter(|answer| answer.status == 200)).body;
+    assert!(found["total"].as_u64().is_some_and(|n| n > 130), "{found}");
+
+    let html = server.page("/map").html;
+    let part = html.split("href=\"/search?region=").nth(1).unwrap().split('"').next().unwrap();
+    let n_papers = html.split(part).nth(2).unwrap().split("class=\"n\">").nth(1).unwrap();
+    let n_papers: usize = n_papers.split('<').next().unwrap().parse().unwrap();
+    let list = server.page(&format!("/search?region={part}&q=ice")).html;
+    assert!(list.contains(&format!(" of {n_papers} papers")), "{n_papers}: {list}");
+    let href = |html: &str, from: &str, what: &str| {
+        let link = html.split("href=\"").find(|link| link.starts_with(from) && link.contains(what));
+        link.unwrap_or_else(|| panic!("no {what} in {html}")).split('"').next().unwrap().replace("&#38;", "&")
+    };
+    let best = server.text(&href(&list, "/v1/search?", "format=jsonl")).1;
+    let file = server.text(&href(
+        &server.page(&format!("/search?region={part}")).html,
+        "/v1/export?",
+        "format=jsonl",
+    ));
+    assert_eq!(file.1.lines().count(), n_papers);
+    assert!(best.lines().count() <= n_papers && best.lines().all(|paper| file.1.contains(paper)), "{best}");
+
+    let filter = format!("{{\"must\":[{{\"region\":\"{part}\"}}]}}");
+    assert!(list.contains(&filter.replace('"', "&#34;")), "{list}");
+    let saved =
+        server.submit("/saved", &[("do", "save"), ("name", "Ice there"), ("q", "ice"), ("filter", &filter)]);
+    assert!(saved.html.contains(&format!("/search?q=ice&#38;region={part}")), "{}", saved.html);
+    let all = server.submit("/saved", &[("do", "save"), ("name", "All there"), ("filter", &filter)]);
+    assert_eq!(all.status, 200, "{}", all.html);
+    let feed = server.text("/v1/saved/all-there/feed.atom").1;
+    assert!((1..=n_papers).contains(&feed.matches("<entry>").count()), "{feed}");
+    let wrong = server.page("/search?region=1.1_2.2");
+    assert_eq!(wrong.status, 400);
+    assert!(wrong.html.contains("`region`: expected 3 to 400 corners"), "{}", wrong.html);
+}
+
 /// Closes connections before they are answered, as a browser does when somebody types on.
 #[test]
 fn a_search_that_nobody_waits_for_does_not_reach_the_model() {
@@ -313,7 +367,7 @@ fn a_search_is_saved_followed_and_forgotten() {
     let fields = [("do", "save"), ("q", "bats"), ("filter", filter), ("name", "Bats & more")];
     let page = server.submit("/saved", &fields);
     assert_eq!(page.status, 200, "{}", page.html);
-    assert!(page.html.contains("id=\"bats-more\"") && page.html.contains("2 papers new"), "{}", page.html);
+    assert!(page.html.contains("id=\"bats-more\"") && page.html.contains("2 new papers"), "{}", page.html);
     assert!(page.html.contains("href=\"/search?q=bats&#38;year=2020%2C2021\""), "{}", page.html);
     assert!(page.html.contains("<msup>") && page.html.contains("/v1/saved/bats-more/feed.atom"));
     let (_, atom) = server.text("/v1/saved/bats-more/feed.atom");
@@ -328,7 +382,7 @@ fn a_search_is_saved_followed_and_forgotten() {
     assert!(page.html.contains("Nothing new"), "{}", page.html);
     let more = r#"{"id": "b/4", "title": "Bats of 2021", "year": 2021}"#;
     assert_eq!(server.post("/v1/papers", JSON, more).status, 200);
-    assert!(server.page("/saved").html.contains("1 paper new"));
+    assert!(server.page("/saved").html.contains("1 new paper"));
 
     assert_eq!(server.submit("/saved", &[("do", "seen"), ("id", "none"), ("until", "1")]).status, 404);
     assert_eq!(server.submit("/saved", &[("do", "save"), ("q", "bats"), ("year", "soon")]).status, 400);

@@ -103,6 +103,7 @@ fn judge(error: &anyhow::Error) -> (u8, ErrorBody) {
             Fault::Gone => (NOT_FOUND, "cursor_gone", "not_found"),
             Fault::Conflict => (USAGE, "conflict", "conflict"),
             Fault::Unsupported => (USAGE, "not_supported", "unsupported"),
+            Fault::Early => (FAILURE, "not_ready", "system"),
             Fault::Away => (FAILURE, "engine_away", "system"),
             Fault::System => (FAILURE, "failed", "system"),
         },

@@ -12,7 +12,7 @@ use crate::model::ModelChoice;
 use crate::search::{SearchOptions, SearchRequest};
 use crate::store::{Reader, SCHEMA_VERSION, STORE_FILE, Store, described, tables};
 use crate::stored_model::StoredModel;
-use crate::view::{examine_catalog_file, examine_keyword_files, examine_vector_files};
+use crate::view::{examine_catalog_file, examine_keyword_files, examine_map_file, examine_vector_files};
 
 /// One thing examined.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -86,6 +86,7 @@ pub fn examine(data_dir: &Path, model: &ModelChoice) -> Vec<Check> {
             checks.push(examine_index(&store, data_dir, &stored));
             checks.push(examine_texts(&store, data_dir));
             checks.push(examine_catalog(&store, data_dir));
+            checks.push(examine_map(&store, data_dir, &stored));
             checks.push(examine_model(model, Some(&stored)));
         }
         Ok(None) => checks.push(examine_model(model, None)),
@@ -345,6 +346,17 @@ fn examine_catalog(store: &Store, data_dir: &Path) -> Check {
     let name = "catalogue";
     match examine_catalog_file(store, data_dir) {
         Ok(None) => Check::well(name, "not written yet"),
+        Ok(Some((generation, n_papers))) => {
+            Check::well(name, format!("{n_papers} papers, every byte as written; generation {generation}"))
+        }
+        Err(found) => Check::ill(name, found, Remedy::MadeAnew),
+    }
+}
+
+fn examine_map(store: &Store, data_dir: &Path, model: &StoredModel) -> Check {
+    let name = "map";
+    match examine_map_file(store, data_dir, model) {
+        Ok(None) => Check::well(name, "not drawn yet"),
         Ok(Some((generation, n_papers))) => {
             Check::well(name, format!("{n_papers} papers, every byte as written; generation {generation}"))
         }

@@ -25,6 +25,8 @@ pub enum Fault {
     Conflict,
     /// What was asked for is not done where the papers lie.
     Unsupported,
+    /// What was asked for is not made yet.
+    Early,
     /// The engine with which the papers lie does not answer now.
     Away,
     /// The data folder, the model or the machine is not as it should be.
@@ -246,6 +248,9 @@ pub enum EngineError {
         /// Where the papers lie.
         place: String,
     },
+    /// A part of the map is asked for, and no map was drawn yet.
+    #[error("there is no map of these papers yet, of which this would be a part; try again when it is drawn")]
+    NoMap,
     /// What was asked for is not done by the engine with which the papers lie.
     #[error("{place} cannot answer this: {reason}")]
     NotThere {
@@ -326,6 +331,7 @@ impl EngineError {
             | Self::NothingDropped => Fault::NotFound,
             Self::CursorGone => Fault::Gone,
             Self::LocalOnly { .. } | Self::NotThere { .. } => Fault::Unsupported,
+            Self::NoMap => Fault::Early,
             Self::Away { .. } => Fault::Away,
             Self::AmbiguousPaper { .. }
             | Self::ModelMismatch { .. }

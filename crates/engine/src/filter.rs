@@ -7,6 +7,7 @@ use std::sync::Arc;
 use jiff::civil::Date;
 
 use crate::error::EngineError;
+use crate::region::Region;
 
 /// Most conditions and filters within a filter.
 pub const MAX_FILTER_CLAUSES: usize = 256;
@@ -145,7 +146,9 @@ pub enum Condition {
     HasAbstract(bool),
     /// One of the papers of these ids, at most [`MAX_FILTER_IDS`]. Ids that no paper has are ignored.
     Ids(Vec<String>),
-    /// One of the papers of these rows, in ascending order: a part of the map, say. Rows are of one data folder alone, so
+    /// In this part of the map, as it was drawn last. There is a map of a data folder alone.
+    Region(Region),
+    /// One of the papers of these rows, in ascending order: what the two before become. Rows are of one data folder alone, so
     /// nobody writes such a condition.
     Rows(Arc<[u32]>),
 }
@@ -171,8 +174,16 @@ pub struct Filter {
     pub must_not: Vec<Clause>,
 }
 
-/// The rows of ids.
-type RowsOf<'a> = dyn Fn(&[String]) -> Result<Vec<u32>, EngineError> + 'a;
+/// Finds what is named otherwise.
+type LookUp<'a, Named, Found> = dyn Fn(&Named) -> Result<Found, EngineError> + 'a;
+
+/// The rows of what conditions name otherwise.
+pub(crate) struct RowsOf<'a> {
+    /// Of ids: those of the papers that there are, in any order.
+    pub(crate) ids: &'a LookUp<'a, [String], Vec<u32>>,
+    /// Of a part of the map, ascending.
+    pub(crate) region: &'a LookUp<'a, Region, Arc<[u32]>>,
+}
 
 impl Filter {
     /// Whether every paper passes.
@@ -225,25 +236,34 @@ impl Filter {
         self.must.iter().chain(&self.should).chain(&self.must_not)
     }
 
-    fn names_ids(&self) -> bool {
+    fn has(&self, wanted: &dyn Fn(&Condition) -> bool) -> bool {
         self.clauses().any(|clause| match clause {
-            Clause::Condition(condition) => matches!(condition, Condition::Ids(_)),
-            Clause::Filter(filter) => filter.names_ids(),
+            Clause::Condition(condition) => wanted(condition),
+            Clause::Filter(filter) => filter.has(wanted),
         })
     }
 
-    /// The same with rows in place of ids; `rows_of` gives those of the papers that there are, in any order.
+    /// Whether it speaks of the map, which there is of a data folder alone.
+    #[must_use]
+    pub fn has_region(&self) -> bool {
+        self.has(&|condition| matches!(condition, Condition::Region(_)))
+    }
+
+    /// The same with rows in place of ids and of parts of the map.
     pub(crate) fn by_rows(&self, rows_of: &RowsOf<'_>) -> Result<Cow<'_, Self>, EngineError> {
-        if !self.names_ids() {
+        if !self.has(&|condition| matches!(condition, Condition::Ids(_) | Condition::Region(_))) {
             return Ok(Cow::Borrowed(self));
         }
         let part = |clauses: &[Clause]| -> Result<Vec<Clause>, EngineError> {
             let clauses = clauses.iter().map(|clause| -> Result<Clause, EngineError> {
                 Ok(match clause {
                     Clause::Condition(Condition::Ids(ids)) => {
-                        let mut rows = rows_of(ids)?;
+                        let mut rows = (rows_of.ids)(ids)?;
                         rows.sort_unstable();
                         Clause::Condition(Condition::Rows(rows.into()))
+                    }
+                    Clause::Condition(Condition::Region(region)) => {
+                        Clause::Condition(Condition::Rows((rows_of.region)(region)?))
                     }
                     Clause::Filter(filter) => Clause::Filter(filter.by_rows(rows_of)?.into_owned()),
                     other => other.clone(),

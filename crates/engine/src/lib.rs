@@ -4,6 +4,7 @@
 //! goes through [`Engine::search`]: embedded, compared with the vectors of the current snapshot,
 //! ranked, and answered with papers read from the store.
 
+mod atlas;
 mod backend;
 mod cancel;
 mod catalog;
@@ -17,6 +18,7 @@ mod engine;
 mod error;
 mod eval;
 mod export;
+mod files;
 mod filter;
 mod helpers;
 mod ingest;
@@ -32,6 +34,7 @@ mod query_batcher;
 mod query_language;
 mod recipe;
 mod reembed;
+mod region;
 mod saved;
 mod scored_pairs;
 mod search;
@@ -43,6 +46,7 @@ mod trends;
 mod view;
 mod works;
 
+pub use atlas::{Map, MapGroup, MapPoint, MapRegion};
 pub use backend::{
     Allowed, Backend, Key, Known, Nearest, Remote, Scan, Scanned, Upsert, Wanted, WordScore, Words,
 };
@@ -69,12 +73,13 @@ pub use filter::{
 };
 pub use ingest::{FileReport, IngestCounts, IngestEvent, IngestReport, Ingestion, RecordReport};
 pub use lists::{MAX_NOTE_CHARS, MAX_TAG_CHARS, MAX_TAGS};
-pub use map::{MAX_MAP_GROUPS, MAX_MAP_POINTS, Map, MapGroup, MapPoint, MapRegion, Region};
+pub use map::{MAX_MAP_GROUPS, MAX_MAP_POINTS};
 pub use metrics::{Metrics, QueryMetrics, bootstrap_p_value};
 pub use model::{DEFAULT_MODEL, ModelChoice};
 pub use period::{Period, Span};
 pub use recipe::{RECIPE, embedded_text};
 pub use reembed::ReembedReport;
+pub use region::Region;
 pub use saved::{MAX_NAME_CHARS, SavedQuestion};
 pub use search::{
     BestSentence, Cursor, Explanation, Hit, MAX_EXPLAINED, MAX_LIMIT, MAX_OFFSET, MAX_QUERY_CHARS, MAX_SEEDS,

@@ -12,15 +12,14 @@ mod neighbours;
 mod regions;
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use cognate_vector::UnitVector;
 use rayon::prelude::*;
 
-pub use groups::{MAX_MAP_GROUPS, MapGroup};
-pub use regions::{MapRegion, Region};
+pub use groups::MAX_MAP_GROUPS;
 
+use crate::atlas::{Map, MapPoint};
 use crate::catalog::date_of;
 use crate::engine::Engine;
 use crate::error::EngineError;
@@ -37,75 +36,6 @@ const PORTION: usize = 4_096;
 /// Papers of which a map is drawn while somebody waits for it: a second's work.
 const AT_ONCE: usize = 2_500;
 
-/// A map of the papers at one generation.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct Map {
-    /// The generation of the papers.
-    pub generation: u64,
-    /// All papers, of which those on the map may be a part.
-    pub n_papers: usize,
-    /// The papers, in the order in which they were first indexed.
-    pub points: Vec<MapPoint>,
-    /// The names of the groups, those with most papers first.
-    pub groups: Vec<MapGroup>,
-    /// Parts of the map with a name, the largest first.
-    pub regions: Vec<MapRegion>,
-    /// The rows of papers that are not on it, each with the place in `points` of the paper that it is nearest to: it counts as
-    /// being there.
-    pub others: Vec<(u32, u32)>,
-    /// How many of a paper's nearest in meaning are among its nearest on the map, from 0 to 1: the mean over some papers.
-    pub kept: f32,
-}
-
-/// A paper on a map.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct MapPoint {
-    /// [`StoredPaper::row`](crate::StoredPaper::row).
-    pub row: u32,
-    /// From left to right, in `[-1, 1]`. Neither direction means anything by itself.
-    pub x: f32,
-    /// From below to above, likewise.
-    pub y: f32,
-    /// Which of [`Map::groups`].
-    pub group: u8,
-    /// The year of publication.
-    pub year: Option<i16>,
-}
-
-impl Map {
-    /// The rows of the papers in a part of it, ascending.
-    #[must_use]
-    pub fn rows_within(&self, region: &Region) -> Vec<u32> {
-        let is_within: Vec<bool> =
-            self.points.iter().map(|point| region.contains([point.x, point.y])).collect();
-        let within = self.points.iter().zip(&is_within).filter(|(_, is_within)| **is_within);
-        let mut rows: Vec<u32> = within.map(|(point, _)| point.row).collect();
-        let others = self.others.iter().filter(|(_, at)| is_within.get(*at as usize) == Some(&true));
-        rows.extend(others.map(|(row, _)| *row));
-        rows.sort_unstable();
-        rows
-    }
-}
-
-/// The map that was drawn last.
-#[derive(Debug, Default)]
-struct Drawn {
-    last: Mutex<Option<Arc<Map>>>,
-    /// Held while one is drawn: who asks meanwhile waits for the same.
-    drawing: Mutex<()>,
-    is_drawn_aside: AtomicBool,
-}
-
-impl Drawn {
-    fn last(&self) -> Option<Arc<Map>> {
-        self.last.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    fn of(&self, generation: u64) -> Option<Arc<Map>> {
-        self.last().filter(|map| map.generation == generation)
-    }
-}
-
 impl Engine {
     /// The papers in two dimensions, by a paper's first category in groups. Drawn once for each generation, which takes
     /// some twenty seconds for a hundred thousand papers.
@@ -114,17 +44,19 @@ impl Engine {
     /// [`EngineError`] if vectors or store cannot be read.
     pub fn map(&self) -> Result<Arc<Map>, EngineError> {
         let Some(view) = self.view()? else { return Ok(Arc::default()) };
-        let drawn = self.kept.slot::<Drawn>();
-        if let Some(map) = drawn.of(view.snapshot().generation) {
+        let snapshot = view.snapshot();
+        let of_now =
+            || snapshot.atlas.last(snapshot.generation).filter(|map| map.generation == snapshot.generation);
+        if let Some(map) = of_now() {
             return Ok(map);
         }
-        let _one_at_a_time = drawn.drawing.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(map) = drawn.of(view.snapshot().generation) {
+        let _one_at_a_time = snapshot.atlas.draw_alone();
+        if let Some(map) = of_now() {
             return Ok(map);
         }
         let moment = view.exact_moment(self.store()?)?;
         let map = Arc::new(draw(&moment)?);
-        *drawn.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&map));
+        snapshot.atlas.keep(&map);
         Ok(map)
     }
 
@@ -139,11 +71,10 @@ impl Engine {
         if snapshot.vectors.len() <= AT_ONCE {
             return self.map().map(Some);
         }
-        let drawn = self.kept.slot::<Drawn>();
-        let last = drawn.last();
+        let last = snapshot.atlas.last(snapshot.generation);
         let is_of_now = last.as_ref().is_some_and(|map| map.generation == snapshot.generation);
-        if !is_of_now && !drawn.is_drawn_aside.swap(true, Ordering::AcqRel) {
-            let (engine, slot) = (Arc::clone(self), Arc::clone(&drawn));
+        if !is_of_now && snapshot.atlas.begin_aside() {
+            let (engine, atlas) = (Arc::clone(self), Arc::clone(&snapshot.atlas));
             let spawned = std::thread::Builder::new().name("map".to_owned()).spawn(move || {
                 let n_threads = std::thread::available_parallelism().map_or(1, |n| n.get().div_ceil(2));
                 let pool = rayon::ThreadPoolBuilder::new().num_threads(n_threads).build();
@@ -151,17 +82,31 @@ impl Engine {
                     Ok(pool) => pool.install(|| engine.map()),
                     Err(_) => engine.map(),
                 };
-                slot.is_drawn_aside.store(false, Ordering::Release);
+                atlas.end_aside();
                 if let Err(error) = map {
                     tracing::warn!("the map could not be drawn: {error}");
                 }
             });
             if let Err(error) = spawned {
-                drawn.is_drawn_aside.store(false, Ordering::Release);
+                snapshot.atlas.end_aside();
                 tracing::warn!("the map could not be drawn aside: {error}");
             }
         }
         Ok(last)
+    }
+
+    /// Begins to draw the map where somebody asked for papers of a part of it, and there is none or papers came since.
+    ///
+    /// # Errors
+    /// As [`map`](Self::map).
+    pub fn draw_wanted_map(self: &Arc<Self>) -> Result<(), EngineError> {
+        if !self.is_here() {
+            return Ok(());
+        }
+        match self.view()? {
+            Some(view) if view.snapshot().atlas.is_wanted() => self.map_at_hand().map(drop),
+            _ => Ok(()),
+        }
     }
 }
 

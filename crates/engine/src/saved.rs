@@ -3,6 +3,9 @@
 //! New is what was first indexed after a mark. Marks are rows, which the store gives in order of first
 //! indexing, so nothing is told twice and nothing is missed, whatever the clock does.
 
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
 use jiff::Timestamp;
 
 use crate::cancel::Cancel;
@@ -15,6 +18,9 @@ use crate::store::{DigestPeriod, SavedQuery, rfc3339};
 pub const MAX_NAME_CHARS: usize = 200;
 /// Longest id made from a name.
 const MAX_SLUG_CHARS: usize = 40;
+/// Answers that are kept, and hits of each.
+const MAX_KEPT: usize = 200;
+const MAX_KEPT_HITS: usize = 100;
 /// A feed has papers of this many days, up to the last that came.
 const FEED_DAYS: i64 = 30;
 
@@ -25,6 +31,20 @@ pub enum SavedQuestion {
     Search(SearchRequest),
     /// Papers like some.
     Recommend(RecommendRequest),
+}
+
+/// What is new for saved queries, by their ids.
+#[derive(Default)]
+struct News(HashMap<String, (NewsFrom, Arc<SearchResponse>)>);
+
+/// What an answer was made from.
+#[derive(PartialEq)]
+struct NewsFrom {
+    /// Of the papers, and of those on the map.
+    generation: u64,
+    map: u64,
+    period: DigestPeriod,
+    request: String,
 }
 
 impl Engine {
@@ -132,6 +152,39 @@ impl Engine {
                 self.recommend(&Cancel::default(), &request)
             }
         }
+    }
+
+    /// What [`answer_within`](Self::answer_within) says of a saved query, whose question is read where it has to be asked: the
+    /// answer is kept until the papers, the map or the query change.
+    ///
+    /// # Errors
+    /// As [`answer_within`](Self::answer_within), and those of `question`.
+    pub fn news(
+        &self,
+        saved: &SavedQuery,
+        period: DigestPeriod,
+        question: &dyn Fn() -> Result<SavedQuestion, EngineError>,
+    ) -> Result<Arc<SearchResponse>, EngineError> {
+        self.catch_up()?;
+        let Some(view) = self.view()? else { return self.answer_within(period, &question()?).map(Arc::new) };
+        let snapshot = view.snapshot();
+        let map = snapshot.atlas.last(snapshot.generation).map_or(0, |map| map.generation);
+        let from = NewsFrom { generation: snapshot.generation, map, period, request: saved.request.clone() };
+        let kept = self.kept.slot::<Mutex<News>>();
+        let lock = || kept.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((known, answer)) = lock().0.get(&saved.id)
+            && *known == from
+        {
+            return Ok(Arc::clone(answer));
+        }
+        let answer = Arc::new(self.answer_within(period, &question()?)?);
+        let mut news = lock();
+        // What is older than this is asked for no more.
+        news.0.retain(|_, (known, _)| known.generation >= from.generation);
+        if news.0.len() < MAX_KEPT && answer.hits.len() <= MAX_KEPT_HITS {
+            news.0.insert(saved.id.clone(), (from, Arc::clone(&answer)));
+        }
+        Ok(answer)
     }
 
     /// Records that the papers of a saved query up to the end of `period` were looked at.

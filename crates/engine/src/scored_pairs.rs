@@ -6,7 +6,6 @@
 
 use std::collections::HashMap;
 use std::fs;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -16,8 +15,8 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use crate::engine::Engine;
 use crate::error::EngineError;
-use crate::store::INDEX_DIR;
-use crate::store::{Reader, Store};
+use crate::files::replace;
+use crate::store::{INDEX_DIR, Reader, Store};
 use crate::stored_model::StoredModel;
 
 /// The file's name inside [`INDEX_DIR`].
@@ -182,15 +181,10 @@ impl PairsFile {
     /// # Errors
     /// [`EngineError::Io`] if it cannot be written; what was there before stays then.
     pub(crate) fn write(&self, pairs: &RowPairs) -> Result<(), EngineError> {
-        // Of this process alone, since two may deduplicate at the same time.
-        let temporary = self.path.with_extension(format!("{}.tmp", std::process::id()));
-        let written = fs::File::create(&temporary)
-            .and_then(|mut file| file.write_all(&pairs.encode(&self.binding)))
-            .and_then(|()| fs::rename(&temporary, &self.path));
-        written.map_err(|source| {
-            // The first failure is what is told.
-            let _ = fs::remove_file(&temporary);
-            EngineError::Io { action: "write", path: self.path.clone(), source }
+        replace(&self.path, &pairs.encode(&self.binding)).map_err(|source| EngineError::Io {
+            action: "write",
+            path: self.path.clone(),
+            source,
         })
     }
 }

@@ -46,8 +46,8 @@ fn of_condition(condition: &Condition) -> String {
         },
         Condition::HasAbstract(wanted) => format!("{} == {wanted}", field::HAS_ABSTRACT),
         Condition::Ids(ids) => of_ids(ids.iter().map(String::as_str)),
-        // Those of a data folder, of which there is none here.
-        Condition::Rows(_) => NONE.to_owned(),
+        // Those of a data folder, of which there is none here; parts of the map are refused before.
+        Condition::Rows(_) | Condition::Region(_) => NONE.to_owned(),
     }
 }
 

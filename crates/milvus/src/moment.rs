@@ -343,7 +343,7 @@ impl Backend for Moment<'_> {
     }
 
     fn allowed(&self, _cancel: &Cancel, wanted: &Wanted<'_>) -> Result<Option<Allowed>, EngineError> {
-        if wanted.within.is_some() {
+        if wanted.within.is_some() || wanted.filter.has_region() {
             return Err(EngineError::LocalOnly { place: self.milvus.client.name().to_owned() });
         }
         let passing = expression::of_filter(wanted.filter);

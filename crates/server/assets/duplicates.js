@@ -16,7 +16,11 @@ function decideByKeys() {
     if (!pair) return;
     pair.classList.add("is-current");
     pair.focus({ preventScroll: true });
-    pair.scrollIntoView({ block: "nearest" });
+    // With the paper that is kept above it; the first is where the page begins.
+    const cluster = pair.closest(".cluster");
+    const isFirst = cluster.querySelector(".pair") === pair;
+    if (isFirst && cluster === document.querySelector(".cluster")) scrollTo(0, 0);
+    else (isFirst ? cluster : pair).scrollIntoView({ block: "start" });
   };
   if (keys && (pairs.length || session.read("decided"))) keys.hidden = false;
   goTo(pairs.find((pair) => !skipped.has(nameOf(pair))) ?? pairs[0] ?? null);

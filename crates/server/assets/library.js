@@ -1,7 +1,8 @@
 // The library's page: its address is the library, and the browser remembers it. A link from elsewhere shows another
 // library: it becomes the browser's own only when the reader says so.
 
-import { fetchPart, memory, newRequest, session, showLibrary, takeDropped, takeParts, tell } from "./page.js";
+import { fetchPart, newRequest, takeParts, tell } from "./asking.js";
+import { memory, session, showLibrary, takeDropped } from "./page.js";
 
 /** Whether the reader changed the library that is shown, by a link of its own page. */
 const cameFromLibrary = () => /^\/library\b/.test(document.referrer.slice(location.origin.length)) && document.referrer.startsWith(location.origin);

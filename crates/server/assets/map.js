@@ -1,5 +1,7 @@
 // Draws the map: all points on a canvas, to be moved, zoomed, opened and drawn around.
 
+import { asTyped, fetchOk, newRequest, tell } from "./asking.js";
+
 const place = document.getElementById("map");
 const card = document.getElementById("card");
 const picked = document.getElementById("picked");
@@ -61,12 +63,6 @@ async function load() {
   canvas.dataset.points = n;
   showYears();
   draw();
-}
-
-async function fetchOk(address, options) {
-  const answer = await fetch(address, options);
-  if (!answer.ok) throw new Error(`the server answered ${answer.status}`);
-  return answer;
 }
 
 // ---- Places: on the map from -32,000 to 32,000, on the screen in CSS pixels.
@@ -199,7 +195,12 @@ function paint() {
   }
   brush.globalAlpha = 1;
   for (let i = 0; dim && i < points.n; i += 1) {
-    if (found.has(points.rows[i]) && isShown(i)) dot(i, Math.max(3.5, size * 0.8), colours[points.groups[i]]);
+    if (!found.has(points.rows[i]) || !isShown(i)) continue;
+    dot(i, Math.max(4, size * 0.8), colours[points.groups[i]]);
+    // A ring tells it from what lies around, also where both have one colour.
+    brush.strokeStyle = style.getPropertyValue("--ink");
+    brush.lineWidth = 1.25;
+    brush.stroke();
   }
   const around = shownPart ?? lasso;
   if (around.length > 1) {
@@ -231,8 +232,6 @@ function dot(i, radius, colour) {
 
 // ---- The paper that is pointed at.
 
-let cardRequest = new AbortController();
-
 async function fetchCard(i, options) {
   const answer = await fetchOk(`/map/paper/${points.rows[i]}`, options);
   return new DOMParser().parseFromString(await answer.text(), "text/html");
@@ -242,11 +241,10 @@ async function choose(i) {
   if (i === chosen) return;
   chosen = i;
   draw();
-  cardRequest.abort();
-  cardRequest = new AbortController();
+  const signal = newRequest("card");
   if (i < 0) return;
   try {
-    const part = await fetchCard(i, { signal: cardRequest.signal });
+    const part = await fetchCard(i, { signal });
     card.replaceChildren(...part.body.childNodes);
     dispatchEvent(new CustomEvent("cognate:new", { detail: card }));
   } catch (error) {
@@ -404,22 +402,18 @@ function showYears() {
 
 // ---- What is searched for is lit up while it is typed; Enter goes to the list.
 
-let findRequest = new AbortController();
-let findTimer = 0;
-
 async function find() {
-  findRequest.abort();
-  findRequest = new AbortController();
+  const signal = newRequest("found");
   const query = field.value.trim();
   const fields = new URLSearchParams(location.search);
   fields.delete("q");
   if (query) fields.set("q", query);
   const search = fields.size ? `?${fields}` : "";
   try {
-    const answer = query ? await fetchOk(`/map/found${search}`, { signal: findRequest.signal }) : null;
+    const answer = query ? await fetchOk(`/map/found${search}`, { signal }) : null;
     found = new Set(answer ? (await answer.json()).rows : []);
   } catch (error) {
-    if (error.name !== "AbortError") status.textContent = `The search failed: ${error.message}`;
+    if (error.name !== "AbortError") tell(`The search failed: ${error.message}`);
     return;
   }
   history.replaceState(null, "", `/map${search}`);
@@ -437,14 +431,6 @@ async function find() {
   canvas.dataset.found = n;
   if (lasso.length) pick(lasso);
   draw();
-}
-
-function findAsTyped() {
-  field.addEventListener("input", (event) => {
-    if (event.isComposing) return;
-    clearTimeout(findTimer);
-    findTimer = setTimeout(find, 80);
-  });
 }
 
 const held = new Map();
@@ -559,33 +545,17 @@ function pointOut(links, show) {
   }
 }
 
-/** The first map of many papers is drawn aside: the page looks until it is there. */
-async function wait(address) {
-  for (;;) {
-    const answer = await fetchOk(address);
-    if (answer.status !== 202) break;
-    await new Promise((resolve) => { setTimeout(resolve, 1_000); });
-  }
-  location.reload();
-}
-
-if (place) {
-  place.append(canvas);
-  addButtons();
-  pointOut(document.querySelectorAll(".legend [data-group]"), (link) => {
-    shownGroup = link && Number(link.dataset.group);
-  });
-  const parts = [...document.querySelectorAll(".parts a")];
-  names = parts.map(({ dataset }) => ({ text: dataset.short, x: dataset.x * STEP, y: dataset.y * STEP }));
-  pointOut(parts, (link) => { shownPart = link && polygonOf(link.dataset.shape); });
-  findAsTyped();
-  new ResizeObserver(draw).observe(canvas);
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
-  load().catch((error) => {
-    card.textContent = `The map could not be fetched: ${error.message}`;
-  });
-} else {
-  wait(document.getElementById("drawing").dataset.points).catch((error) => {
-    status.textContent = `The map could not be fetched: ${error.message}`;
-  });
-}
+place.append(canvas);
+addButtons();
+pointOut(document.querySelectorAll(".legend [data-group]"), (link) => {
+  shownGroup = link && Number(link.dataset.group);
+});
+const parts = [...document.querySelectorAll(".parts a")];
+names = parts.map(({ dataset }) => ({ text: dataset.short, x: dataset.x * STEP, y: dataset.y * STEP }));
+pointOut(parts, (link) => { shownPart = link && polygonOf(link.dataset.shape); });
+asTyped(field, find, 80);
+new ResizeObserver(draw).observe(canvas);
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
+load().catch((error) => {
+  card.textContent = `The map could not be fetched: ${error.message}`;
+});

@@ -1,5 +1,7 @@
 // What pages do beyond links and forms. Without this script everything is still there, a click further away.
 
+import { asTyped, fetchPart, newRequest, takeParts, tell, waitFor } from "./asking.js";
+
 const form = document.getElementById("ask");
 const field = document.getElementById("q");
 
@@ -97,38 +99,6 @@ function makeKeepers(root) {
   }
 }
 
-// ---- Parts of pages, fetched; a newer request takes the place of the one before.
-
-const pending = { list: new AbortController(), why: new AbortController() };
-
-/** The signal of a new request, which ends the one before of its kind; a new list ends the asking for reasons too. */
-export function newRequest(kind) {
-  for (const ended of kind === "list" ? ["list", "why"] : [kind]) {
-    pending[ended].abort();
-    pending[ended] = new AbortController();
-  }
-  return pending[kind].signal;
-}
-
-export async function fetchPart(address, options) {
-  const answer = await fetch(address, options);
-  const type = answer.headers.get("Content-Type") ?? "";
-  if (!type.startsWith("text/html")) throw new Error((await answer.json()).message);
-  return new DOMParser().parseFromString(await answer.text(), "text/html");
-}
-
-export function takeParts(part, ids) {
-  for (const id of ids) {
-    const [here, there] = [document.getElementById(id), part.getElementById(id)];
-    if (here && there) here.replaceChildren(...there.childNodes);
-  }
-}
-
-export function tell(message) {
-  const status = document.getElementById("status");
-  if (status) status.textContent = message;
-}
-
 // ---- Search as you type.
 
 function stateOfForm() {
@@ -140,8 +110,25 @@ function withPart(address, part) {
   return `${address}${address.includes("?") ? "&" : "?"}part=${part}`;
 }
 
-async function search(address, remember) {
+/** Time without a key after which papers are counted anew. */
+const FACETS_DELAY = 150;
+let facetsTimer = 0;
+
+/** What is counted over all papers, which takes longer than the list. Until it is there the counts of before lead nowhere. */
+async function askFacets(address) {
+  const facets = document.getElementById("facets");
+  try {
+    const part = await fetchPart(withPart(address, "facets"), { signal: newRequest("facets") });
+    takeParts(part, ["status", "facets"]);
+    facets.inert = false;
+  } catch (error) {
+    if (error.name !== "AbortError") tell(`The papers could not be counted: ${error.message}`);
+  }
+}
+
+async function search(address, remember, { isTyped = false } = {}) {
   clearTimeout(whyTimer);
+  clearTimeout(facetsTimer);
   const signal = newRequest("list");
   const found = document.querySelector(".found");
   found.classList.add("is-waiting");
@@ -149,7 +136,9 @@ async function search(address, remember) {
     const part = await fetchPart(withPart(address, "list"), { signal });
     if (!part.getElementById("list")) throw new Error(part.querySelector(".error p")?.textContent ?? "no list came");
     const isFirst = !document.getElementById("status").textContent;
-    takeParts(part, ["status", "list", "facets"]);
+    takeParts(part, ["status", "list"]);
+    document.getElementById("facets").inert = true;
+    facetsTimer = setTimeout(askFacets, isTyped ? FACETS_DELAY : 0, address);
     // It is open where nothing is asked.
     if (isFirst) document.getElementById("help").open = false;
     remember?.call(history, null, "", address);
@@ -164,10 +153,7 @@ async function search(address, remember) {
 }
 
 function searchAsTyped() {
-  field.addEventListener("input", (event) => {
-    if (!event.isComposing) search(stateOfForm(), history.replaceState);
-  });
-  field.addEventListener("compositionend", () => search(stateOfForm(), history.replaceState));
+  asTyped(field, () => search(stateOfForm(), history.replaceState, { isTyped: true }));
   for (const name of ["mode", "sort", "year", "author", "venue", "categories"]) {
     document.getElementById(name).addEventListener("change", () => search(stateOfForm(), history.pushState));
   }
@@ -206,8 +192,7 @@ function searchFromHere() {
     main.classList.add("is-waiting");
     try {
       const page = await fetchPart(address, { signal: newRequest("list") });
-      field.removeEventListener("input", onInput);
-      field.removeEventListener("compositionend", begin);
+      end();
       main.replaceChildren(...page.getElementById("main").childNodes);
       main.classList.remove("is-waiting");
       history.pushState(null, "", address);
@@ -228,11 +213,7 @@ function searchFromHere() {
       tell(`The search failed: ${error.message}`);
     }
   };
-  const onInput = (event) => {
-    if (!event.isComposing) begin();
-  };
-  field.addEventListener("input", onInput);
-  field.addEventListener("compositionend", begin);
+  const end = asTyped(field, begin);
 }
 
 // ---- A range of years is drawn over their bars; a click on one is a link as ever.
@@ -445,12 +426,11 @@ useKeys();
 makeCopiers();
 goToDay();
 closeMenus();
-if (location.pathname === "/search") beSearch();
+if (document.getElementById("filters")) beSearch();
 // The map lights up what is searched for.
-else if (location.pathname !== "/map") searchFromHere();
-// A page that says what it waits for asks again.
+else if (!document.getElementById("map")) searchFromHere();
 const waiting = document.querySelector("[data-reload]");
-if (waiting) setTimeout(() => location.reload(), Number(waiting.dataset.reload));
+if (waiting) waitFor(waiting);
 const sheet = document.querySelector(".sheet");
 if (sheet) see(sheet.dataset.id);
 addEventListener("cognate:new", (event) => enliven(event.detail));

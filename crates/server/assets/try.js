@@ -11,6 +11,11 @@ function make(name, properties = {}, ...children) {
   return element;
 }
 
+/** A text with its code, which stands between backticks, as such. */
+function withCode(text) {
+  return (text ?? "").split("`").map((part, i) => (i % 2 ? make("code", { textContent: part }) : part));
+}
+
 /** What a `$ref` of the document stands for. */
 function resolved(spec, schema) {
   const path = schema?.$ref?.split("/").slice(1) ?? [];
@@ -73,7 +78,7 @@ function operationForm(spec, method, path, operation, index) {
   const form = make("form");
   parameters.forEach((parameter, position) => {
     const id = `try-${index}-${position}`;
-    const about = parameter.description ? make("span", { className: "quiet", textContent: parameter.description }) : "";
+    const about = parameter.description ? make("span", { className: "quiet" }, ...withCode(parameter.description)) : "";
     form.append(make("p", {}, make("label", { htmlFor: id, textContent: parameter.name }), " ", inputFor(spec, parameter, id), " ", about));
   });
   const content = operation.requestBody?.content?.["application/json"];
@@ -91,15 +96,15 @@ function operationForm(spec, method, path, operation, index) {
     const body = content ? form.elements.body.value : undefined;
     send(method.toUpperCase(), addressOf(path, parameters, form), body, answer);
   });
-  const heading = make("summary", {}, make("code", { textContent: `${method.toUpperCase()} ${path}` }), " ", operation.summary ?? "");
-  return make("details", { className: "operation" }, heading, make("p", { textContent: operation.description ?? "" }), form);
+  const heading = make("summary", {}, make("code", { className: "method", textContent: method.toUpperCase() }), make("code", { textContent: path }), make("span", { className: "quiet" }, ...withCode(operation.summary)));
+  return make("details", { className: "operation" }, heading, make("p", {}, ...withCode(operation.description)), form);
 }
 
 const response = await fetch("/openapi.json");
 const spec = await response.json();
 let index = 0;
 for (const tag of spec.tags ?? []) {
-  const section = make("section", {}, make("h2", { textContent: tag.name }), make("p", { textContent: tag.description ?? "" }));
+  const section = make("section", {}, make("h2", { textContent: tag.name }), make("p", { className: "quiet" }, ...withCode(tag.description)));
   for (const [path, item] of Object.entries(spec.paths)) {
     for (const [method, operation] of Object.entries(item)) {
       if (operation.tags?.includes(tag.name)) section.append(operationForm(spec, method, path, operation, index++));

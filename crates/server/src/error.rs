@@ -8,12 +8,15 @@ use cognate_engine::{EngineError, Fault};
 
 use cognate_wire::ErrorBody;
 
+/// The code of a refusal for want of something that is being made.
+pub(crate) const NOT_READY: &str = "not_ready";
+
 /// The name of the error that an answer tells, for whoever counts.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Code(pub(crate) &'static str);
 
 /// An error on its way to a client.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct ApiError {
     status: StatusCode,
     code: &'static str,
@@ -169,6 +172,10 @@ impl From<EngineError> for ApiError {
             Fault::Unsupported => {
                 Self::new(StatusCode::NOT_IMPLEMENTED, "not_supported", "unsupported", message)
             }
+            Fault::Early => Self {
+                retry_after: 2,
+                ..Self::new(StatusCode::SERVICE_UNAVAILABLE, NOT_READY, "system", message)
+            },
             Fault::Away => {
                 tracing::warn!("{message}");
                 Self {

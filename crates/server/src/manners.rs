@@ -93,7 +93,9 @@ pub(crate) async fn tag(request: Request, next: Next) -> Response {
     let is_get = request.method() == Method::GET;
     let response = next.run(request).await;
     let has_tag = response.headers().contains_key(header::ETAG);
-    if !is_get || response.status() != StatusCode::OK || has_tag {
+    // What is sent piece by piece, or is large, goes as it is.
+    let is_small = response.body().size_hint().exact().is_some_and(|len| len <= MAX_TAGGED_BYTES as u64);
+    if !is_get || response.status() != StatusCode::OK || has_tag || !is_small {
         return response;
     }
     let (mut parts, body) = response.into_parts();

@@ -16,6 +16,7 @@ use cognate_corpus::{Format, Numbers, Paper, ReadOptions, Records, Source};
 use cognate_engine::{Cancel, Engine, EngineError, IngestEvent, Ingestion, Judging};
 use percent_encoding::percent_decode_str;
 use serde::de::DeserializeOwned;
+use tower_http::CompressionLevel;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
 use utoipa::OpenApi;
@@ -134,7 +135,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .layer(DefaultBodyLimit::disable())
         .layer(middleware::from_fn_with_state(Arc::clone(&app), admit))
         .layer(middleware::from_fn(manners::methods))
-        .layer(CompressionLayer::new())
+        .layer(CompressionLayer::new().quality(CompressionLevel::Fastest))
         .layer(middleware::from_fn_with_state(Arc::clone(&app), access::keyed));
     let origins = &app.guard.allowed_origins;
     // It would answer every `OPTIONS` for itself.

@@ -126,6 +126,9 @@ pub async fn serve(
                 thread::park_timeout(HOUSEKEEPING_INTERVAL);
                 app.access.refresh();
                 app.telemetry.upkeep();
+                if let Err(error) = app.engine.draw_wanted_map() {
+                    tracing::warn!("the map could not be drawn: {error}");
+                }
             }
         })?
     };

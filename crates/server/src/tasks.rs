@@ -4,6 +4,7 @@
 //! question after a restart is quick.
 
 use std::collections::BTreeMap;
+use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -14,6 +15,8 @@ use axum::extract::rejection::BytesRejection;
 use axum::extract::{Path, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use cognate_engine::DedupRequest;
+use tokio::sync::Notify;
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt};
 use utoipa_axum::routes;
 
@@ -42,11 +45,13 @@ struct Numbered {
 }
 
 /// A deduplication that is running or ended.
-struct Task {
+pub(crate) struct Task {
     started: Instant,
     /// Set to end the run.
     stop: AtomicBool,
     now: Mutex<Now>,
+    /// Tells whoever waits that it ended.
+    end: Notify,
 }
 
 /// How far a task is.
@@ -54,6 +59,8 @@ struct Now {
     state: TaskState,
     /// Of a task that ended.
     took: Option<Duration>,
+    /// Of one that failed.
+    failure: Option<ApiError>,
 }
 
 impl Tasks {
@@ -70,8 +77,9 @@ impl Tasks {
         *n_given += 1;
         let number = *n_given;
         let state = TaskState::Running { step: "waiting to begin", n_done: 0, n: 0 };
-        let now = Mutex::new(Now { state, took: None });
-        let task = Arc::new(Task { started: Instant::now(), stop: AtomicBool::new(false), now });
+        let now = Mutex::new(Now { state, took: None, failure: None });
+        let stop = AtomicBool::new(false);
+        let task = Arc::new(Task { started: Instant::now(), stop, now, end: Notify::new() });
         tasks.insert(number, Arc::clone(&task));
         (number, task)
     }
@@ -86,6 +94,17 @@ impl Tasks {
         })
     }
 
+    /// What the one that began last of those that are running does now, in words, how much of it is done, and of how much.
+    pub(crate) fn running(&self) -> Option<(&'static str, usize, usize)> {
+        let tasks = &lock(&self.0).tasks;
+        tasks.values().rev().find_map(|task| {
+            task.answer(|state, _| match state {
+                TaskState::Running { step, n_done, n } => Some((*step, *n_done, *n)),
+                _ => None,
+            })
+        })
+    }
+
     /// Ends all that are running.
     pub(crate) fn cancel_all(&self) {
         lock(&self.0).tasks.values().for_each(|task| task.stop.store(true, Ordering::Relaxed));
@@ -93,9 +112,24 @@ impl Tasks {
 }
 
 impl Task {
-    fn set(&self, state: TaskState) {
-        let took = (!matches!(state, TaskState::Running { .. })).then(|| self.started.elapsed());
-        *lock(&self.now) = Now { state, took };
+    fn go_on(&self, state: TaskState) {
+        lock(&self.now).state = state;
+    }
+
+    fn end(&self, state: TaskState, failure: Option<ApiError>) {
+        *lock(&self.now) = Now { state, took: Some(self.started.elapsed()), failure };
+        self.end.notify_waiters();
+    }
+
+    /// Waits until it has ended; what it failed with.
+    pub(crate) async fn ended(self: Arc<Self>) -> Result<(), ApiError> {
+        let mut end = pin!(self.end.notified());
+        // From here on its end is noticed, also where it came before.
+        end.as_mut().enable();
+        if lock(&self.now).took.is_none() {
+            end.await;
+        }
+        lock(&self.now).failure.clone().map_or(Ok(()), Err)
     }
 
     fn answer<T>(&self, with: impl FnOnce(&TaskState, Duration) -> T) -> T {
@@ -109,6 +143,27 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// Begins a deduplication that goes on when the request has ended; its number, and itself.
+pub(crate) fn begin(app: &Arc<App>, request: DedupRequest) -> Result<(u64, Arc<Task>), ApiError> {
+    // The run has its place to work in for as long as it goes on.
+    let held = HELD.try_with(Clone::clone).map_err(|_| ApiError::internal())?;
+    let (number, task) = app.tasks.add();
+    let (app, begun) = (Arc::clone(app), Arc::clone(&task));
+    tokio::spawn(HELD.scope(held, async move {
+        let running = Arc::clone(&begun);
+        let ended = off_thread(&app, move |app| {
+            let on_progress = &mut |step, n_done, n| running.go_on(TaskState::Running { step, n_done, n });
+            Ok(DedupBody::from(app.engine.dedup(&request, &running.stop, on_progress)?))
+        });
+        match ended.await {
+            Ok(report) => begun.end(TaskState::Done(report), None),
+            Err(_) if begun.stop.load(Ordering::Relaxed) => begun.end(TaskState::Cancelled, None),
+            Err(error) => begun.end(TaskState::Failed(error.message().to_owned()), Some(error)),
+        }
+    }));
+    Ok((number, task))
+}
+
 /// What `POST /v1/dedup` does, begun; the answer comes at once.
 #[utoipa::path(post, path = "/v1/dedup/tasks", request_body = Option<DedupParams>,
     responses((status = 202, body = TaskBody, headers(("location" = String, description = "Where the task is.")))))]
@@ -117,23 +172,8 @@ async fn start(
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, ApiError> {
     let params: DedupParams = json_or_default(&body?)?;
-    let request = params.to_request()?;
-    let (number, task) = app.tasks.add();
+    let (number, task) = begin(&app, params.to_request()?)?;
     let answer = task.answer(|state, took| Json(TaskBody::new(number, state, took)).into_response());
-    // The run has its place to work in for as long as it goes on.
-    let held = HELD.try_with(Clone::clone).map_err(|_| ApiError::internal())?;
-    tokio::spawn(HELD.scope(held, async move {
-        let running = Arc::clone(&task);
-        let ended = off_thread(&app, move |app| {
-            let on_progress = &mut |step, n_done, n| running.set(TaskState::Running { step, n_done, n });
-            Ok(DedupBody::from(app.engine.dedup(&request, &running.stop, on_progress)?))
-        });
-        task.set(match ended.await {
-            Ok(report) => TaskState::Done(report),
-            Err(_) if task.stop.load(Ordering::Relaxed) => TaskState::Cancelled,
-            Err(error) => TaskState::Failed(error.message().to_owned()),
-        });
-    }));
     let location = [(header::LOCATION, format!("/v1/dedup/tasks/{number}"))];
     Ok((StatusCode::ACCEPTED, location, answer).into_response())
 }

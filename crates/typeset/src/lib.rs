@@ -44,9 +44,25 @@ pub enum For {
 pub fn html(text: &str, reader: For) -> String {
     let html = String::with_capacity(text.len() + text.len() / 4);
     let mut to = Setter { html, reader, n_left: MAX_FORMULAS, is_quoted: false };
+    push(text, 0, &mut to);
+    to.html
+}
+
+/// Puts a text and its formulas into HTML.
+fn push(text: &str, depth: usize, to: &mut Setter) {
     let mut at = 0;
     for formula in formulas(text) {
-        plain::push(&text[at..formula.start], 0, &mut to);
+        if formula.start < at {
+            // It was in what a command takes.
+            continue;
+        }
+        if let Some(around) = plain::around(&text[at..], formula.start - at, depth) {
+            plain::push(&text[at..at + around.start], depth, to);
+            around.push(depth, to);
+            at += around.end;
+            continue;
+        }
+        plain::push(&text[at..formula.start], depth, to);
         let found = Formula::new(&text[formula.clone()]);
         match to.may_set().then(|| maths::mathml(found.tex)).flatten() {
             Some(mathml) => to.push_maths(&found, &mathml),
@@ -54,8 +70,7 @@ pub fn html(text: &str, reader: For) -> String {
         }
         at = formula.end;
     }
-    plain::push(&text[at..], 0, &mut to);
-    to.html
+    plain::push(&text[at..], depth, to);
 }
 
 /// The formula that a cut at byte `at` would part in two.

@@ -67,6 +67,73 @@ fn special_at(text: &str, at: usize, depth: usize, to: &mut Setter) -> Option<us
     }
 }
 
+/// A command for looks whose text has formulas in it.
+pub(crate) struct Around<'a> {
+    /// Where it begins and ends.
+    pub(crate) start: usize,
+    pub(crate) end: usize,
+    tag: Option<&'static str>,
+    inner: &'a str,
+}
+
+impl Around<'_> {
+    /// Puts it into HTML.
+    pub(crate) fn push(&self, depth: usize, to: &mut Setter) {
+        push_between(self.tag, to, |to| crate::push(self.inner, depth + 1, to));
+    }
+}
+
+/// The command for looks, such as `\emph{…}` or `{\em …}`, that begins before the byte `at` of a text and ends behind it.
+pub(crate) fn around(text: &str, at: usize, depth: usize) -> Option<Around<'_>> {
+    if depth > MAX_DEPTH {
+        return None;
+    }
+    let signs = text[..at].match_indices(['\\', '{']);
+    let found = signs.filter_map(|(start, _)| {
+        let rest = &text[start..];
+        let (tag, inner, length) = match rest.strip_prefix('\\') {
+            Some(command) => {
+                let end = command.find(|c: char| !c.is_ascii_alphabetic())?;
+                let tag = look_of(&command[..end])?;
+                let (inner, length) = argument(&command[end..])?;
+                (tag, inner, 1 + end + length)
+            }
+            None => {
+                let (inner, length) = argument(rest)?;
+                let command = inner.trim_start().strip_prefix('\\')?;
+                let end = command.find(|c: char| !c.is_ascii_alphabetic())?;
+                (switch_of(&command[..end])?, command[end..].trim_start(), length)
+            }
+        };
+        Some(Around { start, end: start + length, tag, inner })
+    });
+    let mut found = found.filter(|around| around.end > at);
+    found.next()
+}
+
+/// The tag of a command that gives its text a look; `Some(None)` for a look that is not shown.
+fn look_of(name: &str) -> Option<Option<&'static str>> {
+    Some(match name {
+        "emph" | "textit" | "textsl" | "it" | "em" => Some("i"),
+        "textbf" | "bf" => Some("b"),
+        "texttt" | "tt" => Some("code"),
+        "textrm" | "textsf" | "textsc" | "textup" | "textnormal" | "text" | "mbox" | "hbox" | "underline"
+        | "uline" | "rm" | "sc" | "sf" => None,
+        _ => return None,
+    })
+}
+
+/// The same of a command that gives the rest of its group a look.
+fn switch_of(name: &str) -> Option<Option<&'static str>> {
+    Some(match name {
+        "em" | "it" | "sl" | "itshape" => Some("i"),
+        "bf" | "bfseries" => Some("b"),
+        "tt" | "ttfamily" => Some("code"),
+        "rm" | "sc" | "sf" | "scshape" | "small" | "large" | "normalfont" => None,
+        _ => return None,
+    })
+}
+
 /// A command with what it takes: its length.
 fn command(rest: &str, depth: usize, to: &mut Setter) -> Option<usize> {
     let after = &rest[1..];
@@ -89,17 +156,19 @@ fn command(rest: &str, depth: usize, to: &mut Setter) -> Option<usize> {
     }
     let after = 1 + length;
     let argument = argument(&rest[after..]);
-    let tag = match name {
-        "emph" | "textit" | "textsl" | "it" | "em" => Some("i"),
-        "textbf" | "bf" => Some("b"),
-        "texttt" | "tt" => Some("code"),
-        "textrm" | "textsf" | "textsc" | "textup" | "textnormal" | "text" | "mbox" | "hbox" | "underline"
-        | "uline" | "rm" | "sc" | "sf" | "url" | "href" | "footnote" | "cite" | "citep" | "citet"
-        | "citealt" | "ref" | "eqref" | "label" => None,
-        "par" | "newline" | "noindent" | "smallskip" | "medskip" | "bigskip" | "centering" | "xspace" => {
+    let tag = match (look_of(name), name) {
+        (Some(tag), _) => tag,
+        (
+            None,
+            "url" | "href" | "footnote" | "cite" | "citep" | "citet" | "citealt" | "ref" | "eqref" | "label",
+        ) => None,
+        (
+            None,
+            "par" | "newline" | "noindent" | "smallskip" | "medskip" | "bigskip" | "centering" | "xspace",
+        ) => {
             return Some(after);
         }
-        _ => return formula(rest, to),
+        (None, _) => return formula(rest, to),
     };
     let (inner, length) = argument?;
     match name {
@@ -126,10 +195,14 @@ fn command(rest: &str, depth: usize, to: &mut Setter) -> Option<usize> {
 
 /// A text between tags, or as it is.
 fn push_in(tag: Option<&str>, text: &str, depth: usize, to: &mut Setter) {
+    push_between(tag, to, |to| push(text, depth + 1, to));
+}
+
+fn push_between(tag: Option<&str>, to: &mut Setter, inner: impl FnOnce(&mut Setter)) {
     if let Some(tag) = tag {
         to.html.extend(["<", tag, ">"]);
     }
-    push(text, depth + 1, to);
+    inner(to);
     if let Some(tag) = tag {
         to.html.extend(["</", tag, ">"]);
     }
@@ -140,12 +213,9 @@ fn group(rest: &str, depth: usize, to: &mut Setter) -> Option<usize> {
     let (inner, length) = argument(rest)?;
     let command = inner.trim_start().strip_prefix('\\')?;
     let end = command.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(command.len());
-    let tag = match &command[..end] {
-        "em" | "it" | "sl" | "itshape" => Some("i"),
-        "bf" | "bfseries" => Some("b"),
-        "tt" | "ttfamily" => Some("code"),
-        "rm" | "sc" | "sf" | "scshape" | "small" | "large" | "normalfont" => None,
-        _ => {
+    let tag = match switch_of(&command[..end]) {
+        Some(tag) => tag,
+        None => {
             if let Some((character, taken)) = cognate_corpus::tex_character(inner.trim())
                 && taken == inner.trim().len()
             {

@@ -77,6 +77,11 @@ fn formulas_are_mathml_with_their_source() {
         (r"as n \to \infty", "→ ∞"),
         (r"high count {\gamma}-ray", "γ-ray"),
         (r"the group $\Ext^1(A)$", "<mi>Ext</mi>"),
+        // Looks go around formulas.
+        (r"an \emph{interval $t$-coloring} and", "an <i>interval <math><semantics><mi>t</mi>"),
+        (r"an \emph{interval $t$-coloring} and", "-coloring</i> and"),
+        (r"{\bf the $x$ and \emph{the $y$} too}, $z$", "too</b>, <math>"),
+        (r"\textsc{case} $a$, \emph{b", "</math>, \\emph{b"),
         (r"$a < b$ and $c > d$", "&lt;"),
     ] {
         let html = set(written);
@@ -160,6 +165,9 @@ fn deep_and_long_texts_are_bounded() {
         ("$", r"\begin{cases}", "x", r"\end{cases}", "$"),
         ("", r"\emph{", "x", "}", ""),
         ("", r"{\em ", "x", "}", ""),
+        ("", r"\emph{$x$ ", "x", "}", ""),
+        ("", r"\emph{", "$x$", "}", ""),
+        ("", r"{\em $x$", "", "", ""),
         ("", "<sub>", "x", "</sub>", ""),
         ("", r"\x", "", "", ""),
         ("", "$", "", "", ""),

@@ -192,8 +192,9 @@ fn conditions_of(fields: &Map<String, Value>) -> Result<Vec<Clause>, EngineError
                 serde_json::from_value(value.clone())
                     .map_err(|_| invalid("a list of ids for `ids`", &value.to_string()))?,
             ),
+            "region" => Condition::Region(text(name, value)?.parse()?),
             other => {
-                let expected = "`year`, `publication_date`, `categories`, `author`, `venue`, `has_abstract`, `ids`, or `must`, `should`, `must_not`";
+                let expected = "`year`, `publication_date`, `categories`, `author`, `venue`, `has_abstract`, `ids`, `region`, or `must`, `should`, `must_not`";
                 return Err(invalid(expected, &format!("{other:?}")));
             }
         }))

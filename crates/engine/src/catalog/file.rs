@@ -17,6 +17,7 @@ use super::chunk::Chunk;
 use super::names::{Interner, Names};
 use super::{CHUNK_ROWS, Catalog};
 use crate::error::EngineError;
+use crate::files::{Cursor, put_text};
 use crate::filter::Filter;
 use crate::store::Store;
 
@@ -125,10 +126,7 @@ fn encode(catalog: &Catalog, binding: &[u8; 32], mut file: impl Write) -> io::Re
         for number in [categories.len(), venues.len(), catalog.chunks.len()] {
             bytes.extend_from_slice(&(number as u64).to_le_bytes());
         }
-        for name in categories.iter().chain(venues) {
-            bytes.extend_from_slice(&(name.len() as u32).to_le_bytes());
-            bytes.extend_from_slice(name.as_bytes());
-        }
+        categories.iter().chain(venues).for_each(|name| put_text(&mut bytes, name));
     }
     put(&bytes)?;
     for chunk in &catalog.chunks {
@@ -147,7 +145,7 @@ fn decode(bytes: &[u8], binding: &[u8; 32]) -> Option<Catalog> {
     if xxh3_64(body) != u64::from_le_bytes(*seal) {
         return None;
     }
-    let mut cursor = Cursor(body);
+    let mut cursor = Cursor::new(body);
     let is_ours = cursor.take(8)? == MAGIC
         && cursor.number()? == VERSION as usize
         && cursor.number()? == HEADER_LEN
@@ -157,61 +155,25 @@ fn decode(bytes: &[u8], binding: &[u8; 32]) -> Option<Catalog> {
     }
     let generation = cursor.long()?;
     let [n_categories, n_venues, n_chunks] = [cursor.long()?, cursor.long()?, cursor.long()?];
-    let categories = cursor.names(n_categories)?;
-    let venues = cursor.names(n_venues)?;
+    let categories = names(&mut cursor, n_categories)?;
+    let venues = names(&mut cursor, n_venues)?;
     let mut chunks = Vec::new();
     for _ in 0..n_chunks {
         chunks.push(Arc::new(Chunk::decode(&mut cursor)?));
     }
     let names = Arc::new(RwLock::new(Names { categories, venues }));
-    cursor.0.is_empty().then(|| Catalog { generation, chunks, names, n_unwritten: Arc::default() })
+    cursor.is_empty().then(|| Catalog { generation, chunks, names, n_unwritten: Arc::default() })
 }
 
-/// Bytes that are read from the beginning on.
-pub(super) struct Cursor<'a>(&'a [u8]);
-
-impl<'a> Cursor<'a> {
-    fn take(&mut self, len: usize) -> Option<&'a [u8]> {
-        let (taken, rest) = self.0.split_at_checked(len)?;
-        self.0 = rest;
-        Some(taken)
-    }
-
-    pub(super) fn number(&mut self) -> Option<usize> {
-        Some(u32::from_le_bytes(*self.take(4)?.first_chunk()?) as usize)
-    }
-
-    fn long(&mut self) -> Option<u64> {
-        Some(u64::from_le_bytes(*self.take(8)?.first_chunk()?))
-    }
-
-    /// `n` numbers of `N` bytes each.
-    pub(super) fn numbers<const N: usize, T>(
-        &mut self,
-        n: usize,
-        number: fn([u8; N]) -> T,
-    ) -> Option<Vec<T>> {
-        let (numbers, _) = self.take(n.checked_mul(N)?)?.as_chunks::<N>();
-        Some(numbers.iter().map(|bytes| number(*bytes)).collect())
-    }
-
-    /// `n` bytes, each 0 or 1.
-    pub(super) fn flags(&mut self, n: usize) -> Option<Vec<bool>> {
-        self.take(n)?.iter().map(|byte| (*byte < 2).then_some(*byte == 1)).collect()
-    }
-
-    /// `n` names, no two of them alike.
-    fn names(&mut self, n: u64) -> Option<Interner> {
-        let mut names = Interner::default();
-        for number in 0..n {
-            let len = self.number()?;
-            let name = std::str::from_utf8(self.take(len)?).ok()?;
-            if u64::from(names.id(name)) != number {
-                return None;
-            }
+/// `n` names, no two of them alike.
+fn names(cursor: &mut Cursor<'_>, n: u64) -> Option<Interner> {
+    let mut names = Interner::default();
+    for number in 0..n {
+        if u64::from(names.id(cursor.text()?)) != number {
+            return None;
         }
-        Some(names)
     }
+    Some(names)
 }
 
 #[cfg(test)]

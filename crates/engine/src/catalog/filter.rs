@@ -60,8 +60,8 @@ impl Condition {
             }
             Self::HasAbstract(wanted) => Test::HasAbstract(*wanted),
             Self::Rows(rows) => Test::Rows(Arc::clone(rows)),
-            // A catalogue knows no ids: they are rows before it is asked.
-            Self::Ids(_) => Test::Rows(Arc::default()),
+            // A catalogue knows neither ids nor a map: both are rows before it is asked.
+            Self::Ids(_) | Self::Region(_) => Test::Rows(Arc::default()),
         }
     }
 }

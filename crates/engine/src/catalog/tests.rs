@@ -9,8 +9,9 @@ use serde_json::json;
 
 use super::*;
 use crate::filter::{
-    Clause, Condition, DateRange, MAX_FILTER_CLAUSES, MAX_FILTER_DEPTH, MAX_FILTER_IDS, YearRange,
+    Clause, Condition, DateRange, MAX_FILTER_CLAUSES, MAX_FILTER_DEPTH, MAX_FILTER_IDS, RowsOf, YearRange,
 };
+use crate::region::Region;
 use crate::store::{Attributes, Store};
 
 fn attributes(record: serde_json::Value) -> Attributes {
@@ -141,19 +142,26 @@ fn a_filter_has_a_size() {
 }
 
 #[test]
-fn ids_are_rows_before_a_catalogue_is_asked() {
+fn ids_and_parts_of_the_map_are_rows_before_a_catalogue_is_asked() {
     let ids =
         |ids: &[&str]| Clause::Condition(Condition::Ids(ids.iter().map(|id| (*id).to_owned()).collect()));
     let year = Clause::Condition(Condition::Year("2019".parse().unwrap()));
     let inner = Filter { should: vec![ids(&["7", "3", "none"]), year.clone()], ..Filter::default() };
     let filter =
         Filter { must_not: vec![Clause::Filter(inner)], must: vec![ids(&["9"])], ..Filter::default() };
-    let rows_of = |ids: &[String]| Ok(ids.iter().filter_map(|id| id.parse().ok()).collect());
+    let region = || "0.0_9.0_0.9".parse::<Region>().unwrap();
+    let filter = Filter { should: vec![Clause::Condition(Condition::Region(region()))], ..filter };
+    assert!(filter.has_region());
+    let rows_of = RowsOf {
+        ids: &|ids| Ok(ids.iter().filter_map(|id| id.parse().ok()).collect()),
+        region: &|asked| Ok(if *asked == region() { [4, 5].into() } else { [].into() }),
+    };
     let rows = |rows: &[u32]| Clause::Condition(Condition::Rows(rows.into()));
     let inner = Filter { should: vec![rows(&[3, 7]), year], ..Filter::default() };
     let expected =
-        Filter { must_not: vec![Clause::Filter(inner)], must: vec![rows(&[9])], ..Filter::default() };
+        Filter { must_not: vec![Clause::Filter(inner)], must: vec![rows(&[9])], should: vec![rows(&[4, 5])] };
     assert_eq!(*filter.by_rows(&rows_of).unwrap(), expected);
+    assert!(!expected.has_region());
 }
 
 #[test]

@@ -318,28 +318,26 @@ fn sameness(record: &Paper, paper: &Paper, is_stored: bool) -> Option<Sameness> 
 /// The identifiers of these records that papers of unlike titles carry, in the store or among the records.
 pub(crate) fn containers<'a>(
     reader: &Reader,
-    records: impl Iterator<Item = &'a Paper> + Clone,
+    records: impl Iterator<Item = &'a Paper>,
 ) -> Result<Containers, EngineError> {
     containers_by(records, |lookup| reader.look_up(lookup))
 }
 
 fn containers_by<'a>(
-    records: impl Iterator<Item = &'a Paper> + Clone,
+    records: impl Iterator<Item = &'a Paper>,
     look_up: impl Fn(&Lookup) -> Result<Vec<StoredPaper>, EngineError>,
 ) -> Result<Containers, EngineError> {
-    let all = records.clone().flat_map(|record| &record.external_ids);
-    let identifiers: BTreeSet<(IdentifierKind, &str)> =
-        all.map(|(kind, value)| (*kind, value.as_str())).collect();
+    let mut titles_of: BTreeMap<(IdentifierKind, &str), Vec<&str>> = BTreeMap::new();
+    for record in records {
+        for (kind, value) in &record.external_ids {
+            titles_of.entry((*kind, value.as_str())).or_default().extend(record.title.as_deref());
+        }
+    }
     let mut containers = Containers::default();
-    for (kind, value) in identifiers {
+    for ((kind, value), mut titles) in titles_of {
         let Some(identifier) = ExternalId::new(kind, value) else { continue };
         let stored = look_up(&Lookup { ids: Vec::new(), identifiers: vec![identifier] })?;
-        let has = |record: &&Paper| record.external_ids.get(&kind).is_some_and(|theirs| theirs == value);
-        let mut titles: Vec<&str> =
-            stored.iter().filter_map(|stored| stored.paper.title.as_deref()).collect();
-        for record in records.clone().filter(has) {
-            titles.extend(record.title.as_deref());
-        }
+        titles.extend(stored.iter().filter_map(|stored| stored.paper.title.as_deref()));
         titles.sort_unstable();
         if is_container(titles) {
             containers.add(kind, value);

@@ -8,6 +8,7 @@
 
 mod candidates;
 mod check;
+mod decided;
 mod pairs;
 
 use std::collections::{BTreeSet, HashMap};
@@ -136,7 +137,8 @@ impl Engine {
     pub fn scored_by_id(&self, request: &DedupRequest) -> Result<Vec<ScoredPair>, EngineError> {
         let reader = self.store()?.reader()?;
         let scored = self.scored_pairs(&reader)?.at_threshold(request.threshold());
-        let judged = with_labels(&reader, &scored.ok_or(EngineError::NoScoredPairs)?, request.judging())?;
+        let scored = scored.ok_or(EngineError::NoScoredPairs)?;
+        let judged = with_labels(&reader, (&scored.pairs, labels_by_rows(&reader)?), request.judging())?;
         let mut rows: Vec<u32> = judged.iter().flat_map(|pair| [pair.rows.0, pair.rows.1]).collect();
         rows.sort_unstable();
         rows.dedup();
@@ -159,26 +161,35 @@ impl Engine {
         scored: &RowPairs,
         request: &DedupRequest,
     ) -> Result<DedupReport, EngineError> {
-        let judged = with_labels(reader, scored, request.judging())?;
+        let judged = with_labels(reader, (&scored.pairs, labels_by_rows(reader)?), request.judging())?;
         let new = if request.asks_for_new() { Some(reader.rows_since(scored.seen)?) } else { None };
         let clusters = clusters(reader, &judged, (request, new.as_ref()))?;
         let n_new = match new {
             Some(new) => Some(reader.ids(&new.iter().collect::<Vec<u32>>())?.len()),
             None => None,
         };
-        let count = |action| clusters.iter().flat_map(|c| &c.members).filter(|m| m.action == action).count();
         let stats = DedupStats {
             n_papers: scored.n_papers as usize,
             n_new,
             n_pairs: scored.n_judged as usize,
-            n_clusters: clusters.len(),
-            n_drop: count(Action::Drop),
-            n_review: count(Action::Review),
             threshold: request.threshold(),
             min_probability: request.judging().min_probability(),
             generation: scored.generation,
+            ..DedupStats::default()
         };
+        let stats = counted(&clusters, stats);
         Ok(DedupReport { clusters, stats })
+    }
+}
+
+/// Counts of a report with what there is to count in its clusters.
+fn counted(clusters: &[Cluster], stats: DedupStats) -> DedupStats {
+    let count = |action| clusters.iter().flat_map(|c| &c.members).filter(|m| m.action == action).count();
+    DedupStats {
+        n_clusters: clusters.len(),
+        n_drop: count(Action::Drop),
+        n_review: count(Action::Review),
+        ..stats
     }
 }
 
@@ -281,14 +292,16 @@ fn profiles(
     Ok(profiles)
 }
 
+/// What people said of pairs, by their rows, the smaller first.
+type Labels = HashMap<(u32, u32), bool>;
+
 /// The pairs with what is to be done about them. What a person said goes before every rule: pairs said to be
 /// duplicates are so with certainty, also where nothing else found them.
 fn with_labels(
     reader: &Reader,
-    scored: &RowPairs,
+    (scored, mut labels): (&[RowPair], Labels),
     judging: &Judging,
 ) -> Result<Vec<JudgedRows>, EngineError> {
-    let mut labels = labels_by_rows(reader)?;
     let judged = |pair: &RowPair, label: Option<bool>| JudgedRows {
         rows: pair.rows,
         score: pair.score,
@@ -304,7 +317,7 @@ fn with_labels(
         label,
     };
     let mut all: Vec<JudgedRows> =
-        scored.pairs.iter().map(|pair| judged(pair, labels.remove(&pair.rows))).collect();
+        scored.iter().map(|pair| judged(pair, labels.remove(&pair.rows))).collect();
     for (rows, is_duplicate) in labels {
         let papers = reader.papers(&[rows.0, rows.1])?;
         let Some((a, b)) = papers.get(&rows.0).zip(papers.get(&rows.1)) else { continue };

@@ -2,19 +2,12 @@
 
 use std::collections::HashMap;
 
+use crate::atlas::MapGroup;
+
 /// Groups of papers that a map tells apart; the last is that of all other papers.
 pub const MAX_MAP_GROUPS: usize = 10;
 /// Groups below which whole categories tell more than their first parts do.
 const FEW_GROUPS: usize = 4;
-
-/// Papers that are shown alike.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct MapGroup {
-    /// A category or the part of it before the first dot; `None` for all other papers.
-    pub name: Option<String>,
-    /// How many of the map's papers.
-    pub n_papers: usize,
-}
 
 /// The groups of papers with these first categories, and for each paper its group.
 pub(super) fn grouped(categories: &[Option<&str>]) -> (Vec<MapGroup>, Vec<u8>) {

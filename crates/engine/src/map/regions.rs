@@ -1,26 +1,20 @@
-//! Parts of a map: what people draw around, and those that have a name.
+//! Parts of a map that have a name.
 //!
-//! Named parts are the cells of k-means (Lloyd, *Least squares quantization in PCM*, 1982) over the places, without what
-//! lies farthest from the middle of each. They are convex and do not overlap.
+//! They are the cells of k-means (Lloyd, *Least squares quantization in PCM*, 1982) over the places, without what
+//! lies farthest from the middle of each, and so are convex and do not overlap.
 
 use std::collections::HashMap;
-use std::fmt;
-use std::str::FromStr;
 
 use rayon::prelude::*;
 
-use super::{MapPoint, evenly};
+use super::evenly;
+use crate::atlas::{MapPoint, MapRegion};
 use crate::error::EngineError;
 use crate::labels::{Background, Terms, terms_of};
 use crate::recipe::embedded_text;
+use crate::region::Region;
 use crate::view::Moment;
 
-/// Corners of a region.
-const MAX_CORNERS: usize = 400;
-/// Steps from the middle of the map to its rim, in which corners are written.
-const STEPS: f32 = 1_000.0;
-/// The farthest step of a corner: people draw beyond the rim.
-const FARTHEST: i32 = 4_000;
 /// Parts with a name at most, and papers of a map that has any.
 const MAX_NAMED: usize = 24;
 const MIN_POINTS: usize = 12;
@@ -30,80 +24,6 @@ const N_NAMING: usize = 150;
 const WITHIN: f32 = 0.97;
 /// Rounds of k-means.
 const N_ROUNDS: usize = 20;
-
-/// A part of a map: a polygon of at least three corners. It is written as whole thousandths of the way from the middle to
-/// the rim, `x.y` for each corner with `_` between: `-120.40_0.75_88.-3`.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Region(Vec<[f32; 2]>);
-
-impl Region {
-    /// Whether a place lies within; the corners go round in either direction, and of a line that crosses itself every other
-    /// part is within.
-    #[must_use]
-    pub fn contains(&self, [x, y]: [f32; 2]) -> bool {
-        let last = self.0.last().into_iter();
-        let edges = last.chain(&self.0).zip(&self.0);
-        let crossed = edges.filter(|(from, to)| {
-            (from[1] > y) != (to[1] > y)
-                && x < (to[0] - from[0]) * (y - from[1]) / (to[1] - from[1]) + from[0]
-        });
-        crossed.count() % 2 == 1
-    }
-
-    /// Its corners, on the scale of [`MapPoint`].
-    #[must_use]
-    pub fn corners(&self) -> &[[f32; 2]] {
-        &self.0
-    }
-}
-
-impl FromStr for Region {
-    type Err = EngineError;
-
-    fn from_str(text: &str) -> Result<Self, EngineError> {
-        let corner = |corner: &str| {
-            let (x, y) = corner.split_once('.')?;
-            let part = |part: &str| {
-                let steps: i32 = part.parse().ok()?;
-                (-FARTHEST..=FARTHEST).contains(&steps).then_some(steps as f32 / STEPS)
-            };
-            Some([part(x)?, part(y)?])
-        };
-        let corners: Option<Vec<[f32; 2]>> = text.trim().split('_').map(corner).collect();
-        let corners = corners.filter(|corners| (3..=MAX_CORNERS).contains(&corners.len()));
-        corners.map(Self).ok_or_else(|| EngineError::InvalidRequest {
-            parameter: "region",
-            expected: format!(
-                "3 to {MAX_CORNERS} corners of a part of the map, such as `-120.40_0.75_88.-3`"
-            ),
-            found: format!("{:?}", text.chars().take(80).collect::<String>()),
-        })
-    }
-}
-
-impl fmt::Display for Region {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (place, corner) in self.0.iter().enumerate() {
-            let [x, y] = corner.map(|part| (part * STEPS).round() as i32);
-            let between = if place > 0 { "_" } else { "" };
-            write!(f, "{between}{x}.{y}")?;
-        }
-        Ok(())
-    }
-}
-
-/// A part of a map with a name.
-#[derive(Debug, Clone, PartialEq)]
-pub struct MapRegion {
-    /// The terms that set its papers apart, best first; at least one.
-    pub label: Vec<String>,
-    /// The papers within its shape.
-    pub n_papers: usize,
-    /// Where its name stands, on the scale of [`MapPoint`].
-    pub middle: [f32; 2],
-    /// What it is.
-    pub shape: Region,
-}
 
 /// The parts of a map that have a name, the largest first.
 pub(super) fn named(moment: &Moment<'_>, points: &[MapPoint]) -> Result<Vec<MapRegion>, EngineError> {
@@ -211,26 +131,22 @@ impl Part {
         let mut members: Vec<[f32; 2]> = self.members.iter().map(|at| places[*at]).collect();
         members.sort_unstable_by(|a, b| square(*a, self.middle).total_cmp(&square(*b, self.middle)));
         let n_within = ((members.len() as f32 * WITHIN).ceil() as usize).min(members.len());
-        // As they are written, so that what is read again is the same.
-        let steps = members[..n_within].iter().map(|place| place.map(|part| (part * STEPS).round() as i32));
-        let corners = around(steps.collect());
-        let corners: Vec<[f32; 2]> =
-            corners.into_iter().map(|corner| corner.map(|part| part as f32 / STEPS)).collect();
-        (3..=MAX_CORNERS).contains(&corners.len()).then_some(Region(corners))
+        Region::new(around(members[..n_within].iter().copied().map(Region::step).collect()))
     }
 }
 
 /// The corners of the smallest convex polygon around places (Andrew's monotone chain, 1979).
-fn around(mut places: Vec<[i32; 2]>) -> Vec<[i32; 2]> {
+fn around(mut places: Vec<[i16; 2]>) -> Vec<[i16; 2]> {
     places.sort_unstable();
     places.dedup();
-    let turns_left = |a: [i32; 2], b: [i32; 2], c: [i32; 2]| {
-        let of = |from: [i32; 2], to: [i32; 2]| [i64::from(to[0] - from[0]), i64::from(to[1] - from[1])];
+    let turns_left = |a: [i16; 2], b: [i16; 2], c: [i16; 2]| {
+        let of =
+            |from: [i16; 2], to: [i16; 2]| [0, 1].map(|axis| i64::from(to[axis]) - i64::from(from[axis]));
         let ([ax, ay], [bx, by]) = (of(a, b), of(a, c));
         ax * by - ay * bx > 0
     };
-    let chain = |places: &mut dyn Iterator<Item = [i32; 2]>| {
-        let mut chain: Vec<[i32; 2]> = Vec::new();
+    let chain = |places: &mut dyn Iterator<Item = [i16; 2]>| {
+        let mut chain: Vec<[i16; 2]> = Vec::new();
         for place in places {
             while let [.., a, b] = chain[..]
                 && !turns_left(a, b, place)
@@ -250,21 +166,6 @@ fn around(mut places: Vec<[i32; 2]>) -> Vec<[i32; 2]> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_region_is_written_and_read_back() {
-        let region: Region = "-500.-500_500.-500_500.500_-500.500".parse().unwrap();
-        assert_eq!(region.to_string(), "-500.-500_500.-500_500.500_-500.500");
-        assert_eq!(region.corners()[2], [0.5, 0.5]);
-        let within = |x: f32, y: f32| region.contains([x, y]);
-        assert!(within(0.0, 0.0) && within(-0.49, 0.49) && !within(0.51, 0.0) && !within(0.0, -0.6));
-        let notched: Region = "0.0_1000.0_1000.1000_500.100_0.1000".parse().unwrap();
-        assert!(notched.contains([0.1, 0.5]) && !notched.contains([0.5, 0.5]));
-        for wrong in ["", "0.0_1.1", "0.0_1.1_x.2", "0.0_1.1_9000.2", "0_1_2", "0.0_1.1_2.2_"] {
-            assert!(wrong.parse::<Region>().is_err(), "{wrong}");
-        }
-        assert!(vec!["1.1"; MAX_CORNERS + 1].join("_").parse::<Region>().is_err());
-    }
 
     #[test]
     fn clumps_are_parts_and_their_shapes_do_not_overlap() {

@@ -4,6 +4,7 @@ use cognate_corpus::{Place, paper_from_json};
 use serde_json::json;
 
 use super::*;
+use crate::region::Region;
 use crate::store::testing::put;
 use crate::testing::engine;
 

@@ -7,7 +7,7 @@ use super::relevance::RELEVANCE_CUT;
 use crate::backend::{Key, Wanted};
 use crate::catalog::FacetField;
 use crate::error::EngineError;
-use crate::filter::{Clause, Filter};
+use crate::filter::Filter;
 use crate::query_language::{Understood, boolean, understand};
 use crate::store::DigestPeriod;
 
@@ -322,13 +322,6 @@ impl SearchRequest {
 }
 
 impl SearchRequest {
-    /// The same question to those of its papers for which a clause is true.
-    #[must_use]
-    pub fn among(mut self, clause: Clause) -> Self {
-        self.options.filter.must.push(clause);
-        self
-    }
-
     /// The same question to the papers of a period.
     pub(crate) fn within(&self, period: DigestPeriod) -> Self {
         let mut request = self.clone();

@@ -14,6 +14,8 @@ use crate::backend::{Allowed, Backend, CosinesAhead, Key, Nearest, Wanted, WordS
 use crate::cancel::Cancel;
 use crate::catalog::{Facet, FacetField};
 use crate::error::EngineError;
+use crate::filter::RowsOf;
+use crate::region::Region;
 use crate::store::{DigestPeriod, DroppedPaper, StoredPaper};
 
 /// The rows of a set, of which ours have all.
@@ -39,7 +41,11 @@ impl Backend for Moment<'_> {
             let rows = self.read(|reader| reader.rows_of(ids.iter().map(String::as_str)))?;
             Ok(rows.into_values().collect())
         };
-        let filter = wanted.filter.by_rows(&rows_of)?;
+        let region = |region: &Region| {
+            snapshot.place_newcomers()?;
+            snapshot.atlas.rows_within(region, snapshot.generation)
+        };
+        let filter = wanted.filter.by_rows(&RowsOf { ids: &rows_of, region: &region })?;
         let mut passing = if filter.is_empty() { None } else { Some(snapshot.catalog.matching(&filter)) };
         if let Some(DigestPeriod { after, until }) = wanted.within {
             let mut rows = RoaringBitmap::new();

@@ -8,6 +8,7 @@
 mod keywords;
 mod local;
 mod moment;
+mod newcomers;
 mod vectors;
 
 pub use keywords::document as document_of;
@@ -27,6 +28,7 @@ pub(crate) use keywords::examine_keyword_files;
 pub(crate) use moment::Moment;
 pub(crate) use vectors::examine_vector_files;
 
+use crate::atlas::{Atlas, AtlasFile};
 use crate::catalog::{Catalog, CatalogFile};
 use crate::error::{EngineError, with_causes};
 use crate::filter::Filter;
@@ -55,6 +57,8 @@ pub(crate) struct Snapshot {
     pub(crate) catalog: Arc<Catalog>,
     /// Who may take a part of an answer.
     pub(crate) helpers: Arc<Helpers>,
+    /// The map that was drawn last, of whatever generation.
+    pub(crate) atlas: Arc<Atlas>,
     without_text: OnceLock<RoaringBitmap>,
 }
 
@@ -152,6 +156,10 @@ impl View {
             keywords: keywords.snapshot(),
             catalog: Arc::new(catalog_file(store, data_dir).read(latest_generation)),
             helpers: Arc::new(Helpers::start()?),
+            atlas: Arc::new(Atlas::new(match derived_files {
+                DerivedFiles::Keep => Some(atlas_file(store, data_dir, &model)),
+                DerivedFiles::Follow => None,
+            })),
             without_text: OnceLock::new(),
         };
         let view = Self {
@@ -242,6 +250,7 @@ impl View {
 
     /// Swaps in a snapshot of all that is kept, unless a failure left one part behind the others.
     fn show(&self, catalog: Arc<Catalog>) {
+        let atlas = Arc::clone(&self.current.load().atlas);
         let (vectors, keywords) = (self.collection.load().snapshot(), self.keywords.load().snapshot());
         let generation = catalog.generation();
         if vectors.generation() == generation && keywords.generation() == generation {
@@ -251,6 +260,7 @@ impl View {
                 keywords,
                 catalog,
                 helpers: Arc::clone(&self.current.load().helpers),
+                atlas,
                 without_text: OnceLock::new(),
             }));
         }
@@ -510,6 +520,23 @@ impl View {
 pub(crate) fn examine_catalog_file(store: &Store, data_dir: &Path) -> Result<Option<(u64, u64)>, String> {
     let latest_generation = store.reader().and_then(|reader| reader.generation());
     catalog_file(store, data_dir).examine(latest_generation.map_err(|error| with_causes(&error))?)
+}
+
+/// The same of the file with the map.
+///
+/// # Errors
+/// What is wrong with it, in words.
+pub(crate) fn examine_map_file(
+    store: &Store,
+    data_dir: &Path,
+    model: &StoredModel,
+) -> Result<Option<(u64, u64)>, String> {
+    let latest_generation = store.reader().and_then(|reader| reader.generation());
+    atlas_file(store, data_dir, model).examine(latest_generation.map_err(|error| with_causes(&error))?)
+}
+
+fn atlas_file(store: &Store, data_dir: &Path, model: &StoredModel) -> AtlasFile {
+    AtlasFile::of(store, &data_dir.join(INDEX_DIR), model)
 }
 
 fn catalog_file(store: &Store, data_dir: &Path) -> CatalogFile {

@@ -213,6 +213,11 @@ fn add_refusals(method: &Method, path: &str, need: &Need, operation: &mut Map<St
         (422, has_body && is_own, "A JSON body of a wrong shape."),
         (429, is_bounded, "Too much at once; `Retry-After` says when to come back."),
         (500, true, "The server failed; its log says why."),
+        (
+            503,
+            is_bounded,
+            "What this needs is not there yet, as the first map, or does not answer; `Retry-After` says when to come back.",
+        ),
     ];
     let own = json!({ "$ref": "#/components/schemas/ErrorBody" });
     let schema = match path {
@@ -236,7 +241,7 @@ fn add_refusals(method: &Method, path: &str, need: &Need, operation: &mut Map<St
             content["text/html"] = json!({ "schema": { "type": "string" } });
         }
         let mut response = json!({ "description": about, "content": content });
-        if status == 429 {
+        if matches!(status, 429 | 503) {
             response["headers"] = json!({ "retry-after": {
                 "description": "After how many seconds it is worth trying again.", "schema": { "type": "integer" }
             } });

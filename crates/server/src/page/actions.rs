@@ -23,7 +23,7 @@ pub(super) struct Actions {
     pub(super) all_are: &'static str,
     /// Where the form that saves is sent to.
     pub(super) save_to: String,
-    /// What it sends; nothing where a saved search cannot say which papers are meant.
+    /// What it sends.
     pub(super) fields: Vec<(&'static str, String)>,
     /// The hits on the map.
     pub(super) map: Option<String>,
@@ -50,9 +50,8 @@ impl Actions {
         let limit = &*MAX_BEST.to_string();
         // An address that is repeated for every form of file has room for a short list alone.
         let has_room = filters.iter().map(|(_, value)| value.len()).sum::<usize>() <= MAX_FILTER_BYTES;
-        let has_files = params.is_portable() && has_room;
         let best = match (asks, is_like) {
-            _ if !has_files => None,
+            _ if !has_room => None,
             (_, true) => {
                 let path = format!("/v1{}/similar", address::paper(like));
                 Some(with(Address::new(&path), &[("sort", sort), ("limit", limit)]))
@@ -63,14 +62,11 @@ impl Actions {
             }
             (false, false) => None,
         };
-        let all = (has_files && !is_like).then(|| with(Address::new("/v1/export"), &[("q", q)]));
+        let all = (has_room && !is_like).then(|| with(Address::new("/v1/export"), &[("q", q)]));
         let mut fields = if is_like { vec![("like", like)] } else { vec![("q", q), ("mode", mode)] };
         fields.retain(|(_, value)| !value.is_empty());
         let fields = fields.into_iter().map(|(name, value)| (name, value.to_owned()));
-        let mut fields: Vec<_> = fields.chain(filters.iter().cloned()).collect();
-        if !params.is_portable() {
-            fields.clear();
-        }
+        let fields = fields.chain(filters.iter().cloned()).collect();
         Self {
             best: best.as_ref().map(files).unwrap_or_default(),
             all: all.as_ref().map(files).unwrap_or_default(),
@@ -97,9 +93,10 @@ mod tests {
         let actions = Actions::new(&like, true);
         assert_eq!(actions.best[1].href, "/v1/papers/a/b%3Fc/similar?limit=1000&format=ris");
         assert!(actions.all.is_empty() && actions.map.is_none());
-        // Nothing but the map knows what a part of it is.
-        let region = Params { region: "0,0 1,0 1,1".to_owned(), ..params };
+        let region = Params { region: "0.0_9.0_0.9".to_owned(), ..params };
         let actions = Actions::new(&region, false);
-        assert!(actions.best.is_empty() && actions.all.is_empty() && actions.fields.is_empty());
+        let filter = ("filter", r#"{"must":[{"region":"0.0_9.0_0.9"}]}"#.to_owned());
+        assert!(actions.fields.contains(&filter), "{:?}", actions.fields);
+        assert!(actions.all[0].href.contains("filter=%7B%22must%22"), "{}", actions.all[0].href);
     }
 }

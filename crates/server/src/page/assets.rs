@@ -26,12 +26,13 @@ macro_rules! asset {
 const STYLE: &str = "text/css; charset=utf-8";
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 
-const ASSETS: [Asset; 12] = [
+const ASSETS: [Asset; 13] = [
     asset!("style.css", STYLE),
     asset!("map.css", STYLE),
     asset!("paper.css", STYLE),
     asset!("work.css", STYLE),
     asset!("docs.css", STYLE),
+    asset!("asking.js", SCRIPT),
     asset!("page.js", SCRIPT),
     asset!("library.js", SCRIPT),
     asset!("map.js", SCRIPT),

@@ -9,6 +9,10 @@ use similar::{ChangeTag, TextDiff};
 const MAX_CHARS: usize = 8_000;
 /// Authors that are compared one by one; the others are counted.
 const MAX_AUTHORS: usize = 30;
+/// How much of the longer of two long texts is in the other, from 0 to 1, where it helps to mark what is not.
+const LEAST_IN_COMMON: f32 = 0.4;
+/// Characters from which on a text is long.
+const LONG: usize = 200;
 /// Time for one comparison; what is not told apart by then is marked whole.
 const PATIENCE: Duration = Duration::from_millis(50);
 
@@ -89,7 +93,32 @@ fn row(name: &'static str, left: &str, right: &str) -> Option<Row> {
             ChangeTag::Insert => push(&mut of_right, change.value(), true),
         }
     }
-    Some(Row { name, same: None, left: of_left, right: of_right })
+    // Such texts are read one after the other: marks all over them say nothing.
+    let n_common: usize =
+        of_left.iter().filter(|piece| !piece.differs).map(|piece| letters(&piece.text)).sum();
+    let (longer, shorter) = (letters(left).max(letters(right)), letters(left).min(letters(right)));
+    if shorter >= LONG && (n_common as f32) < longer as f32 * LEAST_IN_COMMON {
+        let whole = |text: &str| vec![Piece { text: text.to_owned(), differs: false }];
+        return Some(Row { name, same: None, left: whole(left), right: whole(right) });
+    }
+    Some(Row { name, same: None, left: joined(of_left), right: joined(of_right) })
+}
+
+/// Characters without the space between them.
+fn letters(text: &str) -> usize {
+    text.chars().filter(|c| !c.is_whitespace()).count()
+}
+
+/// What differs on both sides of a space, with the space.
+fn joined(pieces: Vec<Piece>) -> Vec<Piece> {
+    let mut all: Vec<Piece> = Vec::with_capacity(pieces.len());
+    let mut pieces = pieces.into_iter().peekable();
+    while let Some(piece) = pieces.next() {
+        let is_between = all.last().is_some_and(|last| last.differs) && pieces.peek().is_some();
+        let differs = piece.differs || (is_between && piece.text.trim().is_empty());
+        push(&mut all, &piece.text, differs);
+    }
+    all
 }
 
 /// Adds a word to the last piece, or begins another.
@@ -133,6 +162,24 @@ mod tests {
         assert_eq!(rows[1].same.as_deref(), Some("2020"));
         assert_eq!((told(&rows[2].left).as_str(), told(&rows[2].right).as_str()), ("[Ice]", ""));
         assert_eq!(told(&rows[3].right), "[Wet.]");
+    }
+
+    #[test]
+    fn marks_go_over_spaces_and_not_all_over_texts() {
+        let row = |left: &str, right: &str| row("Abstract", left, right).unwrap();
+        let one = row("We walk on old ice and snow", "We walk on new wet ice and snow");
+        let marked = |pieces: &[Piece]| -> Vec<String> {
+            pieces.iter().filter(|piece| piece.differs).map(|piece| piece.text.clone()).collect()
+        };
+        assert_eq!(marked(&one.left), ["old"]);
+        assert_eq!(marked(&one.right), ["new wet"]);
+        let words =
+            |first: usize| (first..first + 80).map(|i| format!("word{i}")).collect::<Vec<_>>().join(" ");
+        let other = row(&words(0), &words(60));
+        assert!(marked(&other.left).is_empty() && other.left[0].text == words(0));
+        assert!(!marked(&row(&words(0), &words(20)).left).is_empty());
+        // What is short is marked whole.
+        assert_eq!(marked(&row("2020-01-02", "2019-01-02").left), ["2020-01-02"]);
     }
 
     #[test]

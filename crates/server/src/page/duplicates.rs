@@ -1,8 +1,9 @@
 //! Duplicates: what a deduplication found, for people to say yes or no to.
 //!
-//! Nothing is dropped here. What people say is stored and respected by every later deduplication.
+//! Nothing is dropped here. What people say is stored and respected by every later deduplication. All papers are compared by a
+//! task, which the page watches.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use askama::Template;
@@ -18,11 +19,14 @@ use super::address::{self, Address};
 use super::compare::{Row, compare};
 use super::item::Item;
 use super::search::counted;
-use super::{Frame, Listing, PageError, page};
+use super::{Frame, Listing, PageError, WaitingPage, page, soon};
 use crate::error::ApiError;
-use crate::routes::{App, off_thread, off_thread_while_wanted};
+use crate::routes::{App, off_thread};
+use crate::tasks;
 use cognate_wire::DedupParams;
 
+/// What there is to say while the report of many pairs is made.
+const IS_MADE: &str = "Groups are being made of the pairs that were found. This takes a moment.";
 /// Clusters on a page.
 const LIMIT: usize = 10;
 /// Pairs on a page that are compared field by field.
@@ -37,9 +41,17 @@ pub(super) async fn show(
 ) -> Result<Response, PageError> {
     let Query(params) = params?;
     let offset = params.offset;
-    let found = off_thread(&app, move |app| Ok(Found::of(&app.engine, offset)?)).await?;
     let frame = Frame::new("Duplicates", "duplicates");
-    Ok(page(StatusCode::OK, &DuplicatesPage { frame, offset, found }))
+    if let Some((step, n_done, n)) = app.tasks.running() {
+        let told = format!("All papers are being compared: {step}.");
+        let progress = Some((n_done, n)).filter(|(_, n)| *n > 0);
+        return Ok(WaitingPage { frame, told, progress }.into_response());
+    }
+    let found = off_thread(&app, move |app| Ok(Found::of(&app.engine, offset)?));
+    Ok(match soon(&app, found).await? {
+        Some(found) => page(StatusCode::OK, &DuplicatesPage { frame, offset, found }),
+        None => WaitingPage::new(frame, IS_MADE).into_response(),
+    })
 }
 
 /// What a form of the page asks for.
@@ -80,11 +92,11 @@ pub(super) async fn say(
     let (said, offset) = Said::parse(&body?)?;
     match said {
         Said::Compare => {
-            let request = DedupParams::default().to_request()?;
-            off_thread_while_wanted(&app, move |app, cancel| {
-                Ok(app.engine.dedup(&request, cancel.flag(), &mut |_, _, _| {})?)
-            })
-            .await?;
+            if app.tasks.running().is_none() {
+                let (_, task) = tasks::begin(&app, DedupParams::default().to_request()?)?;
+                // Of many papers the page tells how far it is.
+                soon(&app, task.ended()).await?;
+            }
         }
         Said::Pair { a, b, is_duplicate } => {
             off_thread(&app, move |app| Ok(app.engine.label(&a, &b, is_duplicate)?)).await?;
@@ -177,31 +189,30 @@ struct Found {
 impl Found {
     fn of(engine: &Engine, offset: usize) -> Result<Self, EngineError> {
         let labels = engine.labels()?;
+        let n_decided = labels.len();
         let mut distinct: Vec<Label> = labels.iter().filter(|label| !label.is_duplicate).cloned().collect();
         distinct.sort_by(|a, b| b.labelled.cmp(&a.labelled));
         distinct.truncate(MAX_DISTINCT);
         let distinct = distinct.into_iter().map(|label| Distinct::of(engine, label));
         let distinct = distinct.collect::<Result<Vec<_>, _>>()?;
-        let report = match engine.rethreshold(&DedupParams::default().to_request()?) {
+        let report = match engine.report_at_hand(&DedupParams::default().to_request()?) {
             Ok(report) => report,
             Err(EngineError::NoScoredPairs) => return Ok(Self { distinct, ..Self::default() }),
             Err(error) => return Err(error),
         };
-        let is_said = |a: &str, b: &str| {
-            let (a, b) = if a < b { (a, b) } else { (b, a) };
-            labels.iter().any(|label| label.is_duplicate && label.a == a && label.b == b)
-        };
-        let mut clusters = report.clusters;
-        let n_undecided = |cluster: &Cluster| {
-            let members = cluster.members.iter().filter(|member| member.action == Action::Review);
-            members.count()
-        };
-        // What needs a person comes first; the sort is stable.
-        clusters.sort_by_key(|cluster| n_undecided(cluster) == 0);
-        let n_clusters = clusters.len();
+        let said: HashSet<(&str, &str)> = labels
+            .iter()
+            .filter(|label| label.is_duplicate)
+            .map(|label| (label.a.as_str(), label.b.as_str()))
+            .collect();
+        let is_said = |a: &str, b: &str| said.contains(&if a < b { (a, b) } else { (b, a) });
+        let waits = |cluster: &&Cluster| cluster.members.iter().any(|member| member.action == Action::Review);
+        // What needs a person comes first.
+        let (waiting, decided): (Vec<&Cluster>, Vec<&Cluster>) = report.clusters.iter().partition(waits);
+        let n_clusters = report.clusters.len();
         let mut views = Vec::new();
         let mut n_compared = 0;
-        for cluster in clusters.into_iter().skip(offset).take(LIMIT) {
+        for cluster in waiting.into_iter().chain(decided).skip(offset).take(LIMIT) {
             views.extend(ClusterView::of(engine, cluster, (&is_said, &mut n_compared))?);
         }
         let n_shown = offset.saturating_add(LIMIT).min(n_clusters);
@@ -217,7 +228,7 @@ impl Found {
             previous: (offset > 0).then(|| at(offset.saturating_sub(LIMIT))),
             next: (n_shown < n_clusters).then(|| at(n_shown)),
             distinct,
-            n_decided: labels.len(),
+            n_decided,
             n_waiting: report.stats.n_review,
         })
     }
@@ -241,7 +252,7 @@ impl ClusterView {
     /// `None` if its papers went meanwhile.
     fn of(
         engine: &Engine,
-        cluster: Cluster,
+        cluster: &Cluster,
         (is_said, n_compared): (IsSaid<'_>, &mut usize),
     ) -> Result<Option<Self>, EngineError> {
         let find = |id: &str| match engine.paper(id) {
@@ -257,8 +268,10 @@ impl ClusterView {
         }
         let Some(keep) = papers.get(cluster.keep.as_str()) else { return Ok(None) };
         let mut pairs = Vec::new();
-        for member in cluster.members {
-            let (Some(found), Some(paper)) = (member.found, papers.get(member.id.as_str())) else { continue };
+        for member in &cluster.members {
+            let (Some(found), Some(paper)) = (&member.found, papers.get(member.id.as_str())) else {
+                continue;
+            };
             let matched_to = papers.get(found.matched_to.as_str());
             let matched_to = matched_to.filter(|_| *n_compared < MAX_COMPARED);
             let rows = matched_to.map_or_else(Vec::new, |matched_to| compare(matched_to, paper));
@@ -269,7 +282,7 @@ impl ClusterView {
                 verdict: if member.action == Action::Drop { "Duplicate" } else { "Perhaps" },
                 percent: format!("{:.0} %", found.probability * 100.0),
                 cosine: format!("{:.2}", found.score),
-                reason: found.reason,
+                reason: found.reason.clone(),
                 paper: Item::new(paper.clone()),
                 rows,
             });

@@ -6,7 +6,7 @@ use cognate_wire::{ConditionParams, OneOrMany, filter_text};
 use serde_json::{Map, Value, json};
 
 use super::item::Link;
-use super::search::Params;
+use super::search::{Params, thousands};
 
 /// Values of a facet that are shown at once.
 const MAX_VALUES: usize = 8;
@@ -47,8 +47,12 @@ pub(super) fn conditions(params: &Params, without: Option<FacetField>) -> Condit
     let year = one("year", values(FacetField::Year, &params.year));
     let venue = one("venue", values(FacetField::Venue, &params.venue));
     let categories = values(FacetField::Categories, &params.categories);
-    if let Some(list) = &params.among.list {
+    if let Some(list) = &params.among {
         several.push(json!({ "ids": list.ids }));
+    }
+    let region = params.region.trim();
+    if !region.is_empty() {
+        several.push(json!({ "region": region }));
     }
     ConditionParams {
         year,
@@ -80,7 +84,13 @@ pub(super) fn several(filter: &Value, name: &str) -> Option<String> {
     let must = filter.as_object()?.get("must")?.as_array()?;
     let mut found = Vec::new();
     for clause in must {
-        let any = clause.as_object().filter(|clause| clause.len() == 1)?.get("should")?.as_array()?;
+        let clause = clause.as_object().filter(|clause| clause.len() == 1)?;
+        if let Some(region) = clause.get("region") {
+            let region = region.as_str()?;
+            found.extend((name == "region").then(|| region.to_owned()));
+            continue;
+        }
+        let any = clause.get("should")?.as_array()?;
         for condition in any {
             let condition: &Map<String, Value> = condition.as_object().filter(|fields| fields.len() == 1)?;
             let (field, value) = condition.iter().next()?;
@@ -125,7 +135,7 @@ pub(super) fn chips(params: &Params) -> Vec<Link> {
             chips.push(Link { href, text: format!("{label}: {value}") });
         }
     }
-    let list = params.among.list.as_ref().map_or(params.list.trim(), |list| list.name.as_str());
+    let list = params.among.as_ref().map_or(params.list.trim(), |list| list.name.as_str());
     let without_list = Params { list: String::new(), tag: String::new(), ..params.clone() };
     let without = |name: &'static str| params.address_with("/search", (name, "")).into_text();
     let others = [
@@ -176,7 +186,7 @@ pub(super) struct FacetView {
 /// A value of a facet.
 pub(super) struct FacetValue {
     pub(super) link: Link,
-    pub(super) n_papers: u64,
+    pub(super) n_papers: String,
     pub(super) is_active: bool,
 }
 
@@ -226,7 +236,7 @@ impl FacetView {
         let chosen = parts(own(params, field));
         let view = |count: &FacetCount| FacetValue {
             link: Link { href: toggled(params, (field, name), &count.value), text: count.value.clone() },
-            n_papers: count.n_papers,
+            n_papers: thousands(count.n_papers),
             is_active: chosen.contains(&count.value),
         };
         let mut values: Vec<FacetValue> = Vec::new();
@@ -324,6 +334,11 @@ mod tests {
         let others = conditions(&params, Some(FacetField::Year)).filter.unwrap();
         assert_eq!(several(&others, "year").as_deref(), Some(""));
         assert_eq!(chosen(&params), [FacetField::Year, FacetField::Categories, FacetField::Venue]);
+        let region = Params { region: " 0.0_9.0_0.9".to_owned(), ..params.clone() };
+        let filter = conditions(&region, None).filter.unwrap();
+        assert!(cognate_wire::filter_of(&filter).unwrap().has_region());
+        let told = ["region", "year"].map(|name| several(&filter, name));
+        assert_eq!(told.map(Option::unwrap_or_default), ["0.0_9.0_0.9", "2019,2021-2023"]);
         let one = conditions(&Params { year: "2020-".to_owned(), ..Params::default() }, None);
         assert_eq!((one.year.as_deref(), one.filter), (Some("2020-"), None));
     }

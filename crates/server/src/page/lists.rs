@@ -13,7 +13,7 @@ use cognate_engine::{Engine, EngineError, EntryKind, Fault, KeptList, ListEntry,
 use super::PageError;
 use super::address::{self, Address};
 use super::item::Link;
-use super::library::Params;
+use super::library::{Params, changed};
 use crate::access::KEY_NAME;
 use crate::error::ApiError;
 use crate::routes::{App, off_thread};
@@ -57,7 +57,12 @@ pub(super) fn papers_of(
         tag.is_empty() || notes.get(value).is_some_and(|note| note.tags.iter().any(|own| own == tag))
     };
     let seeds = entries.into_iter().filter(|(kind, value)| *kind == EntryKind::Seed && has_tag(value));
-    Ok(PapersOf { name: kept.name, ids: seeds.map(|(_, value)| value).collect() })
+    let ids = seeds.map(|(_, value)| match engine.paper(&value) {
+        // Of a record that was dropped as a duplicate, the one that stays is taken.
+        Err(EngineError::PaperDropped { kept, .. }) => kept,
+        _ => value,
+    });
+    Ok(PapersOf { name: kept.name, ids: ids.collect() })
 }
 
 impl Lists {
@@ -66,11 +71,8 @@ impl Lists {
         let mut lists = Self::default();
         if !params.list.is_empty() {
             let (kept, entries) = engine.list(owner, &params.list)?;
-            if params.is_changed {
-                lists.is_changed = params.entries() != entries;
-            } else {
-                params.take(entries);
-            }
+            params.take(entries);
+            lists.is_changed = params.is_changed();
             lists.kept = Some(kept);
             lists.notes = engine.list_notes(owner, &params.list)?;
             let mut tags: BTreeMap<&String, usize> = BTreeMap::new();
@@ -106,10 +108,18 @@ pub(super) fn tag_link(list: &str, tag: &str) -> Link {
 /// What a form asks for.
 #[derive(Debug, PartialEq, Eq)]
 enum Asked {
-    /// Keep entries under a name: in place of those of a list, or as a new one.
+    /// Keep a list under a name, without some entries and with others, or some entries as a new one.
     Keep {
         id: Option<String>,
         name: String,
+        without: Vec<String>,
+        entries: Vec<ListEntry>,
+    },
+    /// The same of another list, whose notes come along.
+    Copy {
+        id: String,
+        name: String,
+        without: Vec<String>,
         entries: Vec<ListEntry>,
     },
     Delete {
@@ -133,7 +143,7 @@ impl Asked {
     fn parse(form: &[u8]) -> Result<Self, ApiError> {
         let (mut what, mut name, mut id) = (String::new(), String::new(), None);
         let (mut entry, mut note) = (String::new(), ListNote::default());
-        let mut entries: Vec<ListEntry> = Vec::new();
+        let (mut entries, mut without): (Vec<ListEntry>, Vec<String>) = (Vec::new(), Vec::new());
         for (field, value) in form_urlencoded::parse(form) {
             let value = value.trim();
             if value.is_empty() {
@@ -148,7 +158,8 @@ impl Asked {
                 ("entry", _) => entry = value.to_owned(),
                 ("note", _) => note.note = value.to_owned(),
                 ("tags", _) => note.tags = super::filters::parts(value),
-                ("changed" | "offset", _) => {}
+                ("without", _) => without.push(value.to_owned()),
+                ("offset", _) => {}
                 (other, _) => {
                     let message = format!("`{other}`: expected no such field");
                     return Err(ApiError::bad_request("invalid_parameter", message));
@@ -156,8 +167,8 @@ impl Asked {
             }
         }
         match (what.as_str(), id) {
-            ("keep", id) => Ok(Self::Keep { id, name, entries }),
-            ("copy", _) => Ok(Self::Keep { id: None, name, entries }),
+            ("copy", Some(id)) => Ok(Self::Copy { id, name, without, entries }),
+            ("keep" | "copy", id) => Ok(Self::Keep { id, name, without, entries }),
             ("delete", Some(id)) => Ok(Self::Delete { id }),
             ("add", id) => match &mut entries[..] {
                 [(EntryKind::Seed, paper)] => Ok(Self::Add { id, name, paper: std::mem::take(paper) }),
@@ -185,9 +196,24 @@ pub(super) async fn act(
         let engine = &app.engine;
         let of_list = |id: String| Address::new("/library").with("list", id).into_text();
         Ok(match asked {
-            Asked::Keep { id, name, entries } => {
-                let entries = canonical(engine, entries)?;
+            Asked::Keep { id, name, without, entries } => {
+                let kept = match &id {
+                    Some(id) => engine.list(&owner, id)?.1,
+                    None => Vec::new(),
+                };
+                let entries = changed(&kept, &without, &canonical(engine, entries)?);
                 of_list(engine.keep_list((&owner, id.as_deref()), &name, &entries)?)
+            }
+            Asked::Copy { id, name, without, entries } => {
+                let kept = engine.list(&owner, &id)?.1;
+                let entries = changed(&kept, &without, &canonical(engine, entries)?);
+                let copy = engine.keep_list((&owner, None), &name, &entries)?;
+                for (entry, note) in engine.list_notes(&owner, &id)? {
+                    if entries.iter().any(|(_, value)| *value == entry) {
+                        engine.note_in_list((&owner, &copy), &entry, &note)?;
+                    }
+                }
+                of_list(copy)
             }
             Asked::Delete { id } => {
                 engine.delete_list(&owner, &id)?;
@@ -250,6 +276,7 @@ mod tests {
         let keep = |id: Option<&str>, entries: &[(EntryKind, &str)]| Asked::Keep {
             id: id.map(str::to_owned),
             name: "Ice".to_owned(),
+            without: if id.is_some() { vec!["d".to_owned()] } else { Vec::new() },
             entries: entries.iter().map(|(kind, value)| (*kind, (*value).to_owned())).collect(),
         };
         let check = |form: &str, expected: Option<Asked>| {
@@ -257,8 +284,14 @@ mod tests {
         };
         let entries = [(EntryKind::Seed, "a/b"), (EntryKind::Less, "c")];
         check("do=keep&name=Ice&seed=a%2Fb&less=c", Some(keep(None, &entries)));
-        check("do=keep&list=ice&name=Ice&seed=a%2Fb&less=c&changed=1", Some(keep(Some("ice"), &entries)));
-        check("do=copy&list=ice&name=Ice", Some(keep(None, &[])));
+        check("do=keep&list=ice&name=Ice&seed=a%2Fb&less=c&without=d", Some(keep(Some("ice"), &entries)));
+        check("do=copy&name=Ice", Some(keep(None, &[])));
+        let copied = ("ice".to_owned(), "Cold".to_owned(), vec!["d".to_owned()]);
+        let (id, name, without) = copied;
+        check(
+            "do=copy&list=ice&name=Cold&without=d",
+            Some(Asked::Copy { id, name, without, entries: Vec::new() }),
+        );
         check("do=delete&list=ice", Some(Asked::Delete { id: "ice".to_owned() }));
         let (id, note) = ("ice".to_owned(), "Read & weighed".to_owned());
         let note = ListNote { note, tags: vec!["to read".to_owned(), "a, b".to_owned()] };

@@ -20,13 +20,14 @@ use serde::Serialize;
 use super::address::Address;
 use super::item::Item;
 use super::search::{Params, counted, thousands};
-use super::{Frame, PageError, lists, page};
+use super::{Frame, PageError, WaitingPage, lists, page};
 use crate::error::ApiError;
 use crate::routes::{App, off_thread, off_thread_while_wanted};
 use cognate_wire::filter_text;
 
 /// What there is to say while the first map is drawn.
-pub(super) const IS_DRAWN: &str = "The map is being drawn; try again in a moment.";
+pub(super) const IS_DRAWN: &str = "The map is being drawn: every paper is compared with every other, and placed near those that it is like. \
+     For a hundred thousand papers this takes about half a minute.";
 /// Hits of a search that are shown.
 const MAX_FOUND: usize = 50;
 /// Points of the picture for browsers without script.
@@ -46,20 +47,19 @@ pub(super) async fn show(
     let Query(params) = params?;
     let (mut asked, owner) = (params.clone(), lists::owner());
     let (map, found) = off_thread_while_wanted(&app, move |app, cancel| {
+        let Some(map) = app.engine.map_at_hand()? else { return Ok((None, Vec::new())) };
         asked.resolve(&app.engine, &owner)?;
         let found = match asked.to_hits(MAX_FOUND) {
-            Some(search) => app.engine.search_unless(cancel, &asked.to_request(&search)?)?.hits,
+            Some(search) => app.engine.search_unless(cancel, &search.to_request()?)?.hits,
             None => Vec::new(),
         };
         let rows: Vec<u32> = found.iter().map(|hit| hit.paper.row).collect();
-        Ok((app.engine.map_at_hand()?, rows))
+        Ok((Some(map), rows))
     })
     .await?;
     let title = if found.is_empty() { "Map".to_owned() } else { format!("Map of “{}”", params.query()) };
     let frame = Frame { query: params.query().to_owned(), ..Frame::new(title, "map") };
-    let Some(map) = map else {
-        return Ok(page(StatusCode::OK, &MapPage { status: IS_DRAWN.to_owned(), ..MapPage::new(frame) }));
-    };
+    let Some(map) = map else { return Ok(WaitingPage::new(frame, IS_DRAWN).into_response()) };
     let legend = map.groups.iter().zip(colours(&map)).map(|(group, colour)| Group {
         colour,
         name: group.name.clone().unwrap_or_else(|| "all other".to_owned()),
@@ -91,9 +91,8 @@ pub(super) async fn show(
         legend: legend.collect(),
         regions: regions.collect(),
         picture: picture(&map, &found),
-        is_drawn: true,
-        is_sampled: map.points.len() < map.n_papers,
-        ..MapPage::new(frame)
+        is_sampled: !map.others.is_empty(),
+        frame,
     };
     Ok(page(StatusCode::OK, &page_))
 }
@@ -153,7 +152,7 @@ pub(super) async fn found(
     let body = off_thread_while_wanted(&app, move |app, cancel| {
         params.resolve(&app.engine, &owner)?;
         let Some(search) = params.to_hits(MAX_FOUND) else { return Ok(FoundBody { rows: Vec::new() }) };
-        let hits = app.engine.search_unless(cancel, &params.to_request(&search)?)?.hits;
+        let hits = app.engine.search_unless(cancel, &search.to_request()?)?.hits;
         Ok(FoundBody { rows: hits.iter().map(|hit| hit.paper.row).collect() })
     });
     Ok(Json(body.await?).into_response())
@@ -241,28 +240,8 @@ struct MapPage {
     legend: Vec<Group>,
     regions: Vec<Part>,
     picture: Vec<(String, String)>,
-    /// Whether there is a map.
-    is_drawn: bool,
     /// Whether some papers are not on it.
     is_sampled: bool,
-}
-
-impl MapPage {
-    /// The page without a map.
-    fn new(frame: Frame) -> Self {
-        Self {
-            frame,
-            status: String::new(),
-            list_href: None,
-            found_href: None,
-            search_href: String::new(),
-            legend: Vec::new(),
-            regions: Vec::new(),
-            picture: Vec::new(),
-            is_drawn: false,
-            is_sampled: false,
-        }
-    }
 }
 
 #[derive(Template)]

@@ -25,7 +25,9 @@ pub(crate) mod sign_in;
 mod today;
 mod trends;
 
+use std::future::Future;
 use std::sync::Arc;
+use std::time::Duration;
 
 use askama::Template;
 use axum::Router;
@@ -39,8 +41,12 @@ use serde::Deserialize;
 use crate::access::{SIGNED_IN, SignedIn};
 use crate::error::ApiError;
 use crate::manners;
-use crate::routes::App;
+use crate::routes::{App, off_thread};
 
+/// How long a page waits for what it shows, where there are many papers, before it says so.
+const PATIENCE: Duration = Duration::from_millis(120);
+/// Papers from which on there are many.
+const MANY: usize = 20_000;
 /// Only what this server serves is loaded, and nobody frames it.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; \
      connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
@@ -172,6 +178,39 @@ fn page(status: StatusCode, template: &impl Template) -> Response {
             tracing::error!("a template failed: {error}");
             ApiError::internal().into_response()
         }
+    }
+}
+
+/// What may take long where there are many papers; `None` if it does. It goes on then, and is there when the page asks again.
+async fn soon<T>(
+    app: &Arc<App>,
+    work: impl Future<Output = Result<T, ApiError>>,
+) -> Result<Option<T>, ApiError> {
+    let n_papers = off_thread(app, |app| Ok(app.engine.n_searchable()?)).await?;
+    if n_papers <= MANY {
+        return work.await.map(Some);
+    }
+    tokio::time::timeout(PATIENCE, work).await.ok().transpose()
+}
+
+/// A page while what it shows is being made: it asks again until that is there.
+#[derive(Template)]
+#[template(path = "waiting.html", whitespace = "minimize")]
+struct WaitingPage {
+    frame: Frame,
+    /// What is done, and how long it takes.
+    told: String,
+    /// How much of it is done, and of how much, where that is known.
+    progress: Option<(usize, usize)>,
+}
+
+impl WaitingPage {
+    fn new(frame: Frame, told: impl Into<String>) -> Self {
+        Self { frame, told: told.into(), progress: None }
+    }
+
+    fn into_response(self) -> Response {
+        page(StatusCode::OK, &self)
     }
 }
 

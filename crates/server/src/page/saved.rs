@@ -10,19 +10,23 @@ use axum::extract::{Query, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use cognate_engine::{DigestPeriod, Engine, EngineError, SavedQuery};
+use jiff::civil::Date;
 use serde_json::{Map, Value, json};
 
 use super::address::Address;
 use super::filters;
 use super::item::Item;
 use super::search::counted;
-use super::{Frame, Listing, PageError, page};
+use super::{Frame, Listing, PageError, WaitingPage, page, soon};
 use crate::error::ApiError;
 use crate::routes::{App, off_thread};
 use cognate_wire::{OneOrMany, SavedBody, SavedRequest, UniqueObject, saved_question};
 
 /// Saved searches on a page: each is asked.
 const LIMIT: usize = 20;
+/// What there is to say while they are asked.
+const IS_ASKED: &str =
+    "Your searches are being asked for what is new. This takes a moment after papers were added.";
 /// New papers of each that are shown.
 const MAX_NEW: usize = 5;
 
@@ -36,14 +40,17 @@ pub(super) async fn show(
 }
 
 async fn shown(app: &Arc<App>, offset: usize, made: Option<(String, String)>) -> Result<Response, PageError> {
-    let found = off_thread(app, move |app| Found::of(app, offset)).await?;
+    let found = off_thread(app, move |app| Found::of(app, offset));
     let is_secret = made.is_some();
+    // An address that is shown once is not put off.
+    let found = if is_secret { Some(found.await?) } else { soon(app, found).await? };
+    let frame = Frame::new("Saved searches", "saved");
+    let Some(found) = found else { return Ok(WaitingPage::new(frame, IS_ASKED).into_response()) };
     let made = made.map(|(id, secret)| MadeFeed {
         atom: feed(&id, "atom").with("key", &secret).into_text(),
         json: feed(&id, "json").with("key", &secret).into_text(),
         id,
     });
-    let frame = Frame::new("Saved searches", "saved");
     let mut response = page(StatusCode::OK, &SavedPage { frame, found, made });
     if is_secret {
         response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -196,7 +203,7 @@ struct SavedView {
     name: String,
     /// What it asks, as a page.
     href: Option<String>,
-    created: String,
+    created: Option<Date>,
     /// What is new, in words.
     status: String,
     /// The last row that was looked at for that.
@@ -243,9 +250,9 @@ impl Found {
 impl SavedView {
     fn of(engine: &Engine, saved: SavedQuery, feeds: Feeds) -> Result<Self, EngineError> {
         let period = engine.period_after(saved.looked)?;
-        let answer = saved_question(&saved).and_then(|question| engine.answer_within(period, &question));
+        let answer = engine.news(&saved, period, &|| saved_question(&saved));
         let (total, hits, problem) = match answer {
-            Ok(answer) => (answer.total, answer.hits, None),
+            Ok(answer) => (answer.total, answer.hits.clone(), None),
             // A seed that is gone, or a parameter of a later release: the others are shown.
             Err(error) if error.fault() != cognate_engine::Fault::System => {
                 (0, Vec::new(), Some(error.to_string()))
@@ -253,16 +260,16 @@ impl SavedView {
             Err(error) => return Err(error),
         };
         let n_new = hits.len();
-        let status = match (problem, n_new as u64) {
+        let status = match (problem, n_new.min(MAX_NEW) as u64) {
             (Some(problem), _) => problem,
             (None, 0) => "Nothing new".to_owned(),
-            (None, n) if n < total => format!("The best {} of {} new", counted(n, "paper"), total),
-            (None, n) => format!("{} new", counted(n, "paper")),
+            (None, n) if n < total => format!("{}, of which the best {n}", counted(total, "new paper")),
+            (None, n) => counted(n, "new paper"),
         };
         let SavedBody { id, name, created, request } = SavedBody::from(saved);
         Ok(Self {
             href: request.as_object().and_then(page_of),
-            created: created.get(..10).unwrap_or_default().to_owned(),
+            created: created.get(..10).and_then(|day| day.parse().ok()),
             status,
             until: period.until,
             has_new: n_new > 0,
@@ -304,6 +311,7 @@ fn page_of(request: &Map<String, Value>) -> Option<String> {
     let address = Address::new("/search").with("q", text("q")?).with("mode", text("mode")?);
     let address = address.with("year", year).with("year", one_or_several("year")?);
     let address = address.with("categories", text("categories")?).with("author", text("author")?);
+    let address = address.with("region", one_or_several("region")?);
     Some(address.with("venue", venue).with("venue", one_or_several("venue")?).into_text())
 }
 
@@ -396,5 +404,7 @@ mod tests {
         let years = json!({"must": [{"should": [{"year": "2019"}, {"year": "2021"}]}]});
         check(json!({"q": "ice", "filter": years}), Some("/search?q=ice&year=2019%2C2021"));
         check(json!({"q": "ice", "filter": {"year": "2019"}}), None);
+        let part = json!({"must": [{"region": "0.0_9.0_0.9"}]});
+        check(json!({"q": "ice", "filter": part}), Some("/search?q=ice&region=0.0_9.0_0.9"));
     }
 }

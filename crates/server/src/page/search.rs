@@ -1,7 +1,7 @@
 //! Search: a form, and the hits for what is in it.
 //!
-//! `part=list` gives the list alone, for search as you type; `part=why` gives the reasons for some of its
-//! hits, which take the model many sentences each and so come after the list.
+//! `part=list` gives the list alone, for search as you type. What takes longer comes after it: `part=facets` gives what is
+//! counted over all papers, `part=why` the reasons for some of the hits, for which the model reads many sentences.
 
 use std::sync::Arc;
 
@@ -10,10 +10,7 @@ use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use axum::response::Response;
-use cognate_engine::{
-    Cancel, Clause, Condition, Correction, Engine, EngineError, Facet, Region, SearchOptions, SearchRequest,
-    SearchResponse,
-};
+use cognate_engine::{Cancel, Correction, Engine, EngineError, Facet, SearchResponse};
 use serde::Deserialize;
 
 use super::actions::Actions;
@@ -22,15 +19,15 @@ use super::filters::{self, Facets};
 use super::item::{Item, Link};
 use super::lists::{self, PapersOf};
 use super::map;
-use super::{Frame, PageError, page};
-use crate::error::ApiError;
+use super::{Frame, PageError, WaitingPage, page};
+use crate::error::{ApiError, NOT_READY};
 use crate::routes::{App, off_thread_while_wanted};
 use cognate_wire::{NOTHING_FITS, OneOrMany, ReadingBody, SearchParams, SimilarParams};
 
 /// Hits on a page.
 const LIMIT: usize = 20;
 /// The names by which the parts of the page are asked for.
-const PARTS: [&str; 2] = ["list", "why"];
+const PARTS: [&str; 3] = ["list", "facets", "why"];
 
 /// The state of the page, as its address has it. Blank is absent: so browsers send empty fields.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -54,66 +51,27 @@ pub(super) struct Params {
     pub(super) tag: String,
     /// A part of the map, as corners of a polygon: its papers alone may be hits.
     pub(super) region: String,
-    /// What list and region come to.
+    /// The papers of the list.
     #[serde(skip)]
-    pub(super) among: Among,
+    pub(super) among: Option<Arc<PapersOf>>,
     pub(super) offset: Option<usize>,
     pub(super) limit: Option<usize>,
+    /// The number of a hit whose reasons are shown.
     pub(super) why: String,
     pub(super) part: String,
 }
 
-/// Papers that are meant by more than they say of themselves.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Among {
-    /// Those of a list.
-    pub(super) list: Option<Arc<PapersOf>>,
-    /// Those of a part of the map, by row, ascending.
-    rows: Option<Arc<[u32]>>,
-}
-
 impl Params {
-    /// Looks up what list and region mean now, for an owner of lists.
+    /// Looks up the papers of the list, for an owner of lists, and whether there is a map that the region is a part of.
     pub(super) fn resolve(&mut self, engine: &Arc<Engine>, owner: &str) -> Result<(), ApiError> {
         let list = self.list.trim();
         if !list.is_empty() {
-            let papers = lists::papers_of(engine, (owner, list), self.tag.trim())?;
-            self.among.list = Some(Arc::new(papers));
+            self.among = Some(Arc::new(lists::papers_of(engine, (owner, list), self.tag.trim())?));
         }
-        if !self.region.trim().is_empty() {
-            let region: Region = self.region.parse()?;
-            let map = engine.map_at_hand()?.ok_or_else(|| ApiError::busy(map::IS_DRAWN))?;
-            self.among.rows = Some(map.rows_within(&region).into());
+        if !self.region.trim().is_empty() && engine.map_at_hand()?.is_none() {
+            return Err(EngineError::NoMap.into());
         }
         Ok(())
-    }
-
-    /// The condition that a part of the map makes.
-    fn clause(&self) -> Option<Clause> {
-        let rows = self.among.rows.as_ref()?;
-        Some(Clause::Condition(Condition::Rows(Arc::clone(rows))))
-    }
-
-    /// Whether a file or a saved search can say which papers are meant: those of a part of the map are not told apart by
-    /// anything but the map.
-    pub(super) fn is_portable(&self) -> bool {
-        self.region.trim().is_empty()
-    }
-
-    /// The engine's request for a search of this state.
-    pub(super) fn to_request(&self, search: &SearchParams) -> Result<SearchRequest, EngineError> {
-        let request = search.to_request()?;
-        Ok(match self.clause() {
-            Some(clause) => request.among(clause),
-            None => request,
-        })
-    }
-
-    /// Likewise for papers near a paper.
-    fn to_options(&self, search: &SearchParams) -> Result<SearchOptions, EngineError> {
-        let mut options = to_similar(search).to_options()?;
-        options.filter.must.extend(self.clause());
-        Ok(options)
     }
 
     /// The fields that the form has no field for people for.
@@ -156,6 +114,16 @@ impl Params {
         self.address_with(path, ("", ""))
     }
 
+    /// The place in the ranking of the hit whose reasons are asked for.
+    fn explained(&self) -> Result<Option<usize>, ApiError> {
+        let why = self.why.trim();
+        if why.is_empty() {
+            return Ok(None);
+        }
+        let wrong = || format!("`why`: expected the number of a hit, found {why:?}");
+        why.parse().map(Some).map_err(|_| ApiError::bad_request("invalid_parameter", wrong()))
+    }
+
     pub(super) fn query(&self) -> &str {
         self.q.trim()
     }
@@ -175,8 +143,9 @@ impl Params {
             sort: given(&self.sort),
             limit: Some(self.limit.unwrap_or(LIMIT).min(LIMIT)),
             offset: self.offset,
-            explain: !self.why.is_empty() || self.part == "why",
-            facets: (self.part != "why").then(|| OneOrMany::Commas("year,categories,venue".to_owned())),
+            explain: self.part == "why",
+            facets: matches!(&*self.part, "" | "facets")
+                .then(|| OneOrMany::Commas("year,categories,venue".to_owned())),
             ..SearchParams::default()
         }
         .among(filters::conditions(self, None))
@@ -190,7 +159,7 @@ pub(super) async fn show(
 ) -> Result<Response, PageError> {
     let Query(params) = params?;
     if !params.part.is_empty() && !PARTS.contains(&params.part.as_str()) {
-        let message = format!("`part`: expected {}, found {:?}", PARTS.join(" or "), params.part);
+        let message = format!("`part`: expected one of {}, found {:?}", PARTS.join(", "), params.part);
         return Err(ApiError::bad_request("invalid_parameter", message).into());
     }
     let (mut asked, owner) = (params.clone(), lists::owner());
@@ -205,6 +174,10 @@ pub(super) async fn show(
         Err(error) if error.status() == StatusCode::BAD_REQUEST => {
             (error.status(), List { problem: Some(error.message().to_owned()), ..List::default() })
         }
+        Err(error) if error.code() == NOT_READY && params.part.is_empty() => {
+            let frame = Frame { query: params.q.clone(), ..Frame::new("Search", "search") };
+            return Ok(WaitingPage::new(frame, map::IS_DRAWN).into_response());
+        }
         Err(error) => return Err(error.into()),
     };
     if let Some(actions) = &mut list.actions {
@@ -213,6 +186,7 @@ pub(super) async fn show(
     Ok(match params.part.as_str() {
         "why" => page(status, &WhyPart { items: list.items }),
         "list" => page(status, &ListPart { list }),
+        "facets" => page(status, &FacetsPart { list }),
         _ => {
             let title = match (&list.like, params.q.trim()) {
                 (Some(paper), _) => format!("Like “{}”", paper.text),
@@ -252,21 +226,53 @@ struct List {
 fn find(app: &App, cancel: &Cancel, params: &Params) -> Result<List, ApiError> {
     let search = params.to_search();
     let mut like = None;
-    let response = if search.q.is_none() && !params.like.trim().is_empty() {
+    let mut response = if search.q.is_none() && !params.like.trim().is_empty() {
         let paper = app.engine.paper(params.like.trim())?.paper;
         let title = paper.title.unwrap_or_else(|| paper.id.to_string());
         like = Some(Link { href: super::address::paper(paper.id.as_str()), text: title });
-        app.engine.similar(cancel, params.like.trim(), &params.to_options(&search)?)?
+        app.engine.similar(cancel, params.like.trim(), &to_similar(&search).to_options()?)?
     } else if search.q.is_none() && !params.narrows() {
         return Ok(List::default());
     } else {
-        app.engine.search_unless(cancel, &params.to_request(&search)?)?
+        app.engine.search_unless(cancel, &search.to_request()?)?
     };
+    if let Some(place) = params.explained()? {
+        explain(app, cancel, (params, &search, like.is_some()), (&mut response, place))?;
+    }
     let mut facets = Vec::new();
     if search.facets.is_some() {
         facets = facets_beside(app, cancel, (params, &search, like.is_some()))?;
     }
     Ok(list_of(params, like, response, facets))
+}
+
+/// Says of one hit, by its place in the ranking, why it is one: for a page of them the model would read hundreds of sentences.
+fn explain(
+    app: &App,
+    cancel: &Cancel,
+    (params, search, is_like): (&Params, &SearchParams, bool),
+    (response, place): (&mut SearchResponse, usize),
+) -> Result<(), ApiError> {
+    let Some(hit) = place.checked_sub(response.offset + 1).and_then(|at| response.hits.get_mut(at)) else {
+        return Ok(());
+    };
+    let search = SearchParams {
+        limit: Some(1),
+        offset: Some(place - 1),
+        explain: true,
+        facets: None,
+        ..search.clone()
+    };
+    let one = if is_like {
+        app.engine.similar(cancel, params.like.trim(), &to_similar(&search).to_options()?)?
+    } else {
+        app.engine.search_unless(cancel, &search.to_request()?)?
+    };
+    // Unless papers came between the two.
+    if let Some(same) = one.hits.into_iter().find(|same| same.paper.row == hit.paper.row) {
+        *hit = same;
+    }
+    Ok(())
 }
 
 /// The same search for papers near a paper.
@@ -309,10 +315,10 @@ fn facets_beside(
     let searches: Vec<SearchParams> = searches.collect();
     let responses = if is_like {
         let like = params.like.trim();
-        let similar = |search| app.engine.similar(cancel, like, &params.to_options(search)?);
+        let similar = |search| app.engine.similar(cancel, like, &to_similar(search).to_options()?);
         searches.iter().map(similar).collect::<Result<Vec<_>, EngineError>>()?
     } else {
-        let requests = searches.iter().map(|search| params.to_request(search));
+        let requests = searches.iter().map(SearchParams::to_request);
         app.engine.search_many(cancel, &requests.collect::<Result<Vec<_>, _>>()?)?
     };
     Ok(responses.into_iter().flat_map(|response| response.facets).collect())
@@ -329,8 +335,9 @@ fn list_of(params: &Params, like: Option<Link>, response: SearchResponse, beside
         if item.why.is_some() {
             continue;
         }
-        let here = params.address().with("offset", offset.to_string()).with("why", "1").into_text();
-        item.why_href = Some(format!("{here}#hit-{}", offset + place + 1));
+        let number = (offset + place + 1).to_string();
+        let here = params.address().with("offset", offset.to_string()).with("why", &number).into_text();
+        item.why_href = Some(format!("{here}#hit-{number}"));
     }
     let is_like_left_out = like.is_none() && !params.like.trim().is_empty();
     let how = match (&like, params.mode.as_str()) {
@@ -435,6 +442,12 @@ struct SearchPage {
 #[derive(Template)]
 #[template(path = "search_part.html", whitespace = "minimize")]
 struct ListPart {
+    list: List,
+}
+
+#[derive(Template)]
+#[template(path = "search_facets.html", whitespace = "minimize")]
+struct FacetsPart {
     list: List,
 }
 

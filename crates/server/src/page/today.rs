@@ -7,7 +7,7 @@ use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use axum::response::Response;
-use cognate_engine::{DayBasis, DayOrder, DayPage, DayRequest, Period, Span};
+use cognate_engine::{DayBasis, DayOrder, DayPage, DayRequest, Period, Span, StoredPaper};
 use jiff::civil::Date;
 use serde::Deserialize;
 
@@ -15,7 +15,7 @@ use super::address::Address;
 use super::import::Import;
 use super::item::{Item, Link};
 use super::search::counted;
-use super::{Frame, PageError, page};
+use super::{Frame, PageError, WaitingPage, page, soon, trends};
 use crate::error::ApiError;
 use crate::routes::{App, off_thread};
 
@@ -69,13 +69,26 @@ pub(super) async fn show(
 ) -> Result<Response, PageError> {
     let Query(params) = params?;
     let request = params.to_request()?;
-    let found = off_thread(&app, move |app| Ok(app.engine.day(&request)?)).await?;
+    let found = off_thread(&app, move |app| Ok(app.engine.day(&request)?));
+    // What trends among many is counted once for each state of the papers.
+    let found = if params.sort == "trending" { soon(&app, found).await? } else { Some(found.await?) };
+    let Some(found) = found else {
+        let frame = Frame::new("Trending papers", "today");
+        return Ok(WaitingPage::new(frame, trends::IS_COUNTED).into_response());
+    };
     let is_first = found.period.is_none();
     let title = found.period.map_or_else(|| "Papers".to_owned(), name_of);
     let frame = Frame::new(&title, "today");
     let import = is_first.then(|| Import::new(&app, &frame));
     let view = found.period.map(|period| PeriodView::new(&params, period, &found));
-    let items = found.papers.into_iter().map(|stored| Item::new(stored.paper).in_full()).collect();
+    // A day that is in the heading need not stand on each of its papers.
+    let is_day = |period: Period| period.span() == Span::Day && found.by == DayBasis::Published;
+    let is_told = found.period.is_some_and(is_day);
+    let item = |stored: StoredPaper| {
+        let item = Item::new(stored.paper).in_full();
+        if is_told { Item { date: None, ..item } } else { item }
+    };
+    let items = found.papers.into_iter().map(item).collect();
     Ok(page(StatusCode::OK, &TodayPage { frame, by: params.by, period: view, items, import }))
 }
 

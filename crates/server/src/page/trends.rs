@@ -1,7 +1,6 @@
 //! Trends: subjects on which more papers came than before, and the papers that trend.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use askama::Template;
 use axum::extract::rejection::QueryRejection;
@@ -15,14 +14,12 @@ use serde::Deserialize;
 use super::address::{self, Address};
 use super::item::{Item, Link};
 use super::search::counted;
-use super::{Frame, PageError, page};
+use super::{Frame, PageError, WaitingPage, page, soon};
 use crate::error::ApiError;
 use crate::routes::{App, off_thread};
 
-/// How long the page waits for what it shows, where there are many papers, before it says so.
-const PATIENCE: Duration = Duration::from_millis(120);
-/// Papers from which on there are many.
-const MANY: usize = 20_000;
+/// What there is to say while trends are being counted.
+pub(super) const IS_COUNTED: &str = "The papers of these days are being compared with those before. This takes a moment after papers were added.";
 /// Papers that are shown.
 const LIMIT: usize = 12;
 /// Papers of a subject that are named.
@@ -68,19 +65,15 @@ pub(super) async fn show(
 ) -> Result<Response, PageError> {
     let Query(params) = params?;
     let (request, days) = params.to_request()?;
-    let n_papers = off_thread(&app, |app| Ok(app.engine.n_searchable()?)).await?;
-    let patience = if n_papers > MANY { PATIENCE } else { Duration::MAX };
     let found = off_thread(&app, move |app| {
         let report = app.engine.trends(&request, LIMIT)?;
         let groups = report.groups.iter().map(|group| GroupView::of(&app.engine, group));
         let groups = groups.collect::<Result<Vec<_>, _>>()?;
         Ok((report, groups))
     });
-    // What takes longer goes on, and is there when the page asks again.
-    let Ok(found) = tokio::time::timeout(patience, found).await else {
-        return Ok(page(StatusCode::OK, &WaitingPage { frame: Frame::new("Trends", "trends") }));
+    let Some((report, groups)) = soon(&app, found).await? else {
+        return Ok(WaitingPage::new(Frame::new("Trends", "trends"), IS_COUNTED).into_response());
     };
-    let (report, groups) = found?;
     let windows = WINDOWS.into_iter().map(|(text, length)| {
         let address = Address::new("/trends").with("date", &params.date).with("days", length.to_string());
         (Link { href: address.into_text(), text: text.to_owned() }, length == days)
@@ -163,13 +156,6 @@ impl GroupView {
             papers,
         })
     }
-}
-
-/// The page while what it shows is being counted.
-#[derive(Template)]
-#[template(path = "trends_waiting.html", whitespace = "minimize")]
-struct WaitingPage {
-    frame: Frame,
 }
 
 #[derive(Template)]

@@ -3,7 +3,7 @@
 use jiff::civil::Date;
 
 use super::{CHUNK_ROWS, Chunk, Lists, NO_DAY, days};
-use crate::catalog::file::Cursor;
+use crate::files::Cursor;
 
 impl Chunk {
     pub(in crate::catalog) fn encode(&self, bytes: &mut Vec<u8>) {
