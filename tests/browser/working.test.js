@@ -187,7 +187,8 @@ describe("lists", () => {
       await page.waitForURL(/saved#like-to-weigh/);
       await page.locator("#like-to-weigh").getByRole("button", { name: /^Delete/ }).click();
       await page.goto("/library?list=to-weigh");
-      await page.getByRole("button", { name: "Delete" }).click();
+      await page.getByText("Delete…").click();
+      await page.getByRole("button", { name: "Delete the list" }).click();
       await page.waitForFunction(() => !document.querySelector(".lists li"));
     }));
 
@@ -212,7 +213,8 @@ describe("lists", () => {
       assert.equal(await page.locator("#seeds .less").count(), 1);
       await page.screenshot({ path: `${SCREENSHOTS}/library-list.png` });
       assert.equal(await page.evaluate(() => localStorage.getItem("cognate.library")), own);
-      await page.getByRole("button", { name: "Delete" }).click();
+      await page.getByText("Delete…").click();
+      await page.getByRole("button", { name: "Delete the list" }).click();
       await page.waitForFunction(() => !document.querySelector(".lists li"));
     }));
 });

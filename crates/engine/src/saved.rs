@@ -51,7 +51,7 @@ impl Engine {
     /// Saves a query under a name: `request` as the caller writes `question`.
     ///
     /// # Errors
-    /// [`EngineError::InvalidRequest`] for a blank or long name or too many saved queries,
+    /// [`EngineError::InvalidRequest`] for a blank or long name, too many saved queries or too many seeds,
     /// [`EngineError::PaperNotFound`] for a seed that is not there: it could never be answered.
     pub fn save_query(
         &self,
@@ -59,8 +59,9 @@ impl Engine {
         request: &str,
         question: &SavedQuestion,
     ) -> Result<SavedQuery, EngineError> {
-        if let SavedQuestion::Recommend(RecommendRequest { positive, negative, .. }) = question {
-            for seed in positive.iter().chain(negative) {
+        if let SavedQuestion::Recommend(request) = question {
+            request.check()?;
+            for seed in request.positive.iter().chain(&request.negative) {
                 if let Seed::Paper(key) = seed {
                     self.papers(key)?;
                 }

@@ -1,6 +1,6 @@
 //! HTTP manners: pages of other origins that are allowed to read, answers that did not change, and what a route can do.
 
-use axum::body::{Body, to_bytes};
+use axum::body::{Body, HttpBody, to_bytes};
 use axum::extract::Request;
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode, Uri, header};
 use axum::middleware::{self, Next};

@@ -99,7 +99,7 @@ struct Seeds {
 }
 
 impl RecommendRequest {
-    fn check(&self) -> Result<(), EngineError> {
+    pub(crate) fn check(&self) -> Result<(), EngineError> {
         let n_seeds = self.positive.len() + self.negative.len();
         if self.positive.is_empty() || n_seeds > MAX_SEEDS {
             let expected = format!("at least one, and with `negative` at most {MAX_SEEDS}");

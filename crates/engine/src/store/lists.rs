@@ -20,7 +20,7 @@ pub const MAX_LISTS: usize = 10_000;
 pub const MAX_LIST_ENTRIES: usize = 1_000;
 
 /// What an entry of a list is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum EntryKind {
     /// A paper that others are to be like.
     Seed,
