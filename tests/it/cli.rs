@@ -349,6 +349,9 @@ fn every_setting_is_a_variable_too_and_is_taken_as_text() {
     assert!(error(("COGNATE_MODEL", "123"), &["search", "bats"]).contains("123"));
     assert!(error(("COGNATE_INDEX_MEMORY", "much"), &["stats"]).contains("a number of MiB"));
     assert!(error(("COGNATE_INDEX_MEMORY", "5"), &["stats"]).contains("at least 64 MiB"));
+    assert!(error(("COGNATE_INDEX_LAYOUT", "broad"), &["stats"]).contains("compact, wide"));
+    let output = run(("COGNATE_INDEX_LAYOUT", "wide"), &["search", "bats"]).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let output = run(("COGNATE_INDEX_MEMORY", "64"), &["optimize"]).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 

@@ -15,6 +15,7 @@ use clap_complete::Shell;
 use cognate_corpus::Format;
 use cognate_corpus::export::ExportFormat;
 use cognate_embed::Precision;
+use cognate_engine::IndexLayout;
 pub(crate) use filters::{ConditionArgs, FilterArgs};
 pub(crate) use keys::{KeysAddArgs, KeysCommand, KeysFileArgs, KeysRevokeArgs, ScopeArg};
 pub(crate) use saved::{DigestArgs, DigestFormat, SavedAddArgs, SavedCommand, SavedNewArgs};
@@ -59,6 +60,17 @@ pub(crate) struct Args {
     /// Memory that building the index may take, in MiB [default: a quarter of what is free, at least 1024]
     #[arg(long, global = true, value_name = "MIB", env = "COGNATE_INDEX_MEMORY", hide_env_values = true)]
     pub(crate) index_memory: Option<IndexMemory>,
+    /// What searches by meaning keep in memory: wide is faster and takes five times as much [default: compact]
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        value_name = "compact|wide",
+        env = "COGNATE_INDEX_LAYOUT",
+        hide_env_values = true,
+        hide_possible_values = true
+    )]
+    pub(crate) index_layout: Option<IndexLayoutArg>,
     /// Configuration file [default: ./cognate.toml, else cognate/config.toml in the user's configuration folder]
     #[arg(long, global = true, value_name = "FILE", env = "COGNATE_CONFIG", hide_env_values = true)]
     pub(crate) config: Option<PathBuf>,
@@ -107,6 +119,24 @@ impl FromStr for IndexMemory {
     fn from_str(text: &str) -> Result<Self, String> {
         let mib: u64 = text.parse().map_err(|_| "expected a number of MiB".to_owned())?;
         mib.try_into()
+    }
+}
+
+/// What searches by meaning keep in memory.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum IndexLayoutArg {
+    #[default]
+    Compact,
+    Wide,
+}
+
+impl From<IndexLayoutArg> for IndexLayout {
+    fn from(arg: IndexLayoutArg) -> Self {
+        match arg {
+            IndexLayoutArg::Compact => Self::Compact,
+            IndexLayoutArg::Wide => Self::Wide,
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use cognate_embed::{ModelRoots, Precision};
 use cognate_engine::{DerivedFiles, Engine, EngineOptions, ModelChoice};
 use serde::Deserialize;
 
-use crate::args::{Args, AuthArg, IndexMemory};
+use crate::args::{Args, AuthArg, IndexLayoutArg, IndexMemory};
 use crate::commands::InvalidInput;
 
 const DEFAULT_DATA: &str = "cognate-data";
@@ -40,6 +40,7 @@ struct Raw {
     passage_prefix: Option<String>,
     dim: Option<usize>,
     index_memory: Option<IndexMemory>,
+    index_layout: Option<IndexLayoutArg>,
     bind: Option<SocketAddr>,
     #[serde(default)]
     allow_remote: bool,
@@ -68,6 +69,7 @@ pub(crate) struct Config {
     pub(crate) model: ModelChoice,
     /// What building the index may take, where that was said.
     index_memory: Option<IndexMemory>,
+    index_layout: IndexLayoutArg,
     /// Where `serve` listens.
     pub(crate) bind: SocketAddr,
     pub(crate) allow_remote: bool,
@@ -116,6 +118,7 @@ impl Config {
                 dim: args.dim.or(raw.dim),
             },
             index_memory: args.index_memory.or(raw.index_memory),
+            index_layout: args.index_layout.or(raw.index_layout).unwrap_or_default(),
             bind: raw.bind.unwrap_or(DEFAULT_BIND),
             allow_remote: raw.allow_remote,
             allow_host: raw.allow_host,
@@ -211,6 +214,7 @@ impl Config {
             model: self.model.clone(),
             derived_files: DerivedFiles::Keep,
             index_memory: self.index_memory.map(IndexMemory::bytes),
+            index_layout: self.index_layout.into(),
         }
     }
 }

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use cognate_index::SearchPath;
+use cognate_index::{Layout as IndexLayout, SearchPath};
 
 use crate::backend::Remote;
 use crate::cancel::Cancel;
@@ -15,7 +15,7 @@ use crate::kept::Kept;
 use crate::model::{Model, ModelChoice};
 use crate::store::{BackupReport, RestoreReport, STORE_FILE, Store};
 use crate::stored_model::StoredModel;
-use crate::view::{DerivedFiles, Moment, View, patience};
+use crate::view::{DerivedFiles, IndexOptions, Moment, View, patience};
 
 /// How often a running server looks whether another process has committed: well under the second
 /// within which it must answer from the new papers.
@@ -36,6 +36,8 @@ pub struct EngineOptions {
     /// Bytes that building the index may take beside what searches hold; `None` for a quarter of what is free, and at
     /// least a gigabyte.
     pub index_memory: Option<u64>,
+    /// What searches by meaning read from memory.
+    pub index_layout: IndexLayout,
 }
 
 /// How the searchable vectors stand.
@@ -86,6 +88,7 @@ pub(crate) struct Local {
     pub(crate) store: Store,
     derived_files: DerivedFiles,
     index_memory: Option<u64>,
+    index_layout: IndexLayout,
     view: Mutex<Option<Arc<View>>>,
 }
 
@@ -116,8 +119,9 @@ impl Engine {
     }
 
     fn over(store: Store, options: EngineOptions) -> Self {
-        let EngineOptions { data_dir, model, derived_files, index_memory } = options;
-        let local = Local { data_dir, store, derived_files, index_memory, view: Mutex::new(None) };
+        let EngineOptions { data_dir, model, derived_files, index_memory, index_layout } = options;
+        let view = Mutex::new(None);
+        let local = Local { data_dir, store, derived_files, index_memory, index_layout, view };
         Self::at(Place::Here(local), model)
     }
 
@@ -417,12 +421,13 @@ impl Engine {
 
     /// The same, with the files as they are.
     fn opened_view(&self) -> Result<Option<Arc<View>>, EngineError> {
-        let Local { data_dir, store, derived_files, index_memory, view } = self.local()?;
+        let Local { data_dir, store, derived_files, index_memory, index_layout, view } = self.local()?;
         let mut slot = lock(view);
         if slot.is_none()
             && let Some(model) = store.reader()?.model()?
         {
-            *slot = Some(Arc::new(View::open(store, data_dir, model, (*derived_files, *index_memory))?));
+            let index = IndexOptions { memory: *index_memory, layout: *index_layout };
+            *slot = Some(Arc::new(View::open(store, data_dir, model, (*derived_files, index))?));
         }
         Ok(slot.clone())
     }

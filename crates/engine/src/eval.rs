@@ -304,6 +304,7 @@ fn open_collection(
         model: choice.clone(),
         derived_files: DerivedFiles::Keep,
         index_memory: None,
+        index_layout: cognate_index::Layout::Compact,
     };
     let engine = Engine::create_with_model(options, model)?;
     let complete = data_dir.join("complete");

@@ -106,5 +106,5 @@ pub use cognate_dedup::{
     named_features,
 };
 pub use cognate_embed::{SpecialTokens, Token, UnitVector};
-pub use cognate_index::{Found as FoundNearest, SearchPath, SegmentStatus};
+pub use cognate_index::{Found as FoundNearest, Layout as IndexLayout, SearchPath, SegmentStatus};
 pub use cognate_keyword::{Correction, Field, MatchedTerm, Status as KeywordStatus};

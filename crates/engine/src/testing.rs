@@ -23,6 +23,7 @@ pub(crate) fn engine() -> (TempDir, Engine) {
         model,
         derived_files: DerivedFiles::Keep,
         index_memory: None,
+        index_layout: cognate_index::Layout::Compact,
     })
     .unwrap();
     (folder, engine)

@@ -11,8 +11,12 @@
 //! - `open`: time to the first answer, and until every section is verified
 //! - `filtered`: recall, speed and path where 50, 20, 10, 5, 1, 0.1 % of the rows are allowed,
 //!   beside the speed of scanning the allowed ones
+//! - `crossing`: what a walk of width 1 costs in rows of a scan, where all rows may be found and where 50 and 20 % may: the
+//!   constants by which a search chooses. With `RAYON_NUM_THREADS=1`, else scans of many rows run on all threads
 //! - `serve`: latency at 50 queries a second at rest and while the segment is rewritten in the background, a fifth of
 //!   its rows being dead
+//!
+//! `--layout wide` keeps in memory what makes walks faster (compact without it).
 //!
 //! Without a task: all of `build` and `sweep` on 20,000 synthetic vectors, to a person.
 //!
@@ -29,10 +33,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use cognate_index::{
-    Access, BuildParams, Changes, Collection, CollectionOptions, Maintained, SearchParams, Snapshot,
+    Access, BuildParams, Changes, Collection, CollectionOptions, Layout, Maintained, SearchParams, Snapshot,
 };
 use cognate_vector::UnitVector;
-use common::{argument, number, vectors};
+use common::{argument, at, latencies_of, memory, number, recall, vectors, wait_until_verified};
 use rand::rngs::StdRng;
 use rand::seq::index::sample;
 use rand::{Rng, SeedableRng};
@@ -50,6 +54,7 @@ fn main() {
         "resident" => resident(),
         "open" => open_time(),
         "filtered" => filtered(),
+        "crossing" => crossing(),
         "serve" => serve(),
         // What a bare `cargo bench` says; `cargo test --benches` does not.
         "--bench" => overview(),
@@ -84,6 +89,11 @@ fn options(dim: usize, access: Access) -> CollectionOptions {
             refine_widths: list("--widths", &widths),
             alpha: number("--alpha-percent", (default.alpha * 100.0).round() as usize) as f32 / 100.0,
         },
+        layout: match argument("--layout").as_deref() {
+            None | Some("compact") => Layout::Compact,
+            Some("wide") => Layout::Wide,
+            Some(other) => panic!("expected --layout compact or wide, found {other:?}"),
+        },
         build_threads: argument("--build-threads").map(|n| n.parse().expect("a number")),
         ..CollectionOptions::new(dir(), BINDING, dim)
     }
@@ -115,11 +125,6 @@ fn truth() -> Vec<Vec<u32>> {
     let rows: Vec<u32> =
         bytes.chunks_exact(4).map(|b| u32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect();
     rows.chunks_exact(top_k()).map(<[u32]>::to_vec).collect()
-}
-
-fn recall(truth: &[Vec<u32>], found: &[Vec<u32>]) -> f64 {
-    let n: usize = truth.iter().zip(found).map(|(t, f)| t.iter().filter(|row| f.contains(row)).count()).sum();
-    n as f64 / truth.iter().map(Vec::len).sum::<usize>().max(1) as f64
 }
 
 fn overview() {
@@ -217,19 +222,6 @@ fn sweep() {
     }
 }
 
-fn wait_until_verified(collection: &Collection) {
-    while collection.status().verifying {
-        std::thread::sleep(Duration::from_millis(5));
-    }
-}
-
-/// A line of /proc/self/status, in bytes.
-fn memory(name: &str) -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
-    line.and_then(|line| line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()).unwrap_or(0) * 1024
-}
-
 fn resident() {
     let queries = only_queries();
     let before = memory("VmRSS");
@@ -294,6 +286,33 @@ fn filtered() {
     }
 }
 
+fn crossing() {
+    let queries = only_queries();
+    let collection = open(queries[0].dim(), Access::Read);
+    wait_until_verified(&collection);
+    let snapshot = collection.snapshot();
+    let few = &queries[..200.min(queries.len())];
+    for percent in [100.0, 50.0, 20.0] {
+        let part = percent / 100.0;
+        let allowed = (percent < 100.0).then(|| allowed(snapshot.len(), part));
+        let params = SearchParams { allowed: allowed.as_ref(), ..SearchParams::new(top_k()) };
+        let (_, scan) = run(&snapshot, few, 1, &SearchParams { exact: true, ..params });
+        let of_row = scan / few.len() as f64 / (snapshot.len() as f64 * part);
+        for ef in list("--efs", "16,32,64,128") {
+            let params = SearchParams { ef: Some(ef), ..params };
+            let path = snapshot.search(&queries[0], &params).expect("searches").path;
+            let (_, walk) = run(&snapshot, &queries, 1, &params);
+            let rows = walk / queries.len() as f64 / of_row;
+            println!(
+                "{{\"allowed_percent\": {percent}, \"ef\": {ef}, \"path\": \"{path:?}\", \"walk_us\": {:.1}, \"row_ns\": {:.2}, \"rows_per_ef\": {:.1}}}",
+                walk / queries.len() as f64 * 1e6,
+                of_row * 1e9,
+                rows / ef as f64 * part
+            );
+        }
+    }
+}
+
 /// Latencies of searches, and of doing nothing at the same times on another thread: what the machine
 /// itself adds when others use it.
 fn latencies(
@@ -312,22 +331,6 @@ fn latencies(
         });
         (searches, nothing.join().expect("no panic"))
     })
-}
-
-/// Latencies in milliseconds at 50 calls a second until `done`, and at least `least` of them.
-fn latencies_of(least: usize, done: &AtomicBool, mut work: impl FnMut()) -> Vec<f64> {
-    let mut latencies = Vec::new();
-    let started = Instant::now();
-    while latencies.len() < least || !done.load(Ordering::Relaxed) {
-        let due = Duration::from_millis(20 * latencies.len() as u64);
-        std::thread::sleep(due.saturating_sub(started.elapsed()));
-        // From when it was due, so that a search which holds up the next ones is counted in full.
-        let begun = started + due;
-        work();
-        latencies.push(begun.elapsed().as_secs_f64() * 1e3);
-    }
-    latencies.sort_unstable_by(f64::total_cmp);
-    latencies
 }
 
 fn serve() {
@@ -370,12 +373,11 @@ fn serve() {
     let (merge_s, merge_bytes) = merger.join().expect("no panic");
     let n_inserted = inserter.join().expect("no panic");
     let report = |name: &str, latencies: &[f64]| {
-        let at = |part: f64| latencies[((latencies.len() - 1) as f64 * part) as usize];
         format!(
             "\"{name}_p50_ms\": {:.3}, \"{name}_p99_ms\": {:.3}, \"{name}_max_ms\": {:.3}",
-            at(0.5),
-            at(0.99),
-            at(1.0)
+            at(latencies, 0.5),
+            at(latencies, 0.99),
+            at(latencies, 1.0)
         )
     };
     println!(

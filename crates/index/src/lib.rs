@@ -18,11 +18,13 @@
 
 mod bitmap;
 mod build;
+mod codes;
 mod collection;
 mod error;
 mod files;
 mod map;
 mod quantize;
+mod rotation;
 mod segment;
 #[cfg(test)]
 mod testing;
@@ -34,4 +36,4 @@ pub use collection::{
     LEAST_MEMORY_BUDGET, Maintained, SearchParams, SearchPath, SegmentStatus, Snapshot, Status, Wanted,
 };
 pub use error::{IndexError, Section};
-pub use segment::cosine;
+pub use segment::{Layout, cosine};

@@ -10,14 +10,21 @@
 
 use std::sync::OnceLock;
 
-use cognate_vector::kernels::I8_BLOCK;
+use cognate_vector::kernels::{I8_BLOCK, SignTable};
 use half::f16;
+
+use crate::codes::Codes;
 
 /// The largest number that a component is stored as; −128 is not used, so that all signs are alike.
 const LARGEST: f32 = 127.0;
 
 /// Added to a small number, it leaves no bits for a fraction: 1.5 · 2⁵².
 const ROUNDER: f64 = 6_755_399_441_055_744.0;
+
+/// The same in single precision: 1.5 · 2²³.
+const QUERY_ROUNDER: f32 = 12_582_912.0;
+/// Components of a query that are converted side by side.
+const QUERY_LANES: usize = 16;
 
 /// More than the rounding of a score in f32, and of the bound itself: 32 lanes are summed in
 /// `dim / 32` steps, then folded in 5, and two roundings follow.
@@ -79,6 +86,22 @@ fn quantize_with(components: impl Iterator<Item = f64>, scale: f32, row: &mut [i
     round_up(residual.sqrt())
 }
 
+/// [`quantize_with`] in single precision, for each query: the residual is about right.
+fn quantize_coarsely(components: &[f32], scale: f32, row: &mut [i8]) -> f32 {
+    let inverse = scale.recip();
+    let mut squares = [0.0_f32; QUERY_LANES];
+    for (components, stored) in components.chunks(QUERY_LANES).zip(row.chunks_mut(QUERY_LANES)) {
+        for ((&component, stored), square) in components.iter().zip(stored).zip(&mut squares) {
+            let number = (component * inverse).clamp(-LARGEST, LARGEST) + QUERY_ROUNDER;
+            // The nearest whole number is the lowest byte.
+            *stored = number.to_bits() as i8;
+            let rest = component - (number - QUERY_ROUNDER) * scale;
+            *square += rest * rest;
+        }
+    }
+    squares.iter().sum::<f32>().sqrt()
+}
+
 fn round_up(value: f64) -> f32 {
     (value * (1.0 + 1e-6)) as f32 + f32::MIN_POSITIVE
 }
@@ -94,6 +117,8 @@ pub(crate) struct QuantizedQuery<'a> {
     pub(crate) scale: f32,
     /// Made for the first scan.
     fine: OnceLock<Fine>,
+    /// Made for the first walk along codes.
+    table: OnceLock<SignTable>,
     rounding: f32,
 }
 
@@ -113,9 +138,10 @@ impl<'a> QuantizedQuery<'a> {
     pub(crate) fn new(query: &'a [f32]) -> Self {
         let scale = scale_for(largest_of(query));
         let mut coarse = vec![0; stride(query.len())];
-        let coarse_residual = quantize_with(query.iter().map(|&c| f64::from(c)), scale, &mut coarse);
+        let coarse_residual = quantize_coarsely(query, scale, &mut coarse);
         let rounding = rounding(query.len());
-        Self { exact: query, coarse, coarse_residual, scale, fine: OnceLock::new(), rounding }
+        let (fine, table) = (OnceLock::new(), OnceLock::new());
+        Self { exact: query, coarse, coarse_residual, scale, fine, table, rounding }
     }
 
     fn lower(&self) -> &Fine {
@@ -127,6 +153,11 @@ impl<'a> QuantizedQuery<'a> {
             let residual = quantize_with(rest, self.scale / FINER, &mut row);
             Fine { row, residual }
         })
+    }
+
+    /// What the query asks codes with. All codes of its dimension are asked alike.
+    pub(crate) fn table(&self, codes: &Codes) -> &SignTable {
+        self.table.get_or_init(|| codes.table_of(self.exact, self.coarse.len()))
     }
 
     /// What [`coarse`](Self::coarse) lacks, in units of `scale / 254`.
@@ -187,6 +218,10 @@ mod tests {
             let mut stored = vec![0; stride(dim)];
             let residual = quantize(&values, scale, &mut stored);
             let quantized = QuantizedQuery::new(query.as_slice());
+            let rest = query.as_slice().iter().zip(&quantized.coarse);
+            let rest = rest.map(|(&c, &q)| (c - f32::from(q) * quantized.scale).powi(2)).sum::<f32>().sqrt();
+            prop_assert!((rest - quantized.coarse_residual).abs() <= 1e-3 * rest + 1e-6);
+            prop_assert!(rest <= 0.51 * quantized.scale * (dim as f32).sqrt(), "to the nearest number");
             let about = quantized.cosine(
                 kernels::dot_i8(&quantized.coarse, &stored),
                 kernels::dot_i8(quantized.fine(), &stored),

@@ -10,7 +10,9 @@
 
 use std::collections::BinaryHeap;
 
-use cognate_vector::kernels::{dots_i8_at, prefetch};
+use cognate_vector::kernels::{Reach, SIGN_ROWS, SignTable, dots_i8_at, prefetch};
+
+use crate::codes::Codes;
 
 /// Fills the end of a neighbour list.
 pub(crate) const NO_POINT: u32 = u32::MAX;
@@ -39,6 +41,8 @@ pub(crate) struct Terrain<'a> {
     /// `u32 [n, slots]`, each list filled up with [`NO_POINT`].
     pub(crate) links: &'a [u32],
     pub(crate) slots: usize,
+    /// What is known of neighbours beside the links, where something is.
+    pub(crate) codes: Option<&'a Codes>,
 }
 
 /// What a walk goes towards.
@@ -48,7 +52,21 @@ pub(crate) struct Aim<'a> {
     row: &'a [i8],
     /// How much farther away than the best a point may be to be walked to; `None` as far as all.
     near: Option<Near>,
+    /// What codes are asked with, where there are some.
+    coded: Option<Coded<'a>>,
 }
+
+/// A query as codes of neighbours are asked with it.
+#[derive(Clone, Copy)]
+pub(crate) struct Coded<'a> {
+    pub(crate) table: &'a SignTable,
+    /// The product that stands for a cosine of 1.
+    pub(crate) unit: f32,
+}
+
+/// A neighbour is passed over where it would have to be closer than its code says by more than so many times the slope of
+/// the code and the distance between query and point. The error's standard deviation is about 0.6 of that.
+const CODE_SLACK: f32 = 0.5;
 
 /// A walk ends where all points that are left are farther away than the `k`-th best so far times a factor: around a
 /// query with many points close by it ends late, and early around one that has few (<https://arxiv.org/abs/2505.15636>).
@@ -89,12 +107,17 @@ impl Near {
 impl<'a> Aim<'a> {
     /// At an i8 row, as far as all that the width holds.
     pub(crate) fn at(row: &'a [i8]) -> Self {
-        Self { row, near: None }
+        Self { row, near: None, coded: None }
     }
 
     /// At an i8 row, as far as `near` says.
     pub(crate) fn near(row: &'a [i8], near: Option<Near>) -> Self {
-        Self { row, near }
+        Self { row, near, coded: None }
+    }
+
+    /// The same, with what codes of neighbours are asked with.
+    pub(crate) fn with_codes(self, coded: Coded<'a>) -> Self {
+        Self { coded: Some(coded), ..self }
     }
 }
 
@@ -192,6 +215,10 @@ impl Pool {
         {
             let farthest = near.unit - near.square * (near.unit - kth.dot() as f32);
             self.bar = self.bar.max((farthest as i32).min(least.dot()));
+            // None of these is expanded any more, and more than are wanted stay.
+            while self.keys.last().is_some_and(|last| last.dot() < self.bar) {
+                self.keys.pop();
+            }
         }
     }
 
@@ -250,12 +277,18 @@ impl Scratch {
     /// Gathers those of `list` that were not visited, and marks them.
     #[inline]
     fn gather(&mut self, list: &[u32]) {
+        self.fresh.clear();
+        self.gather_more(list);
+    }
+
+    /// The same, beside what was gathered before.
+    #[inline]
+    fn gather_more(&mut self, list: &[u32]) {
         let Self { visited, stamp, fresh, .. } = self;
         // Without branches on what was visited, which nothing foretells: each is put where the next fresh one belongs.
-        fresh.clear();
-        fresh.resize(list.len(), 0);
+        let mut n_fresh = fresh.len();
+        fresh.resize(n_fresh + list.len(), 0);
         let end = visited.len().saturating_sub(1);
-        let mut n_fresh = 0;
         for &point in list {
             let mark = &mut visited[(point as usize).min(end)];
             fresh[n_fresh] = point;
@@ -295,9 +328,15 @@ impl<'a> Terrain<'a> {
         self.vectors.len() / self.stride
     }
 
+    /// The row of a point that is there, `i8 [stride]`.
+    pub(crate) fn row(&self, point: u32) -> &'a [i8] {
+        let start = point as usize * self.stride;
+        &self.vectors[start..start + self.stride]
+    }
+
     /// The places of a point's list, those too that are not filled; none for a point that is not there.
     #[inline]
-    fn places(&self, point: u32) -> &'a [u32] {
+    pub(crate) fn places(&self, point: u32) -> &'a [u32] {
         let start = point as usize * self.slots;
         self.links.get(start..start + self.slots).unwrap_or(&[])
     }
@@ -316,6 +355,35 @@ impl<'a> Terrain<'a> {
         let start = point as usize * self.slots;
         if let Some(list) = self.links.get(start..start + self.slots) {
             prefetch(list, usize::MAX);
+        }
+        if let Some(codes) = self.codes {
+            codes.fetch(point);
+        }
+    }
+
+    /// Gathers those neighbours of a point that were not visited, and marks them; where there are codes, only those that
+    /// may be better than the bar, as far as their codes tell.
+    #[inline]
+    fn gather_from(&self, key: Key, aim: Aim<'_>, scratch: &mut Scratch) {
+        let places = self.places(key.position());
+        let (Some(codes), Some(Coded { table, unit })) = (self.codes, aim.coded) else {
+            scratch.gather_more(places);
+            return;
+        };
+        let here = key.dot() as f32 / unit;
+        // Of two vectors of norm 1.
+        let distance = (2.0 - 2.0 * here).max(0.0).sqrt();
+        let reach = Reach { here, slack: CODE_SLACK * distance, bar: scratch.pool.bar as f32 / unit };
+        let mut near = [0; SIGN_ROWS];
+        for (block, places) in codes.of(key.position()).zip(places.chunks(SIGN_ROWS)) {
+            let mut rows = table.reaching(block, reach);
+            let mut n_near = 0;
+            while rows != 0 {
+                near[n_near] = places.get(rows.trailing_zeros() as usize).copied().unwrap_or(NO_POINT);
+                n_near += 1;
+                rows &= rows - 1;
+            }
+            scratch.gather_more(&near[..n_near]);
         }
     }
 
@@ -360,7 +428,14 @@ impl<'a> Terrain<'a> {
         scratch.gather_starts();
         self.offer(aim, scratch);
         while let Some(key) = scratch.pool.expand_next() {
-            scratch.gather(self.places(key.position()));
+            scratch.fresh.clear();
+            self.gather_from(key, aim, scratch);
+            // Codes leave so few rows to be read that those of two points are on their way at once.
+            if self.codes.is_some()
+                && let Some(second) = scratch.pool.expand_next()
+            {
+                self.gather_from(second, aim, scratch);
+            }
             // Most likely the next to be expanded, unless something better comes of this one.
             if let Some(next) = scratch.pool.keys.get(scratch.pool.next) {
                 self.fetch_list(next.position());
@@ -410,7 +485,8 @@ impl<'a> Terrain<'a> {
             let Some(key) = scratch.frontier.pop().filter(|key| key.dot() >= scratch.pool.bar) else {
                 return true;
             };
-            scratch.gather(self.places(key.position()));
+            scratch.fresh.clear();
+            self.gather_from(key, aim, scratch);
             if let Some(next) = scratch.frontier.peek() {
                 self.fetch_list(next.position());
             }

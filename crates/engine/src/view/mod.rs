@@ -81,8 +81,7 @@ pub(crate) struct View {
     /// The model behind the vectors.
     model: StoredModel,
     derived_files: DerivedFiles,
-    /// Bytes that building may take, where that was said.
-    index_memory: Option<u64>,
+    index: IndexOptions,
     /// What is shown.
     current: ArcSwap<Snapshot>,
     collection: ArcSwap<Collection>,
@@ -102,6 +101,15 @@ pub enum DerivedFiles {
     /// Never this process: it follows what others write, and has what is newer in memory. For one that lives
     /// beside others and shall be in nobody's way.
     Follow,
+}
+
+/// What was said of the index of vectors.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct IndexOptions {
+    /// Bytes that building may take, where that was said.
+    pub(crate) memory: Option<u64>,
+    /// What searches read from memory.
+    pub(crate) layout: cognate_index::Layout,
 }
 
 /// Files that could not be written, as on a full disk.
@@ -134,14 +142,15 @@ impl View {
         store: &Store,
         data_dir: &Path,
         model: StoredModel,
-        (derived_files, index_memory): (DerivedFiles, Option<u64>),
+        (derived_files, index): (DerivedFiles, IndexOptions),
     ) -> Result<Self, EngineError> {
         let writing = match derived_files {
             DerivedFiles::Keep => Writing(lock(data_dir)?),
             DerivedFiles::Follow => Writing(None),
         };
         let options = CollectionOptions {
-            memory_budget: index_memory,
+            memory_budget: index.memory,
+            layout: index.layout,
             ..vectors::options_of(store, data_dir, &model, writing.of_vectors())
         };
         let latest_generation = store.reader()?.generation()?;
@@ -165,7 +174,7 @@ impl View {
         let view = Self {
             data_dir: data_dir.to_owned(),
             derived_files,
-            index_memory,
+            index,
             model,
             current: ArcSwap::from_pointee(nothing),
             collection: ArcSwap::from_pointee(collection),
@@ -499,7 +508,8 @@ impl View {
     ) -> Result<(), EngineError> {
         self.collection.load().retire();
         let options = CollectionOptions {
-            memory_budget: self.index_memory,
+            memory_budget: self.index.memory,
+            layout: self.index.layout,
             ..vectors::options_of(store, &self.data_dir, &self.model, writing.of_vectors())
         };
         self.collection.store(Arc::new(vectors::open(options, latest_generation)?));

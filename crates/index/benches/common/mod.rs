@@ -1,7 +1,11 @@
-//! What a bench program needs beside its measurements: vectors, arguments, and the machine's name.
+//! What bench programs need beside their measurements: vectors, arguments, memory, times, and the machine's name.
+#![allow(dead_code, reason = "each program uses a part")]
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
+use cognate_index::Collection;
 use cognate_vector::UnitVector;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
@@ -63,7 +67,7 @@ pub(crate) fn synthetic(n: usize, dim: usize) -> Vec<UnitVector> {
         .collect()
 }
 
-fn gaussian(rng: &mut StdRng) -> f32 {
+pub(crate) fn gaussian(rng: &mut StdRng) -> f32 {
     let radius = (-2.0 * (1.0 - rng.random::<f32>()).ln()).sqrt();
     radius * (std::f32::consts::TAU * rng.random::<f32>()).cos()
 }
@@ -128,4 +132,44 @@ pub(crate) fn vectors() -> Vectors {
         }
         None => Vectors::Synthetic { dim: number("--dim", 384) },
     }
+}
+
+/// The part of what is true that was found.
+pub(crate) fn recall(truth: &[Vec<u32>], found: &[Vec<u32>]) -> f64 {
+    let n: usize = truth.iter().zip(found).map(|(t, f)| t.iter().filter(|row| f.contains(row)).count()).sum();
+    n as f64 / truth.iter().map(Vec::len).sum::<usize>().max(1) as f64
+}
+
+/// A line of /proc/self/status, in bytes.
+pub(crate) fn memory(name: &str) -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+    line.and_then(|line| line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()).unwrap_or(0) * 1024
+}
+
+pub(crate) fn wait_until_verified(collection: &Collection) {
+    while collection.status().verifying {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// Latencies in milliseconds at 50 calls a second until `done`, and at least `least` of them.
+pub(crate) fn latencies_of(least: usize, done: &AtomicBool, mut work: impl FnMut()) -> Vec<f64> {
+    let mut latencies = Vec::new();
+    let started = Instant::now();
+    while latencies.len() < least || !done.load(Ordering::Relaxed) {
+        let due = Duration::from_millis(20 * latencies.len() as u64);
+        std::thread::sleep(due.saturating_sub(started.elapsed()));
+        // From when it was due, so that a search which holds up the next ones is counted in full.
+        let begun = started + due;
+        work();
+        latencies.push(begun.elapsed().as_secs_f64() * 1e3);
+    }
+    latencies.sort_unstable_by(f64::total_cmp);
+    latencies
+}
+
+/// The part of sorted latencies that is not above the result.
+pub(crate) fn at(sorted: &[f64], part: f64) -> f64 {
+    sorted[((sorted.len() - 1) as f64 * part) as usize]
 }

@@ -82,13 +82,9 @@ pub(super) fn one_upper(mut slices: Vec<Upper>, m: usize) -> Upper {
 /// layer meets.
 pub(super) fn near_members(lowest: Terrain<'_>, layer: &Layer) -> Vec<Vec<u32>> {
     let members = &layer.members;
-    let row = |point: u32| {
-        let start = point as usize * lowest.stride;
-        &lowest.vectors[start..start + lowest.stride]
-    };
     if members.len() <= ALL_PAIRS_UP_TO {
         let near = |dots: &mut Vec<i32>, &member: &u32| {
-            dots_i8_at(row(member), lowest.vectors, members, dots);
+            dots_i8_at(lowest.row(member), lowest.vectors, members, dots);
             let others = dots.iter().zip(members).filter(|(_, other)| **other != member);
             let mut others: Vec<(Reverse<i32>, u32)> =
                 others.map(|(&dot, &other)| (Reverse(dot), other)).collect();
@@ -104,7 +100,7 @@ pub(super) fn near_members(lowest: Terrain<'_>, layer: &Layer) -> Vec<Vec<u32>> 
     let near = |scratch: &mut Scratch, &member: &u32| {
         scratch.start_at(&[member]);
         let accept = |point: u32| is_member.contains(point as usize);
-        lowest.walk_where((Aim::at(row(member)), N_NEAR + 1, usize::MAX), scratch, accept);
+        lowest.walk_where((Aim::at(lowest.row(member)), N_NEAR + 1, usize::MAX), scratch, accept);
         let found = scratch.found().iter().map(|key| key.position());
         found.filter(|&other| other != member).take(N_NEAR).collect()
     };

@@ -194,7 +194,7 @@ impl Lists {
 
     fn terrain<'a>(&'a self, rows: Rows<'a>) -> Terrain<'a> {
         let (links, slots) = (&self.links[..], self.slots);
-        Terrain { vectors: rows.vectors, stride: rows.stride, links, slots }
+        Terrain { vectors: rows.vectors, stride: rows.stride, links, slots, codes: None }
     }
 }
 

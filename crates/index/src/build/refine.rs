@@ -35,7 +35,7 @@ pub(super) fn refine(
             .map_init(
                 || (Scratch::default(), Vec::new(), Vec::new()),
                 |(scratch, candidates, dots), &point| {
-                    let query = rule.row(point);
+                    let query = rule.terrain.row(point);
                     scratch.start_at(&[point]);
                     terrain.walk(Aim::at(query), width, scratch);
                     candidates.clear();
@@ -68,7 +68,7 @@ pub(super) fn refine(
             points.clear();
             points.extend_from_slice(filled(places));
             points.extend_from_slice(offered.to(point));
-            dots_i8_at(rule.row(point), terrain.vectors, points, dots);
+            dots_i8_at(rule.terrain.row(point), terrain.vectors, points, dots);
             candidates.clear();
             candidates.extend(dots.iter().copied().zip(points.iter().copied()));
             sort_best_first(candidates);
@@ -121,11 +121,6 @@ struct Rule<'a> {
 }
 
 impl Rule<'_> {
-    fn row(&self, point: u32) -> &[i8] {
-        let start = point as usize * self.terrain.stride;
-        &self.terrain.vectors[start..start + self.terrain.stride]
-    }
-
     /// Of candidates, best first, those that are closer to the point than to any one chosen before.
     fn choose(&self, candidates: &[Candidate], dots: &mut Vec<i32>) -> Vec<u32> {
         let mut chosen: Vec<u32> = Vec::with_capacity(self.slots);
@@ -134,7 +129,7 @@ impl Rule<'_> {
                 break;
             }
             let distance = self.unit - dot as f32;
-            dots_i8_at(self.row(candidate), self.terrain.vectors, &chosen, dots);
+            dots_i8_at(self.terrain.row(candidate), self.terrain.vectors, &chosen, dots);
             if dots.iter().all(|&dot| (self.unit - dot as f32) * self.alpha > distance) {
                 chosen.push(candidate);
             }

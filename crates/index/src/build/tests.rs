@@ -42,6 +42,7 @@ fn slices_are_joined_so_that_walks_find_what_they_find_in_one() {
             stride: segment.stride(),
             links: &graph.links,
             slots: graph.slots,
+            codes: None,
         };
         let mut scratch = Scratch::default();
         let mut n_found = 0;

@@ -27,6 +27,9 @@ const QUERY_BLOCK: usize = 32;
 /// Below this many candidates, scoring them on one thread is faster.
 pub(super) const PARALLEL_SCORES: usize = 256;
 
+/// Values that are fetched before the first is read: of as many, all are read.
+const FETCHED: usize = 32;
+
 /// A score, about, and how far it can be off.
 pub(super) type Bounds = (f32, f32);
 /// The number of a segment in its snapshot, and a position in it.
@@ -195,6 +198,9 @@ impl Snapshot {
         let mut best = TopK::new(k);
         let mut rest = &candidates[..];
         let mut buffer = Vec::new();
+        for candidate in rest.iter().take(k.min(FETCHED)) {
+            self.segments()[candidate.segment as usize].segment.fetch_values(candidate.position as usize);
+        }
         // One by one at first; for very many, in larger and larger steps on all threads.
         while let Some(first) = rest.first() {
             if best.threshold().is_some_and(|threshold| first.upper < threshold) {

@@ -252,7 +252,7 @@ impl Collection {
             return Err(damage);
         }
         let segment = Segment::open(&self.folder.path_of(&name), &self.options.binding)?;
-        segment.verify()?;
+        pool.install(|| segment.verify(self.options.layout))?;
         metrics::counter!("cognate_index_segments_written_total", "of" => of).increment(1);
         metrics::counter!("cognate_index_rows_written_total", "of" => of).increment(source.len() as u64);
         tracing::info!(

@@ -39,7 +39,7 @@ use crate::bitmap::Bitmap;
 use crate::build::BuildParams;
 use crate::error::IndexError;
 use crate::files::Folder;
-use crate::segment::{Segment, Source};
+use crate::segment::{Layout, Segment, Source};
 
 /// What building may take where nothing else is said and less than four times as much memory is free: at 384 components
 /// room for more than a million rows.
@@ -65,6 +65,8 @@ pub struct CollectionOptions {
     /// spilled, up to a quarter of it. What needs more is written in several segments. `None` for a quarter of what is
     /// free, and at least [`LEAST_MEMORY_BUDGET`].
     pub memory_budget: Option<u64>,
+    /// What searches read from memory.
+    pub layout: Layout,
     /// How graphs are built.
     pub build: BuildParams,
     /// Threads that build; `None` for all of the machine, and in [`Collection::maintain`] for all but one, which is
@@ -99,6 +101,7 @@ impl CollectionOptions {
             access: Access::Read,
             latest_generation: u64::MAX,
             memory_budget: None,
+            layout: Layout::default(),
             build: BuildParams::default(),
             build_threads: None,
             graph_from: None,

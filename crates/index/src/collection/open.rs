@@ -11,8 +11,8 @@ use super::{Access, Collection, CollectionOptions, State};
 use crate::bitmap::Bitmap;
 use crate::error::{IndexError, Section};
 use crate::files::Folder;
-use crate::segment::Segment;
 use crate::segment::format::{MAX_DIM, damaged};
+use crate::segment::{Layout, Segment};
 
 impl Collection {
     /// Opens the collection in a folder, as far as it is as it was written, and checks it: lists,
@@ -69,9 +69,16 @@ impl Collection {
             return;
         }
         let damage = Arc::clone(&self.damage);
+        let layout = self.options.layout;
+        // Where there is more to make than to check, by threads that give way to searches.
+        let pool = (layout == Layout::Wide).then(|| self.pool(1));
+        let verified = move |segment: &Segment| match &pool {
+            Some(Ok(pool)) => pool.install(|| segment.verify(layout)),
+            Some(Err(_)) | None => segment.verify(layout),
+        };
         let verify = move || {
             for segment in segments {
-                if let Err(error) = segment.verify() {
+                if let Err(error) = verified(&segment) {
                     tracing::error!("{error}");
                     // The first is enough to make the collection be opened anew.
                     let _ = damage.set(Arc::new(error));

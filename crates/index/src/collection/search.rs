@@ -7,7 +7,7 @@ use roaring::RoaringBitmap;
 use super::exact::{Candidates, Query};
 use super::snapshot::{Live, Snapshot};
 use crate::error::IndexError;
-use crate::walk::{Aim, Near, grown_width};
+use crate::walk::{Aim, Coded, Near, grown_width};
 
 /// The least width of a walk where none is asked for: recall@10 above 0.99 on 100,000 embeddings of abstracts.
 pub const DEFAULT_EF: usize = 128;
@@ -221,6 +221,10 @@ impl Live {
         let rows = segment.rows();
         let unit = (quantized.scale * segment.scale()).recip();
         let aim = Aim::near(&quantized.coarse, Near::of(params.top_k, walk.ef, unit));
+        let aim = match terrain.codes {
+            Some(codes) => aim.with_codes(Coded { table: quantized.table(codes), unit }),
+            None => aim,
+        };
         segment.with_scratch(|scratch| {
             terrain.descend(upper, aim, scratch);
             let ended = if params.allowed.is_none() && self.dead.n_set() == 0 {

@@ -2,7 +2,7 @@
 //!
 //! It holds for each row the vector twice. In i8, which products that choose candidates are made of, in memory (mapped
 //! until a thread has checked and copied them); and in f16, which scores are made of, and which are read from the file
-//! at their position, so that they take no memory.
+//! at their position, so that they take no memory, but under [`Layout::Wide`].
 //!
 //! Read [`format`] for the file, [`write`](mod@write) for how one comes about, [`open`] for what is
 //! checked.
@@ -17,13 +17,14 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
-use cognate_vector::kernels::dot_f16;
+use cognate_vector::kernels::{dot_f16, prefetch};
 use half::f16;
 use rayon::prelude::*;
 use roaring::RoaringBitmap;
 
 use self::format::{Header, damaged};
 pub(crate) use self::write::{Source, WriteParams, write};
+use crate::codes::Codes;
 use crate::error::{IndexError, Section};
 use crate::files::{Stamp, io, read_at};
 use crate::map::Map;
@@ -65,11 +66,32 @@ enum Storage {
         links: Map,
         /// The section of vectors, once it was checked: until then it is read where the file is mapped.
         vectors: OnceLock<Map>,
+        /// What [`Layout::Wide`] keeps in memory beside, once everything was checked.
+        wide: OnceLock<Wide>,
         file: File,
         stamp: Stamp,
         path: PathBuf,
         header: Box<Header>,
     },
+}
+
+/// What searches of a segment read from memory.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Layout {
+    /// Links and bytes of the rows: some 530 bytes a row of 384 components.
+    #[default]
+    Compact,
+    /// The vectors themselves too, and codes of each row's neighbours, so that a walk reads few of their rows: some 2,960
+    /// bytes a row of 384 components. The files are the same.
+    Wide,
+}
+
+/// What lies in memory under [`Layout::Wide`] beside what always does.
+#[derive(Debug)]
+struct Wide {
+    codes: Codes,
+    /// The section of values.
+    values: Map,
 }
 
 impl Segment {
@@ -152,7 +174,8 @@ impl Segment {
 
     /// Where there is a graph: what to walk on, and where to begin.
     pub(crate) fn graph(&self) -> Option<(Terrain<'_>, &Upper)> {
-        let (upper, Storage::Mapped { links, header, .. }) = (self.upper.as_ref()?, &self.storage) else {
+        let (upper, Storage::Mapped { links, wide, header, .. }) = (self.upper.as_ref()?, &self.storage)
+        else {
             return None;
         };
         let terrain = Terrain {
@@ -160,6 +183,7 @@ impl Segment {
             stride: self.stride,
             links: bytemuck::cast_slice(links.bytes()),
             slots: header.slots as usize,
+            codes: wide.get().map(|wide| &wide.codes),
         };
         Some((terrain, upper))
     }
@@ -187,7 +211,9 @@ impl Segment {
         let upper: usize = layers.map(Layer::memory_bytes).sum();
         let (links, values) = match &self.storage {
             Storage::Memory { values, .. } => (0, 2 * values.len()),
-            Storage::Mapped { links, .. } => (links.bytes().len(), 0),
+            Storage::Mapped { links, wide, .. } => {
+                (links.bytes().len(), wide.get().map_or(0, Wide::memory_bytes))
+            }
         };
         let row_set = self.row_set.get().map_or(0, RoaringBitmap::serialized_size);
         (4 * self.len() + row_set + self.vectors().len() + links + upper + values) as u64
@@ -210,12 +236,29 @@ impl Segment {
     ) -> Result<&'a [f16], IndexError> {
         match &self.storage {
             Storage::Memory { values, .. } => Ok(&values[position * self.dim..(position + 1) * self.dim]),
-            Storage::Mapped { file, path, header, .. } => {
+            Storage::Mapped { file, path, header, wide, .. } => {
+                if let Some(wide) = wide.get() {
+                    let all: &[f16] = bytemuck::cast_slice(wide.values.bytes());
+                    return Ok(&all[position * self.dim..(position + 1) * self.dim]);
+                }
                 buffer.resize(self.dim, f16::ZERO);
                 let at = header.values.start + 2 * (position * self.dim) as u64;
                 read_at(file, bytemuck::cast_slice_mut(buffer), at).map_err(io("read", path))?;
                 Ok(buffer)
             }
+        }
+    }
+
+    /// Has the processor fetch the values of a row, where they lie in memory.
+    pub(crate) fn fetch_values(&self, position: usize) {
+        if let Storage::Mapped { wide, .. } = &self.storage
+            && let Some(wide) = wide.get()
+        {
+            let len = 2 * self.dim;
+            prefetch(
+                wide.values.bytes().get(position * len..(position + 1) * len).unwrap_or(&[]),
+                usize::MAX,
+            );
         }
     }
 
@@ -258,6 +301,12 @@ impl Segment {
                 path.file_name().map_or(Cow::Borrowed("segment"), std::ffi::OsStr::to_string_lossy)
             }
         }
+    }
+}
+
+impl Wide {
+    fn memory_bytes(&self) -> usize {
+        self.codes.memory_bytes() + self.values.bytes().len()
     }
 }
 

@@ -14,7 +14,8 @@ use rayon::prelude::*;
 use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 
 use super::format::{HEADER_LEN, Header, LINKS, check, check_links, damaged, decode_upper};
-use super::{Segment, Storage};
+use super::{Layout, Segment, Storage, Wide};
+use crate::codes::Codes;
 use crate::error::{IndexError, Section as Part};
 use crate::files::{ALIGNMENT, Section, Stamp, io, read_at};
 use crate::map::{Map, available_memory};
@@ -78,6 +79,7 @@ impl Segment {
                 rows,
                 links,
                 vectors: OnceLock::new(),
+                wide: OnceLock::new(),
                 file,
                 stamp,
                 path: path.to_owned(),
@@ -89,31 +91,43 @@ impl Segment {
         })
     }
 
-    /// Checks the vectors and the values, the two sections that [`open`](Self::open) leaves, and copies the vectors into
-    /// memory where that leaves as much free.
+    /// Checks the vectors and the values, the two sections that [`open`](Self::open) leaves, and copies into memory what the
+    /// layout asks for, where that leaves as much free.
     ///
     /// # Errors
     /// As for [`open`](Self::open).
-    pub(crate) fn verify(&self) -> Result<(), IndexError> {
-        if let Storage::Mapped { map, vectors, file, path, header, .. } = &self.storage {
-            let hash = |section| hash_of(file, section).map_err(io("read", path));
-            let copy = || match copy_of(file, header.vectors) {
-                Some(copy) => {
-                    check(path, Part::Vectors, header.vectors.xxh3, xxh3_64(copy.bytes()))?;
-                    Ok(Some(copy))
-                }
-                None => check(path, Part::Vectors, header.vectors.xxh3, hash(header.vectors)?).map(|()| None),
+    pub(crate) fn verify(&self, layout: Layout) -> Result<(), IndexError> {
+        if let Storage::Mapped { map, vectors, wide, file, path, header, .. } = &self.storage {
+            let is_wide = layout == Layout::Wide && self.has_graph();
+            let copy_vectors = || {
+                let copied = checked(file, path, (Part::Vectors, header.vectors), true)?;
+                Ok(copied.is_some_and(|copied| vectors.set(copied).is_ok()))
             };
-            let (copied, values) = rayon::join(copy, || hash(header.values));
-            if let Some(copied) = copied? {
-                let _ = vectors.set(copied);
+            let (is_copied, values) =
+                rayon::join(copy_vectors, || checked(file, path, (Part::Values, header.values), is_wide));
+            if is_copied? {
+                // A walk that began before still reads the map, and has it mapped again as fast as it is given back;
+                // such walks have most likely ended while the values were read.
                 let start = header.vectors.start as usize;
                 map.release(start..start + header.vectors.len as usize);
             }
-            check(path, Part::Values, header.values.xxh3, values?)?;
+            if let Some(values) = values?
+                && let Some(codes) = self.codes()
+            {
+                let _ = wide.set(Wide { codes, values });
+            }
         }
         self.verified.store(true, Ordering::Release);
         Ok(())
+    }
+
+    /// Codes of the neighbours in the graph, where they leave as much memory free.
+    fn codes(&self) -> Option<Codes> {
+        let (terrain, _) = self.graph()?;
+        if !is_free(Codes::len_for(terrain) as u64) {
+            return None;
+        }
+        Codes::make(terrain, self.scale).inspect_err(warn_slow).ok()
     }
 
     /// Whether the file is as it was opened, as far as its length and time of change tell. To be asked before the map is
@@ -179,18 +193,37 @@ fn read_links(file: &File, header: &Header, path: &Path) -> Result<Map, IndexErr
     Ok(read)
 }
 
+/// Checks a section, and gives it in memory where that is wanted and leaves as much free.
+fn checked(
+    file: &File,
+    path: &Path,
+    (part, section): (Part, Section),
+    is_wanted: bool,
+) -> Result<Option<Map>, IndexError> {
+    let copy = if is_wanted { copy_of(file, section) } else { None };
+    let found = match &copy {
+        Some(copy) => xxh3_64(copy.bytes()),
+        None => hash_of(file, section).map_err(io("read", path))?,
+    };
+    check(path, part, section.xxh3, found).map(|()| copy)
+}
+
 /// A section read into memory, where at least as much stays free; `None` where it cannot be.
 fn copy_of(file: &File, section: Section) -> Option<Map> {
-    if section.len == 0 || available_memory().is_some_and(|free| free / 2 < section.len) {
+    if section.len == 0 || !is_free(section.len) {
         return None;
     }
-    match Map::filled(section.len as usize, |memory| read_at(file, memory, section.start)) {
-        Ok(copy) => Some(copy),
-        Err(error) => {
-            tracing::warn!("could not copy a segment's vectors into memory, where walks are faster: {error}");
-            None
-        }
-    }
+    let copy = Map::filled(section.len as usize, |memory| read_at(file, memory, section.start));
+    copy.inspect_err(warn_slow).ok()
+}
+
+/// Whether so many bytes of memory are free, and as many again.
+fn is_free(bytes: u64) -> bool {
+    available_memory().is_none_or(|free| free / 2 >= bytes)
+}
+
+fn warn_slow(error: &std::io::Error) {
+    tracing::warn!("could not copy a segment's vectors into memory, where walks are faster: {error}");
 }
 
 fn check_padding(map: &Map, path: &Path, part: Part, section: Section) -> Result<(), IndexError> {

@@ -10,7 +10,7 @@ use crate::build::BuildParams;
 use crate::files::Folder;
 use crate::quantize::QuantizedQuery;
 use crate::testing::{clustered, vector};
-use crate::walk::{Aim, Near};
+use crate::walk::{Aim, Coded, Near};
 use std::sync::Arc;
 
 const BINDING: [u8; 32] = [7; 32];
@@ -49,6 +49,10 @@ fn search(segment: &Segment, dim: usize) {
         let quantized = QuantizedQuery::new(query.as_slice());
         if let Some((terrain, upper)) = segment.graph() {
             let aim = Aim::near(&quantized.coarse, Near::of(5, 20, 1e4));
+            let aim = match terrain.codes {
+                Some(codes) => aim.with_codes(Coded { table: quantized.table(codes), unit: 1e4 }),
+                None => aim,
+            };
             segment.with_scratch(|scratch| {
                 terrain.descend(upper, aim, scratch);
                 terrain.walk(aim, 20, scratch);
@@ -69,7 +73,7 @@ fn a_file_gives_back_what_was_written() {
         let path = written(folder.path(), &vectors, graph_from);
         let segment = Segment::open(&path, &BINDING).unwrap();
         assert!(!segment.is_verified());
-        segment.verify().unwrap();
+        segment.verify(Layout::Compact).unwrap();
         assert!(segment.is_verified());
         assert_eq!((segment.len(), segment.has_graph()), (n, n >= graph_from.max(1)));
         for (position, vector) in vectors.iter().enumerate() {
@@ -84,6 +88,49 @@ fn a_file_gives_back_what_was_written() {
         Segment::open(&folder.path().join("segment-00000001"), &[8; 32]),
         Err(IndexError::OfAnotherStore { .. })
     ));
+}
+
+#[test]
+fn a_wide_layout_finds_as_much_and_gives_the_same_scores() {
+    let folder = tempfile::tempdir().unwrap();
+    let dim = 40;
+    let vectors = clustered(6, 3_000, dim, 60);
+    let path = written(folder.path(), &vectors, 1);
+    let (compact, wide) = (Segment::open(&path, &BINDING).unwrap(), Segment::open(&path, &BINDING).unwrap());
+    compact.verify(Layout::Compact).unwrap();
+    let before = wide.memory_bytes();
+    wide.verify(Layout::Wide).unwrap();
+    // For each row 80 bytes of values, and for its 12 links a block of 32.
+    assert_eq!(wide.memory_bytes(), before + 3_000 * (80 + 32 * 8 + 128));
+    assert_eq!(wide.memory_bytes(), compact.memory_bytes() + 3_000 * (80 + 32 * 8 + 128));
+    let queries = clustered(6, 3_100, dim, 60).split_off(3_000);
+    let found = |segment: &Segment, query: &UnitVector| -> Vec<u32> {
+        let quantized = QuantizedQuery::new(query.as_slice());
+        let (terrain, upper) = segment.graph().unwrap();
+        let unit = (quantized.scale * segment.scale()).recip();
+        let aim = Aim::near(&quantized.coarse, Near::of(10, 40, unit));
+        let aim = match terrain.codes {
+            Some(codes) => aim.with_codes(Coded { table: quantized.table(codes), unit }),
+            None => aim,
+        };
+        segment.with_scratch(|scratch| {
+            terrain.descend(upper, aim, scratch);
+            terrain.walk(aim, 40, scratch);
+            scratch.found().iter().take(10).map(|key| key.position()).collect()
+        })
+    };
+    assert!(wide.graph().unwrap().0.codes.is_some() && compact.graph().unwrap().0.codes.is_none());
+    let mut n_common = 0;
+    for query in &queries {
+        let (left, right) = (found(&compact, query), found(&wide, query));
+        n_common += left.iter().filter(|position| right.contains(position)).count();
+        for position in right {
+            let score =
+                |segment: &Segment| segment.score(query.as_slice(), position as usize, &mut Vec::new());
+            assert_eq!(score(&wide).unwrap().to_bits(), score(&compact).unwrap().to_bits());
+        }
+    }
+    assert!(n_common >= queries.len() * 95 / 10, "{n_common} of {}", 10 * queries.len());
 }
 
 /// Every point can be reached from every other, through the lists of the lowest layer.
@@ -126,7 +173,7 @@ fn every_flipped_byte_and_every_truncation_is_found_and_named() {
         match Segment::open(&changed, &BINDING) {
             Ok(segment) => {
                 search(&segment, 8);
-                segment.verify().unwrap_err()
+                segment.verify(Layout::Compact).unwrap_err()
             }
             Err(error) => error,
         }
@@ -189,7 +236,8 @@ proptest! {
         fs::write(&path, &bytes).unwrap();
         if let Ok(segment) = Segment::open(&path, &BINDING) {
             search(&segment, 8);
-            let _ = segment.verify();
+            let _ = segment.verify(Layout::Wide);
+            search(&segment, 8);
         }
     }
 }

@@ -7,10 +7,12 @@
 //! Rows of i8 are padded with zeros to a multiple of [`I8_BLOCK`], so that no kernel has a tail.
 
 mod panels;
+mod signs;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
 pub use panels::{Hit, Panels};
+pub use signs::{Reach, SIGN_ROWS, SignBlock, SignBlockMut, SignTable};
 
 use half::f16;
 
