@@ -256,11 +256,10 @@ impl<'m> Moment<'m> {
         rows.iter().map(|row| Ok(self.key(self.id_of(row)?))).collect()
     }
 
-    /// Fields of what passes an expression, where that is not too many.
+    /// Fields of what passes an expression, where that is not too many: it is counted before it is read.
     fn few(&self, cancel: &Cancel, expression: &str, fields: &[&str]) -> Result<Rows, EngineError> {
-        let rows = self.client()?.rows(cancel, expression, fields)?;
-        if rows.len() < MAX_ROWS {
-            return Ok(rows);
+        if self.client()?.count(cancel, expression)? < MAX_ROWS as u64 {
+            return self.client()?.rows(cancel, expression, fields);
         }
         let reason =
             format!("{MAX_ROWS} papers or more would have to be looked at; narrow the question by filters");
@@ -320,8 +319,9 @@ impl<'m> Moment<'m> {
         }
     }
 
+    /// The days of what passes an expression, which is not too many.
     fn dated(&self, cancel: &Cancel, expression: &str) -> Result<Vec<(Key, Option<i32>)>, EngineError> {
-        let rows = self.few(cancel, expression, &[field::ID, field::DAY, field::YEAR])?;
+        let rows = self.client()?.rows(cancel, expression, &[field::ID, field::DAY, field::YEAR])?;
         rows.iter().map(|row| Ok((self.key(self.id_of(row)?), self.day_of(row)?))).collect()
     }
 }

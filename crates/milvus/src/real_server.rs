@@ -70,11 +70,8 @@ fn a_server_takes_and_gives_papers() {
 
 fn papers_come_and_go(address: Address, kind: &str) {
     let variable = |name: &str| std::env::var(format!("COGNATE_MILVUS_{name}")).ok();
-    let credentials = Credentials {
-        token: variable("TOKEN"),
-        tls: variable("TLS").is_some(),
-        ca_file: variable("CA").map(Into::into),
-    };
+    let credentials =
+        Credentials { token: variable("TOKEN"), tls: variable("TLS").is_some(), ca_file: variable("CA") };
     let milvus = Milvus::new(address.clone(), credentials).unwrap();
     let (client, cancel) = (&milvus.client, Cancel::default());
     let version = client.version(&cancel).unwrap();
