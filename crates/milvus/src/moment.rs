@@ -224,7 +224,7 @@ impl<'m> Moment<'m> {
         Ok((hits, found.ids.len()))
     }
 
-    /// The papers nearest to a vector, best first.
+    /// The papers nearest to a vector, best first. All above a score are refused where they are too many.
     fn near(
         &self,
         cancel: &Cancel,
@@ -235,6 +235,11 @@ impl<'m> Moment<'m> {
         // The server's arithmetic may differ in the last digits.
         let least_there = least.map(|least| least - 1e-4);
         let found = self.found(cancel, &target, (allowed, limit, least_there))?;
+        if least.is_some() && found.len() >= MAX_ROWS {
+            // Before their vectors are read.
+            let reason = format!("{MAX_ROWS} papers or more are so near; ask for nearer ones");
+            return Err(self.not_there(&reason));
+        }
         let mut hits: Vec<Scored> = found.into_iter().map(|(row, score)| Scored { row, score }).collect();
         if least.is_some() || hits.len() <= EXACTLY_SCORED {
             let keys: Vec<Key> = hits.iter().map(|hit| hit.row).collect();

@@ -125,12 +125,7 @@ impl Backend for Moment<'_> {
         (vector, min_score): (&UnitVector, f32),
         allowed: Option<&Allowed>,
     ) -> Result<Vec<Scored>, EngineError> {
-        let hits = self.near(cancel, vector, (allowed, MAX_ROWS, Some(min_score)))?;
-        if hits.len() >= MAX_ROWS {
-            let reason = format!("more than {MAX_ROWS} papers are so near; ask for nearer ones");
-            return Err(self.not_there(&reason));
-        }
-        Ok(hits)
+        self.near(cancel, vector, (allowed, MAX_ROWS, Some(min_score)))
     }
 
     fn at_least_each(
