@@ -51,7 +51,9 @@ pub use backend::{
     Allowed, Backend, Key, Known, Nearest, Remote, Scan, Scanned, Upsert, Wanted, WordScore, Words,
 };
 pub use cancel::Cancel;
-pub use catalog::{DayBasis, Facet, FacetCount, FacetField, days, name_words, spellings_of_name};
+pub use catalog::{
+    DayBasis, Facet, FacetCount, FacetField, SoughtWord, days, name_words, sought_name, spellings_of_name,
+};
 pub use copy::CopyReport;
 pub use days::{DayOrder, DayPage, DayRequest};
 pub use decisions::{

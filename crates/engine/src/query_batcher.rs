@@ -7,6 +7,7 @@
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, OnceLock};
 use std::thread;
+use std::time::Instant;
 
 use cognate_embed::EmbedError;
 use cognate_vector::UnitVector;
@@ -117,7 +118,9 @@ where
         metrics::histogram!("cognate_encoder_batch_queries").record(batch.len() as f64);
         let texts: Vec<&str> = batch.iter().map(|waiting| waiting.text.as_str()).collect();
         // A client that has gone away has dropped its receiver; that is no error.
+        let started = Instant::now();
         let embedded = std::panic::catch_unwind(AssertUnwindSafe(|| embed(&texts)));
+        metrics::histogram!("cognate_encoder_pass_duration_seconds").record(started.elapsed().as_secs_f64());
         match embedded {
             // A defect that one batch meets is that batch's failure: its senders are dropped, and the next is embedded.
             Err(_) => tracing::error!("the model panicked over {} queries", texts.len()),

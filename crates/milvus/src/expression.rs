@@ -1,7 +1,7 @@
 //! Filters as Milvus reads them.
 
 use cognate_corpus::ExternalId;
-use cognate_engine::{Clause, Condition, DateRange, Filter, days, spellings_of_name};
+use cognate_engine::{Clause, Condition, DateRange, Filter, SoughtWord, days, sought_name};
 use jiff::civil::Date;
 
 use crate::layout::{self, AuthorPart, NO_DAY, NO_TITLE, NO_YEAR, field};
@@ -67,18 +67,28 @@ pub(crate) fn since(day: Date) -> String {
     of_dates(DateRange { first: Some(day), last: None })
 }
 
-/// By an author whose name has all words of this one: a single letter stands for a word that begins with it.
+/// By an author whose name has all words of this one.
 fn of_author(name: &str) -> String {
-    let mut parts: Vec<Vec<AuthorPart>> = spellings_of_name(name)
-        .into_iter()
-        .map(|spellings| {
-            let part = |word: String| match (word.chars().next(), word.chars().nth(1)) {
-                (Some(letter), None) => AuthorPart::Letter(letter),
-                _ => AuthorPart::Word(word),
-            };
-            spellings.into_iter().map(part).collect()
-        })
-        .collect();
+    let word = |word: &String| AuthorPart::Word(word.clone());
+    let letter = |letter: &char| vec![AuthorPart::Letter(*letter)];
+    // What one name has to have, each in one of some forms: several ways to read the words.
+    let mut readings: Vec<Vec<Vec<AuthorPart>>> = vec![Vec::new()];
+    for sought in sought_name(name) {
+        let ways: Vec<Vec<Vec<AuthorPart>>> = match &sought {
+            SoughtWord::Word(spellings) => vec![vec![spellings.iter().map(word).collect()]],
+            SoughtWord::Initial(initial) => vec![vec![letter(initial)]],
+            SoughtWord::Initials(whole, letters) => {
+                vec![vec![vec![word(whole)]], letters.iter().map(letter).collect()]
+            }
+        };
+        let with = |way: &Vec<_>| readings.iter().map(|before| [&before[..], &way[..]].concat()).collect();
+        readings = ways.iter().flat_map(|way| -> Vec<_> { with(way) }).collect();
+    }
+    any(readings.into_iter().map(of_parts))
+}
+
+/// By an author whose name has all of these, each in one of some forms.
+fn of_parts(mut parts: Vec<Vec<AuthorPart>>) -> String {
     parts.sort_unstable();
     parts.dedup();
     let key = |key: i64| key.to_string();
@@ -239,6 +249,28 @@ mod tests {
         }
         let three = of_condition(&Condition::Author("Ann Bo Chen".to_owned()));
         assert_eq!(three.matches("array_contains_any").count(), 3);
+    }
+
+    #[test]
+    fn initials_behind_a_family_name_are_a_word_or_letters() {
+        let expression = |name: &str| of_condition(&Condition::Author(name.to_owned()));
+        let word = |word: &str| AuthorPart::Word(word.to_owned());
+        let has = |a: &AuthorPart, b: &AuthorPart| {
+            contains_any(field::AUTHORS, [layout::pair_key(a, b).to_string()].into_iter())
+        };
+        let (a, s, family) = (AuthorPart::Letter('a'), AuthorPart::Letter('s'), word("uluagac"));
+        let pairs = |words: [(&AuthorPart, &AuthorPart); 3]| all(words.map(|(a, b)| has(a, b)).to_vec());
+        let of_letters = pairs([(&family, &a), (&family, &s), (&a, &s)]);
+        let of_words = has(&word("as"), &family);
+        let both = expression("Uluagac AS");
+        assert!(both.starts_with(&format!("({of_words}) or (")), "{both}");
+        for part in of_letters.split(" and ") {
+            assert!(both.contains(part), "{both}");
+        }
+        // A name that is shouted has no initials, and one letter twice is asked for once.
+        assert_eq!(expression("ULUAGAC AS"), of_words);
+        assert!(expression("Lee JJ").contains(&has(&word("lee"), &AuthorPart::Letter('j'))));
+        assert_eq!(expression("Lee JJ").matches("array_contains_any").count(), 2);
     }
 
     #[test]

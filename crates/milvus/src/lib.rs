@@ -31,6 +31,9 @@ mod moment;
 #[cfg(feature = "client")]
 mod place;
 #[cfg(feature = "client")]
+#[cfg(test)]
+mod real_server;
+#[cfg(feature = "client")]
 mod rows;
 #[cfg(feature = "client")]
 mod words;

@@ -22,6 +22,13 @@ pub(crate) struct Status {
     pub(crate) retriable: bool,
 }
 
+impl Status {
+    /// Whether it says that the call failed.
+    pub(crate) fn has_failed(&self) -> bool {
+        self.code != 0 || self.error_code != 0
+    }
+}
+
 /// An answer that says how the call ended.
 pub(crate) trait Answer: prost::Message + Default + 'static {
     /// What the server said of it; nothing means success.

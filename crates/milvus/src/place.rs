@@ -29,7 +29,7 @@ const MAX_OF_TITLE: usize = 100;
 /// How long it is believed what the collection says of itself.
 const DESCRIPTION_LIFE: Duration = Duration::from_secs(30);
 /// The oldest release that has all that is asked for.
-const OLDEST: (u64, u64) = (2, 5);
+pub(crate) const OLDEST: (u64, u64) = (2, 5);
 /// Fields by which papers are filtered, which a server may have an index of.
 const FILTERED: [&str; 8] = [
     field::TERMS,
@@ -212,7 +212,7 @@ impl Milvus {
 }
 
 /// The release that a server tells: `v2.6.3` and `milvus_lite-3.2.2` are (2, 6) and (3, 2).
-fn release_of(version: &str) -> Option<(u64, u64)> {
+pub(crate) fn release_of(version: &str) -> Option<(u64, u64)> {
     let digits = version.find(|c: char| c.is_ascii_digit())?;
     let mut numbers = version[digits..].split(|c: char| !c.is_ascii_digit());
     Some((numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?))

@@ -5,9 +5,9 @@
 //! minutes (`counts`). A word that nobody had when it was counted is looked for all the same.
 
 use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
 
-use cognate_engine::Backend;
-use cognate_engine::{Allowed, Cancel, Correction, EngineError, Key, WordScore, Words, document_of};
+use cognate_engine::{Allowed, Backend, Cancel, Correction, EngineError, Key, WordScore, Words, document_of};
 use cognate_keyword::{Query, Weighed};
 use roaring::RoaringBitmap;
 
@@ -21,12 +21,26 @@ const MAX_LOOKED_THROUGH: u64 = 5_000;
 /// Results of which scores are computed anew here.
 const EXACTLY_SCORED: usize = 1_000;
 
+/// Who asks for more than this asks for as many as [`DEPTH`] next.
+const ASKS_ON: usize = 200;
+
 /// See the module's documentation.
 pub(crate) struct Ranked<'m> {
     moment: &'m Moment<'m>,
     cancel: Cancel,
     query: Query,
     weighed: Weighed,
+    /// What was found last.
+    found: Mutex<Option<Found>>,
+}
+
+/// The first papers of a set.
+struct Found {
+    /// Of which set; `None` for all.
+    among: Option<String>,
+    /// How many were looked for.
+    limit: usize,
+    hits: Vec<(Key, f32)>,
 }
 
 impl<'m> Ranked<'m> {
@@ -39,7 +53,7 @@ impl<'m> Ranked<'m> {
         let client = moment.client()?;
         let (n_papers, n_with) = moment.milvus.counts.of(cancel, client, &query.term_texts())?;
         let weighed = query.weighed(n_papers, &n_with);
-        Ok(Self { moment, cancel: cancel.clone(), query: query.clone(), weighed })
+        Ok(Self { moment, cancel: cancel.clone(), query: query.clone(), weighed, found: Mutex::default() })
     }
 
     /// The papers of a set that have a word.
@@ -53,6 +67,20 @@ impl<'m> Ranked<'m> {
         if self.weighed.terms.is_empty() {
             return Ok(Vec::new());
         }
+        let among = allowed.map(|_| self.moment.expression(allowed)).transpose()?;
+        let mut found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
+        let has_enough = |found: &Found| found.limit >= limit || found.hits.len() < found.limit;
+        if let Some(known) = found.as_ref().filter(|known| known.among == among && has_enough(known)) {
+            return Ok(known.hits.iter().take(limit).copied().collect());
+        }
+        let wanted = if (ASKS_ON..DEPTH).contains(&limit) { DEPTH } else { limit };
+        let hits = self.looked_for(wanted, allowed)?;
+        let first = hits.iter().take(limit).copied().collect();
+        *found = Some(Found { among, limit: wanted, hits });
+        Ok(first)
+    }
+
+    fn looked_for(&self, limit: usize, allowed: Option<&Allowed>) -> Result<Vec<(Key, f32)>, EngineError> {
         let mut weights: BTreeMap<u32, f32> = BTreeMap::new();
         for (term, weight) in &self.weighed.terms {
             *weights.entry(term_key(term)).or_default() += weight;

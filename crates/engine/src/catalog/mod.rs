@@ -26,7 +26,7 @@ pub(crate) use chunk::date_of;
 pub use chunk::days;
 use chunk::{Chunk, Entry};
 use names::Names;
-pub use names::{spellings as spellings_of_name, words as name_words};
+pub use names::{SoughtWord, sought as sought_name, spellings as spellings_of_name, words as name_words};
 
 /// Rows of a chunk. An update copies every chunk that it touches, some 300 kB each.
 const CHUNK_ROWS: u32 = 4_096;

@@ -57,51 +57,31 @@ pub fn words(text: &str) -> Vec<String> {
 /// The words of an author's name, each in the spellings in which names are compared: `Müller` is `muller` and `mueller`.
 #[must_use]
 pub fn spellings(name: &str) -> Vec<Vec<String>> {
-    let spellings = |part: &str| -> Vec<String> {
-        let word = Some(fold(part)).filter(|word| !word.is_empty());
-        word.into_iter().chain(fold_to_digraphs(part)).collect()
-    };
-    parts(name).map(spellings).filter(|spellings| !spellings.is_empty()).collect()
+    let spellings = parts(name).map(|part| spelled(part).collect::<Vec<String>>());
+    spellings.filter(|spellings| !spellings.is_empty()).collect()
 }
 
-fn parts(text: &str) -> impl Iterator<Item = &str> {
-    text.split(|c: char| !c.is_alphanumeric() && !is_combining_mark(c) && c != '\u{ad}')
+/// The spellings of one part of a name; none of a part without letters.
+fn spelled(part: &str) -> impl Iterator<Item = String> {
+    let word = Some(fold(part)).filter(|word| !word.is_empty());
+    word.into_iter().chain(fold_to_digraphs(part))
 }
 
-/// Stands between two authors.
-const NEXT_AUTHOR: u64 = 0;
-
-/// The words of all names as hashes: their first letter in the lowest 21 bits, above it a hash of the
-/// word. Two different words share a value with a probability of 2⁻⁴³.
-pub(super) fn author_tokens(authors: &[String]) -> Vec<u64> {
-    let mut tokens = Vec::new();
-    for author in authors {
-        tokens.extend(words(author).iter().map(|word| token(word)));
-        tokens.extend(parts(author).filter_map(fold_to_digraphs).map(|word| token(&word)));
-        tokens.push(NEXT_AUTHOR);
-    }
-    tokens
+/// A word of the name of an author who is looked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SoughtWord {
+    /// The name has this word, in one of these spellings: `Müller` is also `Mueller`.
+    Word(Vec<String>),
+    /// The name has a word that begins with this letter.
+    Initial(char),
+    /// Behind a family name, as PubMed writes them: `Uluagac AS`. The name has this word, or for each of these letters one
+    /// that begins with it.
+    Initials(String, Vec<char>),
 }
 
-const LETTER_BITS: u64 = (1 << 21) - 1;
-
-fn token(word: &str) -> u64 {
-    let letter = word.chars().next().map_or(0, u64::from);
-    xxh3_64(word.as_bytes()) & !LETTER_BITS | letter
-}
-
-/// A word of the name that is looked for: a single letter stands for every word that begins with it.
-#[derive(Debug)]
-pub(super) enum AuthorToken {
-    /// In its spellings: `Müller` is also `Mueller`.
-    Word(Vec<u64>),
-    Initial(u64),
-    /// Behind a family name, as PubMed writes them: `Uluagac AS`. They may be a word as well.
-    Initials(Vec<u64>, Vec<u64>),
-}
-
-/// The words of a name that is looked for.
-pub(super) fn tokens_to_find(name: &str) -> Vec<AuthorToken> {
+/// What a name has to have of which these are the words, in whatever order. Nothing for a text without letters.
+#[must_use]
+pub fn sought(name: &str) -> Vec<SoughtWord> {
     const MAX_INITIALS: usize = 3;
     let n_parts = parts(name).filter(|part| !part.is_empty()).count();
     let is_shouted = !name.contains(char::is_lowercase);
@@ -117,17 +97,65 @@ pub(super) fn tokens_to_find(name: &str) -> Vec<AuthorToken> {
         let mut letters = word.chars();
         match (letters.next(), letters.next()) {
             (None, _) => None,
-            (Some(letter), None) => Some(AuthorToken::Initial(u64::from(letter))),
+            (Some(letter), None) => Some(SoughtWord::Initial(letter)),
             _ if are_initials(number, part) => {
-                Some(AuthorToken::Initials(vec![token(&word)], word.chars().map(u64::from).collect()))
+                let letters = word.chars().collect();
+                Some(SoughtWord::Initials(word, letters))
             }
-            _ => {
-                let spellings = [Some(word), fold_to_digraphs(part)];
-                Some(AuthorToken::Word(spellings.iter().flatten().map(|word| token(word)).collect()))
-            }
+            _ => Some(SoughtWord::Word(spelled(part).collect())),
         }
     };
     parts(name).filter(|part| !part.is_empty()).enumerate().filter_map(of_part).collect()
+}
+
+fn parts(text: &str) -> impl Iterator<Item = &str> {
+    text.split(|c: char| !c.is_alphanumeric() && !is_combining_mark(c) && c != '\u{ad}')
+}
+
+/// Stands between two authors.
+const NEXT_AUTHOR: u64 = 0;
+
+/// The words of all names as hashes: their first letter in the lowest 21 bits, above it a hash of the
+/// word. Two different words share a value with a probability of 2⁻⁴³.
+pub(super) fn author_tokens(authors: &[String]) -> Vec<u64> {
+    let mut tokens = Vec::new();
+    for author in authors {
+        tokens.extend(parts(author).flat_map(spelled).map(|word| token(&word)));
+        tokens.push(NEXT_AUTHOR);
+    }
+    tokens
+}
+
+const LETTER_BITS: u64 = (1 << 21) - 1;
+
+fn token(word: &str) -> u64 {
+    let letter = word.chars().next().map_or(0, u64::from);
+    xxh3_64(word.as_bytes()) & !LETTER_BITS | letter
+}
+
+/// A [`SoughtWord`], in hashes of words and in letters.
+#[derive(Debug)]
+pub(super) enum AuthorToken {
+    Word(Vec<u64>),
+    Initial(u64),
+    Initials(u64, Vec<u64>),
+}
+
+impl From<SoughtWord> for AuthorToken {
+    fn from(word: SoughtWord) -> Self {
+        match word {
+            SoughtWord::Word(spellings) => Self::Word(spellings.iter().map(|word| token(word)).collect()),
+            SoughtWord::Initial(letter) => Self::Initial(u64::from(letter)),
+            SoughtWord::Initials(word, letters) => {
+                Self::Initials(token(&word), letters.into_iter().map(u64::from).collect())
+            }
+        }
+    }
+}
+
+/// The words of a name that is looked for.
+pub(super) fn tokens_to_find(name: &str) -> Vec<AuthorToken> {
+    sought(name).into_iter().map(AuthorToken::from).collect()
 }
 
 /// Whether one of the authors in `authors` (see [`author_tokens`]) has all of `tokens` in the name.
@@ -138,9 +166,8 @@ pub(super) fn some_author_has(authors: &[u64], tokens: &[AuthorToken]) -> bool {
             && tokens.iter().all(|wanted| match wanted {
                 AuthorToken::Word(spellings) => spellings.iter().any(|word| author.contains(word)),
                 AuthorToken::Initial(letter) => has_initial(author, letter),
-                AuthorToken::Initials(spellings, letters) => {
-                    spellings.iter().any(|word| author.contains(word))
-                        || letters.iter().all(|letter| has_initial(author, letter))
+                AuthorToken::Initials(word, letters) => {
+                    author.contains(word) || letters.iter().all(|letter| has_initial(author, letter))
                 }
             })
     })
