@@ -35,7 +35,19 @@ pub enum SavedQuestion {
 
 /// What is new for saved queries, by their ids.
 #[derive(Default)]
-struct News(HashMap<String, (NewsFrom, Arc<SearchResponse>)>);
+struct News {
+    kept: Mutex<HashMap<String, (NewsFrom, Arc<SearchResponse>)>>,
+    /// Held while one is asked: who asks meanwhile waits, and mostly for the same.
+    asking: Mutex<()>,
+}
+
+impl News {
+    fn find(&self, id: &str, from: &NewsFrom) -> Option<Arc<SearchResponse>> {
+        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let (_, answer) = kept.get(id).filter(|(known, _)| known == from)?;
+        Some(Arc::clone(answer))
+    }
+}
 
 /// What an answer was made from.
 #[derive(PartialEq)]
@@ -171,19 +183,20 @@ impl Engine {
         let snapshot = view.snapshot();
         let map = snapshot.atlas.last(snapshot.generation).map_or(0, |map| map.generation);
         let from = NewsFrom { generation: snapshot.generation, map, period, request: saved.request.clone() };
-        let kept = self.kept.slot::<Mutex<News>>();
-        let lock = || kept.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((known, answer)) = lock().0.get(&saved.id)
-            && *known == from
-        {
-            return Ok(Arc::clone(answer));
+        let news = self.kept.slot::<News>();
+        if let Some(answer) = news.find(&saved.id, &from) {
+            return Ok(answer);
+        }
+        let _one_at_a_time = news.asking.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(answer) = news.find(&saved.id, &from) {
+            return Ok(answer);
         }
         let answer = Arc::new(self.answer_within(period, &question()?)?);
-        let mut news = lock();
+        let mut kept = news.kept.lock().unwrap_or_else(PoisonError::into_inner);
         // What is older than this is asked for no more.
-        news.0.retain(|_, (known, _)| known.generation >= from.generation);
-        if news.0.len() < MAX_KEPT && answer.hits.len() <= MAX_KEPT_HITS {
-            news.0.insert(saved.id.clone(), (from, Arc::clone(&answer)));
+        kept.retain(|_, (known, _)| known.generation >= from.generation);
+        if kept.len() < MAX_KEPT && answer.hits.len() <= MAX_KEPT_HITS {
+            kept.insert(saved.id.clone(), (from, Arc::clone(&answer)));
         }
         Ok(answer)
     }

@@ -153,9 +153,12 @@ function paintNames(style) {
   brush.textAlign = "center";
   brush.textBaseline = "middle";
   brush.lineJoin = "round";
+  const bar = place.querySelector(".zoom");
   for (const { text, x, y } of names) {
     const at = placed(x, y);
     const [width, height] = [brush.measureText(text).width + 10, 20];
+    // Beside the buttons, not under them.
+    if (at[1] - height / 2 < bar.offsetTop + bar.offsetHeight) at[0] = Math.min(at[0], bar.offsetLeft - width / 2);
     const box = [at[0] - width / 2, at[1] - height / 2, at[0] + width / 2, at[1] + height / 2];
     if (box[0] < 0 || box[1] < 0 || box[2] > canvas.clientWidth || box[3] > canvas.clientHeight) continue;
     if (taken.some((other) => box[0] < other[2] && other[0] < box[2] && box[1] < other[3] && other[1] < box[3])) continue;

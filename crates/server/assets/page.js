@@ -301,8 +301,8 @@ const watcher = new IntersectionObserver((entries) => {
 });
 
 async function askWhy() {
-  // The list is about to be another.
-  if (document.querySelector(".is-waiting")) return;
+  // The list is about to be another, or the page is.
+  if (document.querySelector(".is-waiting") || location.pathname !== "/search") return;
   const hits = [...document.querySelectorAll("#list .papers > li")];
   const wanting = (hit) => hit.isConnected && inView.has(hit) && hit.querySelector("a.ask-why");
   const first = hits.findIndex(wanting);

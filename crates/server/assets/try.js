@@ -96,7 +96,7 @@ function operationForm(spec, method, path, operation, index) {
     const body = content ? form.elements.body.value : undefined;
     send(method.toUpperCase(), addressOf(path, parameters, form), body, answer);
   });
-  const heading = make("summary", {}, make("code", { className: "method", textContent: method.toUpperCase() }), make("code", { textContent: path }), make("span", { className: "quiet" }, ...withCode(operation.summary)));
+  const heading = make("summary", {}, make("code", { className: "method", textContent: method.toUpperCase() }), " ", make("code", { textContent: path }), " ", make("span", { className: "quiet" }, ...withCode(operation.summary)));
   return make("details", { className: "operation" }, heading, make("p", {}, ...withCode(operation.description)), form);
 }
 

@@ -189,6 +189,23 @@ impl Scores {
     }
 }
 
+/// Scores that were made lately.
+#[derive(Debug, Default)]
+struct KnownScores {
+    kept: Mutex<Vec<Arc<Scores>>>,
+    /// Held while some are made: who asks meanwhile waits, and mostly for the same.
+    making: Mutex<()>,
+}
+
+impl KnownScores {
+    fn find(&self, request: &TrendRequest, generation: u64) -> Option<Arc<Scores>> {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.retain(|scores| scores.generation >= generation);
+        let is_it = |scores: &&Arc<Scores>| scores.generation == generation && scores.request == *request;
+        kept.iter().find(is_it).map(Arc::clone)
+    }
+}
+
 /// Reports that were made lately, each with what was asked and how many papers it may have.
 #[derive(Debug, Default)]
 struct Reports {
@@ -278,17 +295,16 @@ impl Engine {
         snapshot: &Snapshot,
         request: &TrendRequest,
     ) -> Result<Arc<Scores>, EngineError> {
-        let generation = snapshot.generation;
-        let slot = self.kept.slot::<Mutex<Vec<Arc<Scores>>>>();
-        {
-            let mut kept = slot.lock().unwrap_or_else(PoisonError::into_inner);
-            kept.retain(|scores| scores.generation >= generation);
-            if let Some(scores) = kept.iter().find(|s| s.generation == generation && s.request == *request) {
-                return Ok(Arc::clone(scores));
-            }
+        let known = self.kept.slot::<KnownScores>();
+        if let Some(scores) = known.find(request, snapshot.generation) {
+            return Ok(scores);
+        }
+        let _one_at_a_time = known.making.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(scores) = known.find(request, snapshot.generation) {
+            return Ok(scores);
         }
         let scores = Arc::new(score(request, Some(snapshot))?);
-        let mut kept = slot.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut kept = known.kept.lock().unwrap_or_else(PoisonError::into_inner);
         if kept.len() == MAX_KEPT {
             kept.remove(0);
         }
