@@ -115,6 +115,13 @@ fn name_of(members: &Map<String, Value>) -> Option<String> {
         let family = [first, second, Some(family)].into_iter().flatten().collect::<Vec<_>>().join(" ");
         let middle = text(&["middle", "middlename", "middlenames"]);
         let given = [given, middle].into_iter().flatten().collect::<Vec<_>>().join(" ");
+        // The given names stand in the whole name alone.
+        let whole = text(&["fullname", "displayname", "name"]).filter(|whole| whole.contains(&family));
+        if given.is_empty()
+            && let Some(whole) = whole
+        {
+            return Some(Person::from_text(&whole).display());
+        }
         return Some(Person::of_parts(&family, &given, text(&["suffix"]).as_deref()).display());
     }
     #[rustfmt::skip]
@@ -258,6 +265,11 @@ fn is_nobody(name: &str) -> bool {
 /// that is all in braces is what is in them.
 fn split_names(text: &str) -> Vec<String> {
     let text = without_parentheses(&text_of(text));
+    let in_parts: Option<Vec<String>> =
+        text.split(';').filter(|name| !name.trim().is_empty()).map(name_of_parts).collect();
+    if let Some(names) = in_parts.filter(|names| !names.is_empty()) {
+        return names;
+    }
     let separator =
         [';', '|', '\n'].into_iter().find(|&separator| split_outside_braces(&text, separator).len() > 1);
     let names: Vec<String> = match separator {
@@ -281,6 +293,16 @@ fn split_names(text: &str) -> Vec<String> {
         }
     }
     names
+}
+
+/// A name in parts: family name, given names, initials, suffix, with bars between (`Ek|Ann|A|`).
+fn name_of_parts(name: &str) -> Option<String> {
+    let [family, given, initials, suffix] = *name.split('|').map(str::trim).collect::<Vec<_>>() else {
+        return None;
+    };
+    let is_sure =
+        is_initials(initials) && !initials.is_empty() && given.chars().next() == initials.chars().next();
+    (is_sure && !family.is_empty()).then(|| Person::of_parts(family, given, Some(suffix)).display())
 }
 
 /// Whether a name beside others, or alone, in a string with `; ` between names is read as it is.

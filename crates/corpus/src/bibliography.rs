@@ -266,9 +266,12 @@ pub(crate) fn bibtex_type(ris: &str) -> &'static str {
 
 /// BibTeX's type for EndNote's and RefWorks's words; others are `misc`.
 pub(crate) fn bibtex_type_of_words(words: &str) -> &'static str {
-    let words = words.trim();
-    let known = TYPES.iter().find(|Type(_, name, ..)| name.eq_ignore_ascii_case(words));
-    known.map_or("misc", |Type(bibtex, ..)| bibtex)
+    let known = |words: &str| TYPES.iter().find(|Type(_, name, ..)| name.eq_ignore_ascii_case(words.trim()));
+    // RefWorks says more: `Book, Section`, `Book, Whole`, `Dissertation/Thesis, Unpublished`.
+    let first = words.split(',').next().unwrap_or_default();
+    let last = first.rsplit('/').next().unwrap_or_default();
+    let found = known(words).or_else(|| known(&words.replace(", ", " "))).or_else(|| known(last));
+    found.map_or("misc", |Type(bibtex, ..)| bibtex)
 }
 
 /// Whether a text is one of EndNote's names of types.

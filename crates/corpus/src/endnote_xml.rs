@@ -94,6 +94,10 @@ pub(crate) fn draft(mut record: Element) -> Draft {
                     draft.add(To::Id(IdentifierKind::Pmid), &text);
                 }
                 Some((kind, id)) => draft.add(kind, &id),
+                // Where EndNote puts it when it takes a record from PubMed.
+                None if name == "custom2" && text.starts_with("PMC") => {
+                    draft.add(To::Id(IdentifierKind::Pmcid), &text);
+                }
                 None => draft.add_other("endnote", name, &text),
             }
         }

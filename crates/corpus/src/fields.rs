@@ -8,19 +8,19 @@
 #[rustfmt::skip]
 pub(crate) const TITLE: &[&str] = &[
     "title", "articletitle", "documenttitle", "primarytitle", "papertitle", "titles", "maintitle", "booktitletext", "displayname",
-    "shorttitle", "originaltitle", "itemtitle", "titledisplay", "preprinttitle",
+    "shorttitle", "originaltitle", "itemtitle", "titledisplay", "preprinttitle", "studytitle",
 ];
 #[rustfmt::skip]
 pub(crate) const ABSTRACT: &[&str] = &[
     "abstract", "abstracttext", "abstractnote", "abstractinvertedindex", "paperabstract", "abstracts", "indexedabstract",
-    "notesabstract", "abstractlocal", "summary", "descriptions", "description", "text", "preprintabstract",
+    "notesabstract", "abstractlocal", "summary", "descriptions", "description", "text", "preprintabstract", "briefsummary", "ab",
 ];
 #[rustfmt::skip]
 pub(crate) const AUTHORS: &[&str] = &[
     "authorfullnames", "authors", "author", "authorlist", "authorships", "authorships.author.displayname", "authorshipsrawauthorname", "creators",
     "creator", "authornames", "authornameslist", "firstauthors", "authorlist.author", "authorstring", "contributors", "names.authors",
     "names.inventors", "names.books", "names", "bookauthors", "authfullnames", "authordisplay", "publicationinfo.authors",
-    "preprintauthors",
+    "preprintauthors", "zauthors",
 ];
 pub(crate) const GROUP_AUTHORS: &[&str] =
     &["groupauthors", "groupauthor", "bookgroupauthors", "names.corp", "names.bookcorp"];
@@ -44,7 +44,7 @@ pub(crate) const VENUE: &[&str] = &[
     "venue.raw", "proceedingstitle", "conferencename", "conferencetitle", "secondarytitle", "publicationname", "pub", "journals",
     "anthologytitle", "eventtitle", "alternatetitle", "journalabbreviation", "journalisoabbreviation", "journalabbr", "periodical",
     "container", "publication", "pubtitle", "publicationinfo.journaltitle", "server",
-    "source.title", "source.sourcetitle", "journaltitles", "conferencetitles", "booktitles", "proceeding", "preprintplatform",
+    "source.title", "source.sourcetitle", "journaltitles", "conferencetitles", "booktitles", "proceeding", "preprintplatform", "so", "sourcedisplayname",
 ];
 /// In some tables the venue has the name that databases have elsewhere; their other columns tell which.
 #[rustfmt::skip]
@@ -95,7 +95,7 @@ pub(crate) const KIND: &[&str] = &[
     "type", "entrytype", "itemtype", "documenttype", "doctype", "subtypedescription", "contenttype", "articletype", "publicationtype",
     "publicationtypes", "typeofreference", "documentidentifier", "pubtypelist.pubtype", "pubtypelist", "pubtype", "types.resourcetypegeneral",
     "types.resourcetype", "types", "resourcetype.@resourcetypegeneral", "resourcetype.subtype", "resourcetype.type", "doctypes",
-    "aggregationtype",
+    "aggregationtype", "genre",
 ];
 /// Names under which a source says what kind of article one is.
 pub(crate) const ARTICLE_KIND: &[&str] = &["genre"];
@@ -104,12 +104,12 @@ pub(crate) const CATEGORIES: &[&str] = &[
     "categories", "authorkeywords", "keywords", "keyword", "keywordlist.keyword", "keywordlist", "manualtags", "tags", "subjects", "subject", "meshterms",
     "meshheadinglist.meshheading", "meshheadinglist", "indexkeywords", "keywordsplus", "automatictags", "ieeeterms", "category", "fieldsofstudy",
     "s2fieldsofstudy", "fos", "concepts", "concepts.displayname", "topics", "topics.displayname", "aikeywords", "authkeywords", "indexterms.authorterms.terms",
-    "indexterms.ieeeterms.terms", "preprintcategory",
+    "indexterms.ieeeterms.terms", "preprintcategory", "conditions",
 ];
 #[rustfmt::skip]
 pub(crate) const URL: &[&str] = &[
     "url", "link", "articleurl", "links.selfhtml", "links.html", "links.record", "links", "urls", "landingpageurl", "primarylocation.landingpageurl", "abstracturl", "doilink", "sourceurls",
-    "externalurl", "fulltexturl", "puburl", "downloadurl", "dimensionsurl", "articlelink", "ee", "htmlurl", "urlabs", "uri", "uris",
+    "externalurl", "fulltexturl", "puburl", "downloadurl", "dimensionsurl", "articlelink", "ee", "htmlurl", "urlabs", "studyurl", "uri", "uris",
 ];
 pub(crate) const SOURCE: &[&str] = &["source", "sourcex", "database", "nameofdatabase", "databaseprovider"];
 pub(crate) const MONTH: &[&str] =
@@ -145,8 +145,16 @@ pub(crate) fn names_text(key: &str) -> bool {
 
 /// Whether a folded name is one that titles and abstracts alone have; `text` and `description` are everybody's.
 pub(crate) fn names_text_surely(key: &str) -> bool {
-    const SHARED: [&str; 7] =
-        ["displayname", "shorttitle", "originaltitle", "summary", "descriptions", "description", "text"];
+    const SHARED: [&str; 8] = [
+        "displayname",
+        "shorttitle",
+        "originaltitle",
+        "summary",
+        "descriptions",
+        "description",
+        "text",
+        "ab",
+    ];
     names_text(key) && !SHARED.contains(&key)
 }
 

@@ -96,54 +96,46 @@ impl PublicationKind {
     /// with spaces, dashes and underscores counting as nothing. `None` for words that are not known.
     #[must_use]
     pub fn from_word(word: &str) -> Option<Self> {
+        // The vocabulary of repositories: `info:eu-repo/semantics/article`.
+        let word = word.trim();
+        let word = word.strip_prefix("info:eu-repo/semantics/").unwrap_or(word);
         let word: String =
             word.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect();
-        Some(match word.as_str() {
-            "article" | "articlejournal" | "ieeejournals" | "ieeemagazines" | "journals" | "magazines"
-            | "earlyaccess" | "datapaper" | "originalpaper" | "briefcommunication" | "electronicarticle"
-            | "journalarticle" | "journalarticles" | "researcharticle" | "journal" | "jour" | "ejour" => {
-                Self::Article
-            }
-            "conferencepaper"
-            | "inproceedings"
-            | "conference"
-            | "proceedingsarticle"
-            | "paperconference"
-            | "conf"
-            | "cpaper"
-            | "proceedingspaper"
-            | "conferenceabstract"
-            | "conferenceandworkshoppapers"
-            | "conferenceproceedingsarticle"
-            | "conferenceproceedings"
-            | "meetingabstract"
-            | "conferences"
-            | "chapterconferencepaper"
-            | "ieeeconferences" => Self::ConferencePaper,
-            "book" | "books" | "ebook" | "monograph" | "mvbook" => Self::Book,
-            "chapter"
-            | "bookchapter"
-            | "chapterreferenceworkentry"
-            | "booksection"
-            | "section"
-            | "incollection"
-            | "inbook"
-            | "chap"
-            | "echap" => Self::Chapter,
-            "preprint" | "postedcontent" | "newresults" => Self::Preprint,
-            "thesis" | "thes" | "phdthesis" | "mastersthesis" | "dissertation" => Self::Thesis,
-            "review" | "reviewarticle" | "reviewpaper" | "systematicreview" => Self::Review,
-            "editorial" | "editorialnotes" => Self::Editorial,
-            "letter" | "comment" => Self::Letter,
-            "erratum" | "correction" | "publishederratum" => Self::Erratum,
-            "dataset" | "data" => Self::Dataset,
-            "report" | "techreport" | "rprt" => Self::Report,
-            "software" | "computerprogram" | "comp" => Self::Software,
-            "other" => Self::Other,
-            _ => return None,
-        })
+        WORDS.iter().find(|(_, words)| words.contains(&word.as_str())).map(|(kind, _)| *kind)
     }
 }
+
+/// The words for each kind, with letters and digits alone.
+#[rustfmt::skip]
+const WORDS: [(PublicationKind, &[&str]); 14] = [
+    (PublicationKind::Article, &[
+        "article", "articlejournal", "ieeejournals", "ieeemagazines", "journals", "magazines", "earlyaccess", "datapaper", "originalpaper",
+        "briefcommunication", "journalelectronic", "electronicarticle", "journalarticle", "journalarticles", "researcharticle", "journal",
+        "jour", "ejour",
+    ]),
+    (PublicationKind::ConferencePaper, &[
+        "conferencepaper", "inproceedings", "conference", "proceedingsarticle", "paperconference", "conf", "cpaper", "proceedingspaper",
+        "conferenceabstract", "conferenceandworkshoppapers", "conferenceproceedingsarticle", "conferenceproceedings", "meetingabstract",
+        "conferences", "chapterconferencepaper", "conferenceobject", "ieeeconferences",
+    ]),
+    (PublicationKind::Book, &["book", "books", "bookwhole", "bookedited", "ebook", "monograph", "mvbook"]),
+    (PublicationKind::Chapter, &[
+        "chapter", "bookchapter", "bookpart", "chapterreferenceworkentry", "booksection", "section", "incollection", "inbook", "chap", "echap",
+    ]),
+    (PublicationKind::Preprint, &["preprint", "postedcontent", "newresults", "workingpaper"]),
+    (PublicationKind::Thesis, &[
+        "thesis", "thes", "phdthesis", "mastersthesis", "dissertation", "bachelorthesis", "masterthesis", "doctoralthesis",
+        "dissertationthesis", "dissertationthesisunpublished",
+    ]),
+    (PublicationKind::Review, &["review", "reviewarticle", "reviewpaper", "systematicreview"]),
+    (PublicationKind::Editorial, &["editorial", "editorialnotes"]),
+    (PublicationKind::Letter, &["letter", "comment"]),
+    (PublicationKind::Erratum, &["erratum", "correction", "publishederratum"]),
+    (PublicationKind::Dataset, &["dataset", "data"]),
+    (PublicationKind::Report, &["report", "techreport", "rprt"]),
+    (PublicationKind::Software, &["software", "computerprogram", "comp"]),
+    (PublicationKind::Other, &["other"]),
+];
 
 impl fmt::Display for PublicationKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,9 +1,12 @@
 //! MEDLINE, as PubMed exports it (`.nbib`): `PMID- 31715818`, `TI  - …`, values that go on over indented
 //! lines.
 
+use serde_json::{Map, Value};
+
 use crate::bibliography::{Draft, To};
 use crate::identifier::IdentifierKind;
 use crate::kind::PublicationKind;
+use crate::reading::scalar_text;
 use crate::tagged::Field;
 use crate::text::fold;
 
@@ -67,4 +70,34 @@ pub(crate) fn draft(fields: &[Field]) -> Draft {
         draft.reference.add("type", kind.name());
     }
     draft
+}
+
+/// What an object says whose members are MEDLINE's tags, as programs make one of such a record; nothing where it is no
+/// such object.
+pub(crate) fn draft_of_tags(object: &Map<String, Value>) -> Option<Draft> {
+    let is_tag = |name: &String| {
+        (2..=4).contains(&name.len())
+            && name.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit())
+    };
+    let has = |tags: &[&str]| tags.iter().any(|tag| object.contains_key(*tag));
+    if !object.keys().all(is_tag) || !has(&["PMID"]) || !has(&["TI", "BTI", "AB", "JT", "TA"]) {
+        return None;
+    }
+    let mut fields = Vec::new();
+    for (tag, value) in object {
+        let texts = match value {
+            Value::Array(texts) => texts.iter().filter_map(scalar_text).collect(),
+            value => scalar_text(value).map(|text| vec![text]).unwrap_or_default(),
+        };
+        for text in texts {
+            // Identifiers of several kinds that were joined to one text.
+            let parts = if matches!(tag.as_str(), "LID" | "AID") {
+                text.split_inclusive(']')
+            } else {
+                text.split_inclusive('\0')
+            };
+            fields.extend(parts.map(|part| Field { tag: tag.clone(), value: part.trim().to_owned() }));
+        }
+    }
+    Some(draft(&fields))
 }

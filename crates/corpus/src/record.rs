@@ -25,6 +25,7 @@ use crate::fields;
 use crate::identifier::{ExternalId, IdentifierKind, sniff_record_id};
 use crate::identity::{self, Identity, Named, Stated};
 use crate::kind::PublicationKind;
+use crate::nbib;
 use crate::paper::{Paper, PaperId};
 use crate::reading::{Reading, describe, scalar_text};
 use crate::scripts::plain_scripts;
@@ -150,6 +151,9 @@ fn paper_from_whole(record: Whole, place: &Place) -> Result<Record, RecordError>
             format!("expected a JSON object, found {}", describe(&record)),
         ));
     };
+    if let Some(draft) = nbib::draft_of_tags(&record).filter(|_| doubled.is_empty()) {
+        return draft.finish().into_paper(place);
+    }
     let n_fields = record.len() + doubled.len();
     if n_fields > MAX_FIELDS {
         let message = format!("expected at most {MAX_FIELDS} fields, found {n_fields}");

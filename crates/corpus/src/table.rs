@@ -8,15 +8,16 @@ use crate::dates;
 use crate::error::{Place, RecordError};
 use crate::fields::{AUTHORS, YEAR, fold_name, is_known, names_text};
 use crate::identifier::IdentifierKind;
+use crate::literal;
 use crate::record::MAX_FIELDS;
 use crate::text::is_filler;
 
 /// How many rows from the start may stand before the header: titles of reports, `sep=;`, blank ones.
 pub(crate) const MAX_PREAMBLE_ROWS: usize = 20;
 
-/// Web of Science's two-letter tags, as the names that its other tables have.
+/// Two-letter tags of Web of Science's and others' tables, as the names that its other tables have.
 #[rustfmt::skip]
-const WOS_TAGS: [(&str, &str); 36] = [
+const WOS_TAGS: [(&str, &str); 40] = [
     ("AU", "Authors"), ("AF", "Author Full Names"), ("BA", "Book Authors"), ("BE", "Editors"), ("CA", "Group Authors"), ("TI", "Title"),
     ("SO", "Source Title"), ("SE", "Book Series Title"), ("LA", "Language"), ("DT", "Document Type"), ("PT", "Publication Type Code"), ("CT", "Conference Title"),
     ("DE", "Author Keywords"), ("ID", "Keywords Plus"), ("AB", "Abstract"), ("C1", "Addresses"), ("CR", "Cited References"),
@@ -25,6 +26,8 @@ const WOS_TAGS: [(&str, &str); 36] = [
     ("BP", "Start Page"), ("EP", "End Page"), ("AR", "Article Number"), ("DI", "DOI"), ("PM", "Pubmed Id"), ("UT", "UT (Unique WOS ID)"),
     // bibliometrix's.
     ("PP", "Pages"), ("DB", "Database"),
+    // Ovid's, whose source is a citation.
+    ("YR", "Publication Year"), ("DO", "DOI"), ("UI", "Accession Number"), ("MH", "MeSH Terms"),
 ];
 
 /// How sure a row is the header of a table of records: 0 where it is none, else how many of its names are known.
@@ -60,7 +63,8 @@ pub(crate) fn has_tags<'a>(cells: impl Iterator<Item = &'a str> + Clone) -> bool
         cell.is_empty()
             || (is_tag(cell) && (2..=3).contains(&tag.len()) && (tag.len() == 2 || !derived.is_empty()))
     };
-    cells.clone().all(are_tags) && ["TI", "AU", "PY"].iter().all(|tag| cells.clone().any(|cell| cell == *tag))
+    let has = |tag: &str| cells.clone().any(|cell| cell == tag);
+    cells.clone().all(are_tags) && has("TI") && has("AU") && (has("PY") || has("YR"))
 }
 
 /// The columns of a table.
@@ -93,12 +97,17 @@ impl Columns {
     /// The columns of a header row. One without a name, or with one that is taken, is told apart by its number.
     pub(crate) fn new<'a>(cells: impl Iterator<Item = &'a str> + Clone) -> Self {
         let has_tags = has_tags(cells.clone());
+        let is_ovids = cells.clone().any(|cell| cell.trim() == "YR");
         let header = cells.clone().map(|cell| cell.trim().to_owned()).collect();
         let mut taken = HashSet::new();
         let names = cells.enumerate().map(|(position, name)| {
             let name = name.trim();
             let tag = WOS_TAGS.iter().find(|(tag, _)| has_tags && *tag == name);
-            let name = tag.map_or(name, |(_, name)| name);
+            let name = match tag {
+                Some(("SO", _)) if is_ovids => "Citation",
+                Some((_, name)) => name,
+                None => name,
+            };
             let is_usable = !name.is_empty() && taken.insert(name.to_owned());
             let unique = if is_usable {
                 name.to_owned()
@@ -140,7 +149,9 @@ impl Columns {
             if cell.is_empty() || (cell.len() <= 5 && is_filler(cell)) {
                 continue;
             }
-            object.insert(column.name.clone(), Value::String(column.cell(cell)));
+            let structured = structured(cell).filter(|_| !names_text(&fold_name(&column.name)));
+            let value = structured.unwrap_or_else(|| Value::String(column.cell(cell)));
+            object.insert(column.name.clone(), value);
         }
         Ok(Value::Object(object))
     }
@@ -173,6 +184,18 @@ impl Column {
             Role::Doi | Role::Authors | Role::Other => cell.to_owned(),
         }
     }
+}
+
+/// The object, or the list of lists or objects, that a cell holds as text.
+fn structured(cell: &str) -> Option<Value> {
+    let is_nested = |value: &Value| match value {
+        Value::Object(_) => true,
+        Value::Array(list) => list.iter().any(|element| element.is_array() || element.is_object()),
+        _ => false,
+    };
+    let begins = cell.starts_with('{')
+        || cell.strip_prefix('[').is_some_and(|rest| rest.trim_start().starts_with(['{', '[', '(']));
+    if begins { literal::parse(cell).filter(is_nested) } else { None }
 }
 
 fn role(name: &str) -> Role {

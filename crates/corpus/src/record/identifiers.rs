@@ -132,6 +132,7 @@ impl Fields<'_> {
             "identifiers",
             "identifier",
             "articleids",
+            "pids",
             "openaccessinfo.externalids",
         ] {
             self.database_ids(alias, &mut external_ids);

@@ -7,14 +7,18 @@ use crate::layouts::compare;
 use crate::support::{Outcome, read};
 
 /// Reads an answer, of which no record is bad.
-fn answer(text: &Value) -> Outcome {
-    let outcome = read(text.to_string(), Format::Auto);
+fn answer(text: &str) -> Outcome {
+    let outcome = read(text, Format::Auto);
     assert!(outcome.bad.is_empty() && outcome.fault.is_none(), "{text}: {outcome:?}");
     outcome
 }
 
 /// Checks the fields of an answer's papers, which are read without a warning.
-fn check(text: &Value, expected: &Value) {
+fn check(answer: &Value, expected: &Value) {
+    check_text(&answer.to_string(), expected);
+}
+
+fn check_text(text: &str, expected: &Value) {
     let outcome = answer(text);
     let warnings: Vec<String> =
         outcome.papers.iter().flat_map(|record| &record.warnings).map(ToString::to_string).collect();
@@ -290,7 +294,7 @@ fn arxiv_ids_stand_in_addresses_of_the_paper() {
         &json!([{"title": "Moss", "external_ids": {"arxiv": null}, "extra": {"entry_id": "e7"}}]),
     );
     let outcome = answer(
-        &json!({"organic_results": [{"title": "Moss", "publication_info": {"summary": "K Ash - Mill Notes, 2011", "authors": [{"name": "K Ash"}]}}]}),
+        &json!({"organic_results": [{"title": "Moss", "publication_info": {"summary": "K Ash - Mill Notes, 2011", "authors": [{"name": "K Ash"}]}}]}).to_string(),
     );
     assert_eq!(outcome.papers[0].paper.authors, ["K Ash"]);
 }
@@ -307,6 +311,87 @@ fn biorxivs_pairs_of_preprint_and_paper_are_the_preprints() {
 }
 
 #[test]
+fn objects_in_the_cells_of_a_table_are_read_as_in_json() {
+    let text = "id,title,abstract,versions,authors_parsed\n\
+         0704.0009,Moss,Moss grows.,\"[{'version': 'v1', 'created': 'Mon, 2 Apr 2007 19:18:42 GMT'}]\",\"[['Ash', 'Kim', ''], ['van Fir', 'Lou', 'Jr']]\"\n";
+    let expected = json!([{"title": "Moss", "id": "0704.0009", "authors": ["Kim Ash", "Lou van Fir Jr"], "publication_date": "2007-04-02"}]);
+    check_text(text, &expected);
+    let text = "title,externalIds,journal,primary_location,biblio,abstract\n\
+         Moss,\"{'DOI': '10.5555/m', 'CorpusId': 555001, 'ArXiv': '1905.99998', 'MAG': None}\",\"{'name': 'Mill Notes', 'volume': '7'}\",,,{moss} grows\n\
+         Fern,,,\"{'is_oa': True, 'source': {'display_name': 'Wall Notes'}}\",\"{'volume': '3', 'issue': None, 'first_page': '1', 'last_page': '9'}\",\"{'Ferns': [0], 'grow': [1]}\"\n";
+    check_text(
+        text,
+        &json!([{"title": "Moss", "external_ids": {"doi": "10.5555/m", "corpusid": "555001", "arxiv": "1905.99998"}, "venue": "Mill Notes", "volume": "7", "abstract": "{moss} grows"},
+            {"title": "Fern", "venue": "Wall Notes", "volume": "3", "pages": "1-9", "abstract": "Ferns grow"}]),
+    );
+}
+
+#[test]
+fn what_programs_make_of_records() {
+    check(
+        &json!({"PMID": "30000009", "OWN": "NLM", "TI": "Moss.", "AB": "Moss grows.", "FAU": ["Ash, Kim", "Fir, Lou"], "AU": ["Ash K", "Fir L"], "DP": "2011 May 6", "JT": "Mill notes",
+            "LID": "S01-2 [pii] 10.5555/m [doi]", "PT": ["Journal Article", "Review"], "IS": "1000-0019 (Print) 1000-0027 (Electronic)", "MH": ["Moss"]}),
+        &json!([{"title": "Moss.", "abstract": "Moss grows.", "authors": ["Kim Ash", "Lou Fir"], "publication_date": "2011-05-06", "venue": "Mill notes", "type": "review",
+            "issn": ["1000-0019", "1000-0027"], "categories": ["Moss"], "external_ids": {"doi": "10.5555/m", "pmid": "30000009"}}]),
+    );
+    check(
+        &json!([{"title": "Moss", "authors": "Ash|Kim B|KB|;van Fir|Lou|L|Jr"}, {"title": "Fern", "authors": "Ash|Kim|K|"}, {"title": "Yew", "authors": "Kim Ash|Lou Fir|Mill Group|Bo Elm"}]),
+        &json!([{"title": "Moss", "authors": ["Kim B Ash", "Lou van Fir Jr"]}, {"title": "Fern", "authors": ["Kim Ash"]}, {"title": "Yew", "authors": ["Kim Ash", "Lou Fir", "Mill Group", "Bo Elm"]}]),
+    );
+    check(
+        &json!({"results": [{"mainTitle": "Moss", "author": [{"fullName": "Ash, Kim", "name": "Kim", "surname": "Ash"}], "pids": [{"scheme": "doi", "value": "10.5555/m"}]}]}),
+        &json!([{"title": "Moss", "authors": ["Kim Ash"], "external_ids": {"doi": "10.5555/m"}}]),
+    );
+    check(
+        &json!([{"title": "Moss", "genre": "journal-article", "z_authors": [{"given": "Kim", "family": "Ash"}]}]),
+        &json!([{"title": "Moss", "authors": ["Kim Ash"], "type": "article"}]),
+    );
+    check_text(
+        "title,ab,so,publication_year\nMoss,Moss grows.,Mill Notes,2011\n",
+        &json!([{"title": "Moss", "abstract": "Moss grows.", "venue": "Mill Notes", "year": 2011}]),
+    );
+    check_text(
+        "\"UI\",\"TI\",\"AU\",\"SO\",\"YR\",\"AB\",\"DO\"\n\"2011-1\",\"Moss\",\"Ash, Kim|Fir, Lou\",\"Mill Notes, 3(2), 1-9\",\"2011\",\"Moss grows.\",\"10.5555/m\"\n",
+        &json!([{"title": "Moss", "authors": ["Ash, Kim", "Fir, Lou"], "year": 2011, "abstract": "Moss grows.", "venue": null, "external_ids": {"doi": "10.5555/m"}}]),
+    );
+    check_text(
+        "NCT Number,Study Title,Study URL,Brief Summary,Conditions\nNCT01234567,Moss,https://example.org/s,Moss grows.,Cough|Cold\n",
+        &json!([{"title": "Moss", "abstract": "Moss grows.", "url": "https://example.org/s", "categories": ["Cough", "Cold"]}]),
+    );
+}
+
+#[test]
+fn types_of_repositories_and_reference_managers() {
+    for (word, kind, entry) in [
+        ("Book, Whole", "book", "book"),
+        ("Book, Section", "chapter", "incollection"),
+        ("Dissertation/Thesis, Unpublished", "thesis", "phdthesis"),
+        ("Journal Article", "article", "article"),
+    ] {
+        check_text(
+            &format!("RT {word}\nT1 Moss\nYR 2011\n"),
+            &json!([{"title": "Moss", "type": kind, "extra": {"entry_type": entry}}]),
+        );
+    }
+    for (word, kind) in [
+        ("article", "article"),
+        ("doctoralThesis", "thesis"),
+        ("bookPart", "chapter"),
+        ("conferenceObject", "conference-paper"),
+    ] {
+        let dc = format!(
+            "<?xml version=\"1.0\"?><OAI-PMH><ListRecords><record><header><identifier>oai:x:1</identifier></header><metadata><oai_dc:dc>\
+             <dc:title>Moss</dc:title><dc:type>info:eu-repo/semantics/{word}</dc:type></oai_dc:dc></metadata></record></ListRecords></OAI-PMH>"
+        );
+        check_text(&dc, &json!([{"title": "Moss", "type": kind}]));
+    }
+    check_text(
+        "<xml><records><record><ref-type name=\"Journal Article\">17</ref-type><titles><title>Moss</title></titles><custom2>PMC6500099</custom2></record></records></xml>",
+        &json!([{"title": "Moss", "external_ids": {"pmcid": "PMC6500099"}}]),
+    );
+}
+
+#[test]
 fn an_address_ends_at_white_space_and_this_is_told() {
     for (url, expected, n_warnings) in [
         ("https://example.org/a?b=c&d={e}#f g", "https://example.org/a?b=c&d={e}#f", 1),
@@ -315,7 +400,7 @@ fn an_address_ends_at_white_space_and_this_is_told() {
         ("https://example.org/a;https://example.org/b", "https://example.org/a", 0),
         (" https://example.org/a\n", "https://example.org/a", 0),
     ] {
-        let outcome = answer(&json!([{"title": "Moss", "url": url}]));
+        let outcome = answer(&json!([{"title": "Moss", "url": url}]).to_string());
         let record = &outcome.papers[0];
         assert_eq!(
             (record.paper.url.as_deref(), record.warnings.len()),
