@@ -29,8 +29,8 @@ use cognate_index::{
 };
 use cognate_vector::UnitVector;
 use common::{argument, at, latencies_of, memory, number, recall, vectors, wait_until_verified};
-use rand::rngs::StdRng;
 use rand::SeedableRng;
+use rand::rngs::StdRng;
 
 const BINDING: [u8; 32] = [0; 32];
 const TOP_K: usize = 10;
