@@ -45,6 +45,9 @@ pub(crate) fn detect(head: &[u8]) -> Option<Dialect> {
 /// Whether a place in a text is in a cell of several lines, in a table whose header stands before it: what stands there is
 /// a part of that cell, whatever it looks like.
 pub(crate) fn is_in_cell(head: &[u8], at: usize) -> bool {
+    if at == 0 {
+        return false;
+    }
     let Some(dialect) = detect(head).filter(|dialect| dialect.has_quotes) else { return false };
     let mut rows = rows(head, dialect.separator);
     let mut row = ByteRecord::new();

@@ -196,16 +196,19 @@ impl Fields<'_> {
     }
 
     /// The arXiv id of an address that says where the work itself is: BibTeX's `howpublished`, DBLP's electronic edition,
-    /// the link of a search engine.
+    /// the link of a search engine, the places where OpenAlex found it.
     pub(super) fn arxiv_of_address(&self) -> Option<String> {
-        let entries =
-            self.entries.iter().filter(|entry| matches!(entry.key.as_str(), "howpublished" | "ee" | "link"));
+        const NAMES: [&str; 5] = ["howpublished", "ee", "link", "locations", "locationslandingpageurl"];
+        fn text(value: &Value) -> Option<&str> {
+            value.as_str().or_else(|| value.get("landing_page_url")?.as_str())
+        }
+        let entries = self.entries.iter().filter(|entry| NAMES.contains(&entry.key.as_str()));
         let texts = entries.flat_map(|entry| match &entry.value {
-            Value::Array(list) => list.iter().filter_map(Value::as_str).collect(),
-            value => value.as_str().into_iter().collect::<Vec<_>>(),
+            Value::Array(list) => list.iter().filter_map(text).collect(),
+            value => text(value).into_iter().collect::<Vec<_>>(),
         });
-        let words = texts.flat_map(str::split_whitespace).filter(|word| word.contains('/'));
-        words.filter_map(|word| IdentifierKind::Arxiv.canonical(word)).next()
+        let words = texts.flat_map(|text| text.split(|c: char| c.is_whitespace() || c == '|'));
+        words.filter(|word| word.contains('/')).find_map(|word| IdentifierKind::Arxiv.canonical(word))
     }
 
     /// Identifiers in lines of their own, each with its label, in notes: where Zotero has no field for them.

@@ -281,6 +281,9 @@ fn orcid_and_others_have_values_in_objects() {
 fn arxiv_ids_stand_in_addresses_of_the_paper() {
     for record in [
         json!({"entry_id": "http://arxiv.org/abs/1905.99998v1", "title": "Moss", "links": ["http://arxiv.org/abs/1905.99998v1"]}),
+        json!({"title": "Moss", "id": "https://openalex.org/W2000000009", "locations": [{"landing_page_url": "https://example.org/m", "source": null},
+            {"landing_page_url": "https://arxiv.org/abs/1905.99998", "source": {"display_name": "arXiv"}}]}),
+        json!({"title": "Moss", "locations.landing_page_url": "https://example.org/m|http://arxiv.org/abs/1905.99998"}),
         json!({"title": "Moss", "link": "https://arxiv.org/abs/1905.99998", "publication_info": {"authors": [{"name": "K Ash"}]}}),
     ] {
         check(&json!([record]), &json!([{"title": "Moss", "external_ids": {"arxiv": "1905.99998"}}]));
