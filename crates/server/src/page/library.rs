@@ -198,7 +198,7 @@ impl Params {
 
     /// Whether there is another list to see than the one that is kept.
     pub(super) fn is_changed(&self) -> bool {
-        self.entries() != self.kept
+        !self.list.is_empty() && self.state().len() > 1
     }
 
     fn n_seeds(&self) -> usize {

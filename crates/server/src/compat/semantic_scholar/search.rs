@@ -227,7 +227,8 @@ fn family_name(name: &str) -> &str {
     }
     let name = name.trim();
     let is_initials = |part: &str| {
-        part.chars().count() <= 3 && part.chars().all(|c| c.is_uppercase() || matches!(c, '.' | '-'))
+        let letters = || part.chars().filter(|c| !matches!(c, '.' | '-'));
+        (1..=3).contains(&letters().count()) && letters().all(char::is_uppercase)
     };
     match name.rsplit_once(char::is_whitespace) {
         Some((family, given)) if is_initials(given) => family.trim(),
