@@ -159,3 +159,83 @@ fn a_part_of_the_map_is_a_filter() {
     let n = u32::from_le_bytes(points[..4].try_into().unwrap()) as usize;
     assert_eq!((n, points.len()), (148, 4 + 11 * 148));
 }
+
+#[test]
+fn lists_of_the_library_are_kept_in_the_store() {
+    let cognate = Cognate::with_demo();
+    let server = cognate.serve(&[]);
+    let start = server.page("/library").html;
+    assert!(start.contains("A list keeps these papers"), "{start}");
+    let fields = [
+        ("do", "keep"),
+        ("name", "Ice & snow"),
+        ("seed", "demo-001"),
+        ("less", "demo-003"),
+        ("text", "A title"),
+    ];
+    let page = server.submit("/lists", &fields).html;
+    assert!(page.contains("Ice &#38; snow") && page.contains("data-seed=\"demo-001\""), "{page}");
+    assert!(page.contains("less like") && page.contains("A title</span>"), "{page}");
+    // A link to other papers leaves it as it is; a change of it is a change once it is kept.
+    assert!(server.page("/library?seed=demo-002").html.contains("/library?list=ice-snow\""));
+    let changed = server.page("/library?list=ice-snow&without=demo-001&seed=demo-002").html;
+    assert!(changed.contains("Keep the changes") && !changed.contains("data-seed=\"demo-001\""), "{changed}");
+    assert!(server.page("/library?list=ice-snow").html.contains("data-seed=\"demo-001\""));
+    // What came into it since the form was drawn stays in.
+    server.submit("/lists", &[("do", "add"), ("list", "ice-snow"), ("seed", "demo-004")]);
+    server.submit(
+        "/lists",
+        &[("do", "note"), ("list", "ice-snow"), ("entry", "demo-004"), ("note", "To weigh")],
+    );
+    let change = [("list", "ice-snow"), ("name", "Snow"), ("without", "demo-001"), ("seed", "demo-002")];
+    let kept = server.submit("/lists", &[&[("do", "keep")][..], &change[..]].concat()).html;
+    assert!(kept.contains("data-seed=\"demo-002\"") && kept.contains("data-seed=\"demo-004\""), "{kept}");
+    assert!(kept.contains("To weigh"));
+    let copied = [("do", "copy"), ("list", "ice-snow"), ("name", "Other"), ("without", "demo-002")];
+    let copied = server.submit("/lists", &copied).html;
+    assert!(copied.contains("<h1 id=\"recommended\">Other") && copied.contains("To weigh"), "{copied}");
+    assert!(!copied.contains("data-seed=\"demo-002\""));
+    assert!(!server.page("/library?list=ice-snow").html.contains("demo-001\""));
+    assert_eq!(server.page("/library?list=nobodys").status, 404);
+    assert_eq!(server.submit("/lists", &[("do", "keep"), ("name", " "), ("seed", "demo-002")]).status, 400);
+    // It outlives the server, and whoever deletes it gets the library.
+    drop(server);
+    let server = cognate.serve(&[]);
+    assert!(server.page("/library?list=ice-snow").html.contains("data-seed=\"demo-002\""));
+    let gone = server.submit("/lists", &[("do", "delete"), ("list", "ice-snow")]);
+    assert!(gone.status == 200 && !gone.html.contains("list=ice-snow"), "{}", gone.html);
+}
+
+#[test]
+fn a_list_of_a_thousand_papers_opens_and_a_dropped_one_is_the_one_that_stays() {
+    let cognate = Cognate::with_demo();
+    let server = cognate.serve(&[]);
+    // Papers that are not here stand in a list as well; these ids are as long as DOIs.
+    let ids: Vec<String> = (0..997).map(|n| format!("10.5555/not.here.{n:04}")).collect();
+    let mut fields = vec![("do", "keep"), ("name", "Many")];
+    fields.extend(["demo-001", "demo-002", "demo-003"].map(|id| ("seed", id)));
+    fields.extend(ids.iter().map(|id| ("seed", id.as_str())));
+    let page = server.submit("/lists", &fields);
+    assert_eq!(page.status, 200);
+    assert!(page.html.len() < 3_000_000, "{} bytes", page.html.len());
+    assert!(page.html.contains("/library?list=many&#38;without=10.5555%2Fnot.here.0996\""));
+    // What is followed is no more than can be looked for.
+    let save = page.html.split("id=\"save\"").nth(1).unwrap().split("</form>").next().unwrap();
+    assert_eq!(save.matches("name=\"seed\"").count(), 100);
+    let seeds: Vec<&str> = ids.iter().map(String::as_str).take(101).collect();
+    let refused =
+        server.post("/v1/saved", JSON, &serde_json::json!({"name": "Too many", "seeds": seeds}).to_string());
+    assert_eq!(refused.status, 400, "{}", refused.body);
+
+    let twins = r#"[{"id": "twin/a", "title": "Sleep of octopuses in two stages", "abstract": "Octopuses sleep in two stages, one of them with colours.", "year": 2020, "doi": "10.5555/octo"},
+        {"id": "twin/b", "title": "Sleep of octopuses in two stages", "abstract": "Octopuses sleep in two stages, one of them with colours.", "year": 2020, "doi": "10.5555/octo"}]"#;
+    assert_eq!(server.post("/v1/papers", JSON, twins).status, 200);
+    let both = [("do", "keep"), ("name", "Both"), ("seed", "twin/a"), ("seed", "twin/b")];
+    assert_eq!(server.submit("/lists", &both).status, 200);
+    let only = [("do", "keep"), ("name", "Only"), ("seed", "twin/b")];
+    assert_eq!(server.submit("/lists", &only).status, 200);
+    server.submit("/duplicates/drop", &[("paper", "twin/b"), ("kept", "twin/a")]);
+    let (_, file) = server.text("/library/file?list=both&format=bibtex");
+    assert_eq!(file.matches("\n@").count() + usize::from(file.starts_with('@')), 1, "{file}");
+    assert!(server.page("/search?list=only").html.contains("data-id=\"twin/a\""));
+}

@@ -83,11 +83,15 @@ fn tidy(text: &str) -> Cow<'_, str> {
     if text.is_ascii() {
         return text;
     }
-    let plain =
-        text.chars().filter(|c| !matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2060}' | '\u{feff}'));
+    let plain = text.chars().filter(|c| !is_unseen(*c));
     Cow::Owned(
         plain.map(|c| if matches!(c, '\u{2010}'..='\u{2015}' | '\u{2212}') { '-' } else { c }).collect(),
     )
+}
+
+/// Whether nobody sees a character, which comes along with what is copied from pages.
+pub(crate) fn is_unseen(c: char) -> bool {
+    matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2060}' | '\u{feff}')
 }
 
 /// Without what stands behind a DOI: pages of an article's address, parameters, a second DOI, punctuation.

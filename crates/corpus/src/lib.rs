@@ -69,6 +69,7 @@ pub use identifier::{ExternalId, IdentifierKind, Lookup, lookup, sniff_record_id
 pub use identity::{Identity, Numbers};
 pub use kind::{PublicationKind, UnknownKind};
 pub use paper::{MAX_ID_BYTES, Paper, PaperId};
+pub use person::family_name;
 pub use reader::{Format, MAX_RECORD_BYTES, ReadOptions, Records, UnknownFormatName};
 pub use record::{
     MAX_ABSTRACT_BYTES, MAX_AUTHORS, MAX_CATEGORIES, MAX_FIELDS, MAX_TITLE_BYTES, Record, paper_from_json,

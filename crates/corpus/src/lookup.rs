@@ -7,6 +7,7 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
+use crate::doi;
 use crate::identifier::{self, ExternalId, IdentifierKind, url_path};
 use crate::paper::PaperId;
 
@@ -80,9 +81,7 @@ impl Lookup {
 
 /// A text without white space and what nobody sees at its ends, as it comes from pages.
 fn visible(text: &str) -> &str {
-    text.trim_matches(|c: char| {
-        c.is_whitespace() || matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2060}' | '\u{feff}')
-    })
+    text.trim_matches(|c: char| c.is_whitespace() || doi::is_unseen(c))
 }
 
 /// The texts of a list of identifiers, such as two DOIs with a comma between; `None` where any part may be something

@@ -123,6 +123,13 @@ impl Person {
     }
 }
 
+/// The family name of an author, or the whole name where it cannot be taken apart: an organisation's, one in Chinese
+/// characters.
+#[must_use]
+pub fn family_name(author: &str) -> String {
+    Person::from_text(author).family().to_owned()
+}
+
 fn named(family: &str, given: &str, suffix: Option<&str>) -> Person {
     Person::Named { family: family.to_owned(), given: given.to_owned(), suffix: suffix.map(str::to_owned) }
 }

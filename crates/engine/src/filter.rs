@@ -9,6 +9,8 @@ use jiff::civil::Date;
 use crate::error::EngineError;
 use crate::region::Region;
 
+/// What people write between two years.
+pub(crate) const DASHES: [char; 6] = ['-', '–', '—', '‐', '‑', '−'];
 /// Most conditions and filters within a filter.
 pub const MAX_FILTER_CLAUSES: usize = 256;
 /// Most ids in a condition.
@@ -30,13 +32,12 @@ impl FromStr for YearRange {
 
     /// Reads `2020`, `2020-2023`, `2020-` or `-2023`, with any dash.
     fn from_str(text: &str) -> Result<Self, EngineError> {
-        let dashed = text.replace(['–', '—', '‐', '‑', '−'], "-");
         let year = |part: &str| -> Option<Option<i16>> {
             let part = part.trim();
             if part.is_empty() { Some(None) } else { year_of(part).map(Some) }
         };
-        let range = match dashed.split_once('-') {
-            None => year_of(dashed.trim()).map(|year| Self { first: Some(year), last: Some(year) }),
+        let range = match text.split_once(DASHES) {
+            None => year_of(text.trim()).map(|year| Self { first: Some(year), last: Some(year) }),
             Some((first, last)) => year(first).zip(year(last)).map(|(first, last)| Self { first, last }),
         };
         range

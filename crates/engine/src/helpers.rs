@@ -4,6 +4,7 @@
 //! work: nothing waits in a queue.
 
 use std::panic::AssertUnwindSafe;
+use std::sync::OnceLock;
 use std::thread;
 
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
@@ -15,29 +16,26 @@ const MOST: usize = 8;
 
 type Job = Box<dyn FnOnce() + Send>;
 
-/// The threads. They end when this is dropped.
-#[derive(Debug)]
+/// The threads. They begin with the first work, and end when this is dropped.
+#[derive(Debug, Default)]
 pub(crate) struct Helpers {
     /// Takes a job only where a thread waits for one.
-    jobs: Sender<Job>,
+    jobs: OnceLock<Sender<Job>>,
 }
 
 impl Helpers {
-    /// One thread less than there are processors.
-    ///
-    /// # Errors
-    /// [`EngineError::ThreadGone`] if the system gives no thread.
-    pub(crate) fn start() -> Result<Self, EngineError> {
+    /// One thread less than there are processors, or as many as the system gives.
+    fn start() -> Sender<Job> {
         let n_threads = thread::available_parallelism().map_or(1, usize::from) - 1;
         let (jobs, queue) = bounded::<Job>(0);
         for _ in 0..n_threads.min(MOST) {
             let queue = queue.clone();
-            thread::Builder::new()
-                .name("search-helper".to_owned())
-                .spawn(move || queue.iter().for_each(run))
-                .map_err(|_| gone())?;
+            let named = thread::Builder::new().name("search-helper".to_owned());
+            if let Err(error) = named.spawn(move || queue.iter().for_each(run)) {
+                tracing::debug!("a thread less helps with searches: {error}");
+            }
         }
-        Ok(Self { jobs })
+        jobs
     }
 
     /// Begins some work on a thread that is free, if one is.
@@ -47,7 +45,7 @@ impl Helpers {
             // Nobody waits any more where the request has ended.
             let _ = reply.send(work());
         });
-        let left = match self.jobs.try_send(job) {
+        let left = match self.jobs.get_or_init(Self::start).try_send(job) {
             Ok(()) => None,
             Err(TrySendError::Full(job) | TrySendError::Disconnected(job)) => Some(job),
         };
@@ -89,7 +87,7 @@ mod tests {
 
     #[test]
     fn work_is_done_whether_or_not_a_helper_is_free() {
-        let helpers = Helpers::start().unwrap();
+        let helpers = Helpers::default();
         let (go_on, may_go_on) = bounded::<()>(0);
         // More than there are helpers: these wait, so that the others are done here.
         let busy: Vec<_> = (0..MOST)
@@ -114,7 +112,7 @@ mod tests {
 
     #[test]
     fn a_panic_is_the_failure_of_its_job_alone() {
-        let helpers = Helpers::start().unwrap();
+        let helpers = Helpers::default();
         let failed = helpers.begin(|| -> u32 { panic!("a defect") });
         assert!(matches!(failed.finish(), Err(EngineError::ThreadGone { .. })));
         assert_eq!(helpers.begin(|| 3).finish().unwrap(), 3);

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use crate::engine::Engine;
 use crate::error::EngineError;
+use crate::papers::papers_of_key;
 use crate::saved::{MAX_NAME_CHARS, slug};
 use crate::store::{KeptList, ListEntry, ListNote, MAX_LIST_ENTRIES};
 
@@ -39,6 +40,27 @@ impl Engine {
     pub fn list(&self, owner: &str, id: &str) -> Result<(KeptList, Vec<ListEntry>), EngineError> {
         let found = self.store()?.reader()?.list(owner, id)?;
         found.ok_or_else(|| EngineError::ListNotFound { id: id.to_owned() })
+    }
+
+    /// The ids of papers that a list names: of a record that was dropped as a duplicate, that of the paper that stays.
+    ///
+    /// # Errors
+    /// [`EngineError`] if the store cannot be read.
+    pub fn standing_papers(&self, ids: impl IntoIterator<Item = String>) -> Result<Vec<String>, EngineError> {
+        let reader = self.store()?.reader()?;
+        let ids: Vec<String> = ids.into_iter().collect();
+        let here = reader.rows_of(ids.iter().map(String::as_str))?;
+        let standing = ids.into_iter().map(|id| {
+            // Most are here, which is found out without reading them.
+            Ok(match here.contains_key(&id) {
+                true => id,
+                false => match papers_of_key(&reader, &id) {
+                    Err(EngineError::PaperDropped { kept, .. }) => kept,
+                    _ => id,
+                },
+            })
+        });
+        standing.collect()
     }
 
     /// Keeps a list: in place of the one of this id, or as a new one; gives its id.

@@ -23,6 +23,7 @@ use crate::atlas::{Map, MapPoint};
 use crate::catalog::date_of;
 use crate::engine::Engine;
 use crate::error::EngineError;
+use crate::kept::made_once;
 use crate::view::Moment;
 use axes::Axes;
 use neighbours::Packed;
@@ -47,17 +48,13 @@ impl Engine {
         let snapshot = view.snapshot();
         let of_now =
             || snapshot.atlas.last(snapshot.generation).filter(|map| map.generation == snapshot.generation);
-        if let Some(map) = of_now() {
-            return Ok(map);
-        }
-        let _one_at_a_time = snapshot.atlas.draw_alone();
-        if let Some(map) = of_now() {
-            return Ok(map);
-        }
-        let moment = view.exact_moment(self.store()?)?;
-        let map = Arc::new(draw(&moment)?);
-        snapshot.atlas.keep(&map);
-        Ok(map)
+        let draw_now = || {
+            let moment = view.exact_moment(self.store()?)?;
+            let map = Arc::new(draw(&moment)?);
+            snapshot.atlas.keep(&map);
+            Ok(map)
+        };
+        made_once(of_now, || snapshot.atlas.draw_alone(), draw_now)
     }
 
     /// The map without waiting: of many papers the one that was drawn last, of whatever generation, while the one of now

@@ -143,7 +143,8 @@ impl Engine {
 }
 
 /// As [`Engine::papers`], as `reader` sees the store.
-fn papers_of_key(reader: &Reader, key: &str) -> Result<Vec<StoredPaper>, EngineError> {
+/// As [`Engine::papers`], of a store here.
+pub(crate) fn papers_of_key(reader: &Reader, key: &str) -> Result<Vec<StoredPaper>, EngineError> {
     let lookup = identifier::lookup(key);
     let papers = fullest_first(reader.look_up(&lookup)?);
     if papers.is_empty() { Err(not_found(key, reader.look_up_dropped(&lookup)?)) } else { Ok(papers) }
@@ -192,10 +193,11 @@ pub(crate) fn named_by(backend: &dyn Backend, cancel: &Cancel, query: &str) -> R
     if let Some(listed) = identifier::listed_identifiers(query).filter(|listed| listed.len() <= MAX_NAMED) {
         let mut rows: Vec<u32> = Vec::new();
         for text in listed {
-            let found = backend.look_up(cancel, &identifier::lookup(text))?;
-            rows.extend(
-                found.iter().map(|stored| stored.row).filter(|row| !rows.contains(row)).collect::<Vec<_>>(),
-            );
+            for stored in backend.look_up(cancel, &identifier::lookup(text))? {
+                if !rows.contains(&stored.row) {
+                    rows.push(stored.row);
+                }
+            }
         }
         return Ok(rows);
     }

@@ -17,7 +17,7 @@ mod boolean;
 
 use cognate_keyword::{Field, Query};
 
-use crate::filter::{Clause, Condition, Filter, YearRange};
+use crate::filter::{Clause, Condition, DASHES, Filter, YearRange};
 pub(crate) use boolean::boolean;
 
 /// Words up to which a query may have operators.
@@ -230,7 +230,7 @@ fn spaced_years(text: &str) -> Option<&str> {
     };
     let first = after_year(text)?;
     let dash = text[first..].trim_start();
-    let last = dash.strip_prefix(['-', '–', '—', '‐', '‑', '−'])?.trim_start();
+    let last = dash.strip_prefix(DASHES)?.trim_start();
     let end = text.len() - last.len() + after_year(last)?;
     let is_end = !text[end..].starts_with(|c: char| c.is_alphanumeric() || c == '-');
     let is_spaced = text[..end].contains(char::is_whitespace);

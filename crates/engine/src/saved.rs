@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use crate::cancel::Cancel;
 use crate::engine::Engine;
 use crate::error::EngineError;
+use crate::kept::made_once;
 use crate::search::{RecommendRequest, SearchRequest, SearchResponse, Seed};
 use crate::store::{DigestPeriod, SavedQuery, rfc3339};
 
@@ -47,10 +48,19 @@ impl News {
         let (_, answer) = kept.get(id).filter(|(known, _)| known == from)?;
         Some(Arc::clone(answer))
     }
+
+    fn keep(&self, id: &str, from: &NewsFrom, answer: &Arc<SearchResponse>) {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        // What is older than this is asked for no more.
+        kept.retain(|_, (known, _)| known.generation >= from.generation);
+        if kept.len() < MAX_KEPT && answer.hits.len() <= MAX_KEPT_HITS {
+            kept.insert(id.to_owned(), (from.clone(), Arc::clone(answer)));
+        }
+    }
 }
 
 /// What an answer was made from.
-#[derive(PartialEq)]
+#[derive(Clone, PartialEq)]
 struct NewsFrom {
     /// Of the papers, and of those on the map.
     generation: u64,
@@ -184,21 +194,13 @@ impl Engine {
         let map = snapshot.atlas.last(snapshot.generation).map_or(0, |map| map.generation);
         let from = NewsFrom { generation: snapshot.generation, map, period, request: saved.request.clone() };
         let news = self.kept.slot::<News>();
-        if let Some(answer) = news.find(&saved.id, &from) {
-            return Ok(answer);
-        }
-        let _one_at_a_time = news.asking.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(answer) = news.find(&saved.id, &from) {
-            return Ok(answer);
-        }
-        let answer = Arc::new(self.answer_within(period, &question()?)?);
-        let mut kept = news.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        // What is older than this is asked for no more.
-        kept.retain(|_, (known, _)| known.generation >= from.generation);
-        if kept.len() < MAX_KEPT && answer.hits.len() <= MAX_KEPT_HITS {
-            kept.insert(saved.id.clone(), (from, Arc::clone(&answer)));
-        }
-        Ok(answer)
+        let ask = || {
+            let answer = Arc::new(self.answer_within(period, &question()?)?);
+            news.keep(&saved.id, &from, &answer);
+            Ok(answer)
+        };
+        let alone = || news.asking.lock().unwrap_or_else(PoisonError::into_inner);
+        made_once(|| news.find(&saved.id, &from), alone, ask)
     }
 
     /// Records that the papers of a saved query up to the end of `period` were looked at.

@@ -11,19 +11,18 @@ use std::time::SystemTime;
 
 use cognate_dedup::{Kind, Probability, Relation, rules};
 use sha2::{Digest, Sha256};
-use xxhash_rust::xxh3::xxh3_64;
 
 use crate::engine::Engine;
 use crate::error::EngineError;
-use crate::files::replace;
+use crate::files::{self, Kind as FileKind, replace};
 use crate::store::{INDEX_DIR, Reader, Store};
 use crate::stored_model::StoredModel;
 
 /// The file's name inside [`INDEX_DIR`].
 const PAIRS_FILE: &str = "pairs";
-const MAGIC: [u8; 8] = *b"COGNPAI\n";
 const VERSION: u32 = 3;
 const HEADER_LEN: usize = 96;
+const KIND: FileKind = FileKind { magic: *b"COGNPAI\n", version: VERSION, header_len: HEADER_LEN };
 const PAIR_LEN: usize = 32;
 const KINDS: [Kind; 4] = [Kind::SameRecord, Kind::Version, Kind::NearText, Kind::Semantic];
 const RELATIONS: [Option<Relation>; 4] =
@@ -80,10 +79,7 @@ impl RowPairs {
 
     fn encode(&self, binding: &[u8; 32]) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(HEADER_LEN + PAIR_LEN * self.pairs.len() + 8);
-        bytes.extend_from_slice(&MAGIC);
-        bytes.extend_from_slice(&VERSION.to_le_bytes());
-        bytes.extend_from_slice(&(HEADER_LEN as u32).to_le_bytes());
-        bytes.extend_from_slice(binding);
+        KIND.begin(&mut bytes, binding);
         bytes.extend_from_slice(&self.generation.to_le_bytes());
         bytes.extend_from_slice(&self.n_papers.to_le_bytes());
         bytes.extend_from_slice(&self.n_judged.to_le_bytes());
@@ -101,19 +97,20 @@ impl RowPairs {
             let relation = RELATIONS.iter().position(|relation| *relation == pair.relation).unwrap_or(0);
             bytes.extend_from_slice(&[kind as u8, u8::from(pair.has_key), relation as u8, 0]);
         }
-        bytes.extend_from_slice(&xxh3_64(&bytes).to_le_bytes());
+        files::seal(&mut bytes);
         bytes
     }
 
     /// `None` for bytes that are not what [`encode`](Self::encode) makes with this binding.
     fn decode(bytes: &[u8], binding: &[u8; 32]) -> Option<Self> {
-        let (body, seal) = bytes.split_last_chunk::<8>()?;
-        let (header, pairs) = body.split_at_checked(HEADER_LEN)?;
-        let is_ours = header[..8] == MAGIC
-            && u32_at(header, 8)? == VERSION
-            && header[16..48] == *binding
-            && xxh3_64(body) == u64::from_le_bytes(*seal);
-        if !is_ours || pairs.len() as u64 != u64_at(header, 72)?.checked_mul(PAIR_LEN as u64)? {
+        let mut cursor = KIND.open(bytes, binding)?;
+        let [generation, n_papers, n_judged, n_pairs] =
+            [cursor.long()?, cursor.long()?, cursor.long()?, cursor.long()?];
+        let threshold = f32::from_bits(cursor.number()? as u32);
+        cursor.take(4)?;
+        let seen = cursor.long()?;
+        let pairs = cursor.numbers(usize::try_from(n_pairs).ok()?, |pair: [u8; PAIR_LEN]| pair)?;
+        if !cursor.is_empty() {
             return None;
         }
         let pair = |bytes: &[u8]| {
@@ -129,14 +126,8 @@ impl RowPairs {
                 relation: *RELATIONS.get(usize::from(*bytes.get(30)?))?,
             })
         };
-        Some(Self {
-            generation: u64_at(header, 48)?,
-            n_papers: u64_at(header, 56)?,
-            n_judged: u64_at(header, 64)?,
-            threshold: f32::from_bits(u32_at(header, 80)?),
-            seen: u64_at(header, 88)?,
-            pairs: pairs.chunks_exact(PAIR_LEN).map(pair).collect::<Option<_>>()?,
-        })
+        let pairs = pairs.iter().map(|bytes| pair(bytes)).collect::<Option<_>>()?;
+        Some(Self { generation, n_papers, n_judged, threshold, seen, pairs })
     }
 }
 

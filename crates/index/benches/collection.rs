@@ -36,7 +36,7 @@ use cognate_index::{
     Access, BuildParams, Changes, Collection, CollectionOptions, Layout, Maintained, SearchParams, Snapshot,
 };
 use cognate_vector::UnitVector;
-use common::{argument, at, latencies_of, memory, number, recall, vectors, wait_until_verified};
+use common::{argument, at, latencies_beside_nothing, memory, number, recall, vectors, wait_until_verified};
 use rand::rngs::StdRng;
 use rand::seq::index::sample;
 use rand::{Rng, SeedableRng};
@@ -321,15 +321,11 @@ fn latencies(
     least: usize,
     done: &AtomicBool,
 ) -> (Vec<f64>, Vec<f64>) {
-    std::thread::scope(|scope| {
-        let nothing = scope.spawn(|| latencies_of(least, done, || ()));
-        let mut rng = StdRng::seed_from_u64(3);
-        let searches = latencies_of(least, done, || {
-            let query = &queries[rng.random_range(0..queries.len())];
-            let found = collection.snapshot().search(query, &SearchParams::new(top_k()));
-            std::hint::black_box(found.expect("searches"));
-        });
-        (searches, nothing.join().expect("no panic"))
+    let mut rng = StdRng::seed_from_u64(3);
+    latencies_beside_nothing(least, done, || {
+        let query = &queries[rng.random_range(0..queries.len())];
+        let found = collection.snapshot().search(query, &SearchParams::new(top_k()));
+        std::hint::black_box(found.expect("searches"));
     })
 }
 

@@ -28,7 +28,7 @@ use cognate_index::{
     Access, Changes, Collection, CollectionOptions, Layout, Maintained, SearchParams, Snapshot,
 };
 use cognate_vector::UnitVector;
-use common::{argument, at, latencies_of, memory, number, recall, vectors, wait_until_verified};
+use common::{argument, at, latencies_beside_nothing, memory, number, recall, vectors, wait_until_verified};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 
@@ -216,15 +216,11 @@ fn latencies(
     least: usize,
     done: &AtomicBool,
 ) -> (Vec<f64>, Vec<f64>) {
-    std::thread::scope(|scope| {
-        let nothing = scope.spawn(|| latencies_of(least, done, || ()));
-        let mut next = queries.iter().cycle();
-        let searches = latencies_of(least, done, || {
-            let query = next.next().expect("a cycle has no end");
-            let found = collection.snapshot().search(query, &SearchParams::new(TOP_K));
-            std::hint::black_box(found.expect("searches"));
-        });
-        (searches, nothing.join().expect("no panic"))
+    let mut next = queries.iter().cycle();
+    latencies_beside_nothing(least, done, || {
+        let query = next.next().expect("a cycle has no end");
+        let found = collection.snapshot().search(query, &SearchParams::new(TOP_K));
+        std::hint::black_box(found.expect("searches"));
     })
 }
 

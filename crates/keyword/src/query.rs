@@ -41,6 +41,19 @@ pub enum Part<'a> {
     NotPrefix(&'a str),
 }
 
+impl Part<'_> {
+    /// What is asked for where this must not be.
+    #[must_use]
+    pub fn negated(self) -> Self {
+        match self {
+            Self::Phrase(text) => Self::NotPhrase(text),
+            Self::Prefix(text) => Self::NotPrefix(text),
+            Self::NotPhrase(text) => Self::Phrase(text),
+            Self::NotPrefix(text) => Self::Prefix(text),
+        }
+    }
+}
+
 /// A [`Part`], analysed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Asked {
@@ -172,9 +185,7 @@ impl Query {
                     alternatives.extend(Beginning::new(prefix, None).map(Asked::Beginning));
                 }
                 Part::NotPhrase(phrase) => {
-                    let (tokens, _) = analysis::analyze_phrase(&with_last_letter(phrase));
-                    let phrase = Phrase::new(&tokens, phrase, None).map(Asked::Phrase);
-                    alternatives.extend(phrase.map(Asked::without));
+                    alternatives.extend(Phrase::of_text(phrase).map(Asked::Phrase).map(Asked::without));
                 }
                 Part::NotPrefix(prefix) => {
                     let beginning = Beginning::new(prefix, None).map(Asked::Beginning);
@@ -194,8 +205,7 @@ impl Query {
     /// Takes the rows out that have a word or phrase.
     pub fn exclude(&mut self, phrase: &str) {
         if self.n_phrases() < MAX_QUERY_PHRASES {
-            let (tokens, _) = analysis::analyze_phrase(&with_last_letter(phrase));
-            self.excluded.extend(Phrase::new(&tokens, phrase, None).map(Asked::Phrase));
+            self.excluded.extend(Phrase::of_text(phrase).map(Asked::Phrase));
         }
     }
 
@@ -320,6 +330,12 @@ impl Phrase {
         let first = terms.first()?.1;
         terms.iter_mut().for_each(|(_, position)| *position -= first);
         Some(Self { terms, field, surface: surface.trim().to_owned() })
+    }
+
+    /// The phrase of a text, in any field.
+    fn of_text(text: &str) -> Option<Self> {
+        let (tokens, _) = analysis::analyze_phrase(&with_last_letter(text));
+        Self::new(&tokens, text, None)
     }
 
     /// The phrase of one term.

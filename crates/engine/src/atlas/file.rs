@@ -4,25 +4,23 @@
 //! the map is drawn again. Its bytes are checked before any is used. Whichever process drew a map replaces it as a whole.
 
 use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
-use xxhash_rust::xxh3::xxh3_64;
 
 use super::{Map, MapGroup, MapPoint, MapRegion};
 use crate::error::EngineError;
-use crate::files::{Cursor, put_text, replace};
+use crate::files::{self, Cursor, Kind, put_text, replace};
 use crate::region::Region;
 use crate::store::Store;
 use crate::stored_model::StoredModel;
 
 /// The file's name in the folder of derived files.
 const NAME: &str = "map";
-const MAGIC: [u8; 8] = *b"COGNMAP\n";
 /// Raised whenever the file, or the map that is drawn of the same papers, is another.
 const VERSION: u32 = 1;
 const HEADER_LEN: usize = 96;
+const KIND: Kind = Kind { magic: *b"COGNMAP\n", version: VERSION, header_len: HEADER_LEN };
 const POINT_LEN: usize = 16;
 const OTHER_LEN: usize = 8;
 /// In place of a year that is not known.
@@ -63,11 +61,7 @@ impl AtlasFile {
     /// # Errors
     /// What is wrong, in words.
     pub(crate) fn examine(&self, latest_generation: u64) -> Result<Option<(u64, u64)>, String> {
-        let bytes = match fs::read(&self.path) {
-            Ok(bytes) => bytes,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(format!("`{}`: {error}", self.path.display())),
-        };
+        let Some(bytes) = files::read(&self.path)? else { return Ok(None) };
         let wrong = |what: &str| format!("`{}` is {what}; it is drawn again", self.path.display());
         let map =
             decode(&bytes, &self.binding).ok_or_else(|| wrong("damaged, or of another store or model"))?;
@@ -93,10 +87,7 @@ impl AtlasFile {
 fn encode(map: &Map, binding: &[u8; 32]) -> Vec<u8> {
     let len = HEADER_LEN + POINT_LEN * map.points.len() + OTHER_LEN * map.others.len();
     let mut bytes = Vec::with_capacity(len + (1 << 16));
-    bytes.extend_from_slice(&MAGIC);
-    bytes.extend_from_slice(&VERSION.to_le_bytes());
-    bytes.extend_from_slice(&(HEADER_LEN as u32).to_le_bytes());
-    bytes.extend_from_slice(binding);
+    KIND.begin(&mut bytes, binding);
     bytes.extend_from_slice(&map.generation.to_le_bytes());
     for number in [map.n_papers, map.points.len(), map.others.len()] {
         bytes.extend_from_slice(&(number as u64).to_le_bytes());
@@ -129,24 +120,13 @@ fn encode(map: &Map, binding: &[u8; 32]) -> Vec<u8> {
         region.label.iter().for_each(|term| put_text(&mut bytes, term));
         put_text(&mut bytes, &region.shape.to_string());
     }
-    bytes.extend_from_slice(&xxh3_64(&bytes).to_le_bytes());
+    files::seal(&mut bytes);
     bytes
 }
 
 /// `None` for bytes that are not what [`encode`] makes with this binding.
 fn decode(bytes: &[u8], binding: &[u8; 32]) -> Option<Map> {
-    let (body, seal) = bytes.split_last_chunk::<8>()?;
-    if xxh3_64(body) != u64::from_le_bytes(*seal) {
-        return None;
-    }
-    let mut cursor = Cursor::new(body);
-    let is_ours = cursor.take(8)? == MAGIC
-        && cursor.number()? == VERSION as usize
-        && cursor.number()? == HEADER_LEN
-        && cursor.take(32)? == binding;
-    if !is_ours {
-        return None;
-    }
+    let mut cursor = KIND.open(bytes, binding)?;
     let generation = cursor.long()?;
     let size = |number: u64| usize::try_from(number).ok();
     let [n_papers, n_points, n_others] =
@@ -265,8 +245,7 @@ mod tests {
             let at = at.index(body.len());
             body[at] = byte;
             body.truncate(cut.index(body.len()) + 1);
-            let seal = xxh3_64(&body);
-            body.extend_from_slice(&seal.to_le_bytes());
+            files::seal(&mut body);
             if let Some(map) = decode(&body, &BINDING) {
                 let all: Region = "-1000.-1000_1000.-1000_1000.1000_-1000.1000".parse().unwrap();
                 prop_assert!(map.rows_within(&all).len() <= map.points.len() + map.others.len());

@@ -4,29 +4,28 @@
 //! missing, it is no use, and the catalogue is made of the store. Its bytes are checked before any is used, and it is
 //! read once. The process that writes derived files replaces it as a whole.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use sha2::{Digest, Sha256};
-use xxhash_rust::xxh3::{Xxh3, xxh3_64};
+use xxhash_rust::xxh3::Xxh3;
 
 use super::chunk::Chunk;
 use super::names::{Interner, Names};
 use super::{CHUNK_ROWS, Catalog};
 use crate::error::EngineError;
-use crate::files::{Cursor, put_text};
+use crate::files::{self, Cursor, Kind, put_text, replace_with};
 use crate::filter::Filter;
 use crate::store::Store;
 
 /// The file's name in the folder of derived files.
 const NAME: &str = "catalog";
-const MAGIC: [u8; 8] = *b"COGNCAT\n";
 /// Raised whenever the file, or what a paper becomes in it (the words of names above all), is another.
 const VERSION: u32 = 1;
-const HEADER_LEN: usize = 80;
+const KIND: Kind = Kind { magic: *b"COGNCAT\n", version: VERSION, header_len: 80 };
 /// The file is written anew when it lacks this many changes, or more where there are many papers: a process that starts
 /// takes them from the store.
 const MIN_LAG: u64 = 1_000;
@@ -67,11 +66,7 @@ impl CatalogFile {
     /// # Errors
     /// What is wrong, in words.
     pub(crate) fn examine(&self, latest_generation: u64) -> Result<Option<(u64, u64)>, String> {
-        let bytes = match fs::read(&self.path) {
-            Ok(bytes) => bytes,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(format!("`{}`: {error}", self.path.display())),
-        };
+        let Some(bytes) = files::read(&self.path)? else { return Ok(None) };
         let wrong = |what: &str| format!("`{}` is {what}; it is made again", self.path.display());
         let catalog = decode(&bytes, &self.binding).ok_or_else(|| wrong("damaged, or of another store"))?;
         if catalog.generation > latest_generation {
@@ -93,14 +88,11 @@ impl CatalogFile {
             return Ok(());
         }
         let temporary = self.path.with_extension("tmp");
-        let written = File::create(&temporary)
-            .and_then(|file| encode(catalog, &self.binding, BufWriter::with_capacity(1 << 20, file)))
-            .and_then(|()| if self.path.is_dir() { fs::remove_dir_all(&self.path) } else { Ok(()) })
-            .and_then(|()| fs::rename(&temporary, &self.path));
-        written.map_err(|source| {
-            // The first failure is what is told.
-            let _ = fs::remove_file(&temporary);
-            EngineError::Io { action: "write", path: self.path.clone(), source }
+        let write = |file| encode(catalog, &self.binding, BufWriter::with_capacity(1 << 20, file));
+        replace_with(&self.path, &temporary, write).map_err(|source| EngineError::Io {
+            action: "write",
+            path: self.path.clone(),
+            source,
         })?;
         catalog.n_unwritten.fetch_sub(n_unwritten, Ordering::Relaxed);
         Ok(())
@@ -117,10 +109,7 @@ fn encode(catalog: &Catalog, binding: &[u8; 32], mut file: impl Write) -> io::Re
     let mut bytes = Vec::new();
     {
         let names = catalog.names.read().unwrap_or_else(PoisonError::into_inner);
-        bytes.extend_from_slice(&MAGIC);
-        bytes.extend_from_slice(&VERSION.to_le_bytes());
-        bytes.extend_from_slice(&(HEADER_LEN as u32).to_le_bytes());
-        bytes.extend_from_slice(binding);
+        KIND.begin(&mut bytes, binding);
         bytes.extend_from_slice(&catalog.generation.to_le_bytes());
         let (categories, venues) = (names.categories.names(), names.venues.names());
         for number in [categories.len(), venues.len(), catalog.chunks.len()] {
@@ -141,18 +130,7 @@ fn encode(catalog: &Catalog, binding: &[u8; 32], mut file: impl Write) -> io::Re
 
 /// `None` for bytes that are not what [`encode`] writes with this binding.
 fn decode(bytes: &[u8], binding: &[u8; 32]) -> Option<Catalog> {
-    let (body, seal) = bytes.split_last_chunk::<8>()?;
-    if xxh3_64(body) != u64::from_le_bytes(*seal) {
-        return None;
-    }
-    let mut cursor = Cursor::new(body);
-    let is_ours = cursor.take(8)? == MAGIC
-        && cursor.number()? == VERSION as usize
-        && cursor.number()? == HEADER_LEN
-        && cursor.take(32)? == binding;
-    if !is_ours {
-        return None;
-    }
+    let mut cursor = KIND.open(bytes, binding)?;
     let generation = cursor.long()?;
     let [n_categories, n_venues, n_chunks] = [cursor.long()?, cursor.long()?, cursor.long()?];
     let categories = names(&mut cursor, n_categories)?;

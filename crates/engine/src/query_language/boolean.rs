@@ -33,12 +33,11 @@ pub(crate) fn boolean(query: &str) -> Result<Understood, EngineError> {
         n_parts += clause.len();
         match clause.as_slice() {
             // Left out of everything.
-            [Literal { part: Part::Phrase(phrase), is_excluded: true }] => words.exclude(phrase),
-            [Literal { part: Part::Prefix(prefix), is_excluded: true }] => words.exclude_prefix(prefix),
-            _ => words.require_one_of(&clause.iter().map(Literal::required).collect::<Vec<_>>()),
+            [Part::NotPhrase(phrase)] => words.exclude(phrase),
+            [Part::NotPrefix(prefix)] => words.exclude_prefix(prefix),
+            _ => words.require_one_of(&clause),
         }
-        let wanted = clause.iter().filter(|literal| !literal.is_excluded);
-        for part in wanted.map(|literal| text_of(literal.part)) {
+        for part in clause.iter().filter_map(text_of) {
             if !text.contains(&part) {
                 text.push(part);
             }
@@ -52,9 +51,11 @@ pub(crate) fn boolean(query: &str) -> Result<Understood, EngineError> {
     Ok(Understood { text: text.join(" "), words, filter: Filter::default(), as_text: None })
 }
 
-fn text_of(part: Part<'_>) -> &str {
-    match part {
-        Part::Phrase(text) | Part::Prefix(text) | Part::NotPhrase(text) | Part::NotPrefix(text) => text,
+/// What a part says of what is wanted.
+fn text_of<'a>(part: &Part<'a>) -> Option<&'a str> {
+    match *part {
+        Part::Phrase(text) | Part::Prefix(text) => Some(text),
+        Part::NotPhrase(_) | Part::NotPrefix(_) => None,
     }
 }
 
@@ -69,32 +70,15 @@ enum Expression<'a> {
     Any(Vec<Self>),
 }
 
-/// A part that must be there, or must not.
-#[derive(Clone, Copy, PartialEq)]
-struct Literal<'a> {
-    part: Part<'a>,
-    is_excluded: bool,
-}
-
-impl<'a> Literal<'a> {
-    /// What a paper must have, or must not, for it to be true.
-    fn required(&self) -> Part<'a> {
-        match (self.part, self.is_excluded) {
-            (Part::Phrase(phrase), true) => Part::NotPhrase(phrase),
-            (Part::Prefix(prefix), true) => Part::NotPrefix(prefix),
-            (part, _) => part,
-        }
-    }
-}
-
-/// An expression as clauses that must all be true, of each of which one literal must be.
+/// An expression as clauses that must all be true, of each of which one part must be.
 fn clauses<'a>(
     expression: &Expression<'a>,
     is_excluded: bool,
     query: &str,
-) -> Result<Vec<Vec<Literal<'a>>>, EngineError> {
+) -> Result<Vec<Vec<Part<'a>>>, EngineError> {
     let (parts, is_all) = match expression {
-        Expression::Part(part) => return Ok(vec![vec![Literal { part: *part, is_excluded }]]),
+        Expression::Part(part) if is_excluded => return Ok(vec![vec![part.negated()]]),
+        Expression::Part(part) => return Ok(vec![vec![*part]]),
         Expression::Not(inner) => return clauses(inner, !is_excluded, query),
         Expression::All(parts) => (parts, !is_excluded),
         Expression::Any(parts) => (parts, is_excluded),
@@ -104,7 +88,7 @@ fn clauses<'a>(
     if is_all {
         return Ok(of_parts.concat());
     }
-    let mut product: Vec<Vec<Literal<'a>>> = vec![Vec::new()];
+    let mut product: Vec<Vec<Part<'a>>> = vec![Vec::new()];
     for part in of_parts {
         if product.len() * part.len() > MAX_QUERY_PHRASES {
             let expected = "fewer words beside each other in brackets beside `|`";

@@ -95,13 +95,10 @@ struct Readers {
 /// Refuses a file of no bytes beside an index of papers: it was cut, by a full disk or a copy that failed, and a new store in
 /// its place would hide that.
 fn check_not_emptied(path: &Path) -> Result<(), EngineError> {
-    let is_empty = |path: &Path| path.metadata().is_ok_and(|file| file.len() == 0);
-    let mut log = path.as_os_str().to_owned();
-    log.push("-wal");
-    let has_log = Path::new(&log).exists() && !is_empty(Path::new(&log));
+    let is_empty = path.metadata().is_ok_and(|file| file.len() == 0);
     let index = path.with_file_name(INDEX_DIR).join("vectors");
     let has_index = std::fs::read_dir(index).is_ok_and(|files| files.count() > 0);
-    if is_empty(path) && has_index && !has_log {
+    if is_empty && has_index && !has_log(path) {
         return Err(EngineError::EmptiedStore { path: path.to_owned() });
     }
     Ok(())
@@ -316,13 +313,19 @@ fn open_connection(path: &Path) -> Result<(Connection, bool), EngineError> {
         return Err(error.into());
     }
     // SQLite shares the log of a database through files beside it, which it cannot make here.
-    let log = PathBuf::from(format!("{}-wal", path.display()));
-    if log.metadata().is_ok_and(|log| log.len() > 0) {
+    if has_log(path) {
         return Err(EngineError::LogWaits { path: path.to_owned() });
     }
     let connection = open_immutable(path)?;
     prepare(&connection)?;
     Ok((connection, true))
+}
+
+/// Whether SQLite's log of a database has something that the file may not have.
+fn has_log(path: &Path) -> bool {
+    let mut log = path.as_os_str().to_owned();
+    log.push("-wal");
+    Path::new(&log).metadata().is_ok_and(|log| log.len() > 0)
 }
 
 /// Opens a file that nobody writes to while it is read.

@@ -7,7 +7,7 @@
 mod growth;
 
 use std::collections::{HashMap, HashSet};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use cognate_index::SearchParams;
 use jiff::civil::Date;
@@ -20,6 +20,7 @@ use growth::{MAX_NEIGHBOURS, Neighbour, Scan};
 use crate::catalog::{Listed, date_of, days};
 use crate::engine::Engine;
 use crate::error::EngineError;
+use crate::kept::Lately;
 use crate::labels::{Background, Terms, terms_of};
 use crate::period::{Period, today};
 use crate::recipe::embedded_text;
@@ -47,8 +48,6 @@ const MAX_GROUPS: usize = 20;
 const MIN_GROUP: usize = 3;
 /// Papers with which a group is compared to name it.
 const MAX_BACKGROUND: usize = 2_000;
-/// Results that are kept: those of the pages that people look at now.
-const MAX_KEPT: usize = 16;
 /// Papers of a report that is kept.
 const MAX_KEPT_PAPERS: usize = 100;
 
@@ -164,7 +163,6 @@ pub struct TrendReport {
 #[derive(Debug)]
 pub(crate) struct Scores {
     generation: u64,
-    request: TrendRequest,
     window: Option<(i32, i32)>,
     history: Option<(i32, i32)>,
     n_window: usize,
@@ -189,41 +187,11 @@ impl Scores {
     }
 }
 
+/// Reports that were made lately, by what was asked and how many papers each may have.
+type Reports = Lately<(TrendRequest, usize), TrendReport>;
+
 /// Scores that were made lately.
-#[derive(Debug, Default)]
-struct KnownScores {
-    kept: Mutex<Vec<Arc<Scores>>>,
-    /// Held while some are made: who asks meanwhile waits, and mostly for the same.
-    making: Mutex<()>,
-}
-
-impl KnownScores {
-    fn find(&self, request: &TrendRequest, generation: u64) -> Option<Arc<Scores>> {
-        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.retain(|scores| scores.generation >= generation);
-        let is_it = |scores: &&Arc<Scores>| scores.generation == generation && scores.request == *request;
-        kept.iter().find(is_it).map(Arc::clone)
-    }
-}
-
-/// Reports that were made lately, each with what was asked and how many papers it may have.
-#[derive(Debug, Default)]
-struct Reports {
-    kept: Mutex<Vec<(TrendRequest, usize, TrendReport)>>,
-    /// Held while one is made: who asks meanwhile waits, and mostly for the same.
-    making: Mutex<()>,
-}
-
-impl Reports {
-    fn find(&self, (request, limit): (&TrendRequest, usize), generation: u64) -> Option<TrendReport> {
-        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.retain(|(.., report)| report.generation >= generation);
-        let is_it = |(asked, most, report): &&(TrendRequest, usize, TrendReport)| {
-            asked == request && *most == limit && report.generation == generation
-        };
-        kept.iter().find(is_it).map(|(.., report)| report.clone())
-    }
-}
+type KnownScores = Lately<TrendRequest, Arc<Scores>>;
 
 impl Engine {
     /// The papers of the last days that trend, at most `limit`, and the groups that they make.
@@ -247,24 +215,9 @@ impl Engine {
         request: &TrendRequest,
         limit: usize,
     ) -> Result<TrendReport, EngineError> {
-        let generation = moment.snapshot.generation;
-        let reports = self.kept.slot::<Reports>();
-        if let Some(report) = reports.find((request, limit), generation) {
-            return Ok(report);
-        }
-        let _one_at_a_time = reports.making.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(report) = reports.find((request, limit), generation) {
-            return Ok(report);
-        }
-        let report = self.trends_anew(moment, request, limit)?;
-        if limit <= MAX_KEPT_PAPERS {
-            let mut kept = reports.kept.lock().unwrap_or_else(PoisonError::into_inner);
-            if kept.len() == MAX_KEPT {
-                kept.remove(0);
-            }
-            kept.push((*request, limit, report.clone()));
-        }
-        Ok(report)
+        let asked = (moment.snapshot.generation, &(*request, limit));
+        let is_large = limit > MAX_KEPT_PAPERS;
+        self.kept.slot::<Reports>().made(asked, is_large, || self.trends_anew(moment, request, limit))
     }
 
     fn trends_anew(
@@ -295,21 +248,8 @@ impl Engine {
         snapshot: &Snapshot,
         request: &TrendRequest,
     ) -> Result<Arc<Scores>, EngineError> {
-        let known = self.kept.slot::<KnownScores>();
-        if let Some(scores) = known.find(request, snapshot.generation) {
-            return Ok(scores);
-        }
-        let _one_at_a_time = known.making.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(scores) = known.find(request, snapshot.generation) {
-            return Ok(scores);
-        }
-        let scores = Arc::new(score(request, Some(snapshot))?);
-        let mut kept = known.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        if kept.len() == MAX_KEPT {
-            kept.remove(0);
-        }
-        kept.push(Arc::clone(&scores));
-        Ok(scores)
+        let make = || score(request, Some(snapshot)).map(Arc::new);
+        self.kept.slot::<KnownScores>().made((snapshot.generation, request), false, make)
     }
 }
 
@@ -333,7 +273,6 @@ fn score(request: &TrendRequest, snapshot: Option<&Snapshot>) -> Result<Scores, 
         .map_or_else(Vec::new, |snapshot| snapshot.catalog.listed(snapshot.catalog.day_basis()).collect());
     let mut scores = Scores {
         generation: snapshot.map_or(0, |snapshot| snapshot.generation),
-        request: *request,
         window: None,
         history: None,
         n_window: 0,

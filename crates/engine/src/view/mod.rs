@@ -164,7 +164,7 @@ impl View {
             vectors: collection.snapshot(),
             keywords: keywords.snapshot(),
             catalog: Arc::new(catalog_file(store, data_dir).read(latest_generation)),
-            helpers: Arc::new(Helpers::start()?),
+            helpers: Arc::default(),
             atlas: Arc::new(Atlas::new(match derived_files {
                 DerivedFiles::Keep => Some(atlas_file(store, data_dir, &model)),
                 DerivedFiles::Follow => None,

@@ -169,6 +169,20 @@ pub(crate) fn latencies_of(least: usize, done: &AtomicBool, mut work: impl FnMut
     latencies
 }
 
+/// Latencies of some work, and of doing nothing at the same times on another thread: what the machine itself adds when others
+/// use it.
+pub(crate) fn latencies_beside_nothing(
+    least: usize,
+    done: &AtomicBool,
+    work: impl FnMut(),
+) -> (Vec<f64>, Vec<f64>) {
+    std::thread::scope(|scope| {
+        let nothing = scope.spawn(|| latencies_of(least, done, || ()));
+        let of_work = latencies_of(least, done, work);
+        (of_work, nothing.join().expect("no panic"))
+    })
+}
+
 /// The part of sorted latencies that is not above the result.
 pub(crate) fn at(sorted: &[f64], part: f64) -> f64 {
     sorted[((sorted.len() - 1) as f64 * part) as usize]

@@ -205,8 +205,14 @@ impl Params {
         self.seeds.len() + self.less.len() + self.texts.len()
     }
 
-    /// This state without a seed.
-    fn without(&self, name: &str) -> String {
+    /// The address of this state, which is `here`, without a seed.
+    fn without(&self, here: &Address, name: &str) -> String {
+        let has = |kind: &str| self.kept.iter().any(|(known, value)| known.name() == kind && value == name);
+        let mut shown = self.fields().filter(|(_, value)| *value == name).peekable();
+        if shown.peek().is_some() && shown.all(|(kind, _)| has(kind)) {
+            // What a list has is left out beside what is changed already.
+            return here.clone().with("without", name).into_text();
+        }
         let mut next = self.clone();
         for list in [&mut next.seeds, &mut next.less, &mut next.texts] {
             list.retain(|own| own != name);
@@ -329,7 +335,7 @@ mod tests {
         };
         let address = params.address().into_text();
         assert_eq!(Params::parse(address.strip_prefix("/library?").unwrap().as_bytes()).unwrap(), params);
-        assert!(!params.without("d").contains("less="));
+        assert!(!params.without(&params.address(), "d").contains("less="));
         let twice = Params::parse(b"seed=a&seed=a&seed=+&offset=20").unwrap();
         assert_eq!((twice.seeds.len(), twice.offset), (1, 20));
         let entries = params.entries();
@@ -338,7 +344,7 @@ mod tests {
         assert_eq!((again.entries(), again.seeds.len()), (entries.clone(), 2));
         assert!(!again.is_changed());
         assert_eq!(again.address().into_text(), "/library?list=ice");
-        assert_eq!(again.without("d"), "/library?list=ice&without=d");
+        assert_eq!(again.without(&again.address(), "d"), "/library?list=ice&without=d");
         let mut other = Params::parse(b"list=ice&without=d&less=b%26c&seed=f").unwrap();
         other.take(entries);
         assert_eq!((other.seeds.join(" "), other.less.join(" ")), ("hep-th/9901001 f".into(), "b&c".into()));

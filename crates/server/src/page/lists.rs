@@ -57,12 +57,8 @@ pub(super) fn papers_of(
         tag.is_empty() || notes.get(value).is_some_and(|note| note.tags.iter().any(|own| own == tag))
     };
     let seeds = entries.into_iter().filter(|(kind, value)| *kind == EntryKind::Seed && has_tag(value));
-    let ids = seeds.map(|(_, value)| match engine.paper(&value) {
-        // Of a record that was dropped as a duplicate, the one that stays is taken.
-        Err(EngineError::PaperDropped { kept, .. }) => kept,
-        _ => value,
-    });
-    Ok(PapersOf { name: kept.name, ids: ids.collect() })
+    let ids = engine.standing_papers(seeds.map(|(_, value)| value))?;
+    Ok(PapersOf { name: kept.name, ids })
 }
 
 impl Lists {

@@ -1,6 +1,7 @@
 use jiff::civil::Date;
 use proptest::prelude::*;
 use roaring::RoaringBitmap;
+use xxhash_rust::xxh3::xxh3_64;
 
 use super::*;
 use crate::catalog::chunk::Entry;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use axum::http::Uri;
+use cognate_corpus::family_name;
 use cognate_corpus::matching::words;
 use cognate_engine::{
     Cursor, MAX_LIMIT, MAX_OFFSET, Mode, Page, SearchOptions, SearchRequest, Sort, StoredPaper,
@@ -220,32 +221,14 @@ fn begins(wanted: &[String], title: &[String]) -> bool {
     whole.iter().all(|word| title.contains(word)) && title.iter().any(|word| word.starts_with(begun.as_str()))
 }
 
-/// The family name of an author: before a comma, before initials, else the last word.
-fn family_name(name: &str) -> &str {
-    if let Some((family, _)) = name.split_once(',') {
-        return family.trim();
-    }
-    let name = name.trim();
-    let is_initials = |part: &str| {
-        let letters = || part.chars().filter(|c| !matches!(c, '.' | '-'));
-        (1..=3).contains(&letters().count()) && letters().all(char::is_uppercase)
-    };
-    match name.rsplit_once(char::is_whitespace) {
-        Some((family, given)) if is_initials(given) => family.trim(),
-        Some((_, family)) => family,
-        None => name,
-    }
-}
-
 impl From<StoredPaper> for CompletionBody {
     fn from(stored: StoredPaper) -> Self {
         let paper = stored.paper;
-        let last = |name: &String| family_name(name).to_owned();
         let names = match paper.authors.as_slice() {
             [] => None,
-            [one] => Some(last(one)),
-            [one, two] => Some(format!("{}, {}", last(one), last(two))),
-            [first, ..] => Some(format!("{} et al.", last(first))),
+            [one] => Some(family_name(one)),
+            [one, two] => Some(format!("{}, {}", family_name(one), family_name(two))),
+            [first, ..] => Some(format!("{} et al.", family_name(first))),
         };
         let year = paper.year.map(|year| year.to_string());
         let authors_year = names.into_iter().chain(year).collect::<Vec<_>>().join(", ");

@@ -9,7 +9,7 @@ use cognate_engine::{
 };
 
 use super::Params;
-use crate::page::address;
+use crate::page::address::{self, Address};
 use crate::page::item::{Item, Link};
 use crate::page::search::counted;
 
@@ -64,13 +64,13 @@ pub(super) struct SeedView {
 }
 
 impl SeedView {
-    fn of(params: &Params, entry: &str, is_negative: bool) -> Self {
+    fn of((params, here): (&Params, &Address), entry: &str, is_negative: bool) -> Self {
         Self {
             id: entry.to_owned(),
             title: entry.to_owned(),
             href: None,
             is_negative,
-            without_href: params.without(entry),
+            without_href: params.without(here, entry),
             entry: entry.to_owned(),
             problem: None,
             is_used: true,
@@ -121,10 +121,11 @@ impl Library {
                 counted(params.left_out as u64, "entry").replace("entrys", "entries")
             ));
         }
+        let state = (params, &params.address());
         let papers = params.seeds.iter().map(|key| (key, false));
         let mut used: Vec<(Seed, bool)> = Vec::new();
         for (key, is_negative) in papers.chain(params.less.iter().map(|key| (key, true))) {
-            let mut seed = SeedView::of(params, key, is_negative);
+            let mut seed = SeedView::of(state, key, is_negative);
             match here(engine, key)? {
                 Here::Missing(why) => (seed.problem, seed.is_used) = (Some(why), false),
                 Here::Paper(stored) => seed.take(stored.paper),
@@ -141,7 +142,7 @@ impl Library {
         }
         for title in &params.texts {
             used.push((Seed::Text(title.clone()), false));
-            library.seeds.push(SeedView { is_text: true, ..SeedView::of(params, title, false) });
+            library.seeds.push(SeedView { is_text: true, ..SeedView::of(state, title, false) });
         }
         if used.len() > MAX_SEEDS {
             library.problems.push(format!(
@@ -182,12 +183,12 @@ impl Library {
                 found => break found?,
             }
         };
-        library.show(params, response);
+        library.show(state, response);
         Ok(library)
     }
 
     /// Puts an answer on the page.
-    fn show(&mut self, params: &Params, response: SearchResponse) {
+    fn show(&mut self, (params, here): (&Params, &Address), response: SearchResponse) {
         let titles: HashMap<&str, &str> =
             self.seeds.iter().map(|seed| (seed.id.as_str(), seed.title.as_str())).collect();
         let n_hits = response.hits.len();
@@ -200,16 +201,13 @@ impl Library {
                 let mut item = Item::of_hit(hit);
                 item.note = nearest.map(|title| format!("Nearest to “{title}”"));
                 item.level = 3;
-                item.keep_href = params.address().with("seed", &item.id).into_text();
+                item.keep_href = here.clone().with("seed", &item.id).into_text();
                 item.acts = vec![
                     Link {
-                        href: params.address().with("less", &item.id).into_text(),
+                        href: here.clone().with("less", &item.id).into_text(),
                         text: "Less like this".to_owned(),
                     },
-                    Link {
-                        href: params.address().with("hide", &item.id).into_text(),
-                        text: "Hide".to_owned(),
-                    },
+                    Link { href: here.clone().with("hide", &item.id).into_text(), text: "Hide".to_owned() },
                 ];
                 item
             })
@@ -221,7 +219,7 @@ impl Library {
                 format!("{first} to {} of {}", params.offset + n, counted(response.total, "paper"))
             }
         });
-        let page_at = |offset: usize| params.address().with("offset", offset.to_string()).into_text();
+        let page_at = |offset: usize| here.clone().with("offset", offset.to_string()).into_text();
         self.previous = (params.offset > 0).then(|| page_at(params.offset.saturating_sub(LIMIT)));
         self.next = (n_hits == LIMIT && ((params.offset + n_hits) as u64) < response.total)
             .then(|| page_at(params.offset + LIMIT));
