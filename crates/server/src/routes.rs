@@ -54,6 +54,8 @@ pub(crate) struct App {
     pub(crate) telemetry: Telemetry,
     pub(crate) limits: Limits,
     pub(crate) tasks: Tasks,
+    /// What pages show when it is made.
+    pub(crate) under_way: page::UnderWay,
     /// The interface as OpenAPI, in JSON.
     pub(crate) document: OnceLock<Bytes>,
     /// Set when the server is told to stop.
@@ -79,6 +81,7 @@ impl App {
             telemetry,
             limits: Limits::default(),
             tasks: Tasks::default(),
+            under_way: page::UnderWay::default(),
             document: OnceLock::new(),
             stopping: AtomicBool::new(false),
         }

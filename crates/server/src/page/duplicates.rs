@@ -19,7 +19,7 @@ use super::address::{self, Address};
 use super::compare::{Row, compare};
 use super::item::Item;
 use super::search::counted;
-use super::{Frame, Listing, PageError, WaitingPage, page, soon};
+use super::{Frame, Listing, PageError, WaitingPage, page, soon, within_patience};
 use crate::error::ApiError;
 use crate::routes::{App, off_thread};
 use crate::tasks;
@@ -47,8 +47,8 @@ pub(super) async fn show(
         let progress = Some((n_done, n)).filter(|(_, n)| *n > 0);
         return Ok(WaitingPage { frame, told, progress }.into_response());
     }
-    let found = off_thread(&app, move |app| Ok(Found::of(&app.engine, offset)?));
-    Ok(match soon(&app, found).await? {
+    let found = soon(&app, "duplicates".to_owned(), move |app| Ok(Found::of(&app.engine, offset)?));
+    Ok(match found.await? {
         Some(found) => page(StatusCode::OK, &DuplicatesPage { frame, offset, found }),
         None => WaitingPage::new(frame, IS_MADE).into_response(),
     })
@@ -95,7 +95,7 @@ pub(super) async fn say(
             if app.tasks.running().is_none() {
                 let (_, task) = tasks::begin(&app, DedupParams::default().to_request()?)?;
                 // Of many papers the page tells how far it is.
-                soon(&app, task.ended()).await?;
+                within_patience(&app, task.ended()).await?;
             }
         }
         Said::Pair { a, b, is_duplicate } => {

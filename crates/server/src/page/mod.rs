@@ -25,8 +25,9 @@ pub(crate) mod sign_in;
 mod today;
 mod trends;
 
+use std::collections::HashMap;
 use std::future::Future;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use askama::Template;
@@ -181,16 +182,63 @@ fn page(status: StatusCode, template: &impl Template) -> Response {
     }
 }
 
-/// What may take long where there are many papers; `None` if it does. It goes on then, and is there when the page asks again.
-async fn soon<T>(
+/// Whether there are so few papers that nothing takes long.
+async fn has_few(app: &Arc<App>) -> Result<bool, ApiError> {
+    Ok(off_thread(app, |app| Ok(app.engine.n_searchable()?)).await? <= MANY)
+}
+
+/// Waits for what may take long where there are many papers; `None` if it does. It goes on then.
+async fn within_patience<T>(
     app: &Arc<App>,
     work: impl Future<Output = Result<T, ApiError>>,
 ) -> Result<Option<T>, ApiError> {
-    let n_papers = off_thread(app, |app| Ok(app.engine.n_searchable()?)).await?;
-    if n_papers <= MANY {
+    if has_few(app).await? {
         return work.await.map(Some);
     }
     tokio::time::timeout(PATIENCE, work).await.ok().transpose()
+}
+
+/// What is made once and kept, and may take long where there are many papers; `None` if it does. It goes on then, and is there
+/// when the page asks again. While it goes on, who asks for the same (`what`) begins nothing: pages that ask again and
+/// again would take all places to work in.
+async fn soon<T, F>(app: &Arc<App>, what: String, work: F) -> Result<Option<T>, ApiError>
+where
+    T: Send + 'static,
+    F: FnOnce(&App) -> Result<T, ApiError> + Send + 'static,
+{
+    if has_few(app).await? {
+        return off_thread(app, work).await.map(Some);
+    }
+    let turn = app.under_way.turn(what);
+    let made = async {
+        let turn = turn.lock_owned().await;
+        let made = off_thread(app, move |app| {
+            let made = work(app);
+            drop(turn);
+            made
+        });
+        made.await
+    };
+    tokio::time::timeout(PATIENCE, made).await.ok().transpose()
+}
+
+/// What is being made, by its name: the turn of whoever makes it.
+#[derive(Default)]
+pub(crate) struct UnderWay(Mutex<HashMap<String, Weak<Turn>>>);
+
+type Turn = tokio::sync::Mutex<()>;
+
+impl UnderWay {
+    fn turn(&self, what: String) -> Arc<Turn> {
+        let mut turns = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        turns.retain(|_, turn| turn.strong_count() > 0);
+        let known = turns.get(&what).and_then(Weak::upgrade);
+        known.unwrap_or_else(|| {
+            let turn = Arc::new(Turn::default());
+            turns.insert(what, Arc::downgrade(&turn));
+            turn
+        })
+    }
 }
 
 /// A page while what it shows is being made: it asks again until that is there.

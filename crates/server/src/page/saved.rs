@@ -40,10 +40,13 @@ pub(super) async fn show(
 }
 
 async fn shown(app: &Arc<App>, offset: usize, made: Option<(String, String)>) -> Result<Response, PageError> {
-    let found = off_thread(app, move |app| Found::of(app, offset));
     let is_secret = made.is_some();
     // An address that is shown once is not put off.
-    let found = if is_secret { Some(found.await?) } else { soon(app, found).await? };
+    let found = if is_secret {
+        Some(off_thread(app, move |app| Found::of(app, offset)).await?)
+    } else {
+        soon(app, format!("saved {offset}"), move |app| Found::of(app, offset)).await?
+    };
     let frame = Frame::new("Saved searches", "saved");
     let Some(found) = found else { return Ok(WaitingPage::new(frame, IS_ASKED).into_response()) };
     let made = made.map(|(id, secret)| MadeFeed {

@@ -69,9 +69,12 @@ pub(super) async fn show(
 ) -> Result<Response, PageError> {
     let Query(params) = params?;
     let request = params.to_request()?;
-    let found = off_thread(&app, move |app| Ok(app.engine.day(&request)?));
     // What trends among many is counted once for each state of the papers.
-    let found = if params.sort == "trending" { soon(&app, found).await? } else { Some(found.await?) };
+    let found = if params.sort == "trending" {
+        soon(&app, format!("day {request:?}"), move |app| Ok(app.engine.day(&request)?)).await?
+    } else {
+        Some(off_thread(&app, move |app| Ok(app.engine.day(&request)?)).await?)
+    };
     let Some(found) = found else {
         let frame = Frame::new("Trending papers", "today");
         return Ok(WaitingPage::new(frame, trends::IS_COUNTED).into_response());

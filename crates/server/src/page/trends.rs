@@ -16,7 +16,7 @@ use super::item::{Item, Link};
 use super::search::counted;
 use super::{Frame, PageError, WaitingPage, page, soon};
 use crate::error::ApiError;
-use crate::routes::{App, off_thread};
+use crate::routes::App;
 
 /// What there is to say while trends are being counted.
 pub(super) const IS_COUNTED: &str = "The papers of these days are being compared with those before. This takes a moment after papers were added.";
@@ -65,13 +65,14 @@ pub(super) async fn show(
 ) -> Result<Response, PageError> {
     let Query(params) = params?;
     let (request, days) = params.to_request()?;
-    let found = off_thread(&app, move |app| {
+    let what = format!("trends {request:?}");
+    let found = soon(&app, what, move |app| {
         let report = app.engine.trends(&request, LIMIT)?;
         let groups = report.groups.iter().map(|group| GroupView::of(&app.engine, group));
         let groups = groups.collect::<Result<Vec<_>, _>>()?;
         Ok((report, groups))
     });
-    let Some((report, groups)) = soon(&app, found).await? else {
+    let Some((report, groups)) = found.await? else {
         return Ok(WaitingPage::new(Frame::new("Trends", "trends"), IS_COUNTED).into_response());
     };
     let windows = WINDOWS.into_iter().map(|(text, length)| {
