@@ -160,7 +160,7 @@ pub(crate) fn timeless(mut answer: Value) -> Value {
 pub(crate) struct Server {
     child: Child,
     pub(crate) address: String,
-    agent: ureq::Agent,
+    pub(crate) agent: ureq::Agent,
 }
 
 /// Status and body of an answer.

@@ -145,6 +145,25 @@ fn the_tools_take_no_lock() {
 }
 
 #[test]
+fn what_is_no_message_is_refused_in_the_protocols_words() {
+    let cognate = Cognate::with_demo();
+    let server = cognate.serve(&[]);
+    let accepted = "application/json, text/event-stream";
+    let ask = |accept: &str, body: &str| {
+        let request = server.agent.post(format!("{}/mcp", server.address)).header("accept", accept);
+        let mut answer = request.send(body).unwrap();
+        (answer.status().as_u16(), answer.body_mut().read_json::<Value>().unwrap())
+    };
+    for body in ["{}", "[]", "no JSON", r#"{"jsonrpc": "1.0", "id": 1, "method": "tools/list"}"#] {
+        let (status, told) = ask(accepted, body);
+        assert_eq!((status, &told["error"]["code"]), (400, &json!(-32600)), "{body}: {told}");
+    }
+    let (status, told) = ask("text/html", r#"{"jsonrpc": "2.0", "id": 1, "method": "tools/list"}"#);
+    assert_eq!((status, &told["error"]["code"]), (406, &json!(-32600)), "{told}");
+    assert!(told["error"]["message"].as_str().unwrap().contains(accepted), "{told}");
+}
+
+#[test]
 fn the_tools_over_http_are_under_the_servers_keys() {
     let cognate = Cognate::with_demo();
     let key = cognate.json(&["keys", "add", "model", "--scope", "read"]);

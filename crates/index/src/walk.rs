@@ -19,8 +19,10 @@ pub(crate) const NO_POINT: u32 = u32::MAX;
 /// Positions lie below this, so that one and a flag fit in 32 bits.
 pub(crate) const MAX_POINTS: usize = i32::MAX as usize;
 
-/// Points of the second lowest layer that a walk begins with.
+/// Points of a layer above the lowest that a walk begins with.
 const N_STARTS: usize = 4;
+/// Points that are waiting to be expanded whose lists are fetched ahead.
+const N_FETCHED: usize = 2;
 
 /// Points up to which one width of walks will do.
 const N_OF_ONE_WIDTH: f64 = 100_000.0;
@@ -389,12 +391,14 @@ impl<'a> Terrain<'a> {
 
     /// From the entry down to the second lowest layer, in each to the point that is closest; in that
     /// one to the few that are, so that a walk need not begin in the wrong place where points lie in
-    /// clusters. They are left in `scratch`, for the walk to begin with.
+    /// clusters. They are left in `scratch`, for the walk to begin with. Where there are codes, the walk begins a layer
+    /// higher: with them the lowest layer is passed faster than the next.
     pub(crate) fn descend(&self, upper: &Upper, aim: Aim<'_>, scratch: &mut Scratch) {
         let dots = &mut scratch.dots;
         dots_i8_at(aim.row, self.vectors, &[upper.entry], dots);
         let mut best = Key::new(dots.first().copied().unwrap_or(i32::MIN), upper.entry);
-        let Some((last, layers)) = upper.layers.split_first() else {
+        let n_passed = usize::from(self.codes.is_some() && upper.layers.len() > 1);
+        let Some((last, layers)) = upper.layers[n_passed..].split_first() else {
             scratch.start_at(&[upper.entry]);
             return;
         };
@@ -430,14 +434,8 @@ impl<'a> Terrain<'a> {
         while let Some(key) = scratch.pool.expand_next() {
             scratch.fresh.clear();
             self.gather_from(key, aim, scratch);
-            // Codes leave so few rows to be read that those of two points are on their way at once.
-            if self.codes.is_some()
-                && let Some(second) = scratch.pool.expand_next()
-            {
-                self.gather_from(second, aim, scratch);
-            }
             // Most likely the next to be expanded, unless something better comes of this one.
-            if let Some(next) = scratch.pool.keys.get(scratch.pool.next) {
+            for next in scratch.pool.keys.iter().skip(scratch.pool.next).take(N_FETCHED) {
                 self.fetch_list(next.position());
             }
             self.offer(aim, scratch);

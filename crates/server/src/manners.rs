@@ -1,11 +1,13 @@
 //! HTTP manners: pages of other origins that are allowed to read, answers that did not change, and what a route can do.
 
+use axum::Json;
 use axum::body::{Body, HttpBody, to_bytes};
 use axum::extract::Request;
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode, Uri, header};
 use axum::middleware::{self, Next};
 use axum::response::{AppendHeaders, IntoResponse, Response};
 use axum::routing::MethodRouter;
+use serde_json::json;
 use std::borrow::Cow;
 use std::time::Duration;
 use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
@@ -61,6 +63,26 @@ pub(crate) async fn methods(request: Request, next: Next) -> Response {
 pub(crate) async fn any_type_is_json(mut request: Request) -> Request {
     request.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     request
+}
+
+/// Tells a client of `/mcp` in the protocol's own words what is no request of it. (Its service takes what is no message for a
+/// wrong type of content, and says so in plain text.)
+pub(crate) async fn no_message(response: Response) -> Response {
+    /// "Invalid Request" of JSON-RPC 2.0.
+    const INVALID_REQUEST: i32 = -32600;
+    let (status, message) = match response.status() {
+        StatusCode::UNSUPPORTED_MEDIA_TYPE => (
+            StatusCode::BAD_REQUEST,
+            "expected one JSON-RPC 2.0 message of the Model Context Protocol, found something else",
+        ),
+        status @ StatusCode::NOT_ACCEPTABLE => (
+            status,
+            "expected the header `Accept: application/json, text/event-stream`, found another or none",
+        ),
+        _ => return response,
+    };
+    let error = json!({ "code": INVALID_REQUEST, "message": message });
+    (status, Json(json!({ "jsonrpc": "2.0", "id": null, "error": error }))).into_response()
 }
 
 /// The same routes, which take no parameters in the address: those are refused by name.

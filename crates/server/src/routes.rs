@@ -104,8 +104,10 @@ impl App {
 pub(crate) fn router(app: Arc<App>) -> Router {
     let papers = OpenApiRouter::new().routes(routes!(paper, delete_paper));
     let tools = cognate_mcp::http_service(cognate_mcp::Tools::new(Arc::clone(&app.engine)));
-    let tools =
-        Router::new().route_service("/mcp", tools).layer(middleware::map_request(manners::any_type_is_json));
+    let tools = Router::new()
+        .route_service("/mcp", tools)
+        .layer(middleware::map_request(manners::any_type_is_json))
+        .layer(middleware::map_response(manners::no_message));
     let routes = OpenApiRouter::with_openapi(Document::openapi())
         .routes(routes!(search_by_get))
         .routes(routes!(search_by_post).map(bare))

@@ -24,7 +24,7 @@ use crate::store::Store;
 /// The file's name in the folder of derived files.
 const NAME: &str = "catalog";
 /// Raised whenever the file, or what a paper becomes in it (the words of names above all), is another.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 const KIND: Kind = Kind { magic: *b"COGNCAT\n", version: VERSION, header_len: 80 };
 /// The file is written anew when it lacks this many changes, or more where there are many papers: a process that starts
 /// takes them from the store.
@@ -56,7 +56,10 @@ impl CatalogFile {
         let Ok(bytes) = fs::read(&self.path) else { return Catalog::default() };
         let found = decode(&bytes, &self.binding);
         if found.is_none() {
-            tracing::warn!("{}: damaged, or of another store; it is made again", self.path.display());
+            tracing::warn!(
+                "{}: damaged, of another release or of another store; it is made again",
+                self.path.display()
+            );
         }
         found.filter(|catalog| catalog.generation <= latest_generation).unwrap_or_default()
     }

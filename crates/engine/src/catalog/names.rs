@@ -54,11 +54,19 @@ pub fn words(text: &str) -> Vec<String> {
     parts(text).map(fold).filter(|word| !word.is_empty()).collect()
 }
 
-/// The words of an author's name, each in the spellings in which names are compared: `Müller` is `muller` and `mueller`.
+/// The words of an author's name, each in the spellings in which names are compared: `Müller` is `muller` and `mueller`. Of
+/// initials that are written together, as in `Smith JR`, each is a word too.
 #[must_use]
 pub fn spellings(name: &str) -> Vec<Vec<String>> {
-    let spellings = parts(name).map(|part| spelled(part).collect::<Vec<String>>());
-    spellings.filter(|spellings| !spellings.is_empty()).collect()
+    let mut spellings = Vec::new();
+    for (part, are_initials) in parts_of_name(name) {
+        spellings.push(spelled(part).collect());
+        if are_initials {
+            spellings.extend(part.chars().map(|letter| vec![fold(&letter.to_string())]));
+        }
+    }
+    spellings.retain(|words: &Vec<String>| !words.is_empty());
+    spellings
 }
 
 /// The spellings of one part of a name; none of a part without letters.
@@ -82,30 +90,36 @@ pub enum SoughtWord {
 /// What a name has to have of which these are the words, in whatever order. Nothing for a text without letters.
 #[must_use]
 pub fn sought(name: &str) -> Vec<SoughtWord> {
-    const MAX_INITIALS: usize = 3;
-    let n_parts = parts(name).filter(|part| !part.is_empty()).count();
-    let is_shouted = !name.contains(char::is_lowercase);
-    let are_initials = |number: usize, part: &str| {
-        number > 0
-            && number + 1 == n_parts
-            && !is_shouted
-            && part.len() <= MAX_INITIALS
-            && part.bytes().all(|byte| byte.is_ascii_uppercase())
-    };
-    let of_part = |(number, part): (usize, &str)| {
+    let of_part = |(part, are_initials): (&str, bool)| {
         let word = fold(part);
         let mut letters = word.chars();
         match (letters.next(), letters.next()) {
             (None, _) => None,
             (Some(letter), None) => Some(SoughtWord::Initial(letter)),
-            _ if are_initials(number, part) => {
+            _ if are_initials => {
                 let letters = word.chars().collect();
                 Some(SoughtWord::Initials(word, letters))
             }
             _ => Some(SoughtWord::Word(spelled(part).collect())),
         }
     };
-    parts(name).filter(|part| !part.is_empty()).enumerate().filter_map(of_part).collect()
+    parts_of_name(name).filter_map(of_part).collect()
+}
+
+/// The parts of a name, and whether each is initials behind a family name, as PubMed writes them: `Uluagac AS`.
+fn parts_of_name(name: &str) -> impl Iterator<Item = (&str, bool)> {
+    const MAX_INITIALS: usize = 3;
+    let of_name = || parts(name).filter(|part| !part.is_empty());
+    let n_parts = of_name().count();
+    let is_shouted = !name.contains(char::is_lowercase);
+    of_name().enumerate().map(move |(number, part)| {
+        let are_initials = number > 0
+            && number + 1 == n_parts
+            && !is_shouted
+            && (2..=MAX_INITIALS).contains(&part.len())
+            && part.bytes().all(|byte| byte.is_ascii_uppercase());
+        (part, are_initials)
+    })
 }
 
 fn parts(text: &str) -> impl Iterator<Item = &str> {
@@ -120,7 +134,7 @@ const NEXT_AUTHOR: u64 = 0;
 pub(super) fn author_tokens(authors: &[String]) -> Vec<u64> {
     let mut tokens = Vec::new();
     for author in authors {
-        tokens.extend(parts(author).flat_map(spelled).map(|word| token(&word)));
+        tokens.extend(spellings(author).iter().flatten().map(|word| token(word)));
         tokens.push(NEXT_AUTHOR);
     }
     tokens

@@ -51,7 +51,12 @@ fn check(condition: Condition, expected: &[u32]) {
             "authors": ["José Müller", "Ada B. King"], "venue": "Proc. of NeurIPS 2019", "abstract": "x"})),
         ),
         (2, attributes(json!({"year": 2020, "categories": ["CS", "q-bio"], "authors": ["Müller, K."]}))),
-        (3, attributes(json!({"categories": ["csx"], "authors": ["Smith, José"], "venue": "Nature"}))),
+        (
+            3,
+            attributes(
+                json!({"categories": ["csx"], "authors": ["Smith, José", "Ito JRM"], "venue": "Nature"}),
+            ),
+        ),
         (
             9_000,
             attributes(json!({"year": 1999, "date": "1999-12-31", "abstract": "x",
@@ -89,6 +94,11 @@ fn conditions_hold_for_the_papers_that_they_say() {
     check(author("King AB"), &[1]);
     check(author("King AC"), &[]);
     check(author("KING AB"), &[]);
+    for name in ["J.R.M. Ito", "M. Ito", "Ito, R. M.", "Ito JRM", "Ito JM"] {
+        check(author(name), &[3]);
+    }
+    check(author("J.K. Ito"), &[]);
+    check(author("Ito JK"), &[]);
     check(author("oneill"), &[]);
     check(author("o'neill"), &[9_000]);
     check(author("..."), &[]);
