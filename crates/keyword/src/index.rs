@@ -256,6 +256,17 @@ impl KeywordIndex {
         self.reload().map(drop)
     }
 
+    /// Waits for the merges that are under way, which dropping the index would cut short.
+    ///
+    /// # Errors
+    /// [`KeywordError::Io`], [`KeywordError::Tantivy`].
+    pub fn finish_merges(&self) -> Result<(), KeywordError> {
+        let mut writer = self.lock_writer();
+        guarded("merge", &self.options.dir, || Writer::finish_merges(&mut writer, &self.options))?;
+        drop(writer);
+        self.reload().map(drop)
+    }
+
     /// Ends all writing: merges that are under way are cut short, and what was not committed is taken back. To be called
     /// before another index is made in the same folder.
     pub fn stop_writing(&self) {

@@ -13,7 +13,7 @@
 //! the length of its title (times its weight) and abstract. (S. Robertson, H. Zaragoza and M. Taylor, Simple
 //! BM25 extension to multiple weighted fields, CIKM 2004.) `idf` is of the rows that live.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use roaring::RoaringBitmap;
 use tantivy::TERMINATED;
@@ -36,6 +36,8 @@ pub struct Ranking {
     snapshot: Arc<Snapshot>,
     /// By place; 0 where nothing matches.
     scores: Vec<f32>,
+    /// Of every chunk of scores (see [`Snapshot::chunks`]) the highest, once they are needed.
+    highest: OnceLock<Vec<f32>>,
     /// By place: the weight of the query's words that it has.
     covered: Vec<f32>,
     /// The weight of all of them.
@@ -81,6 +83,7 @@ impl Snapshot {
         Ok(Ranking {
             snapshot: Arc::clone(self),
             scores,
+            highest: OnceLock::new(),
             covered,
             words_weight,
             bound,
@@ -101,6 +104,14 @@ impl Snapshot {
         let query = Query { required, ..Query::default() };
         let places = self.searching(|| phrase::permitted(self, &query))?;
         Ok(self.rows_of(&places.unwrap_or_default()))
+    }
+
+    /// All scores with their rows, by place: also of rows that do not live, which have 0.
+    fn chunks<'a>(&'a self, scores: &'a [f32]) -> impl Iterator<Item = (&'a [f32], &'a [u32])> {
+        self.parts().flat_map(move |(segment, base)| {
+            let scores = &scores[base as usize..][..segment.rows.len()];
+            scores.chunks(CHUNK).zip(segment.rows.chunks(CHUNK))
+        })
     }
 
     /// The rows at places in ascending order.
@@ -368,7 +379,10 @@ impl Ranking {
     pub fn top(&self, top_k: usize, allowed: Option<&RoaringBitmap>) -> Vec<(u32, f32)> {
         match allowed.filter(|allowed| self.are_few(allowed)) {
             Some(few) => top::top(top_k, self.scored_rows(few)),
-            None => top::top_of_chunks(top_k, self.chunks(), is_among(allowed)),
+            None => {
+                let least = if allowed.is_none() { top::least_of_best(top_k, self.highest()) } else { 0.0 };
+                top::top_of_chunks((top_k, least), self.chunks(), is_among(allowed))
+            }
         }
     }
 
@@ -414,11 +428,8 @@ impl Ranking {
             return self.scored_rows(few).filter(|(_, score)| is_wanted(*score)).collect();
         }
         let is_allowed = is_among(allowed);
-        let chunks = self.chunks().filter(|(scores, _)| {
-            let highest = top::highest(scores);
-            highest > 0.0 && is_wanted(highest)
-        });
-        let scored = chunks.flat_map(|(scores, rows)| rows.iter().copied().zip(scores.iter().copied()));
+        let chunks = self.chunks().filter(|(highest, ..)| *highest > 0.0 && is_wanted(*highest));
+        let scored = chunks.flat_map(|(_, scores, rows)| rows.iter().copied().zip(scores.iter().copied()));
         scored.filter(|&(row, score)| score > 0.0 && is_wanted(score) && is_allowed(row)).collect()
     }
 
@@ -463,12 +474,16 @@ impl Ranking {
         &self.snapshot
     }
 
-    /// All scores with their rows, by place: also of rows that do not live, which have 0.
-    fn chunks(&self) -> impl Iterator<Item = (&[f32], &[u32])> {
-        self.snapshot.parts().flat_map(|(segment, base)| {
-            let scores = &self.scores[base as usize..][..segment.rows.len()];
-            scores.chunks(CHUNK).zip(segment.rows.chunks(CHUNK))
-        })
+    fn highest(&self) -> &[f32] {
+        let of_chunks =
+            || self.snapshot.chunks(&self.scores).map(|(scores, _)| top::highest(scores)).collect();
+        self.highest.get_or_init(of_chunks)
+    }
+
+    /// The scores of [`Snapshot::chunks`], each with its highest.
+    fn chunks(&self) -> impl Iterator<Item = top::Chunk<'_>> {
+        let chunks = self.snapshot.chunks(&self.scores).zip(self.highest());
+        chunks.map(|((scores, rows), &highest)| (highest, scores, rows))
     }
 
     /// Whether rows are so few that each is looked up.

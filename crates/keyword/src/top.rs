@@ -7,21 +7,35 @@ pub(crate) fn top(top_k: usize, scored: impl Iterator<Item = (u32, f32)>) -> Vec
     best.into_sorted()
 }
 
-/// The same of rows that are permitted, in chunks of scores with their rows: most chunks have nothing that is good enough.
+/// A chunk of scores: the highest, all, and their rows.
+pub(crate) type Chunk<'a> = (f32, &'a [f32], &'a [u32]);
+
+/// The same of rows that are permitted, in chunks: most chunks have nothing that is good enough. None of the best scores less
+/// than `least`.
 pub(crate) fn top_of_chunks<'a>(
-    top_k: usize,
-    chunks: impl Iterator<Item = (&'a [f32], &'a [u32])>,
+    (top_k, least): (usize, f32),
+    chunks: impl Iterator<Item = Chunk<'a>>,
     is_permitted: impl Fn(u32) -> bool,
 ) -> Vec<(u32, f32)> {
     let mut best = Best::new(top_k);
-    for (scores, rows) in chunks {
+    for (highest, scores, rows) in chunks {
         // Of rows with the same score the first is wanted, and rows are in no order here.
-        let highest = highest(scores);
-        if highest > 0.0 && highest >= best.least_score() {
-            rows.iter().zip(scores).for_each(|(&row, &score)| best.push(row, score, &is_permitted));
+        if highest > 0.0 && highest >= best.least_score().max(least) {
+            let good = rows.iter().zip(scores).filter(|(_, score)| **score >= least);
+            good.for_each(|(&row, &score)| best.push(row, score, &is_permitted));
         }
     }
     best.into_sorted()
+}
+
+/// What none of the best `top_k` scores is less than, where these are the highest of chunks: each of the best chunks has a score
+/// that is no less.
+pub(crate) fn least_of_best(top_k: usize, highest: &[f32]) -> f32 {
+    if top_k == 0 || top_k > highest.len() {
+        return 0.0;
+    }
+    let mut highest = highest.to_vec();
+    *highest.select_nth_unstable_by(top_k - 1, |a, b| b.total_cmp(a)).1
 }
 
 /// The highest of scores that are not negative; 0 of none.
@@ -112,11 +126,23 @@ mod tests {
             (0..1000u32).map(|n| n * 37 % 1000).map(|row| (row, 1.0 + (row % 7) as f32)).unzip();
         for size in [1, 16, 1000] {
             let chunks = || scores.chunks(size).zip(rows.chunks(size));
-            assert_eq!(top_of_chunks(10, chunks(), |_| true), expected);
-            let even = top_of_chunks(5, chunks(), |row| row % 2 == 0);
+            let with_highest = || chunks().map(|(scores, rows)| (highest(scores), scores, rows));
+            let highest: Vec<f32> = with_highest().map(|(highest, ..)| highest).collect();
+            for least in [0.0, least_of_best(10, &highest)] {
+                assert_eq!(top_of_chunks((10, least), with_highest(), |_| true), expected);
+            }
+            let even = top_of_chunks((5, 0.0), with_highest(), |row| row % 2 == 0);
             assert!(even.iter().all(|(row, score)| row % 14 == 6 && *score == 7.0), "{even:?}");
             assert_eq!(even[0].0, 6);
         }
+    }
+
+    #[test]
+    fn the_least_of_the_best_is_no_more_than_it_is() {
+        assert_eq!(least_of_best(2, &[1.0, 4.0, 3.0, 0.0]), 3.0);
+        assert_eq!(least_of_best(4, &[1.0, 4.0, 3.0, 0.0]), 0.0);
+        assert_eq!(least_of_best(5, &[1.0, 4.0, 3.0, 0.0]), 0.0);
+        assert_eq!(least_of_best(0, &[1.0]), 0.0);
     }
 
     #[test]

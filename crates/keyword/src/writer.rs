@@ -1,11 +1,12 @@
 //! Changing the files.
 
+use std::cmp::Reverse;
 use std::fmt;
 use std::sync::MutexGuard;
 
 use roaring::RoaringBitmap;
-use tantivy::indexer::{IndexWriterOptions, LogMergePolicy};
-use tantivy::{Index, IndexSettings, IndexWriter};
+use tantivy::indexer::{IndexWriterOptions, LogMergePolicy, MergeCandidate, MergePolicy};
+use tantivy::{Index, IndexSettings, IndexWriter, SegmentMeta};
 
 use crate::directory::SealedDirectory;
 use crate::document::Document;
@@ -25,6 +26,33 @@ const MAX_BUDGET_PER_THREAD: usize = 2_000_000_000;
 const MAX_THREADS: usize = 4;
 /// A segment of which more than this share is dead is rewritten.
 const MAX_DEAD: f32 = 0.2;
+
+/// A segment of as many rows or more is merged with the next one that is more than half as large.
+const LARGE: u32 = 10_000;
+/// Larger segments are not made of others.
+const MAX_MERGED: u32 = 100_000_000;
+
+/// Which segments become one. A query reads each of its words in each segment, so there are to be few: small ones are
+/// merged as tantivy does by itself, and each large one is less than half the one before, as the bits of a number are.
+#[derive(Debug)]
+struct Halving(LogMergePolicy);
+
+impl MergePolicy for Halving {
+    fn compute_merge_candidates(&self, segments: &[SegmentMeta]) -> Vec<MergeCandidate> {
+        let mut candidates = self.0.compute_merge_candidates(segments);
+        let is_taken =
+            |segment: &SegmentMeta| candidates.iter().any(|merged| merged.0.contains(&segment.id()));
+        let mut large: Vec<&SegmentMeta> =
+            segments.iter().filter(|segment| segment.num_docs() >= LARGE && !is_taken(segment)).collect();
+        large.sort_by_key(|segment| Reverse(segment.num_docs()));
+        let alike = large.windows(2).rev().find(|two| {
+            let (larger, smaller) = (two[0].num_docs(), two[1].num_docs());
+            2 * u64::from(smaller) > u64::from(larger) && larger.saturating_add(smaller) <= MAX_MERGED
+        });
+        candidates.extend(alike.map(|two| MergeCandidate(two.iter().map(|segment| segment.id()).collect())));
+        candidates
+    }
+}
 
 /// tantivy's writer, and the folder that it writes to.
 pub(crate) struct Writer {
@@ -84,7 +112,7 @@ impl Writer {
             index.writer_with_options(writer_options).map_err(of_tantivy("write", &options.dir))?;
         let mut policy = LogMergePolicy::default();
         policy.set_del_docs_ratio_before_merge(MAX_DEAD);
-        writer.set_merge_policy(Box::new(policy));
+        writer.set_merge_policy(Box::new(Halving(policy)));
         Ok(Self { writer: Some(writer), directory })
     }
 
@@ -96,11 +124,7 @@ impl Writer {
     ) -> Result<(), KeywordError> {
         let failed = of_tantivy("merge", &options.dir);
         // Segments that are being merged already cannot be merged again before that has ended.
-        if let Some(mut busy) = writer.take()
-            && let Some(busy) = busy.writer.take()
-        {
-            busy.wait_merging_threads().map_err(&failed)?;
-        }
+        Self::finish_merges(writer, options)?;
         let writer = Self::get(writer, options, open_files)?.tantivy();
         let metas = writer.index().searchable_segment_metas().map_err(&failed)?;
         if metas.len() < 2 && metas.iter().all(|meta| meta.num_deleted_docs() == 0) {
@@ -111,6 +135,19 @@ impl Writer {
         // tantivy keeps the files of a segment for as long as somebody has its description.
         drop(metas);
         writer.garbage_collect_files().wait().map_err(&failed).map(drop)
+    }
+
+    /// Waits for the merges that are under way.
+    pub(crate) fn finish_merges(
+        writer: &mut Option<Self>,
+        options: &KeywordOptions,
+    ) -> Result<(), KeywordError> {
+        if let Some(mut busy) = writer.take()
+            && let Some(busy) = busy.writer.take()
+        {
+            busy.wait_merging_threads().map_err(of_tantivy("merge", &options.dir))?;
+        }
+        Ok(())
     }
 
     fn commit(&mut self, payload: Payload) -> tantivy::Result<()> {
@@ -261,5 +298,46 @@ impl Drop for Update<'_> {
             // The next begins with a new one, which knows only what was committed.
             *self.writer = None;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::index::Access;
+
+    #[test]
+    fn large_segments_become_few() {
+        let folder = tempfile::tempdir().unwrap();
+        let options = KeywordOptions {
+            access: Access::Write,
+            n_threads: Some(1),
+            ..KeywordOptions::new(folder.path(), [7; 32])
+        };
+        let index = KeywordIndex::create(options).unwrap();
+        let mut next = 0;
+        let mut add = |n_rows: u32| {
+            let mut update = index.begin().unwrap();
+            for row in next..next + n_rows {
+                let title = format!("paper {}", row % 100);
+                update.upsert(row, &Document { title, ..Document::default() }).unwrap();
+            }
+            next += n_rows;
+            update.commit(u64::from(next)).unwrap();
+            index.finish_merges().unwrap();
+            index.snapshot().parts().map(|(segment, _)| segment.rows.len() as u32).collect::<Vec<_>>()
+        };
+        assert_eq!(add(LARGE), [LARGE]);
+        assert_eq!(add(LARGE), [2 * LARGE]);
+        let mut sizes = add(LARGE);
+        sizes.sort_unstable();
+        assert_eq!(sizes, [LARGE, 2 * LARGE]);
+        assert_eq!(add(LARGE), [4 * LARGE]);
+        // A small one stays by itself until there are more.
+        let mut sizes = add(10);
+        sizes.sort_unstable();
+        assert_eq!(sizes, [10, 4 * LARGE]);
+        let found = index.snapshot().count(&crate::Query::parse("7"), None).unwrap();
+        assert_eq!(found, u64::from(4 * LARGE / 100) + 1);
     }
 }

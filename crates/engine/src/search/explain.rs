@@ -14,9 +14,9 @@ use crate::backend::Backend;
 use crate::engine::Engine;
 use crate::error::EngineError;
 
-/// Hits whose sentences are embedded together: enough for a full pass through the model, few enough that
+/// Hits whose sentences are embedded together: enough that all processors have work to the end, few enough that
 /// an answer which is no longer wanted soon ends.
-const HITS_AT_A_TIME: usize = 4;
+const HITS_AT_A_TIME: usize = 10;
 
 /// Sentences of one abstract that the model reads at the most: nearly all abstracts have fewer.
 const MAX_SENTENCES: usize = 24;

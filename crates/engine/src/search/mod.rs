@@ -292,8 +292,13 @@ fn read_page(
 ) -> Result<(SearchResponse, Ranked), EngineError> {
     let page = options.page;
     let (n_before, around) = around(&ranking.candidates, page);
-    let rows: Vec<u32> = around.iter().map(|candidate| candidate.row).collect();
-    let candidates = cut(around, &backend.ids(cancel, &rows)?, (page.offset - n_before, page.limit));
+    let candidates = if around.windows(2).any(|two| two[0].order(&two[1]).is_eq()) {
+        let rows: Vec<u32> = around.iter().map(|candidate| candidate.row).collect();
+        cut(around, &backend.ids(cancel, &rows)?, (page.offset - n_before, page.limit))
+    } else {
+        // Without ties, they are the page.
+        around.to_vec()
+    };
     let facets = match &ranking.matching {
         Some(matching) => backend.facets(cancel, &options.facets, matching)?,
         None => Vec::new(),

@@ -422,6 +422,7 @@ impl View {
         }
         if unhurried {
             while collection.maintain()? != Maintained::Nothing {}
+            self.keywords.load_full().finish_merges()?;
         }
         self.show_maintained();
         Ok(())

@@ -18,9 +18,15 @@ use crate::store::{Reader, Store, StoredPaper};
 pub(crate) struct Moment<'s> {
     pub(crate) snapshot: Arc<Snapshot>,
     store: &'s Store,
-    reader: OnceLock<Mutex<Reader>>,
+    begun: OnceLock<Begun>,
     kind: Kind,
     is_outdated: AtomicBool,
+}
+
+/// A transaction of the store, and the store's generation in it.
+struct Begun {
+    reader: Mutex<Reader>,
+    generation: u64,
 }
 
 /// How the store of a moment stands to its snapshot.
@@ -40,7 +46,7 @@ impl<'s> Moment<'s> {
         Self {
             snapshot,
             store,
-            reader: OnceLock::new(),
+            begun: OnceLock::new(),
             kind: Kind::Current,
             is_outdated: AtomicBool::new(false),
         }
@@ -48,8 +54,8 @@ impl<'s> Moment<'s> {
 
     /// A snapshot, and a transaction of exactly its generation: never outdated.
     pub(super) fn exact(snapshot: Arc<Snapshot>, store: &'s Store, reader: Reader) -> Self {
-        let reader = OnceLock::from(Mutex::new(reader));
-        Self { snapshot, store, reader, kind: Kind::Exact, is_outdated: AtomicBool::new(false) }
+        let begun = OnceLock::from(Begun { reader: Mutex::new(reader), generation: snapshot.generation });
+        Self { snapshot, store, begun, kind: Kind::Exact, is_outdated: AtomicBool::new(false) }
     }
 
     /// A snapshot of an earlier time, and the store as it is now: never outdated. What was deleted meanwhile has an id,
@@ -63,14 +69,18 @@ impl<'s> Moment<'s> {
         &self,
         read: impl FnOnce(&Reader) -> Result<T, EngineError>,
     ) -> Result<T, EngineError> {
-        if self.reader.get().is_none() {
+        // A panic while reading leaves a transaction that only reads.
+        read(&self.begun()?.reader.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn begun(&self) -> Result<&Begun, EngineError> {
+        if self.begun.get().is_none() {
             // Two threads may both begin one: the first is kept.
             let reader = self.store.reader_as_of_now()?;
-            let _ = self.reader.set(Mutex::new(reader));
+            let generation = reader.generation()?;
+            let _ = self.begun.set(Begun { reader: Mutex::new(reader), generation });
         }
-        let reader = self.reader.get().expect("it was set above");
-        // A panic while reading leaves a transaction that only reads.
-        read(&reader.lock().unwrap_or_else(PoisonError::into_inner))
+        Ok(self.begun.get().expect("it was set above"))
     }
 
     /// As [`read`](Self::read), for what cannot tell by rows whether it is newer than the snapshot.
@@ -78,7 +88,7 @@ impl<'s> Moment<'s> {
         &self,
         read: impl FnOnce(&Reader) -> Result<T, EngineError>,
     ) -> Result<T, EngineError> {
-        if self.kind != Kind::Exact && self.read(|reader| reader.generation())? != self.snapshot.generation {
+        if self.begun()?.generation != self.snapshot.generation {
             self.is_outdated.store(true, Ordering::Relaxed);
             return Err(EngineError::Superseded);
         }
@@ -87,8 +97,8 @@ impl<'s> Moment<'s> {
 
     /// The transaction, for a caller that reads on when the request has ended. Of an exact moment only.
     pub(crate) fn into_reader(self) -> Option<Reader> {
-        let reader = self.reader.into_inner().filter(|_| self.kind == Kind::Exact)?;
-        Some(reader.into_inner().unwrap_or_else(PoisonError::into_inner))
+        let begun = self.begun.into_inner().filter(|_| self.kind == Kind::Exact)?;
+        Some(begun.reader.into_inner().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// The ids of rows of the snapshot.
@@ -119,8 +129,8 @@ impl<'s> Moment<'s> {
     /// # Errors
     /// Any, if a row is newer than the snapshot: whoever runs the request runs it again in place of telling it.
     fn check(&self, rows: &[u32]) -> Result<(), EngineError> {
-        if self.kind == Kind::Current {
-            let since = self.snapshot.generation;
+        let since = self.snapshot.generation;
+        if self.kind == Kind::Current && self.begun()?.generation != since {
             let is_newer = self.read(|reader| reader.any_changed_since(since, rows))?;
             self.is_outdated.fetch_or(is_newer, Ordering::Relaxed);
         }
