@@ -302,3 +302,22 @@ impl IntoResponse for PageError {
         page(error.status(), &page_)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_same_is_made_by_one_at_a_time_and_what_ended_is_forgotten() {
+        let under_way = UnderWay::default();
+        let one = under_way.turn("trends".to_owned());
+        let other = under_way.turn("duplicates".to_owned());
+        let begun = Arc::clone(&one).try_lock_owned().unwrap();
+        assert!(under_way.turn("trends".to_owned()).try_lock_owned().is_err());
+        assert!(other.try_lock().is_ok());
+        drop((begun, one));
+        assert!(under_way.turn("trends".to_owned()).try_lock_owned().is_ok());
+        under_way.turn("anything".to_owned());
+        assert_eq!(under_way.0.lock().unwrap().keys().filter(|what| *what == "trends").count(), 0);
+    }
+}
