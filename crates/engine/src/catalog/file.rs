@@ -143,7 +143,7 @@ fn decode(bytes: &[u8], binding: &[u8; 32]) -> Option<Catalog> {
         chunks.push(Arc::new(Chunk::decode(&mut cursor)?));
     }
     let names = Arc::new(RwLock::new(Names { categories, venues }));
-    cursor.is_empty().then(|| Catalog { generation, chunks, names, n_unwritten: Arc::default() })
+    cursor.is_empty().then(|| Catalog { generation, chunks, names, ..Catalog::default() })
 }
 
 /// `n` names, no two of them alike.

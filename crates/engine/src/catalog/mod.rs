@@ -8,6 +8,7 @@ mod chunk;
 mod facets;
 mod file;
 mod filter;
+mod known;
 mod names;
 
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -25,6 +26,7 @@ use crate::store::Reader;
 pub(crate) use chunk::date_of;
 pub use chunk::days;
 use chunk::{Chunk, Entry};
+use known::Known;
 use names::Names;
 pub use names::{SoughtWord, sought as sought_name, spellings as spellings_of_name, words as name_words};
 
@@ -44,6 +46,7 @@ pub(crate) struct Catalog {
     names: Arc<RwLock<Names>>,
     /// Changes that the file lacks, counted for all catalogues of a store together.
     n_unwritten: Arc<AtomicU64>,
+    known: Known,
 }
 
 /// By which day papers are listed.
@@ -93,6 +96,10 @@ impl Catalog {
 
     /// The rows of the papers that pass `filter`.
     pub(crate) fn matching(&self, filter: &Filter) -> RoaringBitmap {
+        self.known.or_find(filter, || self.found(filter))
+    }
+
+    fn found(&self, filter: &Filter) -> RoaringBitmap {
         let filter = filter.resolve(&self.names.read().unwrap_or_else(std::sync::PoisonError::into_inner));
         self.rows_where(&|number, chunk| {
             let first = number as u32 * CHUNK_ROWS;
