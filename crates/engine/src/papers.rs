@@ -143,7 +143,6 @@ impl Engine {
 }
 
 /// As [`Engine::papers`], as `reader` sees the store.
-/// As [`Engine::papers`], of a store here.
 pub(crate) fn papers_of_key(reader: &Reader, key: &str) -> Result<Vec<StoredPaper>, EngineError> {
     let lookup = identifier::lookup(key);
     let papers = fullest_first(reader.look_up(&lookup)?);

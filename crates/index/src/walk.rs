@@ -434,7 +434,7 @@ impl<'a> Terrain<'a> {
         while let Some(key) = scratch.pool.expand_next() {
             scratch.fresh.clear();
             self.gather_from(key, aim, scratch);
-            // Most likely the next to be expanded, unless something better comes of this one.
+            // Most likely the next ones to be expanded, unless something better comes of this one.
             for next in scratch.pool.keys.iter().skip(scratch.pool.next).take(N_FETCHED) {
                 self.fetch_list(next.position());
             }

@@ -17,12 +17,13 @@ pub(crate) fn top_of_chunks<'a>(
     chunks: impl Iterator<Item = Chunk<'a>>,
     is_permitted: impl Fn(u32) -> bool,
 ) -> Vec<(u32, f32)> {
-    let mut best = Best::new(top_k);
+    // Every key of a score that is no less lies above it.
+    let least = (u64::from(least.to_bits()) << 32).saturating_sub(1);
+    let mut best = Best { least, ..Best::new(top_k) };
     for (highest, scores, rows) in chunks {
         // Of rows with the same score the first is wanted, and rows are in no order here.
-        if highest > 0.0 && highest >= best.least_score().max(least) {
-            let good = rows.iter().zip(scores).filter(|(_, score)| **score >= least);
-            good.for_each(|(&row, &score)| best.push(row, score, &is_permitted));
+        if highest > 0.0 && highest >= best.least_score() {
+            rows.iter().zip(scores).for_each(|(&row, &score)| best.push(row, score, &is_permitted));
         }
     }
     best.into_sorted()
@@ -50,7 +51,7 @@ struct Best {
     /// Positive floats are in the order of their bits, so one number orders by score and then by row. Twice as many as
     /// asked for are gathered before the worse half is thrown away.
     keys: Vec<u64>,
-    /// The least of those that were kept last.
+    /// What is no better is none of the best: the least of those that were kept last, or what is known before.
     least: u64,
 }
 

@@ -304,7 +304,6 @@ impl Drop for Update<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::index::Access;
 
     #[test]
     fn large_segments_become_few() {

@@ -15,7 +15,8 @@ const MAX_KNOWN: usize = 16;
 /// A longer filter is not kept.
 const MAX_BYTES: usize = 4_096;
 
-/// The papers of the latest filters, of one catalogue: whatever is made of it begins without any.
+/// The papers of the latest filters, of one catalogue: whatever is made of it begins without any. Nothing is locked while papers
+/// are looked for, which all processors do together.
 #[derive(Debug, Default)]
 pub(super) struct Known(Mutex<VecDeque<(Filter, RoaringBitmap)>>);
 
@@ -33,20 +34,25 @@ impl Known {
         }
         // What is kept is put in whole.
         let lock = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = {
-            let mut known = lock();
-            let at = known.iter().position(|(known, _)| known == filter);
-            at.and_then(|at| known.remove(at))
-        };
-        let (filter, found) = known.unwrap_or_else(|| (filter.clone(), find()));
+        if let Some(found) = latest(&mut lock(), filter) {
+            return found;
+        }
+        let found = find();
         let mut known = lock();
         // Another thread may have found the same meanwhile.
-        if known.iter().all(|(other, _)| *other != filter) {
+        if latest(&mut known, filter).is_none() {
             known.truncate(MAX_KNOWN - 1);
-            known.push_front((filter, found.clone()));
+            known.push_front((filter.clone(), found.clone()));
         }
         found
     }
+}
+
+/// The papers of a filter that is known; it is the latest then.
+fn latest(known: &mut VecDeque<(Filter, RoaringBitmap)>, filter: &Filter) -> Option<RoaringBitmap> {
+    let at = known.iter().position(|(known, _)| known == filter)?;
+    known.make_contiguous()[..=at].rotate_right(1);
+    known.front().map(|(_, found)| found.clone())
 }
 
 /// About how much memory a filter takes.

@@ -238,11 +238,19 @@ impl Store {
     /// # Errors
     /// [`EngineError::Store`] if SQLite fails.
     pub(crate) fn reader_as_of_now(&self) -> Result<Reader, EngineError> {
+        self.reader_with_generation().map(|(reader, _)| reader)
+    }
+
+    /// As [`reader_as_of_now`](Self::reader_as_of_now), with the generation that it sees.
+    ///
+    /// # Errors
+    /// [`EngineError::Store`] if SQLite fails.
+    pub(crate) fn reader_with_generation(&self) -> Result<(Reader, u64), EngineError> {
         let reader = self.reader()?;
         reader.execute_batch("BEGIN")?;
         // SQLite's transaction begins with the first read.
-        reader.generation()?;
-        Ok(reader)
+        let generation = reader.generation()?;
+        Ok((reader, generation))
     }
 
     /// A connection that has what ours have.

@@ -76,8 +76,7 @@ impl<'s> Moment<'s> {
     fn begun(&self) -> Result<&Begun, EngineError> {
         if self.begun.get().is_none() {
             // Two threads may both begin one: the first is kept.
-            let reader = self.store.reader_as_of_now()?;
-            let generation = reader.generation()?;
+            let (reader, generation) = self.store.reader_with_generation()?;
             let _ = self.begun.set(Begun { reader: Mutex::new(reader), generation });
         }
         Ok(self.begun.get().expect("it was set above"))
